@@ -1,0 +1,94 @@
+// The walls of the house and the habits of its code. Each wall has its reason in docs/architecture.md.
+import tseslint from 'typescript-eslint';
+
+// Which room may open which other room, and which package has its home there.
+// Arrows only point down; rooms of one floor never meet.
+const GROUND = ['libs/runtime', 'libs/mail'];
+const WALLS = {
+  'libs/runtime': { rooms: [], packages: ['zod', 'pino'] },
+  'libs/mail': { rooms: [], packages: ['zod'] },
+  'libs/store': { rooms: GROUND, packages: ['ioredis', 'zod', 'lru-cache'] },
+  'libs/content': { rooms: GROUND, packages: [] },
+  'libs/queue': { rooms: [...GROUND, 'libs/store'], packages: ['bullmq', 'uuidv7', 'lru-cache'] },
+  'libs/events': { rooms: [...GROUND, 'libs/store', 'libs/queue'], packages: ['zod'] },
+  'libs/render': { rooms: [...GROUND, 'libs/store', 'libs/content'], packages: ['eta', 'html-to-text', 'lru-cache'] },
+  'libs/send': { rooms: [...GROUND, 'libs/store', 'libs/content'], packages: ['nodemailer', 'lru-cache'] },
+  'apps/api': {
+    rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/queue', 'libs/render', 'libs/events'],
+    packages: ['express', '@bull-board', 'zod', 'zod-openapi'],
+  },
+  'apps/worker': {
+    rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/queue', 'libs/render', 'libs/send', 'libs/events'],
+    packages: ['zod'],
+  },
+};
+const PACKAGES = [...new Set(Object.values(WALLS).flatMap((room) => room.packages))];
+
+const closedPackage = (room) => (name) => ({ regex: `^${name}(/|$)`, message: `${room} does not open ${name}: its home is elsewhere` });
+const closedRoom = (room) => (other) => {
+  const [top, leaf] = other.split('/');
+  return { regex: `^\\.\\./(\\.\\./)*(${top}/)?${leaf}/`, message: `${room} must not import ${other}: arrows point down only` };
+};
+const wall = ([room, { rooms, packages }]) => ({
+  files: [`${room}/**/*.ts`],
+  ignores: ['**/*.test.ts'],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          ...PACKAGES.filter((name) => !packages.includes(name)).map(closedPackage(room)),
+          ...Object.keys(WALLS)
+            .filter((other) => other !== room && !rooms.includes(other))
+            .map(closedRoom(room)),
+          { regex: '^\\.\\./(\\.\\./)*(dev|test|bench)/', message: 'the service must run without its tools' },
+        ],
+      },
+    ],
+  },
+});
+
+export default tseslint.config(
+  { ignores: ['dist', 'node_modules', 'coverage', '.rohrpost', '**/*.mjs', '**/*.cjs'] },
+  tseslint.configs.recommendedTypeChecked,
+  { languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } } },
+  {
+    files: ['**/*.ts'],
+    rules: {
+      'max-lines': ['error', { max: 250, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
+      'no-console': 'error',
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/require-await': 'off',
+      'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'the environment is read in apps/*/main.ts only' }],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "CallExpression[callee.object.name='Date'][callee.property.name='now'], NewExpression[callee.name='Date'][arguments.length=0]",
+          message: 'ask the Clock (libs/runtime/clock.ts)',
+        },
+        { selector: 'ExportDefaultDeclaration', message: 'named exports only' },
+        { selector: 'ExportAllDeclaration', message: 'no barrels' },
+      ],
+    },
+  },
+  ...Object.entries(WALLS).map(wall),
+  { files: ['apps/*/main.ts'], rules: { 'no-restricted-properties': 'off' } },
+  { files: ['libs/runtime/clock.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  {
+    files: ['dev/**/*.ts', 'bench/**/*.ts'],
+    rules: { 'no-console': 'off', 'no-restricted-properties': 'off', 'no-restricted-syntax': 'off' },
+  },
+  {
+    files: ['test/**/*.ts', '**/*.test.ts'],
+    rules: {
+      'max-lines': ['error', { max: 500, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': 'off',
+      'no-restricted-properties': 'off',
+      'no-restricted-syntax': 'off',
+    },
+  },
+  { files: ['jest.config.ts'], rules: { 'no-restricted-syntax': 'off' } },
+);

@@ -1,0 +1,14 @@
+/** @jest-config-loader esbuild-register */
+// How the tests run: TypeScript through swc, each test file with servers of its own (test/support), none shared.
+import type { Config } from 'jest';
+
+const config: Config = {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/dev', '<rootDir>/test'],
+  testMatch: ['**/*.test.ts'],
+  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }] },
+  testTimeout: 60_000,
+  maxWorkers: 2,
+};
+
+export default config;
