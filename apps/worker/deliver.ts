@@ -1,0 +1,179 @@
+// One attempt to send an email, as a story of steps; every ending that can be expected is returned, not thrown.
+import type { Lease } from '../../libs/queue/email-worker';
+import { clearIntent, FenceClosed, markDone, markIntent, markSent, NO_MARKS, readMarks, type Marks } from '../../libs/queue/marks';
+import type { Attempt, Outcome, Reply } from '../../libs/mail/outcome';
+import type { ResolvedSettings } from '../../libs/mail/settings';
+import { dueAt, EMAIL_FORMAT, messageIdOf, recipientsOf } from '../../libs/mail/stored-email';
+import type { ContentStore } from '../../libs/content/store';
+import type { Renderer } from '../../libs/render/render';
+import { RenderFailure } from '../../libs/render/failure';
+import type { Clock } from '../../libs/runtime/clock';
+import type { OpenTransport } from '../../libs/send/connections';
+import type { HandOver, HandOverResult } from '../../libs/send/hand-over';
+import { composeMessage, envelopeAddress, type Message } from '../../libs/send/message';
+import type { Redis } from '../../libs/store/redis';
+import type { Transports } from '../../libs/store/transports';
+import { judgeHandOver } from './judge';
+
+export interface DeliverDeps {
+  redis: Redis;
+  clock: Clock;
+  transports: Transports;
+  renderer: Renderer;
+  content: ContentStore;
+  handOver: (work: HandOver) => Promise<HandOverResult>;
+  settingsOf: (lease: Lease) => Promise<ResolvedSettings>;
+}
+
+/** What an attempt came to. There is no record where nothing was tried. */
+export interface Delivery {
+  outcome: Outcome;
+  settings: ResolvedSettings;
+  attempt?: Attempt;
+}
+
+/** An email that took its worker down so often is put aside: the next one would be the sixth. */
+const MOST_CRASHES = 5;
+/** A worker that vanished while handing over may still have a `sent` under way; as long as its lock could live. */
+const QUARANTINE_MS = 15_000;
+/** A transport that does not exist (yet) is asked for again after this. */
+const NO_TRANSPORT_MS = 60_000;
+
+const NO_RECIPIENTS: Reply[] = [];
+
+/** Things that end an attempt before a server is asked. */
+const beforehand = (lease: Lease, marks: Marks, now: number): Outcome | undefined => {
+  if (lease.email.v !== EMAIL_FORMAT) {
+    return { kind: 'throttled', text: `its format ${String(lease.email.v)} is of another version of the service`, until: now + NO_TRANSPORT_MS };
+  }
+  if (marks.sent !== undefined) return { kind: 'sent', replies: marks.sent.replies, recipients: { accepted: [], refused: [], deferred: [] } };
+  if (marks.intentAt !== undefined) {
+    if (marks.intentAt + QUARANTINE_MS > now) {
+      return { kind: 'throttled', text: 'a worker vanished while handing it over', until: marks.intentAt + QUARANTINE_MS };
+    }
+    return { kind: 'uncertain', text: 'a worker vanished while handing it over: the server may have taken it', replies: [] };
+  }
+  if (lease.crashes >= MOST_CRASHES) {
+    return { kind: 'refused', code: 'held', text: `took its worker down ${lease.crashes} times: look at it, then release it`, replies: [] };
+  }
+  const due = dueAt(lease.email, lease.acceptedAt);
+  if (due > now) return { kind: 'throttled', text: 'its time has not come', until: due };
+  if (Date.parse(lease.email.expiresAt) <= now) return { kind: 'expired', text: `was not sent before ${lease.email.expiresAt}` };
+  return undefined;
+};
+
+const unreached = (code: 'template-failed' | 'from-missing' | 'message-invalid' | 'content-missing', text: string): Outcome => ({
+  kind: 'refused',
+  code,
+  text,
+  replies: [],
+});
+
+/** A transport with its password, ready to be used. */
+export const openTransport = async (transports: Transports, tenant: string, name: string): Promise<OpenTransport | undefined> => {
+  const transport = await transports.get(tenant, name);
+  return transport && { id: `${tenant}/${name}`, transport, password: transports.password(tenant, name, transport) };
+};
+
+/** Renders and composes; an outcome where the email cannot be made. */
+const makeMessage = async (deps: DeliverDeps, lease: Lease, settings: ResolvedSettings): Promise<{ message: Message; from: string } | Outcome> => {
+  const from = lease.email.from ?? settings.from;
+  if (from === undefined) return unreached('from-missing', 'no sender: give the email a from, or its queue or tenant a default');
+  try {
+    const { tenant } = lease.queue.address;
+    const { subject, html, text } = await deps.renderer.render(tenant, lease.email);
+    const message = await composeMessage(
+      {
+        email: lease.email,
+        from,
+        replyTo: settings.replyTo,
+        subject,
+        text,
+        ...(html !== undefined && { html }),
+        messageId: messageIdOf(lease.id, lease.email),
+        date: deps.clock.now(),
+      },
+      deps.content,
+    );
+    return { message, from: envelopeAddress(from) };
+  } catch (error) {
+    if (error instanceof RenderFailure) return { kind: 'refused', code: error.code, text: error.message, replies: [] };
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return unreached('content-missing', error.message);
+    throw error;
+  }
+};
+
+export const createDeliver = (deps: DeliverDeps) => {
+  const { clock, redis } = deps;
+
+  /** Records what is known of recipients before anything else is done: this is what keeps twins away. */
+  const remember = async (lease: Lease, outcome: Outcome, result: HandOverResult): Promise<void> => {
+    if (outcome.kind === 'sent') {
+      await markSent(redis, lease.queue, lease.id, { at: clock.now(), replies: outcome.replies });
+    } else if ((outcome.kind === 'deferred' || outcome.kind === 'refused') && outcome.recipients !== undefined) {
+      const { accepted, refused } = outcome.recipients;
+      const replies = outcome.replies.filter(({ recipient }) => recipient !== undefined && refused.includes(recipient));
+      await markDone(redis, lease.queue, lease.id, { accepted, refused: replies });
+    } else if (outcome.kind !== 'uncertain' && !(result.kind === 'stopped' && result.error instanceof FenceClosed)) {
+      await clearIntent(redis, lease.queue, lease.id);
+    }
+  };
+
+  const send = async (
+    lease: Lease,
+    marks: Marks,
+    made: { message: Message; from: string },
+    transport: OpenTransport,
+    hear: ((line: string) => void) | undefined,
+  ): Promise<Outcome> => {
+    const done = new Set([...marks.done.accepted, ...marks.done.refused.map(({ recipient }) => recipient)]);
+    const to = [...new Set(recipientsOf(lease.email).map(envelopeAddress))].filter((address) => !done.has(address));
+    const result = await deps.handOver({
+      transport,
+      envelope: { from: made.from, to },
+      message: made.message,
+      signal: lease.signal,
+      ...(hear && { hear }),
+      beforeMessage: () => markIntent(redis, lease.queue, lease, marks.generation, clock.now()),
+    });
+    const outcome = judgeHandOver(result, to, marks.done);
+    await remember(lease, outcome, result);
+    return outcome;
+  };
+
+  const attempt = async (lease: Lease, marks: Marks, settings: ResolvedSettings, hear?: (line: string) => void): Promise<Outcome> => {
+    const { tenant } = lease.queue.address;
+    const transport = await openTransport(deps.transports, tenant, settings.transport);
+    if (transport === undefined) {
+      const text = `the transport ${settings.transport} does not exist: put it, then the email goes out`;
+      return { kind: 'throttled', text, until: clock.now() + NO_TRANSPORT_MS };
+    }
+    const made = await makeMessage(deps, lease, settings);
+    if ('kind' in made) return made;
+    if (lease.signal.aborted) return { kind: 'interrupted', text: String(lease.signal.reason) };
+    return send(lease, marks, made, transport, hear);
+  };
+
+  return async (lease: Lease): Promise<Delivery> => {
+    const startedAt = new Date(clock.now()).toISOString();
+    const settings = await deps.settingsOf(lease);
+    // A first start cannot have left marks.
+    const marks = lease.starts > 1 ? await readMarks(redis, lease.queue, lease.id) : NO_MARKS;
+    const ended = beforehand(lease, marks, clock.now());
+    const dialogue: string[] = [];
+    const hear = settings.log === 'dialogue' ? (line: string) => void dialogue.push(line) : undefined;
+    const outcome = ended ?? (await attempt(lease, marks, settings, hear));
+    const record: Attempt = {
+      number: lease.attemptsMade + 1,
+      startedAt,
+      endedAt: new Date(clock.now()).toISOString(),
+      outcome: outcome.kind,
+      transport: settings.transport,
+      ...('text' in outcome && { text: outcome.text }),
+      replies: settings.log === 'none' || !('replies' in outcome) ? NO_RECIPIENTS : outcome.replies,
+      ...(dialogue.length > 0 && { dialogue }),
+    };
+    const silent = outcome.kind === 'throttled' || outcome.kind === 'interrupted';
+    return { outcome, settings, ...(!silent && { attempt: record }) };
+  };
+};

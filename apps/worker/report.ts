@@ -1,0 +1,30 @@
+// The mail log: what became of emails, one maker per event, so that no line is worded elsewhere.
+import type { Lease } from '../../libs/queue/email-worker';
+import type { Settled } from '../../libs/queue/settle';
+import type { Outcome } from '../../libs/mail/outcome';
+import { queueName } from '../../libs/mail/queue-address';
+import type { Log } from '../../libs/runtime/log';
+
+export interface Report {
+  settled(lease: Lease, outcome: Outcome, settled: Settled): void;
+  /** The attempt could not be settled: the email is somebody else's, or Redis refused. */
+  unsettled(lease: Lease, error: unknown): void;
+  /** A fault that no step expected. */
+  broken(lease: Lease, error: unknown): void;
+}
+
+const about = (lease: Lease) => ({ email: lease.id, queue: queueName(lease.queue.address), attempt: lease.attemptsMade + 1 });
+
+/** Never an address, a subject or a header: those live with the email and go when it goes. */
+export const createReport = (log: Log): Report => ({
+  settled(lease, outcome, settled) {
+    const code = settled.failure?.code;
+    const next = 'nextAt' in settled ? { next: new Date(settled.nextAt).toISOString() } : {};
+    const line = { ...about(lease), outcome: outcome.kind, state: settled.state, ...(code && { code }), ...next };
+    if (settled.state === 'sent') log.info(line, 'sent');
+    else if (settled.state === 'queued') log.debug(line, 'put back');
+    else log.warn(line, settled.state === 'deferred' ? 'deferred' : 'ended unsent');
+  },
+  unsettled: (lease, error) => log.warn({ ...about(lease), error }, 'an attempt was not settled: another worker decides'),
+  broken: (lease, error) => log.error({ ...about(lease), error }, 'an attempt broke unexpectedly; the email is tried again'),
+});

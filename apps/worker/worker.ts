@@ -1,0 +1,115 @@
+// A worker: everything it is made of, put together; started and stopped as one.
+import { join } from 'node:path';
+import { createFileStore } from '../../libs/content/file-store';
+import { resolveSettings, type ResolvedSettings } from '../../libs/mail/settings';
+import type { QueueAddress } from '../../libs/mail/queue-address';
+import { createDue } from '../../libs/queue/due';
+import type { Lease } from '../../libs/queue/email-worker';
+import { Fleet } from '../../libs/queue/fleet';
+import { createQueues } from '../../libs/queue/queues';
+import { createSettle } from '../../libs/queue/settle';
+import { createRenderer } from '../../libs/render/render';
+import { systemClock } from '../../libs/runtime/clock';
+import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
+import type { Log } from '../../libs/runtime/log';
+import { takeOrders } from '../../libs/queue/internal-jobs';
+import { createConnections } from '../../libs/send/connections';
+import { createHandOver } from '../../libs/send/hand-over';
+import { verifyTransport } from '../../libs/send/verify';
+import { createChanges } from '../../libs/store/changes';
+import { createContentRefs } from '../../libs/store/content-refs';
+import { claimFormat } from '../../libs/store/format';
+import { connectRedis, redisUnfit, whenReady } from '../../libs/store/redis';
+import { createSecretBox } from '../../libs/store/secrets';
+import { createTemplates } from '../../libs/store/templates';
+import { createTenants, type Tenants } from '../../libs/store/tenants';
+import { createTransports } from '../../libs/store/transports';
+import type { WorkerConfig } from './config';
+import { createDeliver, openTransport } from './deliver';
+import { createReport } from './report';
+import { createWork } from './work';
+
+export interface RunningWorker {
+  lifecycle: Lifecycle;
+  fleet: Fleet;
+  /** What is wrong now; nothing means ready. */
+  problems: () => Promise<string[]>;
+}
+
+/** Waits for Redis as long as it takes. */
+export const startWorker = async (config: WorkerConfig, log: Log): Promise<RunningWorker> => {
+  const clock = systemClock;
+  const lifecycle = createLifecycle({ log, grace: config.grace, now: clock.now });
+  const connect = (name: string) => {
+    const redis = connectRedis({ url: config.redisUrl, patience: 'wait', name: `worker:${name}`, log });
+    lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
+    return redis;
+  };
+  const redis = connect('main');
+  const subscriber = connect('subscriber');
+  await whenReady(redis);
+  await claimFormat(redis);
+  for (const problem of await redisUnfit(redis)) log.error({ problem }, 'this Redis is not fit for keeping emails');
+
+  const changes = createChanges({ redis, subscriber });
+  const tenants = createTenants({ redis, changes, clock });
+  const transports = createTransports({ redis, changes, clock, secrets: createSecretBox(config.secretKeys) });
+  const content = createFileStore(join(config.dataDir, 'content'));
+  const refs = createContentRefs({ redis, clock });
+  const queues = createQueues({ redis, waits: true });
+  const connections = createConnections();
+  lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
+
+  const deliver = createDeliver({
+    redis,
+    clock,
+    transports,
+    renderer: createRenderer({ templates: createTemplates({ redis, changes, clock }), content }),
+    content,
+    handOver: createHandOver(connections),
+    settingsOf: (lease) => settingsOf(tenants, lease),
+  });
+  const settle = createSettle({
+    redis,
+    clock,
+    random: Math.random,
+    releaseContent: ({ queue, id }, ids) => refs.release(queue.address, id, ids, content.remove),
+  });
+  const fleet = new Fleet({
+    redis,
+    subscriber,
+    queues,
+    due: createDue(redis),
+    clock,
+    log,
+    concurrency: config.concurrency,
+    maxOpen: config.maxOpenQueues,
+    replica: config.replica,
+    permission: (address) => permission(tenants, address),
+    work: createWork({ deliver, settle, report: createReport(log), clock }),
+  });
+  lifecycle.add({ name: 'fleet', stop: (deadline) => fleet.stop(deadline) });
+  fleet.start();
+  const stopOrders = takeOrders({
+    waiting: connect('orders'),
+    verify: async ({ tenant, transport: name }) => {
+      const transport = await openTransport(transports, tenant, name);
+      if (transport === undefined) return { ok: false, ms: 0, reply: `the transport ${name} does not exist` };
+      return verifyTransport(connections, transport, clock.now);
+    },
+  });
+  lifecycle.add({ name: 'orders', stop: stopOrders });
+  log.info({ replica: config.replica, concurrency: config.concurrency }, 'worker ready');
+  return { lifecycle, fleet, problems: async () => (redis.status === 'ready' ? redisUnfit(redis) : ['Redis does not answer']) };
+};
+
+const settingsOf = async (tenants: Tenants, { queue, email }: Lease): Promise<ResolvedSettings> => {
+  const [tenant, registered] = await Promise.all([tenants.tenant(queue.address.tenant), tenants.queue(queue.address)]);
+  return resolveSettings(tenant?.settings, registered?.settings, email);
+};
+
+const permission = async (tenants: Tenants, address: QueueAddress): Promise<{ enabled: boolean; concurrency: number }> => {
+  const [tenant, queue] = await Promise.all([tenants.tenant(address.tenant), tenants.queue(address)]);
+  const { concurrency } = resolveSettings(tenant?.settings, queue?.settings);
+  return { enabled: tenant !== undefined && tenant.settings.enabled !== false, concurrency };
+};

@@ -1,0 +1,91 @@
+// One e-mail address, with or without a name: strict, so that nothing can be smuggled into a header or an envelope.
+import { domainToASCII } from 'node:url';
+import { z } from 'zod';
+
+export interface Address {
+  name?: string;
+  address: string;
+}
+
+/** Characters that end a header line or hide in it (RFC 5322 2.2); refused in everything that becomes a header. */
+ 
+const CONTROL = /[\u0000-\u001f\u007f\u2028\u2029]/;
+
+export const hasControlCharacters = (text: string): boolean => CONTROL.test(text);
+
+/** Text for one header line: no control characters, at most `max` characters. */
+export const HeaderText = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((text) => !hasControlCharacters(text), 'must not hold line breaks or other control characters');
+
+// dot-atom of RFC 5322 3.2.3, wide of ASCII by RFC 6531. Quoted local parts and comments are legal but refused:
+// they serve attacks on parsers far more often than people.
+const LOCAL = /^[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+(\.[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+)*$/;
+const DOMAIN_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
+// Surrogates stay pairs; bidirectional and zero-width marks are refused because they disguise an address.
+const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00a0\u3000]/;
+
+/** @returns what is wrong with an addr-spec (`local@domain`), or undefined where it is fine */
+export const addressFault = (address: string): string | undefined => {
+  const at = address.lastIndexOf('@');
+  if (at < 1) return 'must be an e-mail address like ann@example.org';
+  const local = address.slice(0, at);
+  const domain = address.slice(at + 1);
+  if (CONTROL.test(address) || INVISIBLE.test(address)) return 'must not hold control or invisible characters';
+  if (Buffer.byteLength(local) > 64) return 'has more than 64 bytes before the @ (RFC 5321 4.5.3.1.1)';
+  if (!LOCAL.test(local)) return 'has characters before the @ that are not allowed there';
+  const ascii = domainToASCII(domain);
+  if (ascii === '' || ascii.length > 253 || !ascii.split('.').every((label) => DOMAIN_LABEL.test(label))) {
+    return 'has no valid domain after the @';
+  }
+  return undefined;
+};
+
+const NAMED = /^\s*(?:"((?:[^"\\]|\\.)*)"|([^<>"]*?))\s*<([^<>]*)>\s*$/;
+
+/** Reads `ann@example.org`, `Ann <ann@example.org>` or `"Lee, Ann" <ann@example.org>`. */
+const readText = (text: string): Address | string => {
+  if (text.length > 1_000) return 'is longer than 1000 characters';
+  const named = NAMED.exec(text);
+  if (named === null) return { address: text.trim() };
+  const [, quoted, plain, address = ''] = named;
+  if (plain !== undefined && /[,;:@]/.test(plain)) {
+    return 'holds one of , ; : @ in the name: put the name in double quotes or give {"name", "address"}; one field holds one address';
+  }
+  const name = (quoted === undefined ? plain : quoted.replace(/\\(.)/g, '$1'))?.trim();
+  return name ? { name, address: address.trim() } : { address: address.trim() };
+};
+
+const AddressObject = z.strictObject({ name: HeaderText(200).optional(), address: z.string() });
+
+/** An address in the input: a string or `{name, address}`; parsed to the latter. */
+export const AddressInput = z
+  .union([z.string(), AddressObject])
+  .transform((given, context): Address => {
+    const read = typeof given === 'string' ? readText(given) : given;
+    const fault = typeof read === 'string' ? read : addressFault(read.address);
+    if (typeof read === 'string' || fault !== undefined) {
+      context.addIssue({ code: 'custom', message: fault ?? 'is no address' });
+      return z.NEVER;
+    }
+    if (read.name !== undefined && hasControlCharacters(read.name)) {
+      context.addIssue({ code: 'custom', message: 'must not hold line breaks or other control characters' });
+      return z.NEVER;
+    }
+    return read.name ? { name: read.name, address: read.address } : { address: read.address };
+  })
+  .meta({ id: 'Address', examples: ['Ann <ann@example.org>'] });
+
+/** `Ann <ann@example.org>` for people to read; not for a header (the composer encodes those). */
+export const formatAddress = ({ name, address }: Address): string => {
+  if (name === undefined) return address;
+  return /^[\w .'-]+$/.test(name) ? `${name} <${address}>` : `"${name.replace(/(["\\])/g, '\\$1')}" <${address}>`;
+};
+
+/** The form under which an address is found and compared: lower case, domain in ASCII. */
+export const normalizeAddress = (address: string): string => {
+  const at = address.lastIndexOf('@');
+  return `${address.slice(0, at).toLowerCase()}@${domainToASCII(address.slice(at + 1)) || address.slice(at + 1).toLowerCase()}`;
+};

@@ -1,0 +1,124 @@
+// An email as a client hands it in: its fields, and what must hold among them.
+import { z } from 'zod';
+import { HeaderText } from './address';
+import { AddressList, EMAIL_SETTINGS } from './settings';
+import { Slug } from './queue-address';
+import { notYet } from './not-yet';
+
+/** The most recipients that one email may have, over to, cc and bcc. */
+export const MOST_RECIPIENTS = 100;
+
+/** BullMQ keeps due times as `ms * 4096` in a double; later ones would lose their milliseconds (engine.md). */
+export const LATEST_TIME = Date.parse('2039-09-01T00:00:00Z');
+
+const Instant = z.iso
+  .datetime({ offset: true, error: 'must be an ISO 8601 date and time with an offset, like 2026-12-01T08:00:00+01:00' })
+  .refine((text) => Date.parse(text) < LATEST_TIME, 'must be before 2039-09-01');
+
+export const ContentId = z
+  .string()
+  .regex(/^sha256-[0-9a-f]{64}$/, 'must be a content id as the upload gave it: sha256-<64 hex digits>')
+  .meta({ id: 'ContentId' });
+
+const Base64 = z
+  .string()
+  .refine((text) => text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text), 'must be base64 (RFC 4648 section 4)');
+
+/** type/subtype of RFC 2045, parameters allowed; no control characters. */
+const ContentType = HeaderText(255).regex(/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;.*)?$/, 'must be like text/plain');
+
+const Attachment = z
+  .strictObject({
+    filename: HeaderText(255).min(1),
+    content: Base64.optional(),
+    contentId: ContentId.optional(),
+    url: notYet(),
+    contentType: ContentType.optional(),
+    cid: HeaderText(255).regex(/^[^\s<>]+$/, 'must hold no spaces and no < >').optional(),
+    disposition: z.enum(['attachment', 'inline']).optional(),
+  })
+  .refine((given) => (given.content === undefined) !== (given.contentId === undefined), {
+    message: 'must have either content or contentId',
+  })
+  .meta({ id: 'Attachment' });
+
+/** Headers that the service sets itself, or that would change who gets what (compared in lower case). */
+const OWN_HEADERS = new Set(
+  ('from to cc bcc subject date message-id reply-to sender mime-version return-path received dkim-signature ' +
+    'authentication-results delivered-to resent-to resent-cc resent-bcc resent-from resent-date resent-message-id').split(' '),
+);
+
+const HeaderName = z
+  .string()
+  .regex(/^[!-9;-~]{1,76}$/, 'must be a header name: printable ASCII without spaces and colons (RFC 5322 2.2)')
+  .refine((name) => !OWN_HEADERS.has(name.toLowerCase()) && !/^content-/i.test(name), 'is set by the service itself');
+
+const TemplateReference = z.union([Slug, z.strictObject({ name: Slug, version: z.int().min(1).optional() })]);
+
+const Tag = HeaderText(64).min(1);
+const Metadata = z.record(
+  HeaderText(64).min(1),
+  z.union([z.string().max(1_000), z.number(), z.boolean()]),
+);
+
+const EmailFields = z.strictObject({
+  to: AddressList.optional(),
+  cc: AddressList.optional(),
+  bcc: AddressList.optional(),
+  subject: HeaderText(998).optional(),
+  html: z.string().optional(),
+  text: z.string().optional(),
+  template: TemplateReference.optional(),
+  data: z.record(z.string(), z.unknown()).optional(),
+  dataUrl: notYet(),
+  raw: notYet(),
+  attachments: z.array(Attachment).max(50).optional(),
+  headers: z
+    .record(HeaderName, HeaderText(2_000))
+    .refine((headers) => Object.keys(headers).length <= 50, 'must be at most 50')
+    .optional(),
+  sendAt: Instant.optional(),
+  expiresAt: Instant.optional(),
+  tags: z.array(Tag).max(20).optional(),
+  metadata: Metadata.refine((pairs) => Object.keys(pairs).length <= 50, 'must be at most 50').optional(),
+  ...EMAIL_SETTINGS,
+});
+
+type Fields = z.infer<typeof EmailFields>;
+type Complaint = [path: (string | number)[], message: string];
+
+const contentComplaints = (email: Fields): Complaint[] => {
+  const finished = (['subject', 'html', 'text'] as const).filter((key) => email[key] !== undefined);
+  if (email.template !== undefined) {
+    return finished.map((key) => [[key], 'must not stand beside template: the template makes it']);
+  }
+  if (email.data !== undefined) return [[['data'], 'needs a template to be put into']];
+  if (email.html === undefined && email.text === undefined) {
+    return [[[], 'must have content: html or text, or a template']];
+  }
+  return [];
+};
+
+const relationComplaints = (email: Fields): Complaint[] => {
+  const recipients = [...(email.to ?? []), ...(email.cc ?? []), ...(email.bcc ?? [])].length;
+  const complaints: Complaint[] = [];
+  if (recipients === 0) complaints.push([['to'], 'must name at least one recipient in to, cc or bcc']);
+  if (recipients > MOST_RECIPIENTS) {
+    complaints.push([['to'], `has ${recipients} recipients with cc and bcc; at most ${MOST_RECIPIENTS} are allowed in one email`]);
+  }
+  if (email.expiresAt !== undefined && email.expiresAfter !== undefined) {
+    complaints.push([['expiresAfter'], 'must not stand beside expiresAt: give one of them']);
+  }
+  if (email.expiresAt !== undefined && email.sendAt !== undefined && Date.parse(email.expiresAt) <= Date.parse(email.sendAt)) {
+    complaints.push([['expiresAt'], 'must be after sendAt']);
+  }
+  return [...contentComplaints(email), ...complaints];
+};
+
+/** One email in the body of a request, as `POST /v1/queues/{tenant}/{application}/emails` takes it. */
+export const EmailInput = EmailFields.superRefine((email, context) => {
+  for (const [path, message] of relationComplaints(email)) context.addIssue({ code: 'custom', path, message });
+}).meta({ id: 'Email' });
+
+export type EmailInput = z.infer<typeof EmailInput>;
+export type AttachmentInput = z.infer<typeof Attachment>;

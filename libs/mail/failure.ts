@@ -1,0 +1,38 @@
+// Why an email stands in the error log: a stable code and a sentence, kept together in BullMQ's failed reason.
+
+/** The codes under which an email may stand in BullMQ's failed set. */
+export const FAILURE_CODES = [
+  'held',
+  'uncertain',
+  'expired',
+  'canceled',
+  'refused',
+  'partly-sent',
+  'attempts-exhausted',
+  'template-failed',
+  'template-unknown',
+  'transport-unknown',
+  'content-missing',
+  'from-missing',
+  'message-invalid',
+] as const;
+
+export type FailureCode = (typeof FAILURE_CODES)[number];
+
+export interface Failure {
+  code: FailureCode;
+  /** One line for a person: what happened, in the server's words where it was a server. */
+  text: string;
+}
+
+/** As it is written into a job's `failedReason`; a few bytes, since BullMQ copies it into its event stream. */
+export const writeFailure = ({ code, text }: Failure): string => `${code}: ${text.slice(0, 500)}`;
+
+/**
+ * Reads a failed reason back. What did not come from here (a fault of BullMQ itself, an older version) is shown as
+ * `refused` with its own words, so that it stands in the error log like any other.
+ */
+export const readFailure = (reason: string): Failure => {
+  const code = FAILURE_CODES.find((known) => reason.startsWith(`${known}: `));
+  return code === undefined ? { code: 'refused', text: reason } : { code, text: reason.slice(code.length + 2) };
+};

@@ -1,0 +1,72 @@
+// How an attempt ends: the one vocabulary between sending, settling and reporting.
+import type { FailureCode } from './failure';
+
+/** What the server said of one recipient, or of the whole message where `recipient` is missing. */
+export interface Reply {
+  recipient?: string;
+  /** SMTP reply code (RFC 5321 4.2), 0 where there was no reply. */
+  code: number;
+  /** Enhanced status code (RFC 3463) where the server gives one. */
+  enhancedCode?: string;
+  text: string;
+}
+
+/** What became of the recipients of one attempt. Addresses as in the envelope. */
+export interface RecipientOutcomes {
+  accepted: string[];
+  refused: string[];
+  deferred: string[];
+}
+
+/** The ending of an attempt. `settle` makes BullMQ's state of it. */
+export type Outcome =
+  | { kind: 'sent'; replies: Reply[]; recipients: RecipientOutcomes }
+  /** Failed for good: by the server, or because of what the email is made of. */
+  | { kind: 'refused'; code: FailureCode; text: string; replies: Reply[]; recipients?: RecipientOutcomes }
+  /** Failed for now; `retryAfter` (ms) is the server's own wish. */
+  | { kind: 'deferred'; text: string; replies: Reply[]; retryAfter?: number; recipients?: RecipientOutcomes }
+  /** Could not be tried: a limit, a broken transport, not due. `until` in ms since 1970. No attempt is counted. */
+  | { kind: 'throttled'; text: string; until: number }
+  /** The connection was lost after the message was handed over: nobody knows whether the server took it (RFC 1047). */
+  | { kind: 'uncertain'; text: string; replies: Reply[] }
+  | { kind: 'expired'; text: string }
+  | { kind: 'canceled'; text: string }
+  /** The worker stops. No attempt is counted. */
+  | { kind: 'interrupted'; text: string };
+
+export type OutcomeKind = Outcome['kind'];
+
+/** One try, as the history and the error log keep it. Times in ISO 8601. */
+export interface Attempt {
+  number: number;
+  startedAt: string;
+  endedAt: string;
+  outcome: OutcomeKind;
+  transport?: string;
+  text?: string;
+  replies: Reply[];
+  /** The SMTP dialogue without content and secrets, where the `log` setting asks for it. */
+  dialogue?: string[];
+}
+
+/** A change made to an email, as its history keeps it. */
+export interface Change {
+  at: string;
+  by: string;
+  what: string;
+  /** Fields that changed: before and after. */
+  fields?: Record<string, { before: unknown; after: unknown }>;
+}
+
+/** Lines of a job's log: BullMQ keeps and removes them with the job. */
+export type LogLine = ({ kind: 'attempt' } & Attempt) | ({ kind: 'change' } & Change);
+
+/** @returns undefined for a line that somebody else wrote into the job's log */
+export const parseLogLine = (line: string): LogLine | undefined => {
+  try {
+    const read = JSON.parse(line) as LogLine;
+    return read.kind === 'attempt' || read.kind === 'change' ? read : undefined;
+  } catch {
+    return undefined;
+  }
+};

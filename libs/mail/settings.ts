@@ -1,0 +1,134 @@
+// Settings of tenants, queues and emails, and the one function that says which of them hold for an email.
+import { z } from 'zod';
+import { AddressInput, type Address } from './address';
+import { notYet, notYetUnless } from './not-yet';
+import { Slug } from './queue-address';
+import { Span, spanMs } from './span';
+
+export const PRIORITIES = ['high', 'normal', 'low'] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+const AddressList = z
+  .preprocess((given) => (given === undefined || Array.isArray(given) ? given : [given]), z.array(AddressInput).max(100))
+  .meta({ override: { type: 'array', items: { $ref: '#/components/schemas/Address' }, maxItems: 100 } });
+
+const Backoff = z
+  .strictObject({
+    type: z.enum(['exponential', 'fixed']),
+    delay: Span,
+    maxDelay: Span,
+    jitter: z.number().min(0).max(1),
+  })
+  .partial();
+
+const History = z.strictObject({ keep: z.boolean(), days: z.number().min(0).max(3_650) }).partial();
+const Errors = z.strictObject({ days: z.number().min(0).max(3_650) }).partial();
+
+/** What may be set on a tenant, a queue and an email alike. */
+const everywhere = {
+  transport: Slug.optional(),
+  from: AddressInput.optional(),
+  replyTo: AddressList.optional(),
+  attempts: z.int().min(1).max(1_000).optional(),
+  backoff: Backoff.optional(),
+  expiresAfter: Span.optional(),
+  history: History.optional(),
+  log: z.enum(['none', 'attempts', 'dialogue']).optional(),
+  onUncertain: z.enum(['resend', 'hold']).optional(),
+  archive: notYetUnless(false),
+};
+
+export const EMAIL_SETTINGS = {
+  ...everywhere,
+  priority: z.enum(PRIORITIES).optional(),
+  confidential: notYetUnless(false),
+};
+
+export const TenantSettings = z.strictObject({
+  ...everywhere,
+  enabled: z.boolean().optional(),
+  errors: Errors.optional(),
+  dataSources: notYet(),
+});
+
+export const QueueSettings = z.strictObject({
+  ...everywhere,
+  enabled: z.boolean().optional(),
+  errors: Errors.optional(),
+  priority: z.enum(PRIORITIES).optional(),
+  concurrency: z.int().min(1).max(1_000).optional(),
+  rate: z.strictObject({ max: z.int().min(1).max(1_000_000), per: Span }).optional(),
+  confidential: notYetUnless(false),
+  dataSources: notYet(),
+});
+
+export type TenantSettings = z.infer<typeof TenantSettings>;
+export type QueueSettings = z.infer<typeof QueueSettings>;
+
+/** The settings that one level may give; every level's type fits. */
+export type SettingsLevel = Partial<
+  Pick<QueueSettings, 'transport' | 'from' | 'replyTo' | 'attempts' | 'backoff' | 'expiresAfter' | 'history' | 'errors' | 'log'> &
+    Pick<QueueSettings, 'onUncertain' | 'priority' | 'concurrency'>
+>;
+
+/** All settings of an email, none missing. Spans in milliseconds, days in days. */
+export interface ResolvedSettings {
+  transport: string;
+  from: Address | undefined;
+  replyTo: Address[];
+  attempts: number;
+  backoff: { type: 'exponential' | 'fixed'; delay: number; maxDelay: number; jitter: number };
+  expiresAfter: number;
+  history: { keep: boolean; days: number };
+  errors: { days: number };
+  log: 'none' | 'attempts' | 'dialogue';
+  onUncertain: 'resend' | 'hold';
+  priority: Priority;
+  concurrency: number;
+}
+
+const DEFAULTS = {
+  transport: 'default',
+  attempts: 12,
+  backoff: { type: 'exponential', delay: '30s', maxDelay: '1h', jitter: 0.2 },
+  expiresAfter: '3d',
+  history: { keep: true, days: 30 },
+  errors: { days: 90 },
+  log: 'attempts',
+  onUncertain: 'resend',
+  priority: 'normal',
+  concurrency: 10,
+} as const;
+
+/**
+ * The settings that hold for an email now: instance defaults, then tenant, then queue, then the email itself; the
+ * nearest one given wins, objects member by member (product.md, "Settings").
+ * @param levels from the farthest (tenant) to the nearest (email)
+ */
+export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): ResolvedSettings => {
+  const nearest = <K extends keyof SettingsLevel>(key: K): SettingsLevel[K] =>
+    levels.reduce<SettingsLevel[K]>((found, level) => level?.[key] ?? found, undefined);
+  const members = <T extends object>(base: T, key: 'backoff' | 'history' | 'errors'): T =>
+    levels.reduce<T>((merged, level) => ({ ...merged, ...level?.[key] }), base);
+
+  const backoff = members<{ type: 'exponential' | 'fixed'; delay: string; maxDelay: string; jitter: number }>(
+    DEFAULTS.backoff,
+    'backoff',
+  );
+  return {
+    transport: nearest('transport') ?? DEFAULTS.transport,
+    from: nearest('from'),
+    replyTo: nearest('replyTo') ?? [],
+    attempts: nearest('attempts') ?? DEFAULTS.attempts,
+    backoff: { ...backoff, delay: spanMs(backoff.delay), maxDelay: spanMs(backoff.maxDelay) },
+    expiresAfter: spanMs(nearest('expiresAfter') ?? DEFAULTS.expiresAfter),
+    history: members<{ keep: boolean; days: number }>(DEFAULTS.history, 'history'),
+    errors: members<{ days: number }>(DEFAULTS.errors, 'errors'),
+    log: nearest('log') ?? DEFAULTS.log,
+    onUncertain: nearest('onUncertain') ?? DEFAULTS.onUncertain,
+    priority: nearest('priority') ?? DEFAULTS.priority,
+    concurrency: nearest('concurrency') ?? DEFAULTS.concurrency,
+  };
+};
+
+export { AddressList };

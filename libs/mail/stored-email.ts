@@ -1,0 +1,109 @@
+// The format in which an email lives in its job: small, versioned, for good. Large parts are named by their content id.
+import type { Address } from './address';
+import type { EmailInput } from './email';
+import type { SettingsLevel } from './settings';
+
+/** Rises when the format changes; a worker refuses what it does not know instead of sending something wrong. */
+export const EMAIL_FORMAT = 1;
+
+export interface StoredAttachment {
+  filename: string;
+  contentId: string;
+  size: number;
+  contentType?: string;
+  cid?: string;
+  disposition?: 'attachment' | 'inline';
+}
+
+/** Parts of an email that may be too large for its job. */
+export const LARGE_PARTS = ['html', 'text', 'data'] as const;
+export type LargePart = (typeof LARGE_PARTS)[number];
+
+/** A part that was moved to the content store, with its size in bytes. */
+export interface PartInStore {
+  contentId: string;
+  size: number;
+}
+
+/** What a client gave as settings of the email itself; read by `resolveSettings` as the nearest level. */
+type OwnSettings = Omit<SettingsLevel, 'from' | 'replyTo' | 'errors' | 'concurrency'>;
+
+export interface StoredEmail extends OwnSettings {
+  v: typeof EMAIL_FORMAT;
+  /** Rises with every correction; the ETag. */
+  rev: number;
+  /** Domain of the Message-ID, fixed at acceptance: the same over all attempts and all later configurations. */
+  domain: string;
+  from?: Address;
+  to: Address[];
+  cc?: Address[];
+  bcc?: Address[];
+  replyTo?: Address[];
+  subject?: string;
+  html?: string;
+  text?: string;
+  template?: { name: string; version?: number };
+  data?: Record<string, unknown>;
+  /** Parts that are in the content store instead of above. */
+  stored?: Partial<Record<LargePart, PartInStore>>;
+  attachments?: StoredAttachment[];
+  headers?: Record<string, string>;
+  tags?: string[];
+  metadata?: Record<string, string | number | boolean>;
+  /** ISO 8601 in UTC, where one was given. */
+  sendAt?: string;
+  /** ISO 8601 in UTC; fixed at acceptance, anew at a release. */
+  expiresAt: string;
+  /** The email it was sent again from, and those sent again from it. */
+  resentFrom?: string;
+}
+
+/** The Message-ID of an email (RFC 5322 3.6.4), without the angle brackets. */
+export const messageIdOf = (id: string, email: Pick<StoredEmail, 'domain'>): string => `${id}@${email.domain}`;
+
+/** Every address that gets the email, in the order of its headers. */
+export const recipientsOf = (email: Pick<StoredEmail, 'to' | 'cc' | 'bcc'>): Address[] => [
+  ...email.to,
+  ...(email.cc ?? []),
+  ...(email.bcc ?? []),
+];
+
+/** The content ids that an email needs. */
+export const contentIdsOf = (email: StoredEmail): string[] => [
+  ...new Set([
+    ...(email.attachments ?? []).map((attachment) => attachment.contentId),
+    ...Object.values(email.stored ?? {}).map((part) => part.contentId),
+  ]),
+];
+
+/** When an email may be sent at the earliest, ms since 1970; `acceptedAt` where nothing else was asked for. */
+export const dueAt = (email: Pick<StoredEmail, 'sendAt'>, acceptedAt: number): number =>
+  email.sendAt === undefined ? acceptedAt : Math.max(acceptedAt, Date.parse(email.sendAt));
+
+/** Fields of the input that are not kept as they were given. */
+const REMADE = new Set(['to', 'template', 'attachments', 'sendAt', 'expiresAt', 'dataUrl', 'raw', 'archive', 'confidential']);
+
+const isGiven = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0);
+
+const onlyGiven = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => isGiven(value)));
+
+/**
+ * What of a valid input is kept in the job. Times become UTC; what was not given takes no room.
+ * @param made parts that were decided at acceptance
+ */
+export const toStoredEmail = (
+  input: EmailInput,
+  made: { domain: string; expiresAt: number; attachments: StoredAttachment[] },
+): StoredEmail => ({
+  v: EMAIL_FORMAT,
+  rev: 1,
+  domain: made.domain,
+  to: input.to ?? [],
+  ...onlyGiven(Object.fromEntries(Object.entries(input).filter(([name]) => !REMADE.has(name)))),
+  ...onlyGiven({
+    template: typeof input.template === 'string' ? { name: input.template } : input.template,
+    attachments: made.attachments,
+    sendAt: input.sendAt && new Date(input.sendAt).toISOString(),
+  }),
+  expiresAt: new Date(made.expiresAt).toISOString(),
+});

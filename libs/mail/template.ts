@@ -1,0 +1,23 @@
+// A tenant's template: Eta sources under a name, kept as immutable numbered versions.
+import { z } from 'zod';
+import { Slug } from './queue-address';
+
+const Source = z.string().max(500_000);
+
+export const TemplateInput = z
+  .strictObject({
+    subject: Source.min(1),
+    html: Source.optional(),
+    text: Source.optional(),
+    /** The name of another template of the tenant whose html is the frame: it shows ours as `<%~ it.body %>`. */
+    layout: Slug.optional(),
+  })
+  .refine((given) => given.html !== undefined || given.text !== undefined, { message: 'must have html or text' })
+  .meta({ id: 'Template' });
+
+export type TemplateInput = z.infer<typeof TemplateInput>;
+
+export interface TemplateVersion extends TemplateInput {
+  version: number;
+  createdAt: string;
+}

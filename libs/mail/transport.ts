@@ -1,0 +1,58 @@
+// An SMTP server that a tenant may use.
+import { z } from 'zod';
+import { notYet } from './not-yet';
+
+/** A secret in the input: given anew, or `{"set": true}` to keep what is stored. */
+const SecretInput = z.union([z.string().min(1).max(4_096), z.strictObject({ set: z.literal(true) })]);
+
+// A host name or an IP address, nothing that could be read as more than that.
+const Host = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^[a-z0-9:]([a-z0-9.:_-]*[a-z0-9])?$/i, 'must be a host name or an IP address');
+
+export const TransportInput = z
+  .strictObject({
+    host: Host,
+    port: z.int().min(1).max(65_535).optional(),
+    security: z.enum(['none', 'starttls', 'tls']).default('starttls'),
+    auth: z.union([
+      z.strictObject({ user: z.string().min(1).max(320), pass: SecretInput }),
+      z.strictObject({ user: z.string(), oauth2: notYet() }),
+    ]).optional(),
+    /** What the server's certificate is checked against; checking itself cannot be switched off. */
+    tls: z
+      .strictObject({
+        ca: z.string().max(100_000).regex(/-----BEGIN CERTIFICATE-----/, 'must be a PEM certificate').optional(),
+        servername: Host.optional(),
+        minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).optional(),
+      })
+      .optional(),
+    limits: notYet(),
+    dkim: notYet(),
+    /** The name given in EHLO. */
+    name: Host.optional(),
+    allowedFrom: notYet(),
+  })
+  .meta({ id: 'Transport' });
+
+export type TransportInput = z.infer<typeof TransportInput>;
+
+/** A transport as it is kept: the password sealed, the port decided. */
+export interface StoredTransport {
+  host: string;
+  port: number;
+  security: 'none' | 'starttls' | 'tls';
+  auth?: { user: string; sealedPass: string };
+  tls?: { ca?: string; servername?: string; minVersion?: 'TLSv1.2' | 'TLSv1.3' };
+  name?: string;
+  /** Rises with every PUT; connections of an older version are not used again. */
+  version: number;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** Ports of RFC 8314 (465) and RFC 6409 (587); 25 where nothing is encrypted. */
+export const defaultPort = (security: StoredTransport['security']): number =>
+  security === 'tls' ? 465 : security === 'starttls' ? 587 : 25;

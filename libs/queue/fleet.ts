@@ -1,0 +1,222 @@
+// A replica's hands in all queues: opens those that have work, gives each its turn, and lets go of the empty ones.
+import { parseQueueName, type QueueAddress } from '../mail/queue-address';
+import type { Clock } from '../runtime/clock';
+import type { Log } from '../runtime/log';
+import type { Redis } from '../store/redis';
+import type { Due } from './due';
+import { createDueWatch, LOOK_AGAIN_MS, type DueWatch } from './due-watch';
+import { createTokens, giveBack, recoverStalled, takeEmail, type Lease, type LeaseEnd } from './email-worker';
+import { createLockKeeper, type LockKeeper } from './lock-keeper';
+import { peekQueue } from './peek';
+import { createPlaces, type Turn } from './places';
+import { STALLED_CHECK_MS, type EmailQueue, type Queues } from './queues';
+
+/** Whether a queue may send now, and how many of its emails at once on one replica. */
+export interface Permission {
+  enabled: boolean;
+  concurrency: number;
+}
+
+export interface FleetDeps {
+  redis: Redis;
+  /** A connection of its own: a subscribed one can do nothing else. */
+  subscriber: Redis;
+  queues: Queues;
+  due: Due;
+  clock: Clock;
+  log: Log;
+  /** Emails at once on this replica. */
+  concurrency: number;
+  /** Queues that are open at once. */
+  maxOpen: number;
+  /** Names this replica in locks and logs. */
+  replica: string;
+  permission: (address: QueueAddress) => Promise<Permission>;
+  /** One attempt, settled. Never rejects. */
+  work: (lease: Lease) => Promise<void>;
+}
+
+interface OpenQueue extends Turn {
+  queue: EmailQueue;
+  /** Counts calls: one that came while a fetch was under way may be about an email that the fetch did not see. */
+  calls: number;
+  rateStopUntil: number;
+}
+
+/** Interrupted attempts get this long to say so before the process ends. */
+const INTERRUPTION_MS = 1_000;
+
+/** A class because it is opened and closed: between `start` and `stop` it holds emails. */
+export class Fleet {
+  private readonly openQueues = new Map<string, OpenQueue>();
+  private readonly places;
+  private readonly nextToken;
+  private readonly keeper: LockKeeper;
+  private readonly watch: DueWatch;
+  private readonly serving = new Set<Promise<void>>();
+  private state: 'new' | 'running' | 'stopped' = 'new';
+  private stalledTimer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly deps: FleetDeps) {
+    this.places = createPlaces<OpenQueue>(deps.concurrency);
+    this.nextToken = createTokens(deps.replica);
+    this.keeper = createLockKeeper(deps);
+    this.watch = createDueWatch({ ...deps, most: deps.maxOpen, onDue: (name) => this.wake(name) });
+  }
+
+  get open(): number {
+    return this.openQueues.size;
+  }
+
+  get inWork(): number {
+    return this.places.taken;
+  }
+
+  start(): void {
+    this.state = 'running';
+    this.keeper.start();
+    this.watch.start();
+    this.stalledTimer = setInterval(() => this.checkStalled(), STALLED_CHECK_MS);
+  }
+
+  /** No new emails; waits for those in work until `deadline` (ms since 1970), then interrupts them. */
+  async stop(deadline: number): Promise<void> {
+    this.state = 'stopped';
+    this.watch.stop();
+    clearInterval(this.stalledTimer);
+    const patience = Math.max(0, deadline - INTERRUPTION_MS - this.deps.clock.now());
+    const interrupt = setTimeout(() => this.keeper.endAll('stopping'), patience);
+    while (this.serving.size > 0) await Promise.all(this.serving);
+    clearTimeout(interrupt);
+    this.keeper.stop();
+  }
+
+  /** Looks into a queue now: it has work, or something changed that may let it send. */
+  wake(name: string): void {
+    if (this.state !== 'running') return;
+    const turn = this.openQueues.get(name);
+    if (turn !== undefined) {
+      turn.calls++;
+      turn.hungry = true;
+      this.pump();
+    } else if (this.openQueues.size >= this.deps.maxOpen) {
+      this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
+    } else {
+      this.openQueue(name).catch((error: unknown) => this.complain(`open ${name}`, error));
+    }
+  }
+
+  private async openQueue(name: string): Promise<void> {
+    const address = parseQueueName(name);
+    const permission = address && (await this.deps.permission(address));
+    // A disabled tenant's queue is announced again when it is enabled.
+    if (address === undefined || !permission?.enabled) return this.deps.due.lookAgain(name, undefined);
+    if (this.openQueues.has(name) || this.state !== 'running') return;
+    const turn: OpenQueue = {
+      name,
+      queue: this.deps.queues.open(address),
+      busy: 0,
+      limit: permission.concurrency,
+      hungry: true,
+      stride: 1,
+      fetching: 0,
+      calls: 0,
+      rateStopUntil: 0,
+    };
+    this.openQueues.set(name, turn);
+    this.places.add(turn);
+    this.pump();
+  }
+
+  private pump(): void {
+    if (this.state !== 'running') return;
+    this.places.pump((turn) => {
+      const served: Promise<void> = this.serve(turn)
+        .catch((error: unknown) => this.complain(`serve ${turn.name}`, error))
+        .finally(() => {
+          this.serving.delete(served);
+          this.leave(turn);
+        });
+      this.serving.add(served);
+    });
+  }
+
+  /** Uses one place: takes an email and does its attempt. */
+  private async serve(turn: OpenQueue): Promise<void> {
+    const taken = await this.take(turn);
+    if (taken === undefined) return;
+    const { email: lease, end } = taken;
+    if (this.state !== 'running') return giveBack(lease);
+    this.keeper.keep(lease, end);
+    this.pump();
+    await this.deps.work(lease);
+    this.keeper.release(lease);
+  }
+
+  private async take(turn: OpenQueue): Promise<{ email: Lease; end: (reason: LeaseEnd) => void } | undefined> {
+    const calls = turn.calls;
+    try {
+      const taken = await takeEmail(turn.queue, this.nextToken(), this.deps.replica);
+      if (taken.email !== undefined) {
+        turn.stride = Math.min(turn.stride * 2, turn.limit);
+        return taken;
+      }
+      turn.stride = 1;
+      if (taken.rateStopMs > 0) turn.rateStopUntil = this.deps.clock.now() + taken.rateStopMs;
+      turn.hungry = turn.calls !== calls;
+    } catch (error) {
+      turn.hungry = false;
+      this.complain(`take from ${turn.name}`, error);
+      this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
+    } finally {
+      turn.fetching--;
+    }
+    return undefined;
+  }
+
+  /** A place is free again; a queue without work and without hunger is closed. */
+  private leave(turn: OpenQueue): void {
+    turn.busy--;
+    this.places.free();
+    if (turn.busy === 0 && !turn.hungry) {
+      this.openQueues.delete(turn.name);
+      this.places.remove(turn);
+      this.afterLook(turn).catch((error: unknown) => this.complain(`leave ${turn.name}`, error));
+    }
+    this.pump();
+  }
+
+  /**
+   * Decides when the queue is looked at again. The announcement is taken away first and the queue looked into after: an
+   * email that was added in between is seen here, one added later announces itself again (see `Due.announce`).
+   */
+  private async afterLook(turn: OpenQueue): Promise<void> {
+    const now = this.deps.clock.now();
+    if (turn.rateStopUntil > now) {
+      await this.deps.due.lookAgain(turn.name, turn.rateStopUntil);
+      return this.watch.lookBy(turn.rateStopUntil);
+    }
+    await this.deps.due.lookAgain(turn.name, undefined);
+    const peek = await peekQueue(this.deps.redis, turn.queue);
+    if (peek.active > 0) await recoverStalled(turn.queue);
+    const times = [
+      ...(peek.waiting > 0 && !peek.paused ? [now] : []),
+      // A worker that is gone leaves active emails; whoever looks in time finds them.
+      ...(peek.active > 0 ? [now + STALLED_CHECK_MS] : []),
+      ...(peek.nextDelayedAt !== undefined && !peek.paused ? [peek.nextDelayedAt] : []),
+    ];
+    if (times.length === 0) return;
+    await this.deps.due.announce(turn.name, Math.min(...times));
+    this.watch.lookBy(Math.min(...times));
+  }
+
+  private checkStalled(): void {
+    for (const turn of this.openQueues.values()) {
+      recoverStalled(turn.queue).catch((error: unknown) => this.complain(`recover in ${turn.name}`, error));
+    }
+  }
+
+  private complain(what: string, error: unknown): void {
+    if (this.state === 'running') this.deps.log.error({ error, what }, 'the fleet failed at something; it tries again');
+  }
+}

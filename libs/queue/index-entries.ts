@@ -1,0 +1,54 @@
+// The indexes of a queue: emails by time, by address, and by when something must be done about them.
+import { normalizeAddress } from '../mail/address';
+import { recipientsOf, type StoredEmail } from '../mail/stored-email';
+import type { QueueKeys } from '../store/keys';
+import type { Redis } from '../store/redis';
+import { defineScript } from '../store/script';
+import { invertDigits } from './email-id';
+
+/** Between address and id in a member of the index by address; sorts before everything an address may hold. */
+const SEPARATOR = '\u0000';
+
+/** Members of the index by address: ascending order is address, then newest first. */
+export const addressMembers = (id: string, email: Pick<StoredEmail, 'to' | 'cc' | 'bcc'>): string[] => {
+  const addresses = new Set(recipientsOf(email).map(({ address }) => normalizeAddress(address)));
+  return [...addresses].map((address) => `${address}${SEPARATOR}${invertDigits(id.slice(2))}`);
+};
+
+/** The id in a member of the index by address. */
+export const memberId = (member: string): string => `m_${invertDigits(member.slice(member.indexOf(SEPARATOR) + 1))}`;
+
+/** The range of members of one address, or of all addresses that begin so. */
+export const addressRange = (recipient: string, after?: string): [min: string, max: string] => {
+  const prefix = recipient.endsWith('*') ? recipient.slice(0, -1).toLowerCase() : `${normalizeAddress(recipient)}${SEPARATOR}`;
+  return [after === undefined ? `[${prefix}` : `(${after}`, `[${prefix}\uffff\uffff`];
+};
+
+// KEYS: by time, by address, upkeep. ARGV: a JSON list of {id, expires, members}. One round trip for any number.
+const addToIndexes = defineScript(`
+for _, entry in ipairs(cjson.decode(ARGV[1])) do
+  redis.call('ZADD', KEYS[1], 0, entry[1])
+  redis.call('ZADD', KEYS[3], entry[2], entry[1])
+  for index = 3, #entry do redis.call('ZADD', KEYS[2], 0, entry[index]) end
+end
+return 1`);
+
+/** Enters emails into the indexes. Before their jobs are added: an entry without a job does no harm, the reverse hides. */
+export const enterIndexes = async (
+  redis: Redis,
+  keys: QueueKeys,
+  entries: { id: string; email: StoredEmail }[],
+): Promise<void> => {
+  const rows = entries.map(({ id, email }) => [id, String(Date.parse(email.expiresAt)), ...addressMembers(id, email)]);
+  await addToIndexes(redis, [keys.byTime, keys.byAddress, keys.upkeep], [JSON.stringify(rows)]);
+};
+
+/** Takes an email out of the indexes. */
+export const leaveIndexes = async (redis: Redis, keys: QueueKeys, id: string, email: StoredEmail): Promise<void> => {
+  await redis
+    .multi()
+    .zrem(keys.byTime, id)
+    .zrem(keys.byAddress, ...addressMembers(id, email))
+    .zrem(keys.upkeep, id)
+    .exec();
+};

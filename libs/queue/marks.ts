@@ -1,0 +1,102 @@
+// The marks of a hand-over: written around the moment at which an email leaves, so that every possible twin is known.
+import type { Reply } from '../mail/outcome';
+import { MARK } from '../store/keys';
+import type { Redis } from '../store/redis';
+import { defineScript } from '../store/script';
+import type { EmailQueue } from './queues';
+
+/** What earlier attempts left behind. */
+export interface Marks {
+  /** Rises with every release and resolve: older intents do not count any more. */
+  generation: number;
+  /** Somebody began to hand the email over at this time (ms) and nobody has said how it ended. */
+  intentAt?: number;
+  /** The server took the email. */
+  sent?: SentMark;
+  /** Recipients that are done with, by address: taken, or refused for good. */
+  done: RecipientsDone;
+}
+
+export interface SentMark {
+  /** ms since 1970 */
+  at: number;
+  replies: Reply[];
+}
+
+export interface RecipientsDone {
+  accepted: string[];
+  refused: Reply[];
+}
+
+/** The right to go on with an email: proven by the lock, which another worker has if this one was taken for dead. */
+export interface Hold {
+  id: string;
+  token: string;
+}
+
+const NOTHING_DONE: RecipientsDone = { accepted: [], refused: [] };
+
+export const NO_MARKS: Marks = { generation: 0, done: NOTHING_DONE };
+
+export const readMarks = async (redis: Redis, queue: EmailQueue, id: string): Promise<Marks> => {
+  const names = [MARK.generation, MARK.intent, MARK.sent, MARK.done];
+  const [generation, intent, sent, done] = await redis.hmget(queue.keys.job(id), ...names);
+  const current = Number(generation ?? 0);
+  const [intentGeneration, intentAt] = (intent ?? '').split('|');
+  return {
+    generation: current,
+    ...(intentAt !== undefined && Number(intentGeneration) === current && { intentAt: Number(intentAt) }),
+    ...(sent && { sent: JSON.parse(sent) as SentMark }),
+    done: done ? (JSON.parse(done) as RecipientsDone) : NOTHING_DONE,
+  };
+};
+
+// KEYS: the job, its lock. ARGV: token, field of the intent, its value, field of `sent`. Result: 1 to go on, 0 where
+// the lock is not ours any more, -1 where the email was sent already. Atomic: between the check and the intent nobody
+// else may begin. Sent after 354, before the first byte of the message.
+const fence = defineScript(`
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+if redis.call('HEXISTS', KEYS[1], ARGV[4]) == 1 then return -1 end
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+return 1`);
+
+// KEYS: the job. ARGV: pairs of field and value ('' removes). Result: 1, or 0 where the job is gone: then nothing is
+// written, since a hash without a job would never go away.
+const mark = defineScript(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+for index = 1, #ARGV, 2 do
+  if ARGV[index + 1] == '' then redis.call('HDEL', KEYS[1], ARGV[index])
+  else redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1]) end
+end
+return 1`);
+
+/** The fence said no: the message must not leave. */
+export class FenceClosed extends Error {
+  override name = 'FenceClosed';
+}
+
+/**
+ * Records the intent to hand over, if the email is still ours and not yet sent.
+ * @throws FenceClosed
+ */
+export const markIntent = async (redis: Redis, queue: EmailQueue, hold: Hold, generation: number, now: number): Promise<void> => {
+  const keys = [queue.keys.job(hold.id), queue.keys.lock(hold.id)];
+  const answer = await fence(redis, keys, [hold.token, MARK.intent, `${generation}|${now}`, MARK.sent]);
+  if (answer === 0) throw new FenceClosed('the hold on the email was lost: another worker may have it');
+  if (answer === -1) throw new FenceClosed('the email was sent already');
+};
+
+/** Records that the server took the email for all recipients that were left. */
+export const markSent = async (redis: Redis, queue: EmailQueue, id: string, sent: SentMark): Promise<void> => {
+  await mark(redis, [queue.keys.job(id)], [MARK.sent, JSON.stringify(sent), MARK.intent, '']);
+};
+
+/** Records recipients that are done with while others are still to be tried; the hand-over itself has ended. */
+export const markDone = async (redis: Redis, queue: EmailQueue, id: string, done: RecipientsDone): Promise<void> => {
+  await mark(redis, [queue.keys.job(id)], [MARK.done, JSON.stringify(done), MARK.intent, '']);
+};
+
+/** The hand-over ended without the message having left: the intent is void. */
+export const clearIntent = async (redis: Redis, queue: EmailQueue, id: string): Promise<void> => {
+  await mark(redis, [queue.keys.job(id)], [MARK.intent, '']);
+};

@@ -1,0 +1,64 @@
+// Puts accepted emails into their queue: announced, indexed, added; the order makes every crash harmless.
+import type { Priority } from '../mail/settings';
+import { dueAt, type StoredEmail } from '../mail/stored-email';
+import type { Redis } from '../store/redis';
+import type { Due } from './due';
+import { enterIndexes } from './index-entries';
+import type { EmailQueue } from './queues';
+
+/** An email that was accepted: its id is decided, its parts are stored. */
+export interface Accepted {
+  id: string;
+  email: StoredEmail;
+  /** ms since 1970 */
+  acceptedAt: number;
+  priority: Priority;
+}
+
+/**
+ * BullMQ runs jobs without a priority before all that have one, then the least number first: so high has none.
+ * Numbers leave room between for later.
+ */
+export const BULL_PRIORITY: Record<Priority, number> = { high: 0, normal: 10, low: 20 };
+
+export interface SendQueue {
+  /**
+   * Adds emails; resolves when Redis has all of them. Repeating it with the same ids adds nothing twice.
+   * @throws whatever Redis answers; some of the emails may have been added then
+   */
+  add(queue: EmailQueue, emails: Accepted[]): Promise<void>;
+}
+
+/** The job's name: what Bull Board shows in its lists is made from the data instead. */
+export const JOB_NAME = 'email';
+
+export const createSendQueue = (deps: { redis: Redis; due: Due }): SendQueue => ({
+  async add(queue, emails) {
+    const earliest = Math.min(...emails.map(({ email, acceptedAt }) => dueAt(email, acceptedAt)));
+    const upkeep = Math.min(...emails.map(({ email }) => Date.parse(email.expiresAt)));
+    // Sent in this order over one connection, which keeps it; waiting for each would cost a round trip each.
+    await Promise.all([
+      deps.due.announce(queue.name, earliest, upkeep),
+      enterIndexes(deps.redis, queue.keys, emails),
+      addJobs(queue, emails),
+    ]);
+    await deps.due.announce(queue.name, earliest);
+  },
+});
+
+const addJobs = async (queue: EmailQueue, emails: Accepted[]): Promise<void> => {
+  const jobs = emails.map(({ id, email, acceptedAt, priority }) => {
+    const bullPriority = BULL_PRIORITY[priority];
+    const delay = dueAt(email, acceptedAt) - acceptedAt;
+    const opts = {
+      jobId: id,
+      timestamp: acceptedAt,
+      ...(delay > 0 && { delay }),
+      ...(bullPriority > 0 && { priority: bullPriority }),
+    };
+    return { name: JOB_NAME, data: email, opts };
+  });
+  const [only] = jobs;
+  if (jobs.length === 1 && only !== undefined) await queue.bull.add(only.name, only.data, only.opts);
+  else await queue.bull.addBulk(jobs);
+};

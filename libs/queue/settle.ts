@@ -1,0 +1,135 @@
+// The only place that ends a job: from the outcome of an attempt to BullMQ's state of it.
+import { writeFailure, type Failure, type FailureCode } from '../mail/failure';
+import type { Attempt, LogLine, Outcome } from '../mail/outcome';
+import { retryDelay } from '../mail/retry';
+import type { ResolvedSettings } from '../mail/settings';
+import { contentIdsOf } from '../mail/stored-email';
+import type { Clock } from '../runtime/clock';
+import { KEYS, MARK } from '../store/keys';
+import type { Redis } from '../store/redis';
+import { giveBack, type Lease } from './email-worker';
+import { leaveIndexes } from './index-entries';
+
+const DAY = 86_400_000;
+/** A sent email may not be sent again by a late repetition of its add; idempotency keys live 24 h (engine.md). */
+const GONE_KEPT_S = 25 * 3_600;
+
+/** What became of the email after its attempt, for reports. */
+export type Settled =
+  | { state: 'sent' | 'failed' | 'expired' | 'canceled' | 'held' | 'uncertain'; failure?: Failure }
+  | { state: 'deferred' | 'queued'; nextAt: number; failure?: Failure };
+
+export interface Settle {
+  /**
+   * Ends the attempt. The history it leaves is written first, so that a crash in between repeats a line, never loses one.
+   * @param attempt the record of the attempt, or undefined where none was made
+   * @throws whatever BullMQ answers; "missing lock" means that the email is somebody else's by now
+   */
+  (lease: Lease, outcome: Outcome, settings: ResolvedSettings, attempt: Attempt | undefined): Promise<Settled>;
+}
+
+export const createSettle = (deps: {
+  redis: Redis;
+  clock: Clock;
+  random: () => number;
+  /** Lets go of the contents of an email that is removed. */
+  releaseContent: (lease: Lease, contentIds: string[]) => Promise<void>;
+}): Settle => {
+  const { redis, clock } = deps;
+
+  const writeLog = async (lease: Lease, line: LogLine): Promise<void> => {
+    await lease.queue.backend.addLog(lease.id, JSON.stringify(line));
+  };
+
+  /** Says when the finished email has to go; the sweep reads it (docs/decisions/0003-data-format.md). */
+  const keepUntil = async (lease: Lease, days: number): Promise<void> => {
+    const at = clock.now() + days * DAY;
+    await Promise.all([
+      redis.zadd(lease.queue.keys.upkeep, at, lease.id),
+      redis.zadd(KEYS.upkeep, 'LT', at, lease.queue.name),
+    ]);
+  };
+
+  /** Everything of an email but its job, which BullMQ removes as it completes. */
+  const forget = async (lease: Lease): Promise<void> => {
+    await redis.set(lease.queue.keys.gone(lease.id), clock.now(), 'EX', GONE_KEPT_S);
+    await leaveIndexes(redis, lease.queue.keys, lease.id, lease.email);
+    await deps.releaseContent(lease, contentIdsOf(lease.email));
+  };
+
+  const complete = async (lease: Lease, keep: ResolvedSettings['history'], line: LogLine | undefined): Promise<Settled> => {
+    if (keep.keep) {
+      if (line !== undefined) await writeLog(lease, line);
+      await keepUntil(lease, keep.days);
+    } else {
+      await forget(lease);
+    }
+    await lease.queue.backend.moveToCompleted(lease.job, '', !keep.keep, lease.token, false);
+    return { state: 'sent' };
+  };
+
+  const fail = async (lease: Lease, failure: Failure, settings: ResolvedSettings, line: LogLine | undefined): Promise<Settled> => {
+    if (line !== undefined) await writeLog(lease, line);
+    await keepUntil(lease, settings.errors.days);
+    const reason = writeFailure(failure);
+    await lease.queue.backend.moveToFailed(lease.job, reason, false, lease.token, false, { failedReason: reason });
+    return { state: FAILED_STATE[failure.code] ?? 'failed', failure };
+  };
+
+  const postpone = async (lease: Lease, nextAt: number, failure: Failure | undefined, line: LogLine | undefined): Promise<Settled> => {
+    if (line !== undefined) await writeLog(lease, line);
+    const now = clock.now();
+    await lease.queue.backend.moveToDelayed(lease.id, now, Math.max(1, nextAt - now), lease.token, {
+      skipAttempt: failure === undefined,
+      ...(failure && { fieldsToUpdate: { failedReason: writeFailure(failure), [MARK.intent]: '' } }),
+    });
+    return { state: failure === undefined ? 'queued' : 'deferred', nextAt, ...(failure && { failure }) };
+  };
+
+  /** One more attempt where there is one left. */
+  const again = (
+    lease: Lease,
+    text: string,
+    settings: ResolvedSettings,
+    line: LogLine | undefined,
+    retryAfter?: number,
+  ): Promise<Settled> => {
+    const made = lease.attemptsMade + 1;
+    if (made >= settings.attempts) {
+      const attempts = made === 1 ? 'the only attempt' : `the last of ${made} attempts`;
+      return fail(lease, { code: 'attempts-exhausted', text: `${attempts} failed: ${text}` }, settings, line);
+    }
+    const delay = retryDelay(settings.backoff, made, deps.random(), retryAfter);
+    return postpone(lease, clock.now() + delay, { code: 'refused', text }, line);
+  };
+
+  return async (lease, outcome, settings, attempt) => {
+    const line = attempt && { kind: 'attempt' as const, ...attempt };
+    switch (outcome.kind) {
+      case 'sent':
+        return complete(lease, settings.history, line);
+      case 'refused':
+        return fail(lease, { code: outcome.code, text: outcome.text }, settings, line);
+      case 'expired':
+      case 'canceled':
+        return fail(lease, { code: outcome.kind, text: outcome.text }, settings, line);
+      case 'deferred':
+        return again(lease, outcome.text, settings, line, outcome.retryAfter);
+      case 'uncertain':
+        if (settings.onUncertain === 'hold') return fail(lease, { code: 'uncertain', text: outcome.text }, settings, line);
+        return again(lease, outcome.text, settings, line);
+      case 'throttled':
+        return postpone(lease, outcome.until, undefined, undefined);
+      case 'interrupted':
+        await giveBack(lease);
+        return { state: 'queued', nextAt: clock.now() };
+    }
+  };
+};
+
+const FAILED_STATE: Partial<Record<FailureCode, 'held' | 'uncertain' | 'expired' | 'canceled'>> = {
+  held: 'held',
+  uncertain: 'uncertain',
+  expired: 'expired',
+  canceled: 'canceled',
+};

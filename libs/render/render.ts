@@ -1,0 +1,87 @@
+// What an email says at its time: finished content as it came, a template with the data and the version of now.
+import { hasControlCharacters } from '../mail/address';
+import type { StoredEmail } from '../mail/stored-email';
+import type { ContentStore } from '../content/store';
+import type { Templates } from '../store/templates';
+import { RenderFailure } from './failure';
+import { createTemplateRenderer } from './templates';
+import { textFromHtml } from './text-body';
+
+export interface Rendered {
+  subject: string;
+  html?: string;
+  text: string;
+  /** The version of the template that was used. */
+  version?: number;
+}
+
+/** What rendering needs of an email. */
+export type Renderable = Pick<StoredEmail, 'subject' | 'html' | 'text' | 'template' | 'data' | 'stored'>;
+
+export interface Renderer {
+  /** @throws RenderFailure where the email cannot be made: it fails with that code and text */
+  render(tenant: string, email: Renderable): Promise<Rendered>;
+}
+
+export const createRenderer = (deps: { templates: Templates; content: ContentStore }): Renderer => {
+  const templates = createTemplateRenderer();
+
+  const part = async (email: Renderable, name: 'html' | 'text' | 'data'): Promise<string | undefined> => {
+    const stored = email.stored?.[name];
+    if (stored === undefined) return name === 'data' ? undefined : email[name];
+    try {
+      return (await deps.content.readAll(stored.contentId)).toString('utf8');
+    } catch (error) {
+      if (!(error instanceof Error) || !('code' in error) || error.code !== 'ENOENT') throw error;
+      throw new RenderFailure('content-missing', `the ${name} of the email is not in the content store (${stored.contentId})`);
+    }
+  };
+
+  const finished = async (email: Renderable): Promise<Omit<Rendered, 'text'> & { text?: string }> => {
+    const [html, text] = [await part(email, 'html'), await part(email, 'text')];
+    return { subject: email.subject ?? '', ...(html !== undefined && { html }), ...(text !== undefined && { text }) };
+  };
+
+  const fromTemplate = async (
+    tenant: string,
+    email: Renderable,
+    { name, version: wanted }: { name: string; version?: number },
+  ): Promise<Omit<Rendered, 'text'> & { text?: string }> => {
+    const version = await deps.templates.get(tenant, name, wanted);
+    if (version === undefined) {
+      const which = wanted === undefined ? name : `${name}, version ${wanted},`;
+      throw new RenderFailure('template-unknown', `the template ${which} does not exist: put it again and release the email`);
+    }
+    const stored = await part(email, 'data');
+    const data = stored === undefined ? (email.data ?? {}) : (JSON.parse(stored) as Record<string, unknown>);
+    const one = (which: 'subject' | 'html' | 'text'): string => templates.render(tenant, name, version, which, data);
+
+    const html = version.html === undefined ? undefined : await framed(tenant, version.layout, one('html'), data);
+    return {
+      subject: one('subject').trim(),
+      version: version.version,
+      ...(html !== undefined && { html }),
+      ...(version.text !== undefined && { text: one('text') }),
+    };
+  };
+
+  /** Puts the html into its layout: the html of another template, which shows it as `it.body`. */
+  const framed = async (tenant: string, layout: string | undefined, body: string, data: Record<string, unknown>): Promise<string> => {
+    if (layout === undefined) return body;
+    const frame = await deps.templates.get(tenant, layout);
+    if (frame?.html === undefined) {
+      throw new RenderFailure('template-unknown', `the layout ${layout} does not exist or has no html: put it again and release the email`);
+    }
+    return templates.render(tenant, layout, frame, 'html', { ...data, body });
+  };
+
+  return {
+    async render(tenant, email) {
+      const made = email.template === undefined ? await finished(email) : await fromTemplate(tenant, email, email.template);
+      if (hasControlCharacters(made.subject)) {
+        throw new RenderFailure('template-failed', 'the subject has a line break or another control character in it: correct the template or the data');
+      }
+      return { ...made, text: made.text ?? textFromHtml(made.html ?? '') };
+    },
+  };
+};

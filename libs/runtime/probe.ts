@@ -1,0 +1,35 @@
+// A small HTTP server for orchestrators: is this process alive, is it ready.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface Probe {
+  port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves `/livez` (always 200 while the process runs) and `/readyz` (200 or 503 with the problems found).
+ * @param deps.ready gives what is wrong; nothing wrong means ready
+ */
+export const startProbe = async (deps: {
+  port: number;
+  host: string;
+  ready: () => Promise<string[]>;
+}): Promise<Probe> => {
+  const server = createServer((request, response) => {
+    const answer = (status: number, body: unknown): void => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    };
+    if (request.url === '/livez') return answer(200, { status: 'ok' });
+    if (request.url !== '/readyz') return answer(404, { status: 'not found' });
+    void deps.ready().then((problems) => answer(problems.length === 0 ? 200 : 503, { problems }));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(deps.port, deps.host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+};

@@ -1,0 +1,140 @@
+// Connections to SMTP servers: opened when needed, kept warm for a while, never shared by two transports.
+import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type { StoredTransport } from '../mail/transport';
+import { dialogueLogger, type Listener } from './dialogue';
+
+/** A transport with its password in clear. */
+export interface OpenTransport {
+  /** `tenant/name`. */
+  id: string;
+  transport: StoredTransport;
+  password: string | undefined;
+}
+
+export interface Connection {
+  smtp: SMTPConnection;
+  /** Has carried an email before: a fault before its first reply may be the idle time's. */
+  reused: boolean;
+  /** What is said is told to its listener. */
+  listener: Listener;
+}
+
+export interface Connections {
+  /** A connection that is greeted, encrypted and logged in. @throws nodemailer's error */
+  take(transport: OpenTransport, options: { fresh: boolean; hear?: (line: string) => void }): Promise<Connection>;
+  /** Gives a connection back that may carry another email. */
+  giveBack(transport: OpenTransport, connection: Connection): void;
+  /** Ends all that are idle. */
+  close(): void;
+}
+
+const CONNECT_MS = 30_000;
+const GREETING_MS = 30_000;
+/** RFC 5321 4.5.3.2.6: ten minutes for the reply to the final dot; a shorter one manufactures uncertain emails. */
+const SOCKET_MS = 600_000;
+/** Servers close idle connections after minutes; ours end before. */
+const IDLE_MS = 15_000;
+/** Fresh connections now and then, so that a load balancer's servers share the work. */
+const MOST_EMAILS = 200;
+
+interface Idle {
+  connection: Connection;
+  timer: NodeJS.Timeout;
+  onEnd: () => void;
+}
+
+const smtpOptions = ({ transport }: OpenTransport, listener: Listener) => ({
+  host: transport.host,
+  port: transport.port,
+  secure: transport.security === 'tls',
+  requireTLS: transport.security === 'starttls',
+  ignoreTLS: transport.security === 'none',
+  ...(transport.name !== undefined && { name: transport.name }),
+  tls: {
+    minVersion: transport.tls?.minVersion ?? ('TLSv1.2' as const),
+    ...(transport.tls?.ca !== undefined && { ca: transport.tls.ca }),
+    ...(transport.tls?.servername !== undefined && { servername: transport.tls.servername }),
+    rejectUnauthorized: true,
+  },
+  connectionTimeout: CONNECT_MS,
+  greetingTimeout: GREETING_MS,
+  socketTimeout: SOCKET_MS,
+  transactionLog: true,
+  logger: dialogueLogger(listener),
+});
+
+/** Connects, and logs in where the transport has credentials. */
+const open = (transport: OpenTransport, listener: Listener): Promise<Connection> =>
+  new Promise((resolve, reject) => {
+    const smtp = new SMTPConnection(smtpOptions(transport, listener));
+    const fail = (error: Error): void => {
+      smtp.close();
+      reject(error);
+    };
+    smtp.once('error', fail);
+    smtp.once('end', () => fail(Object.assign(new Error('the server closed the connection'), { code: 'ECONNECTION' })));
+    const ready = (): void => {
+      smtp.removeAllListeners('end');
+      smtp.off('error', fail);
+      // From here on a fault reaches whoever uses the connection; an idle one is let go by its own listener.
+      smtp.on('error', () => undefined);
+      resolve({ smtp, reused: false, listener });
+    };
+    smtp.connect((error) => {
+      if (error) return fail(error);
+      const { auth } = transport.transport;
+      if (auth === undefined || transport.password === undefined) return ready();
+      smtp.login({ user: auth.user, pass: transport.password }, (loginError) => (loginError ? fail(loginError) : ready()));
+    });
+  });
+
+export const createConnections = (): Connections => {
+  const idle = new Map<string, Idle[]>();
+  const carried = new WeakMap<SMTPConnection, number>();
+  const keyOf = (transport: OpenTransport): string => `${transport.id}/${transport.transport.version}`;
+
+  const drop = (key: string, entry: Idle): void => {
+    clearTimeout(entry.timer);
+    entry.connection.smtp.off('end', entry.onEnd);
+    const rest = (idle.get(key) ?? []).filter((other) => other !== entry);
+    if (rest.length > 0) idle.set(key, rest);
+    else idle.delete(key);
+  };
+
+  return {
+    async take(transport, { fresh, hear }) {
+      const key = keyOf(transport);
+      const entry = fresh ? undefined : idle.get(key)?.at(-1);
+      if (entry !== undefined) {
+        drop(key, entry);
+        entry.connection.listener.hear = hear;
+        return { ...entry.connection, reused: true };
+      }
+      return open(transport, { hear });
+    },
+    giveBack(transport, connection) {
+      connection.listener.hear = undefined;
+      const count = (carried.get(connection.smtp) ?? 0) + 1;
+      carried.set(connection.smtp, count);
+      if (count >= MOST_EMAILS || connection.smtp.destroyed) return connection.smtp.quit();
+      const key = keyOf(transport);
+      const onEnd = (): void => drop(key, entry);
+      const timer = setTimeout(() => {
+        drop(key, entry);
+        connection.smtp.quit();
+      }, IDLE_MS);
+      timer.unref();
+      const entry: Idle = { connection, timer, onEnd };
+      connection.smtp.once('end', onEnd);
+      idle.set(key, [...(idle.get(key) ?? []), entry]);
+    },
+    close() {
+      for (const [key, entries] of idle) {
+        for (const entry of [...entries]) {
+          drop(key, entry);
+          entry.connection.smtp.quit();
+        }
+      }
+    },
+  };
+};

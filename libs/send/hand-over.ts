@@ -1,0 +1,168 @@
+// Hands one message over to a server and tells what became of it: taken, refused or for now per recipient, or unknown.
+import { Readable } from 'node:stream';
+import type { SMTPConnectionSendInfo } from 'nodemailer/lib/smtp-connection';
+import { readReply, type Phase } from '../mail/reply';
+import type { Reply } from '../mail/outcome';
+import type { Connection, Connections, OpenTransport } from './connections';
+import type { Message } from './message';
+
+export interface Envelope {
+  from: string;
+  to: string[];
+}
+
+export interface HandOver {
+  transport: OpenTransport;
+  envelope: Envelope;
+  message: Message;
+  /** Called after the server's 354, before the first byte of the message; what it throws stops the message. */
+  beforeMessage: () => Promise<void>;
+  signal: AbortSignal;
+  /** Hears the dialogue, where it is wanted. */
+  hear?: (line: string) => void;
+}
+
+/** What the server said. `reply` of `taken` is the one to the final dot. */
+export type HandOverResult =
+  | { kind: 'taken'; reply: Reply; rejected: Reply[] }
+  /** The server said no at this phase; at `rcpt` to every recipient. */
+  | { kind: 'rejected'; phase: Phase; replies: Reply[] }
+  /** No reply: the connection failed in this phase. `dot` means that the message had left. */
+  | { kind: 'fault'; phase: Phase; text: string }
+  /** `beforeMessage` said no, or the signal was given before the message had left. */
+  | { kind: 'stopped'; error: unknown };
+
+interface SmtpError extends Error {
+  code?: string;
+  command?: string;
+  response?: string;
+  responseCode?: number;
+  rejectedErrors?: (SmtpError & { recipient?: string })[];
+}
+
+const PHASE_OF_COMMAND: [prefix: string, phase: Phase][] = [
+  ['MAIL', 'mail'],
+  ['RCPT', 'rcpt'],
+  ['DATA', 'data'],
+  ['AUTH', 'auth'],
+  ['STARTTLS', 'tls'],
+  ['EHLO', 'greeting'],
+  ['HELO', 'greeting'],
+];
+
+/** Watches a message leave: the stream's own progress tells a living worker where a fault came (facts.md 0.7). */
+interface Progress {
+  begun: boolean;
+  ended: boolean;
+  stopped?: { error: unknown };
+}
+
+const asStream = (message: Message, before: () => Promise<void>, progress: Progress): Readable => {
+  const bytes = async function* (): AsyncGenerator<Buffer> {
+    try {
+      await before();
+    } catch (error) {
+      progress.stopped = { error };
+      throw error;
+    }
+    progress.begun = true;
+    const source = message.open();
+    if (Buffer.isBuffer(source)) yield source;
+    else for await (const chunk of source) yield chunk as Buffer;
+    progress.ended = true;
+  };
+  return Readable.from(bytes(), { objectMode: false });
+};
+
+const phaseOf = (error: SmtpError, progress: Progress): Phase => {
+  // After the end of the stream nodemailer writes the dot at once: whatever fails now may come after it.
+  if (progress.ended) return 'dot';
+  if (progress.begun) return 'message';
+  const command = error.command ?? '';
+  return PHASE_OF_COMMAND.find(([prefix]) => command.startsWith(prefix))?.[1] ?? 'mail';
+};
+
+const judge = (error: SmtpError, progress: Progress): HandOverResult => {
+  if (progress.stopped !== undefined) return { kind: 'stopped', error: progress.stopped.error };
+  const phase = phaseOf(error, progress);
+  if (phase === 'rcpt' && error.rejectedErrors !== undefined && error.rejectedErrors.length > 0) {
+    return { kind: 'rejected', phase, replies: error.rejectedErrors.map((one) => readReply(one.response ?? one.message, one.recipient)) };
+  }
+  if (error.responseCode !== undefined && error.response) return { kind: 'rejected', phase, replies: [readReply(error.response)] };
+  if (/larger than allowed/.test(error.message)) {
+    // The server's own limit, announced by SIZE in its greeting (RFC 1870 6.1): as if it had said 552 5.3.4.
+    return { kind: 'rejected', phase: 'mail', replies: [{ code: 552, enhancedCode: '5.3.4', text: error.message }] };
+  }
+  return { kind: 'fault', phase, text: error.message };
+};
+
+/** A fault before anything was said in this dialogue, on a connection that had lain idle, says nothing of the server. */
+const wasStale = (connection: Connection, result: HandOverResult): boolean =>
+  connection.reused && result.kind === 'fault' && (result.phase === 'mail' || result.phase === 'rcpt');
+
+const transmit = (connection: Connection, work: HandOver): Promise<HandOverResult> => {
+  const progress: Progress = { begun: false, ended: false };
+  const stream = asStream(work.message, work.beforeMessage, progress);
+  return new Promise((resolve) => {
+    const abort = (): void => {
+      if (!progress.ended) progress.stopped ??= { error: work.signal.reason };
+      connection.smtp.close();
+    };
+    if (work.signal.aborted) return resolve({ kind: 'stopped', error: work.signal.reason });
+    work.signal.addEventListener('abort', abort, { once: true });
+    const done = (result: HandOverResult): void => {
+      work.signal.removeEventListener('abort', abort);
+      resolve(result);
+    };
+    const envelope = { from: work.envelope.from, to: work.envelope.to, size: work.message.size };
+    connection.smtp.send(envelope, stream, (error: Error | null, info?: SMTPConnectionSendInfo) => {
+      if (error !== null || info === undefined) {
+        stream.destroy();
+        return done(judge(error ?? new Error('the server gave no answer'), progress));
+      }
+      const rejected = (info.rejectedErrors ?? []) as NonNullable<SmtpError['rejectedErrors']>;
+      done({ kind: 'taken', reply: readReply(info.response), rejected: rejected.map((one) => readReply(one.response ?? one.message, one.recipient)) });
+    });
+  });
+};
+
+/** After a refusal the connection is still good, once the server has forgotten the email. */
+const resetForNext = (connection: Connection): Promise<boolean> =>
+  new Promise((resolve) => connection.smtp.reset((error) => resolve(error === null)));
+
+const phaseOfOpening = (error: SmtpError): Phase => {
+  if (error.code === 'EAUTH' || error.code === 'ENOAUTH') return 'auth';
+  if (error.code === 'ETLS' || /certificate|self.signed|SSL|TLS/i.test(error.message)) return 'tls';
+  return error.responseCode === undefined ? 'connect' : 'greeting';
+};
+
+export const createHandOver = (connections: Connections) => {
+  const connect = async (work: HandOver, fresh: boolean): Promise<Connection | HandOverResult> => {
+    try {
+      return await connections.take(work.transport, { fresh, ...(work.hear && { hear: work.hear }) });
+    } catch (thrown) {
+      const error = thrown as SmtpError;
+      const phase = phaseOfOpening(error);
+      if (error.response && error.responseCode !== undefined) return { kind: 'rejected', phase, replies: [readReply(error.response)] };
+      return { kind: 'fault', phase, text: error.message };
+    }
+  };
+
+  const once = async (work: HandOver, fresh: boolean): Promise<{ result: HandOverResult; stale: boolean }> => {
+    const connection = await connect(work, fresh);
+    if ('kind' in connection) return { result: connection, stale: false };
+    const result = await transmit(connection, work);
+    const alive =
+      result.kind === 'taken' ||
+      (result.kind === 'rejected' && !result.replies.some(({ code }) => code === 421) && (await resetForNext(connection)));
+    if (alive) connections.giveBack(work.transport, connection);
+    else connection.smtp.close();
+    return { result, stale: wasStale(connection, result) };
+  };
+
+  /** Never rejects: every ending is a result. */
+  return async (work: HandOver): Promise<HandOverResult> => {
+    const { result, stale } = await once(work, false);
+    return stale && !work.signal.aborted ? (await once(work, true)).result : result;
+  };
+};

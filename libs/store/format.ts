@@ -1,0 +1,21 @@
+// The stamp that says in which format this Redis holds emails, so that no version touches what it does not understand.
+import { KEYS } from './keys';
+import type { Redis } from './redis';
+
+/** Rises when keys or the email's format change in a way that older processes would misread. */
+export const DATA_FORMAT = 1;
+
+/**
+ * Sets the stamp in an empty Redis.
+ * @throws Error where the data is of another version
+ */
+export const claimFormat = async (redis: Redis): Promise<void> => {
+  await redis.setnx(KEYS.format, DATA_FORMAT);
+  const found = Number(await redis.get(KEYS.format));
+  if (found !== DATA_FORMAT) {
+    throw new Error(
+      `this Redis holds data in format ${found}, this version of Rohrpost reads ${DATA_FORMAT}: ` +
+        'run the version that wrote it, or point REDIS_URL at another Redis',
+    );
+  }
+};

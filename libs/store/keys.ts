@@ -1,0 +1,81 @@
+// The birthplace of every Redis key, channel and queue prefix; docs/decisions/0003-data-format.md lists them.
+import { queueName, type QueueAddress } from '../mail/queue-address';
+
+const ROOT = 'rohrpost';
+
+/** What belongs to the installation. */
+export const KEYS = {
+  /** The version of the data format in this Redis. */
+  format: `${ROOT}:format`,
+  /** Sorted set: queue name -> when a worker must look at it (ms). */
+  due: `${ROOT}:{fleet}:due`,
+  /** Sorted set: queue name -> when its next email expires or must be removed (ms). */
+  upkeep: `${ROOT}:{fleet}:upkeep`,
+  tenants: `${ROOT}:tenants`,
+  apiKeys: `${ROOT}:api-keys`,
+  audit: `${ROOT}:audit`,
+  operation: (id: string) => `${ROOT}:operation:${id}`,
+  /** Which queues hold a content, in a set; and the sign that its bytes are being removed. */
+  content: (id: string) => `${ROOT}:{${id}}:queues`,
+  contentRemoval: (id: string) => `${ROOT}:{${id}}:removal`,
+};
+
+/** Channels of publish/subscribe. */
+export const CHANNELS = {
+  /** A setting changed: `<kind> <id>`. */
+  changed: `${ROOT}:changed`,
+  /** A queue has work: `<queue name> <due ms>`. */
+  wake: `${ROOT}:wake`,
+};
+
+/** What belongs to one tenant; the braces keep a tenant's keys in one slot of a Redis Cluster. */
+export const tenantKeys = (tenant: string) => ({
+  queues: `${ROOT}:{${tenant}}:queues`,
+  transports: `${ROOT}:{${tenant}}:transports`,
+  /** Hash: template name -> its present version. */
+  templates: `${ROOT}:{${tenant}}:templates`,
+  /** Hash: template name -> the last number given; survives a removal, so that no number is given twice. */
+  templateNumbers: `${ROOT}:{${tenant}}:template-numbers`,
+  template: (name: string) => `${ROOT}:{${tenant}}:template:${name}`,
+});
+
+/** BullMQ's prefix of a queue: the braces put all of a queue's keys into one slot. */
+export const queuePrefix = (name: string): string => `${ROOT}:{${name}}`;
+
+/** What belongs to one queue, beside BullMQ's own keys. */
+export const queueKeys = (address: QueueAddress) => {
+  const name = queueName(address);
+  const prefix = queuePrefix(name);
+  /** How BullMQ begins each of its keys. */
+  const bull = `${prefix}:${name}:`;
+  return {
+    bull,
+    job: (id: string) => `${bull}${id}`,
+    lock: (id: string) => `${bull}${id}:lock`,
+    log: (id: string) => `${bull}${id}:logs`,
+    /** Sorted set of ids, which sort by time: "newest first" over all states. */
+    byTime: `${prefix}:by-time`,
+    /** Sorted set of `address\0inverted id`: by recipient, then newest first. */
+    byAddress: `${prefix}:by-address`,
+    /** Sorted set: id -> when the email expires while it is unfinished, when to remove it once it is finished (ms). */
+    upkeep: `${prefix}:upkeep`,
+    idempotency: (hash: string) => `${prefix}:idempotency:${hash}`,
+    /** Says that an email once was, after its job is gone: a late repetition of the add must not send it again. */
+    gone: (id: string) => `${prefix}:gone:${id}`,
+    /** Sorted set of the emails (and uploads) that need a content: member -> until when (ms, or +inf). */
+    content: (id: string) => `${prefix}:content:${id}`,
+    /** Sorted set: content id -> until when an upload waits for its email (ms). */
+    uploads: `${prefix}:uploads`,
+  };
+};
+
+export type QueueKeys = ReturnType<typeof queueKeys>;
+
+/** Fields of ours in a job's hash: the marks (docs/decisions/0004-marks.md). BullMQ leaves unknown fields alone. */
+export const MARK = {
+  generation: 'rp:generation',
+  intent: 'rp:intent',
+  sent: 'rp:sent',
+  /** Recipients that are done with, where some are still to be tried. */
+  done: 'rp:done',
+} as const;

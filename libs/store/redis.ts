@@ -1,0 +1,79 @@
+// The connection to Redis: how each kind of process waits for it, and what its faults mean.
+import { Redis, ReplyError } from 'ioredis';
+import type { Log } from '../runtime/log';
+
+export type { Redis };
+
+/** Whoever answers requests fails at once; whoever works in the background waits until Redis is back. */
+export type Patience = 'fail-fast' | 'wait';
+
+const OPTIONS = {
+  // Without a limit a frozen Redis would hang requests; 3 s is far above any healthy answer.
+  'fail-fast': { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 3_000 },
+  wait: { enableOfflineQueue: true, maxRetriesPerRequest: null },
+} as const;
+
+/**
+ * Opens a connection that comes back by itself. Does not wait for it: see `whenReady`.
+ * @param deps.name shown by CLIENT LIST
+ */
+export const connectRedis = (deps: { url: string; patience: Patience; name: string; log: Log }): Redis => {
+  const redis = new Redis(deps.url, {
+    ...OPTIONS[deps.patience],
+    connectionName: `rohrpost:${deps.name}`,
+    retryStrategy: (times) => Math.min(50 * times, 1_000),
+    // After a failover the old master answers READONLY: reconnect and ask again.
+    reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
+  });
+  let away = false;
+  redis.on('error', (error: Error) => {
+    if (!away) deps.log.error({ error: error.message, connection: deps.name }, 'Redis is away: waiting for it');
+    away = true;
+  });
+  redis.on('ready', () => {
+    if (away) deps.log.info({ connection: deps.name }, 'Redis is back');
+    away = false;
+  });
+  return redis;
+};
+
+/** Resolves as soon as the connection can be used. */
+export const whenReady = (redis: Redis): Promise<void> =>
+  redis.status === 'ready' ? Promise.resolve() : new Promise((resolve) => redis.once('ready', () => resolve()));
+
+/** Redis cannot be asked now; the request may be repeated. */
+export class RedisAway extends Error {
+  override name = 'RedisAway';
+}
+
+/** @throws RedisAway at once where a command would have to wait */
+export const requireReady = (redis: Redis): void => {
+  if (redis.status !== 'ready') throw new RedisAway('Redis does not answer; the service recovers by itself when it is back');
+};
+
+const AWAY = /^(READONLY|LOADING|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|MISCONF)/;
+const AWAY_ERRORS = /Stream isn't writeable|Connection is closed|Command timed out|max retries per request|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT/i;
+
+/** What a failed command says of Redis: full, away, or nothing (the fault is ours). */
+export const redisFault = (error: unknown): 'full' | 'away' | undefined => {
+  if (error instanceof RedisAway) return 'away';
+  if (!(error instanceof Error)) return undefined;
+  if (error instanceof ReplyError) {
+    if (error.message.includes('OOM command not allowed')) return 'full';
+    return AWAY.test(error.message) ? 'away' : undefined;
+  }
+  return AWAY_ERRORS.test(`${error.name} ${error.message}`) ? 'away' : undefined;
+};
+
+/** What is wrong with this Redis for keeping emails: a sentence each, none where it fits. */
+export const redisUnfit = async (redis: Redis): Promise<string[]> => {
+  const info = await redis.info();
+  const problems: string[] = [];
+  const field = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+  const policy = field('maxmemory_policy');
+  if (policy !== undefined && policy !== 'noeviction') {
+    problems.push(`Redis may evict emails: maxmemory-policy is ${policy}; set it to noeviction`);
+  }
+  if (field('aof_enabled') === '0') problems.push('Redis loses emails when it restarts: appendonly is off; set it to yes');
+  return problems;
+};

@@ -1,0 +1,60 @@
+// Seals secrets before they are stored: AES-256-GCM with a key id, bound to the place where they belong.
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+
+export interface SecretKey {
+  id: string;
+  key: Buffer;
+}
+
+export interface SecretBox {
+  /**
+   * @param place where the secret belongs; it cannot be opened as the secret of another place
+   */
+  seal(plain: string, place: string): string;
+  /** @throws Error where the key is missing or the text was changed or moved */
+  open(sealed: string, place: string): string;
+  /** Was it sealed with the present key? */
+  isCurrent(sealed: string): boolean;
+}
+
+/** Reads `k2:<base64 of 32 bytes>,k1:...`; the first key seals, all open. */
+export const parseSecretKeys = (text: string): SecretKey[] | undefined => {
+  const keys = text.split(',').map((part): SecretKey | undefined => {
+    const [id, encoded, ...rest] = part.trim().split(':');
+    if (!id || encoded === undefined || rest.length > 0 || !/^[A-Za-z0-9_-]{1,32}$/.test(id)) return undefined;
+    const key = Buffer.from(encoded, 'base64');
+    return key.length === 32 ? { id, key } : undefined;
+  });
+  const valid = keys.filter((key) => key !== undefined);
+  return valid.length === keys.length && new Set(valid.map((key) => key.id)).size === keys.length ? valid : undefined;
+};
+
+/**
+ * Sealed form: `v1.<key id>.<12 bytes of nonce>.<ciphertext and 16 bytes of tag>`, base64url.
+ * @param keys as `parseSecretKeys` gives them, at least one
+ */
+export const createSecretBox = (keys: SecretKey[]): SecretBox => {
+  const [current] = keys;
+  if (current === undefined) throw new Error('a secret box needs at least one key');
+  return {
+    seal(plain, place) {
+      const nonce = randomBytes(12);
+      const cipher = createCipheriv('aes-256-gcm', current.key, nonce).setAAD(Buffer.from(place));
+      const sealed = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+      return ['v1', current.id, nonce.toString('base64url'), sealed.toString('base64url')].join('.');
+    },
+    open(sealed, place) {
+      const [version, id, nonce = '', body = ''] = sealed.split('.');
+      const key = keys.find((candidate) => candidate.id === id);
+      if (version !== 'v1' || key === undefined) {
+        throw new Error(`a secret was sealed with the key "${id}", which ROHRPOST_SECRET_KEYS does not hold`);
+      }
+      const bytes = Buffer.from(body, 'base64url');
+      const decipher = createDecipheriv('aes-256-gcm', key.key, Buffer.from(nonce, 'base64url'))
+        .setAAD(Buffer.from(place))
+        .setAuthTag(bytes.subarray(-16));
+      return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString('utf8');
+    },
+    isCurrent: (sealed) => sealed.split('.')[1] === current.id,
+  };
+};
