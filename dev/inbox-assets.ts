@@ -60,6 +60,7 @@ pre.text { font-size: 14px; }
 .headers td { overflow-wrap: anywhere; font: 13px/1.5 ui-monospace, 'SF Mono', Menlo, Consolas, monospace; }
 @media (max-width: 44rem) {
   .row { grid-template: 'from when' auto 'subject subject' auto 'to size' auto / 1fr auto; }
+  .letter h1 { font-size: 1.2rem; }
   .facts { grid-template-columns: 1fr; gap: 0; }
   .facts dd { margin-bottom: .4rem; }
   .headers, .headers tbody, .headers tr, .headers th, .headers td { display: block; border: 0; padding: 0; }

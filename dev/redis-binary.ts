@@ -103,7 +103,8 @@ const asContainer = async (tried: string[]): Promise<RedisBinary | undefined> =>
       }).catch(() => run(engine, ['info'], { timeout: 10_000 }));
       if (stdout !== '') return { path: engine, version: 'valkey 8 (container)', env: {}, container: engine };
     } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      // EACCES: PATH has folders that this user may not enter, and no other has it.
+      const missing = ['ENOENT', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '');
       tried.push(`${engine}: ${missing ? 'not installed' : 'its engine does not answer'}`);
     }
   }

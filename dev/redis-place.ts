@@ -57,11 +57,10 @@ export const connectTo = async ({ port, password }: Place, timeout = 2_000): Pro
 
 export type Owner = 'ours' | 'loading' | 'nobody' | 'stranger' | 'silent';
 
-/**
- * Whose server answers there? 'ours' (or, while it still reads its files, 'loading') takes our password *and* keeps its
- * files in our folder: nothing less may be reused or shut down.
- */
-export const whose = async (place: Place): Promise<Owner> => {
+const CLOSED = new Set(['ECONNRESET', 'EPIPE', 'ECLOSED']);
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const look = async (place: Place): Promise<Owner | 'closing'> => {
   let redis: Resp | undefined;
   try {
     redis = await connectTo(place);
@@ -70,9 +69,27 @@ export const whose = async (place: Place): Promise<Owner> => {
     await redis.call('PING');
     return 'ours';
   } catch (error) {
-    if (error instanceof ReplyError) return error.message.startsWith('LOADING') ? 'loading' : 'stranger';
-    return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED' ? 'nobody' : 'silent';
+    const { message, code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'ECONNREFUSED') return 'nobody';
+    if (CLOSED.has(code)) return 'closing';
+    if (!(error instanceof ReplyError)) return 'silent';
+    if (message.startsWith('LOADING')) return 'loading';
+    return message.includes('max number of clients') ? 'silent' : 'stranger';
   } finally {
     redis?.close();
   }
+};
+
+/**
+ * Whose server answers there? 'ours' (or, while it still reads its files, 'loading') takes our password *and* keeps its
+ * files in our folder: nothing less may be reused or shut down. 'silent' may be ours but cannot prove it now.
+ */
+export const whose = async (place: Place): Promise<Owner> => {
+  for (let left = 10; left > 0; left--) {
+    const owner = await look(place);
+    if (owner !== 'closing') return owner;
+    // Ours, on its way down, hangs up too. Taken for a stranger, its files would soon have two servers.
+    await pause(50);
+  }
+  return 'stranger';
 };

@@ -83,15 +83,16 @@ export const openResp = async (
   const socket = await open(at, timeout);
   const waiting: Waiting[] = [];
   let bytes: Buffer = Buffer.alloc(0);
-  let fault = new Error('the connection was closed');
+  let fault: Error = Object.assign(new Error('the connection was closed'), { code: 'ECLOSED' });
   socket.on('error', (error) => (fault = error));
   socket.on('data', (chunk: Buffer) => {
     bytes = Buffer.concat([bytes, chunk]);
     for (let reply = parse(bytes, 0); reply !== undefined; reply = parse(bytes, 0)) {
       bytes = bytes.subarray(reply.end);
       const next = waiting.shift();
-      if (reply.value instanceof ReplyError) next?.reject(reply.value);
-      else next?.resolve(reply.value);
+      if (next === undefined) return void socket.destroy(new ReplyError(`it speaks first: ${String(reply.value)}`));
+      if (reply.value instanceof ReplyError) next.reject(reply.value);
+      else next.resolve(reply.value);
     }
   });
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));

@@ -1,6 +1,6 @@
 // The secrets that the first start makes and later starts find again, each in a file that only its owner reads.
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf, StopError } from './telling';
 
@@ -23,7 +23,9 @@ export const writePrivate = (file: string, text: string): void => {
 export const openDataDir = (dataDir: string): void => {
   try {
     mkdirSync(join(dataDir, 'logs'), { recursive: true, mode: 0o700 });
-    writePrivate(join(dataDir, '.writable'), '');
+    const probe = join(dataDir, '.writable');
+    writePrivate(probe, '');
+    rmSync(probe);
   } catch (error) {
     throw new StopError(`The data folder cannot be written: ${reasonOf(error)}. Set ROHRPOST_DATA_DIR to another one.`);
   }

@@ -55,13 +55,14 @@ export const createFileStore = (folder: string): ContentStore => {
   };
 
   return {
-    async put(bytes) {
-      if (Buffer.isBuffer(bytes)) {
+    async put(bytes, claim) {
+      if (Buffer.isBuffer(bytes) && claim === undefined) {
         const contentId = `sha256-${createHash('sha256').update(bytes).digest('hex')}`;
         if ((await size(contentId)) === bytes.length) return { contentId, size: bytes.length };
       }
       const { path, ...stored } = await writeTemporary(bytes);
       const target = pathOf(stored.contentId);
+      await claim?.(stored.contentId);
       await mkdir(join(target, '..'), { recursive: true });
       await rename(path, target);
       return stored;

@@ -10,8 +10,11 @@ export interface StoredContent {
 
 /** Two stores exist: a folder and S3; the same suite runs against both. */
 export interface ContentStore {
-  /** Keeps the bytes; the same bytes are kept once. Resolves when they are safe on the disk. */
-  put(bytes: Buffer | Readable): Promise<StoredContent>;
+  /**
+   * Keeps the bytes; the same bytes are kept once. Resolves when they are safe on the disk.
+   * @param claim called when the id is known and before the bytes are there, so that nobody removes them in between
+   */
+  put(bytes: Buffer | Readable, claim?: (contentId: string) => Promise<void>): Promise<StoredContent>;
   /** The bytes as a stream; its errors carry `code: 'ENOENT'` where there are none. */
   read(contentId: string): Readable;
   /** The bytes at once; for parts that must be in memory anyway. @throws ENOENT */

@@ -77,7 +77,7 @@ export const contentIdsOf = (email: StoredEmail): string[] => [
 ];
 
 /** When an email may be sent at the earliest, ms since 1970; `acceptedAt` where nothing else was asked for. */
-export const dueAt = (email: Pick<StoredEmail, 'sendAt'>, acceptedAt: number): number =>
+export const dueAt = (email: { sendAt?: string | undefined }, acceptedAt: number): number =>
   email.sendAt === undefined ? acceptedAt : Math.max(acceptedAt, Date.parse(email.sendAt));
 
 /** Fields of the input that are not kept as they were given. */

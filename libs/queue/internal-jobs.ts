@@ -34,7 +34,8 @@ export interface Orders {
 export const createOrders = (deps: { redis: Redis; waiting: Redis }): Orders => {
   const queue = new Queue(NAME, { ...options, connection: deps.redis });
   const events = new QueueEvents(NAME, { ...options, connection: deps.waiting });
-  for (const part of [queue, events]) part.on('error', () => undefined);
+  queue.on('error', () => undefined);
+  events.on('error', () => undefined);
 
   return {
     async verify(order) {

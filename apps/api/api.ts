@@ -1,0 +1,103 @@
+// The API: everything it is made of, put together; started and stopped as one.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createFileStore } from '../../libs/content/file-store';
+import { createDue } from '../../libs/queue/due';
+import { createOrders } from '../../libs/queue/internal-jobs';
+import { createQueues } from '../../libs/queue/queues';
+import { createSendQueue } from '../../libs/queue/send-queue';
+import { createRenderer } from '../../libs/render/render';
+import { systemClock } from '../../libs/runtime/clock';
+import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
+import type { Log } from '../../libs/runtime/log';
+import { createApiKeys } from '../../libs/store/api-keys';
+import { createChanges } from '../../libs/store/changes';
+import { createContentRefs } from '../../libs/store/content-refs';
+import { claimFormat } from '../../libs/store/format';
+import { connectRedis, redisUnfit, whenReady, type Patience, type Redis } from '../../libs/store/redis';
+import { createSecretBox } from '../../libs/store/secrets';
+import { createTemplates } from '../../libs/store/templates';
+import { createTenants } from '../../libs/store/tenants';
+import { createTransports } from '../../libs/store/transports';
+import { createAccept } from './accept';
+import { createApp } from './app';
+import { createGuard } from './auth';
+import type { ApiConfig } from './config';
+import type { Rooms } from './rooms';
+
+export interface RunningApi {
+  lifecycle: Lifecycle;
+  /** Where it listens. */
+  port: number;
+}
+
+/** Listens at once, also without Redis: it answers 503 until Redis is there. @throws Error where the port is taken */
+export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi> => {
+  const clock = systemClock;
+  const lifecycle = createLifecycle({ log, grace: config.grace, now: clock.now });
+  const connect = (name: string, patience: Patience): Redis => {
+    const redis = connectRedis({ url: config.redisUrl, patience, name: `api:${name}`, log });
+    lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
+    return redis;
+  };
+  const redis = connect('main', 'fail-fast');
+  const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait') });
+  const orders = createOrders({ redis, waiting: connect('orders', 'wait') });
+  lifecycle.add({ name: 'orders', stop: () => orders.close() });
+
+  const tenants = createTenants({ redis, changes, clock });
+  const templates = createTemplates({ redis, changes, clock });
+  const transports = createTransports({ redis, changes, clock, secrets: createSecretBox(config.secretKeys) });
+  const content = createFileStore(join(config.dataDir, 'content'));
+  const refs = createContentRefs({ redis, clock });
+  const queues = createQueues({ redis, waits: false });
+  const due = createDue(redis);
+  const sendQueue = createSendQueue({ redis, due });
+  const rooms: Rooms = {
+    config,
+    clock,
+    redis,
+    tenants,
+    transports,
+    templates,
+    keys: createApiKeys({ redis, changes, clock, operatorKey: config.operatorKey }),
+    content,
+    refs,
+    queues,
+    due,
+    orders,
+    renderer: createRenderer({ templates, content }),
+    accept: createAccept({ redis, clock, name: config.name, tenants, transports, templates, content, refs, queues, sendQueue }),
+    guard: createGuard(tenants),
+  };
+
+  const server = await listen(config, createServer(createApp(rooms, changes, log)));
+  lifecycle.add({ name: 'http server', stop: () => new Promise((resolve) => server.close(() => resolve())) });
+  void whenReady(redis)
+    .then(() => inspect(redis, log))
+    .catch((error: unknown) => {
+      log.fatal({ error }, 'this Redis cannot be used');
+      void lifecycle.stop('unusable Redis').then(() => process.exit(1));
+    });
+  const { port } = server.address() as AddressInfo;
+  log.info({ port }, 'api ready');
+  return { lifecycle, port };
+};
+
+const inspect = async (redis: Redis, log: Log): Promise<void> => {
+  await claimFormat(redis);
+  for (const problem of await redisUnfit(redis)) log.error({ problem }, 'this Redis is not fit for keeping emails');
+};
+
+/** Slow clients hold a socket no longer than these (facts.md 3). */
+const listen = async (config: ApiConfig, server: Server): Promise<Server> => {
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 120_000;
+  server.keepAliveTimeout = 65_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.port, config.host, resolve);
+  });
+  return server;
+};

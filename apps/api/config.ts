@@ -1,0 +1,65 @@
+// What the API is told by its environment.
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { LOG_LEVELS } from '../../libs/runtime/log';
+import { parseSpan } from '../../libs/mail/span';
+import { parseSecretKeys, type SecretKey } from '../../libs/store/secrets';
+
+const secretKeys = z.string().transform((text, context): SecretKey[] => {
+  const keys = parseSecretKeys(text);
+  if (keys !== undefined) return keys;
+  context.addIssue({
+    code: 'custom',
+    message: 'must be like k1:<base64 of 32 bytes>, several separated by commas (openssl rand -base64 32)',
+  });
+  return z.NEVER;
+});
+
+export const ApiEnv = z.object({
+  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),
+  ROHRPOST_OPERATOR_KEY: z.string().regex(/^[!-~]{32,256}$/, 'must be 32 or more printable characters without spaces (openssl rand -hex 32)'),
+  ROHRPOST_SECRET_KEYS: secretKeys,
+  ROHRPOST_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(3_000),
+  ROHRPOST_HTTP_HOST: z.string().default('127.0.0.1'),
+  ROHRPOST_DATA_DIR: z.string().default('.rohrpost'),
+  ROHRPOST_NAME: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be a domain name')
+    .default(hostname().toLowerCase().replace(/[^a-z0-9.-]/g, '-') || 'rohrpost.localhost'),
+  /** Bytes. */
+  ROHRPOST_MAX_BODY: z.coerce.number().int().min(1_024).default(25 * 1024 * 1024),
+  ROHRPOST_GRACE: z
+    .string()
+    .default('30s')
+    .refine((text) => parseSpan(text) !== undefined, 'must be a span like 30s')
+    .transform((text) => parseSpan(text) ?? 0),
+  ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+});
+
+export interface ApiConfig {
+  redisUrl: string;
+  operatorKey: string;
+  secretKeys: SecretKey[];
+  /** 0: any free one. */
+  port: number;
+  host: string;
+  dataDir: string;
+  /** The installation's name: the domain of Message-IDs. */
+  name: string;
+  /** Bytes of a request. */
+  maxBody: number;
+  /** ms */
+  grace: number;
+}
+
+export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
+  redisUrl: env.REDIS_URL,
+  operatorKey: env.ROHRPOST_OPERATOR_KEY,
+  secretKeys: env.ROHRPOST_SECRET_KEYS,
+  port: env.ROHRPOST_HTTP_PORT,
+  host: env.ROHRPOST_HTTP_HOST,
+  dataDir: env.ROHRPOST_DATA_DIR,
+  name: env.ROHRPOST_NAME,
+  maxBody: env.ROHRPOST_MAX_BODY,
+  grace: env.ROHRPOST_GRACE,
+});

@@ -1,0 +1,152 @@
+// Every refusal and every fault becomes a problem document (RFC 9457); nothing of the inside is shown.
+import { STATUS_CODES } from 'node:http';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { z } from 'zod';
+import { NOT_YET } from '../../libs/mail/not-yet';
+import { pointer, Problem, type InputError } from '../../libs/mail/problem';
+import type { Log } from '../../libs/runtime/log';
+import { redisFault } from '../../libs/store/redis';
+
+/** Statuses of codes; every other code is 422: the request was understood and cannot be done. */
+const STATUS: Record<string, number> = {
+  'malformed-json': 400,
+  'bad-request': 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  'idempotency-key-reused': 409,
+  'email-sending': 409,
+  'email-finished': 409,
+  'email-state': 409,
+  'queue-not-empty': 409,
+  'tenant-not-empty': 409,
+  'version-mismatch': 412,
+  'too-large': 413,
+  'unsupported-media-type': 415,
+  'internal-error': 500,
+  unavailable: 503,
+  'no-worker': 503,
+  'queue-full': 507,
+};
+
+export const statusOf = (problem: Problem): number => STATUS[problem.code] ?? 422;
+
+const TITLES: Record<string, string> = {
+  invalid: 'The input is not valid',
+  [NOT_YET]: 'Not supported yet',
+};
+
+/** The members of a problem document. */
+export const toDocument = (problem: Problem) => {
+  const status = statusOf(problem);
+  return {
+    type: `urn:rohrpost:problem:${problem.code}`,
+    title: TITLES[problem.code] ?? STATUS_CODES[status] ?? 'Problem',
+    status,
+    detail: problem.message,
+    code: problem.code,
+    ...(problem.errors.length > 0 && { errors: problem.errors }),
+    ...problem.extra,
+  };
+};
+
+export const sendProblem = (response: Response, problem: Problem): void => {
+  const status = statusOf(problem);
+  if (status === 503) response.set('Retry-After', '2');
+  if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="rohrpost"');
+  response.status(status).type('application/problem+json').send(JSON.stringify(toDocument(problem)));
+};
+
+export const notFound = (what = 'this address'): Problem =>
+  new Problem('not-found', `there is nothing under ${what}, or your key does not reach it`);
+
+/** Unions list the complaints of every branch; the one that got farthest is the one that people mean. */
+const unfold = (issue: z.core.$ZodIssue): z.core.$ZodIssue[] => {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
+  const depth = (branch: z.core.$ZodIssue[]): number => Math.max(0, ...branch.map(({ path }) => path.length));
+  const [best] = [...issue.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
+  return (best ?? []).flatMap(unfold).map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
+};
+
+const toErrors = (issue: z.core.$ZodIssue, base: readonly PropertyKey[]): InputError[] => {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ path: pointer([...base, ...issue.path, key]), message: 'is not a known field' }));
+  }
+  if (issue.code === 'invalid_key') {
+    return issue.issues.map(({ message }) => ({ path: pointer([...base, ...issue.path]), message }));
+  }
+  return [{ path: pointer([...base, ...issue.path]), message: issue.message }];
+};
+
+const isNotYet = (issue: z.core.$ZodIssue): boolean =>
+  issue.code === 'custom' && (issue.params as { problem?: string } | undefined)?.problem === NOT_YET;
+
+/** A failed validation as a problem. `base` is where the value stands in the body. */
+export const invalidInput = (error: z.core.$ZodError, base: readonly PropertyKey[] = []): Problem => {
+  const issues = error.issues.flatMap(unfold);
+  const errors = issues.flatMap((issue) => toErrors(issue, base));
+  const code = issues.every(isNotYet) ? NOT_YET : 'invalid';
+  const [first] = errors;
+  const where = first === undefined ? '' : `${first.path === '' ? 'the body' : first.path} ${first.message}`;
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more, see errors)` : '';
+  return new Problem(code, `${where}${more}`, errors);
+};
+
+interface BodyError {
+  type?: string;
+  status?: number;
+  limit?: number;
+}
+
+/** What body-parser and express throw. */
+const ofExpress = (error: Error & BodyError): Problem | undefined => {
+  switch (error.type) {
+    case 'entity.parse.failed':
+      return new Problem('malformed-json', 'the body is not valid JSON: check it with a JSON parser');
+    case 'entity.too.large':
+      return new Problem('too-large', `the body is larger than ${error.limit} bytes: upload attachments to /content, or send less at once`);
+    case 'encoding.unsupported':
+    case 'charset.unsupported':
+      return new Problem('unsupported-media-type', 'the body must be UTF-8, plain or with gzip, deflate or br');
+    case 'request.aborted':
+      return new Problem('bad-request', 'the request ended before its body was whole');
+  }
+  if (error.status !== undefined && error.status >= 400 && error.status < 500) {
+    return new Problem(error.status === 404 ? 'not-found' : 'bad-request', 'the request could not be read');
+  }
+  return undefined;
+};
+
+const ofRedis = (error: unknown): Problem | undefined => {
+  switch (redisFault(error)) {
+    case 'full':
+      return new Problem('queue-full', 'the memory of Redis is used up: nothing was accepted; make room or give Redis more memory');
+    case 'away':
+      return new Problem('unavailable', 'Redis does not answer: nothing was accepted; try again, the service recovers by itself');
+    case undefined:
+      return undefined;
+  }
+};
+
+export const toProblem = (error: unknown): Problem | undefined => {
+  if (error instanceof Problem) return error;
+  return ofRedis(error) ?? (error instanceof Error ? ofExpress(error) : undefined);
+};
+
+export const handleErrors =
+  (log: Log): ErrorRequestHandler =>
+  (error: unknown, request, response, next) => {
+    if (response.headersSent) return next(error);
+    const problem = toProblem(error);
+    const requestId = response.getHeader('X-Request-Id');
+    if (problem === undefined) log.error({ error, requestId, path: request.path }, 'a request broke');
+    sendProblem(
+      response,
+      problem ?? new Problem('internal-error', `something broke here; the log has it under the request id ${String(requestId)}`),
+    );
+  };
+
+export const unknownAddress: RequestHandler = (request) => {
+  throw notFound(`${request.method} ${request.path}`);
+};

@@ -1,0 +1,89 @@
+// The OpenAPI document, made from the schemas that validate.
+import { createDocument, type ZodOpenApiPathsObject, type ZodOpenApiOperationObject } from 'zod-openapi';
+import type { z } from 'zod';
+import { ApiKeyInput } from '../../libs/mail/api-key';
+import { EmailInput } from '../../libs/mail/email';
+import { QueueSettings, TenantSettings } from '../../libs/mail/settings';
+import { TemplateInput } from '../../libs/mail/template';
+import { TransportInput } from '../../libs/mail/transport';
+import { BatchInput, ListQuery } from './routes/emails';
+import { TemplateData } from './routes/templates';
+
+const problem = { description: 'A problem document (RFC 9457)', content: { 'application/problem+json': {} } };
+
+interface Operation {
+  summary: string;
+  status?: number;
+  body?: z.ZodType;
+  query?: z.ZodObject;
+  contentType?: string;
+}
+
+const operation = (path: string, { summary, status = 200, body, query, contentType }: Operation): ZodOpenApiOperationObject => ({
+  summary,
+  parameters: [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
+  ...(query && { requestParams: { query } }),
+  ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
+  ...(contentType && { requestBody: { required: true, content: { [contentType]: {} } } }),
+  responses: {
+    [String(status)]: status === 204 ? { description: 'Done' } : { description: 'Done', content: { 'application/json': {} } },
+    default: problem,
+  },
+});
+
+const EMAILS = '/v1/queues/{tenant}/{application}/emails';
+const TENANT = '/v1/tenants/{tenant}';
+const QUEUE = '/v1/queues/{tenant}/{application}';
+
+const OPERATIONS: [method: 'get' | 'put' | 'post' | 'delete', path: string, operation: Operation][] = [
+  ['post', EMAILS, { summary: 'Accept one email', status: 202, body: EmailInput }],
+  ['post', `${EMAILS}/batch`, { summary: 'Accept up to 1,000 emails, each by itself', status: 202, body: BatchInput }],
+  ['post', `${EMAILS}/render`, { summary: 'What would be sent, without sending', body: EmailInput }],
+  ['get', EMAILS, { summary: 'List emails, newest first', query: ListQuery }],
+  ['get', `${EMAILS}/{id}`, { summary: 'One email with its attempts and changes' }],
+  ['post', `${QUEUE}/content`, { summary: 'Upload bytes for an attachment', status: 201, contentType: 'application/octet-stream' }],
+  ['get', '/v1/queues', { summary: 'All queues that the key reaches' }],
+  ['get', '/v1/queues/{tenant}', { summary: 'The queues of a tenant' }],
+  ['get', QUEUE, { summary: 'A queue, its settings and counts' }],
+  ['put', QUEUE, { summary: 'Put a queue', body: QueueSettings }],
+  ['delete', QUEUE, { summary: 'Delete a queue that has nothing unsent', status: 204 }],
+  ['post', `${QUEUE}/pause`, { summary: 'Send nothing until resumed' }],
+  ['post', `${QUEUE}/resume`, { summary: 'Send again' }],
+  ['get', '/v1/tenants', { summary: 'All tenants' }],
+  ['put', TENANT, { summary: 'Put a tenant', body: TenantSettings }],
+  ['get', TENANT, { summary: 'A tenant and its settings' }],
+  ['delete', TENANT, { summary: 'Delete a tenant without queues', status: 204 }],
+  ['get', `${TENANT}/transports`, { summary: 'The transports of a tenant' }],
+  ['put', `${TENANT}/transports/{name}`, { summary: 'Put a transport', body: TransportInput }],
+  ['get', `${TENANT}/transports/{name}`, { summary: 'A transport, without its secrets' }],
+  ['delete', `${TENANT}/transports/{name}`, { summary: 'Delete a transport', status: 204 }],
+  ['post', `${TENANT}/transports/{name}/verify`, { summary: 'Connect, greet and log in now' }],
+  ['get', `${TENANT}/templates`, { summary: 'The templates of a tenant' }],
+  ['put', `${TENANT}/templates/{name}`, { summary: 'Put a template: a new version where it changed', body: TemplateInput }],
+  ['get', `${TENANT}/templates/{name}`, { summary: 'The present version of a template' }],
+  ['delete', `${TENANT}/templates/{name}`, { summary: 'Delete a template', status: 204 }],
+  ['get', `${TENANT}/templates/{name}/versions`, { summary: 'The versions of a template' }],
+  ['get', `${TENANT}/templates/{name}/versions/{version}`, { summary: 'One version of a template' }],
+  ['post', `${TENANT}/templates/{name}/render`, { summary: 'Render a template with data', body: TemplateData }],
+  ['post', '/v1/keys', { summary: 'Issue a key; it is shown this once', status: 201, body: ApiKeyInput }],
+  ['get', '/v1/keys', { summary: 'The keys that the key administers' }],
+  ['delete', '/v1/keys/{id}', { summary: 'Revoke a key', status: 204 }],
+];
+
+const paths = (): ZodOpenApiPathsObject => {
+  const all: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
+  for (const [method, path, described] of OPERATIONS) all[path] = { ...all[path], [method]: operation(path, described) };
+  return all;
+};
+
+let made: ReturnType<typeof createDocument> | undefined;
+
+/** OpenAPI 3.1; made at the first question. */
+export const openapiDocument = (): ReturnType<typeof createDocument> =>
+  (made ??= createDocument({
+    openapi: '3.1.1',
+    info: { title: 'Rohrpost', version: '0.1.0', description: 'Outbound e-mail queue for many tenants and applications' },
+    security: [{ bearer: [] }],
+    components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+    paths: paths(),
+  }));

@@ -1,0 +1,96 @@
+// The large parts of an email on its way in: what goes into the content store, and under which id.
+import { createHash } from 'node:crypto';
+import type { ContentStore } from '../../libs/content/store';
+import type { AttachmentInput, EmailInput } from '../../libs/mail/email';
+import { problemAt } from '../../libs/mail/problem';
+import type { QueueAddress } from '../../libs/mail/queue-address';
+import { LARGE_PARTS, type LargePart, type PartInStore, type StoredAttachment, type StoredEmail } from '../../libs/mail/stored-email';
+import type { ContentRefs } from '../../libs/store/content-refs';
+
+/** A job stays smaller than this: lists read jobs whole (facts.md 1.2). Bytes. */
+const JOB_LIMIT = 16 * 1024;
+
+export interface Parts {
+  attachments: StoredAttachment[];
+  /** Moves large parts out of the email and names them instead. */
+  place(email: StoredEmail): StoredEmail;
+  /** Writes the bytes. Called after they were claimed, so that nobody removes them meanwhile. */
+  store(): Promise<void>;
+}
+
+interface Deps {
+  content: ContentStore;
+  refs: ContentRefs;
+}
+
+const idOf = (bytes: Buffer): string => `sha256-${createHash('sha256').update(bytes).digest('hex')}`;
+
+const describe = (given: AttachmentInput, contentId: string, size: number): StoredAttachment => ({
+  filename: given.filename,
+  contentId,
+  size,
+  ...(given.contentType !== undefined && { contentType: given.contentType }),
+  ...(given.cid !== undefined && { cid: given.cid }),
+  ...(given.disposition !== undefined && { disposition: given.disposition }),
+});
+
+/**
+ * @throws Problem `content-unknown` for a content id that this queue does not have
+ */
+export const prepareParts = async (
+  deps: Deps,
+  address: QueueAddress,
+  input: EmailInput,
+  base: readonly PropertyKey[],
+): Promise<Parts> => {
+  const bytes = new Map<string, Buffer>();
+
+  const attachments: StoredAttachment[] = [];
+  for (const [index, given] of (input.attachments ?? []).entries()) {
+    if (given.content !== undefined) {
+      const decoded = Buffer.from(given.content, 'base64');
+      const contentId = idOf(decoded);
+      bytes.set(contentId, decoded);
+      attachments.push(describe(given, contentId, decoded.length));
+      continue;
+    }
+    const contentId = given.contentId ?? '';
+    const size = (await deps.refs.has(address, contentId)) ? await deps.content.size(contentId) : undefined;
+    if (size === undefined) {
+      throw problemAt('content-unknown', [...base, 'attachments', index, 'contentId'], 'was not uploaded to this queue, or too long ago: upload it again');
+    }
+    attachments.push(describe(given, contentId, size));
+  }
+
+  const large = (email: StoredEmail): LargePart[] => {
+    const sizes = LARGE_PARTS.map((part): [LargePart, number] => [part, Buffer.byteLength(asText(email, part))]);
+    const kept = sizes.filter(([, size]) => size <= JOB_LIMIT);
+    // Several parts that are each small enough may be too much together.
+    const together = kept.reduce((sum, [, size]) => sum + size, 0) > JOB_LIMIT;
+    return sizes.filter(([, size]) => size > (together ? JOB_LIMIT / 4 : JOB_LIMIT)).map(([part]) => part);
+  };
+
+  return {
+    attachments,
+    place(email) {
+      const moved = large(email);
+      if (moved.length === 0) return email;
+      const stored: Partial<Record<LargePart, PartInStore>> = {};
+      for (const part of moved) {
+        const content = Buffer.from(asText(email, part));
+        stored[part] = { contentId: idOf(content), size: content.length };
+        bytes.set(idOf(content), content);
+      }
+      const rest = Object.fromEntries(Object.entries(email).filter(([name]) => !moved.includes(name as LargePart)));
+      return { ...(rest as unknown as StoredEmail), stored };
+    },
+    async store() {
+      for (const content of bytes.values()) await deps.content.put(content);
+    },
+  };
+};
+
+const asText = (email: StoredEmail, part: LargePart): string => {
+  if (part === 'data') return email.data === undefined ? '' : JSON.stringify(email.data);
+  return email[part] ?? '';
+};

@@ -1,0 +1,34 @@
+// What routes work with, in one object.
+import type { ContentStore } from '../../libs/content/store';
+import type { Due } from '../../libs/queue/due';
+import type { Orders } from '../../libs/queue/internal-jobs';
+import type { Queues } from '../../libs/queue/queues';
+import type { Renderer } from '../../libs/render/render';
+import type { Clock } from '../../libs/runtime/clock';
+import type { ApiKeys } from '../../libs/store/api-keys';
+import type { ContentRefs } from '../../libs/store/content-refs';
+import type { Redis } from '../../libs/store/redis';
+import type { Templates } from '../../libs/store/templates';
+import type { Tenants } from '../../libs/store/tenants';
+import type { Transports } from '../../libs/store/transports';
+import type { Accept } from './accept';
+import type { Guard } from './auth';
+import type { ApiConfig } from './config';
+
+export interface Rooms {
+  config: ApiConfig;
+  clock: Clock;
+  redis: Redis;
+  tenants: Tenants;
+  transports: Transports;
+  templates: Templates;
+  keys: ApiKeys;
+  content: ContentStore;
+  refs: ContentRefs;
+  queues: Queues;
+  due: Due;
+  orders: Orders;
+  renderer: Renderer;
+  accept: Accept;
+  guard: Guard;
+}

@@ -1,0 +1,169 @@
+// Emails of a queue: accepted, looked at, listed, previewed.
+import { Router, type Request, type Response } from 'express';
+import { z } from 'zod';
+import { AddressInput, formatAddress } from '../../../libs/mail/address';
+import { EmailInput } from '../../../libs/mail/email';
+import { Problem } from '../../../libs/mail/problem';
+import type { QueueAddress } from '../../../libs/mail/queue-address';
+import { STATES } from '../../../libs/mail/state';
+import { toStoredEmail } from '../../../libs/mail/stored-email';
+import { isEmailId } from '../../../libs/queue/email-id';
+import { readRecords, type EmailRecord } from '../../../libs/queue/email-record';
+import { readHistory } from '../../../libs/queue/history';
+import { listEmails } from '../../../libs/queue/list';
+import type { EmailQueue } from '../../../libs/queue/queues';
+import { describePlace, RenderFailure } from '../../../libs/render/failure';
+import { param } from '../auth';
+import { notFound, toDocument } from '../errors';
+import { parseBody, parseInput, parseQuery } from '../input';
+import type { Rooms } from '../rooms';
+import { emailSummary, emailView, etagOf } from '../view';
+
+const IdempotencyKey = z.string().regex(/^[ -~]{1,255}$/, 'must be 1 to 255 printable ASCII characters');
+
+export const BatchInput = z.strictObject({
+  emails: z.array(z.unknown()).min(1).max(1_000),
+  defaults: z.record(z.string(), z.unknown()).optional(),
+});
+
+const Time = z.iso.datetime({ offset: true });
+
+export const ListQuery = z.strictObject({
+  state: z.enum(STATES).optional(),
+  recipient: z.string().min(1).max(320).optional(),
+  template: z.string().optional(),
+  tag: z.string().optional(),
+  since: Time.optional(),
+  until: Time.optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(1_000).optional(),
+});
+
+/** An existing queue of the path. @throws Problem `not-found` */
+export const existingQueue = async (rooms: Rooms, address: QueueAddress): Promise<EmailQueue> => {
+  if ((await rooms.tenants.queue(address)) === undefined) throw notFound(`queue ${address.tenant}/${address.application}`);
+  return rooms.queues.open(address);
+};
+
+/** The email of the path. @throws Problem `not-found` */
+export const existingEmail = async (rooms: Rooms, queue: EmailQueue, id: string): Promise<EmailRecord> => {
+  const [record] = isEmailId(id) ? await readRecords(rooms.redis, queue, [id], rooms.clock.now()) : [];
+  if (record === undefined) throw notFound(`email ${id}`);
+  return record;
+};
+
+/** Answers with an email as a whole, and its ETag. */
+export const sendEmail = async (rooms: Rooms, response: Response, queue: EmailQueue, record: EmailRecord): Promise<void> => {
+  const [settings, history] = await Promise.all([
+    rooms.accept.settingsFor(queue.address, record.email),
+    readHistory(rooms.redis, queue, record.id),
+  ]);
+  response.set('ETag', etagOf(record)).json(emailView(queue.address, record, settings, history));
+};
+
+const toCursor = (cursor: string | undefined): string | undefined => cursor && Buffer.from(cursor).toString('base64url');
+const fromCursor = (cursor: string | undefined): string | undefined => cursor && Buffer.from(cursor, 'base64url').toString();
+const toTime = (text: string | undefined): number | undefined => (text === undefined ? undefined : Date.parse(text));
+
+const acceptOne = (rooms: Rooms) => async (request: Request, response: Response) => {
+  const { address } = await rooms.guard.queue(request, response, 'send');
+  const given = request.get('Idempotency-Key');
+  const idempotencyKey = given === undefined ? undefined : parseInput(IdempotencyKey, given, ['Idempotency-Key']);
+  const body = (request.body as unknown) ?? {};
+  const { receipt, replayed } = await rooms.accept.one(address, { body, ...(idempotencyKey !== undefined && { idempotencyKey }) });
+  if (replayed) response.set('Idempotency-Replayed', 'true');
+  response.status(202).location(`/v1/queues/${address.tenant}/${address.application}/emails/${receipt.id}`).json(receipt);
+};
+
+/** One line of a batch: its own key taken out, the defaults put under. */
+const batchLine = (line: unknown, defaults: Record<string, unknown> | undefined, index: number) => {
+  const base = ['emails', index];
+  if (typeof line !== 'object' || line === null || Array.isArray(line)) return { body: line, base };
+  const { idempotencyKey, ...email } = line as Record<string, unknown>;
+  const body = { ...defaults, ...email };
+  if (idempotencyKey === undefined) return { body, base };
+  return { body, base, idempotencyKey: parseInput(IdempotencyKey, idempotencyKey, [...base, 'idempotencyKey']) };
+};
+
+const acceptBatch = (rooms: Rooms) => async (request: Request, response: Response) => {
+  const { address } = await rooms.guard.queue(request, response, 'send');
+  const { emails, defaults } = parseBody(BatchInput, request);
+  const accepted = await rooms.accept.many(
+    address,
+    emails.map((line, index) => batchLine(line, defaults, index)),
+  );
+  const results = accepted.map((result, index) => {
+    if (result instanceof Problem) return { index, problem: toDocument(result) };
+    return { index, id: result.receipt.id, state: result.receipt.state, ...(result.replayed && { replayed: true }) };
+  });
+  const none = accepted.every((result) => result instanceof Problem);
+  response.status(none ? 422 : 202).json({ results });
+};
+
+/** Headers, boundaries and line breaks that come on top of the parts, roughly. Bytes. */
+const FRAME_SIZE = 1_024;
+
+const preview = (rooms: Rooms) => async (request: Request, response: Response) => {
+  const { address } = await rooms.guard.queue(request, response, 'read');
+  const input = parseBody(EmailInput, request);
+  const settings = await rooms.accept.settingsFor(address, input);
+  await rooms.accept.checkReferences(address, input, settings, []);
+  const email = toStoredEmail(input, { domain: rooms.config.name, expiresAt: rooms.clock.now(), attachments: [] });
+  const { subject, html, text, version } = await rendered(rooms, address, email);
+  const headers = {
+    ...(settings.from && { From: formatAddress(settings.from) }),
+    To: email.to.map(formatAddress).join(', '),
+    ...(email.cc && { Cc: email.cc.map(formatAddress).join(', ') }),
+    ...(settings.replyTo.length > 0 && { 'Reply-To': settings.replyTo.map(formatAddress).join(', ') }),
+    Subject: subject,
+    ...email.headers,
+  };
+  const attached = (input.attachments ?? []).reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
+  const size = Buffer.byteLength(html ?? '') + Buffer.byteLength(text) + attached + FRAME_SIZE;
+  response.json({ subject, ...(html !== undefined && { html }), text, headers, size, ...(version !== undefined && { templateVersion: version }) });
+};
+
+/** Renders as a worker would. @throws Problem that says where the template failed */
+export const rendered = async (rooms: Rooms, address: QueueAddress, email: Parameters<Rooms['renderer']['render']>[1]) => {
+  try {
+    return await rooms.renderer.render(address.tenant, email);
+  } catch (error) {
+    if (!(error instanceof RenderFailure)) throw error;
+    const { place } = error;
+    const errors = place ? [{ path: `/${place.part}`, message: `${describePlace(place)}: ${error.message}` }] : [];
+    throw new Problem(error.code, error.message, errors, place && { ...place });
+  }
+};
+
+const list = (rooms: Rooms) => async (request: Request, response: Response) => {
+  const { address } = await rooms.guard.queue(request, response, 'read');
+  const { limit, cursor, since, until, recipient, ...filter } = parseQuery(ListQuery, request);
+  if (recipient !== undefined && !recipient.endsWith('*')) parseInput(AddressInput, recipient, ['recipient']);
+  const queue = await existingQueue(rooms, address);
+  const page = await listEmails(
+    rooms.redis,
+    queue,
+    { ...filter, recipient, since: toTime(since), until: toTime(until) },
+    { limit, cursor: fromCursor(cursor), now: rooms.clock.now() },
+  );
+  response.json({
+    emails: page.emails.map((record) => emailSummary(address, record)),
+    nextCursor: toCursor(page.cursor) ?? null,
+  });
+};
+
+const one = (rooms: Rooms) => async (request: Request, response: Response) => {
+  const { address } = await rooms.guard.queue(request, response, 'read');
+  const queue = await existingQueue(rooms, address);
+  await sendEmail(rooms, response, queue, await existingEmail(rooms, queue, param(request, 'id')));
+};
+
+export const emailRoutes = (rooms: Rooms): Router => {
+  const router = Router({ mergeParams: true });
+  router.post('/', acceptOne(rooms));
+  router.post('/batch', acceptBatch(rooms));
+  router.post('/render', preview(rooms));
+  router.get('/', list(rooms));
+  router.get('/:id', one(rooms));
+  return router;
+};

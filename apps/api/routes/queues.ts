@@ -1,0 +1,113 @@
+// Queues: settings, what they hold, pause and resume.
+import { Router, type Request, type Response } from 'express';
+import { QueueSettings } from '../../../libs/mail/settings';
+import { spanMs } from '../../../libs/mail/span';
+import { Problem } from '../../../libs/mail/problem';
+import { queueName, Slug, type QueueAddress } from '../../../libs/mail/queue-address';
+import { contentIdsOf } from '../../../libs/mail/stored-email';
+import { readStatus } from '../../../libs/queue/counts';
+import { readRecords } from '../../../libs/queue/email-record';
+import type { EmailQueue } from '../../../libs/queue/queues';
+import type { RegisteredQueue } from '../../../libs/store/tenants';
+import { identityOf, param } from '../auth';
+import { notFound } from '../errors';
+import { parseBody, parseInput } from '../input';
+import type { Rooms } from '../rooms';
+import { queueView } from '../view';
+import { existingQueue } from './emails';
+
+const viewOf = async (rooms: Rooms, registered: RegisteredQueue) =>
+  queueView(registered, await readStatus(rooms.redis, rooms.queues.open(registered)));
+
+/** What of the settings BullMQ itself has to know: the pause and the rate over all replicas. */
+const applySettings = async (rooms: Rooms, queue: EmailQueue, settings: QueueSettings): Promise<void> => {
+  const { bull } = queue;
+  if (settings.rate === undefined) await bull.removeGlobalRateLimit();
+  else await bull.setGlobalRateLimit(settings.rate.max, spanMs(settings.rate.per));
+  if (settings.enabled === false) await bull.pause();
+  else if (settings.enabled === true) await resume(rooms, queue);
+};
+
+const resume = async (rooms: Rooms, queue: EmailQueue): Promise<void> => {
+  await queue.bull.resume();
+  await rooms.due.announce(queue.name, rooms.clock.now());
+};
+
+/** Removes a queue's emails with all that belongs to them. */
+const empty = async (rooms: Rooms, queue: EmailQueue): Promise<void> => {
+  const { byTime } = queue.keys;
+  for (let ids = await redisIds(rooms, byTime); ids.length > 0; ids = await redisIds(rooms, byTime)) {
+    for (const record of await readRecords(rooms.redis, queue, ids, rooms.clock.now())) {
+      if (record !== undefined) await rooms.refs.release(queue.address, record.id, contentIdsOf(record.email), rooms.content.remove);
+    }
+    await rooms.redis.zrem(byTime, ...ids);
+  }
+  await queue.bull.obliterate({ force: true });
+  await rooms.redis.del(queue.keys.byTime, queue.keys.byAddress, queue.keys.upkeep, queue.keys.uploads);
+  await rooms.due.lookAgain(queue.name, undefined);
+};
+
+const redisIds = (rooms: Rooms, key: string): Promise<string[]> => rooms.redis.zrange(key, 0, '199');
+
+const change = (rooms: Rooms, work: (queue: EmailQueue) => Promise<void>) => async (request: Request, response: Response) => {
+  const { address } = await rooms.guard.queue(request, response, 'administer');
+  await work(await existingQueue(rooms, address));
+  const registered = await rooms.tenants.queue(address);
+  if (registered !== undefined) response.json(await viewOf(rooms, registered));
+};
+
+const put = (rooms: Rooms) => async (request: Request, response: Response) => {
+  const { tenant, application } = { tenant: param(request, 'tenant'), application: param(request, 'application') };
+  const address: QueueAddress = { tenant, application };
+  await rooms.guard.queue(request, response, 'administer');
+  parseInput(Slug, application, ['application']);
+  const settings = parseBody(QueueSettings, request);
+  const { queue, created } = await rooms.tenants.putQueue(address, settings);
+  await applySettings(rooms, rooms.queues.open(address), settings);
+  response.status(created ? 201 : 200).json(await viewOf(rooms, queue));
+};
+
+const remove = (rooms: Rooms) => async (request: Request, response: Response) => {
+  const { address } = await rooms.guard.queue(request, response, 'administer');
+  const queue = await existingQueue(rooms, address);
+  const { counts } = await readStatus(rooms.redis, queue);
+  const unsent = counts.scheduled + counts.queued + counts.sending + counts.deferred;
+  if (unsent > 0) {
+    throw new Problem('queue-not-empty', `${unsent} emails of this queue are not sent yet: let them be sent or cancel them first`);
+  }
+  await rooms.tenants.removeQueue(address);
+  await empty(rooms, queue);
+  rooms.queues.forget(address);
+  response.status(204).end();
+};
+
+export const queueRoutes = (rooms: Rooms): Router => {
+  const { guard, tenants } = rooms;
+  const router = Router();
+
+  router.get('/', async (_request, response) => {
+    const identity = identityOf(response);
+    const slugs = identity.tenant === undefined ? (await tenants.list()).map(({ tenant }) => tenant) : [identity.tenant];
+    const all = (await Promise.all(slugs.map((slug) => tenants.queues(slug)))).flat();
+    const reached = all.filter(({ application }) => identity.application === undefined || identity.application === application);
+    response.json({ queues: await Promise.all(reached.map((queue) => viewOf(rooms, queue))) });
+  });
+
+  router.get('/:tenant', async (request, response) => {
+    const { tenant } = await guard.tenant(request, response, 'read');
+    response.json({ queues: await Promise.all((await tenants.queues(tenant)).map((queue) => viewOf(rooms, queue))) });
+  });
+
+  router.get('/:tenant/:application', async (request, response) => {
+    const { address } = await guard.queue(request, response, 'read');
+    const registered = await tenants.queue(address);
+    if (registered === undefined) throw notFound(`queue ${queueName(address)}`);
+    response.json(await viewOf(rooms, registered));
+  });
+
+  router.put('/:tenant/:application', put(rooms));
+  router.delete('/:tenant/:application', remove(rooms));
+  router.post('/:tenant/:application/pause', change(rooms, (queue) => queue.bull.pause()));
+  router.post('/:tenant/:application/resume', change(rooms, (queue) => resume(rooms, queue)));
+  return router;
+};

@@ -1,0 +1,67 @@
+// Tenants and their settings.
+import { Router } from 'express';
+import { formatAddress } from '../../../libs/mail/address';
+import { Problem } from '../../../libs/mail/problem';
+import { queueName, Slug } from '../../../libs/mail/queue-address';
+import { TenantSettings } from '../../../libs/mail/settings';
+import type { Tenant } from '../../../libs/store/tenants';
+import { param } from '../auth';
+import { parseBody, parseInput } from '../input';
+import type { Rooms } from '../rooms';
+
+const view = ({ tenant, settings, createdAt, updatedAt }: Tenant) => ({
+  tenant,
+  ...settings,
+  ...(settings.from && { from: formatAddress(settings.from) }),
+  ...(settings.replyTo && { replyTo: settings.replyTo.map(formatAddress) }),
+  enabled: settings.enabled ?? true,
+  createdAt,
+  updatedAt,
+});
+
+/** A tenant that may send again: whatever became due meanwhile is looked at. */
+const wakeQueues = async (rooms: Rooms, tenant: string): Promise<void> => {
+  const now = rooms.clock.now();
+  const queues = await rooms.tenants.queues(tenant);
+  await Promise.all(queues.map((queue) => rooms.due.announce(queueName(queue), now)));
+};
+
+export const tenantRoutes = (rooms: Rooms): Router => {
+  const { guard, tenants } = rooms;
+  const router = Router();
+
+  router.get('/', async (_request, response) => {
+    guard.installation(response, 'operate');
+    response.json({ tenants: (await tenants.list()).map(view) });
+  });
+
+  router.put('/:tenant', async (request, response) => {
+    const slug = param(request, 'tenant');
+    const known = (await tenants.tenant(slug)) !== undefined;
+    if (known) await guard.tenant(request, response, 'administer');
+    else guard.installation(response, 'operate');
+    parseInput(Slug, slug, ['tenant']);
+    const { tenant, created } = await tenants.put(slug, parseBody(TenantSettings, request));
+    if (tenant.settings.enabled !== false) await wakeQueues(rooms, slug);
+    response.status(created ? 201 : 200).json(view(tenant));
+  });
+
+  router.get('/:tenant', async (request, response) => {
+    const { tenant } = await guard.tenant(request, response, 'read');
+    const found = await tenants.tenant(tenant);
+    if (found !== undefined) response.json(view(found));
+  });
+
+  router.delete('/:tenant', async (request, response) => {
+    const { tenant } = await guard.tenant(request, response, 'operate');
+    const queues = await tenants.queues(tenant);
+    if (queues.length > 0) {
+      throw new Problem('tenant-not-empty', `the tenant has ${queues.length} queues: delete those first`);
+    }
+    for (const key of await rooms.keys.list()) if (key.tenant === tenant) await rooms.keys.revoke(key.id);
+    await tenants.remove(tenant);
+    response.status(204).end();
+  });
+
+  return router;
+};

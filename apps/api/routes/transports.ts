@@ -1,0 +1,57 @@
+// Transports of a tenant: put, looked at, tried.
+import { Router } from 'express';
+import { may } from '../../../libs/mail/api-key';
+import { problemAt } from '../../../libs/mail/problem';
+import { Slug } from '../../../libs/mail/queue-address';
+import { TransportInput } from '../../../libs/mail/transport';
+import { param } from '../auth';
+import { notFound } from '../errors';
+import { parseBody, parseInput } from '../input';
+import type { Rooms } from '../rooms';
+import { transportView } from '../view';
+
+export const transportRoutes = (rooms: Rooms): Router => {
+  const { guard, transports } = rooms;
+  const router = Router({ mergeParams: true });
+
+  router.get('/', async (request, response) => {
+    const { tenant } = await guard.tenant(request, response, 'read');
+    const all = await transports.list(tenant);
+    response.json({ transports: all.map(({ name, transport }) => transportView(name, transport)) });
+  });
+
+  router.put('/:name', async (request, response) => {
+    const { identity, tenant } = await guard.tenant(request, response, 'administer');
+    const name = parseInput(Slug, param(request, 'name'), ['name']);
+    const input = parseBody(TransportInput, request);
+    if (input.auth !== undefined && input.security === 'none' && !may(identity, 'operate')) {
+      throw problemAt('plaintext-auth', ['security'], 'must be starttls or tls where there are credentials: only the operator may allow them in clear');
+    }
+    const { transport, created } = await transports.put(tenant, name, input);
+    response.status(created ? 201 : 200).json(transportView(name, transport));
+  });
+
+  router.get('/:name', async (request, response) => {
+    const { tenant } = await guard.tenant(request, response, 'read');
+    const name = param(request, 'name');
+    const transport = await transports.get(tenant, name);
+    if (transport === undefined) throw notFound(`transport ${name}`);
+    response.json(transportView(name, transport));
+  });
+
+  router.delete('/:name', async (request, response) => {
+    const { tenant } = await guard.tenant(request, response, 'administer');
+    const name = param(request, 'name');
+    if (!(await transports.remove(tenant, name))) throw notFound(`transport ${name}`);
+    response.status(204).end();
+  });
+
+  router.post('/:name/verify', async (request, response) => {
+    const { tenant } = await guard.tenant(request, response, 'administer');
+    const name = param(request, 'name');
+    if ((await transports.get(tenant, name)) === undefined) throw notFound(`transport ${name}`);
+    response.json(await rooms.orders.verify({ tenant, transport: name }));
+  });
+
+  return router;
+};

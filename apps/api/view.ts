@@ -1,0 +1,102 @@
+// How things look from outside: emails, queues, transports, as the API shows them.
+import type { History } from '../../libs/queue/history';
+import type { EmailRecord } from '../../libs/queue/email-record';
+import type { QueueStatus } from '../../libs/queue/counts';
+import { formatAddress, type Address } from '../../libs/mail/address';
+import type { ResolvedSettings } from '../../libs/mail/settings';
+import type { QueueAddress } from '../../libs/mail/queue-address';
+import { messageIdOf } from '../../libs/mail/stored-email';
+import type { StoredTransport } from '../../libs/mail/transport';
+import type { StoredApiKey } from '../../libs/store/api-keys';
+import type { RegisteredQueue } from '../../libs/store/tenants';
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+const list = (addresses: Address[] | undefined): string[] => (addresses ?? []).map(formatAddress);
+
+/** The entity tag of an email's version (RFC 9110 8.8.3). */
+export const etagOf = (record: EmailRecord): string => `"${record.email.rev}"`;
+
+/** An email as lists show it: without its content. */
+export const emailSummary = (address: QueueAddress, record: EmailRecord) => {
+  const { id, email, failure } = record;
+  return {
+    id,
+    tenant: address.tenant,
+    application: address.application,
+    state: record.state,
+    ...(failure && { reason: failure }),
+    acceptedAt: iso(record.acceptedAt),
+    sendAt: iso(record.sendAt),
+    expiresAt: email.expiresAt,
+    ...(record.nextAttemptAt !== undefined && { nextAttemptAt: iso(record.nextAttemptAt) }),
+    ...(record.finishedAt !== undefined && { finishedAt: iso(record.finishedAt) }),
+    attemptsMade: record.attemptsMade,
+    messageId: `<${messageIdOf(id, email)}>`,
+    ...(email.from && { from: formatAddress(email.from) }),
+    to: list(email.to),
+    cc: list(email.cc),
+    bcc: list(email.bcc),
+    ...(email.subject !== undefined && { subject: email.subject }),
+    ...(email.template && { template: email.template }),
+    tags: email.tags ?? [],
+    metadata: email.metadata ?? {},
+    ...(email.resentFrom && { resentFrom: email.resentFrom }),
+  };
+};
+
+const settingsView = (settings: ResolvedSettings) => ({
+  ...settings,
+  ...(settings.from && { from: formatAddress(settings.from) }),
+  replyTo: list(settings.replyTo),
+});
+
+/** An email as a whole, with its settings of now and its history. Spans in milliseconds. */
+export const emailView = (address: QueueAddress, record: EmailRecord, settings: ResolvedSettings, history: History) => {
+  const { email } = record;
+  return {
+    ...emailSummary(address, record),
+    replyTo: list(email.replyTo),
+    ...(email.html !== undefined && { html: email.html }),
+    ...(email.text !== undefined && { text: email.text }),
+    ...(email.data && { data: email.data }),
+    ...(email.stored && { stored: email.stored }),
+    attachments: email.attachments ?? [],
+    headers: email.headers ?? {},
+    settings: settingsView(settings),
+    attempts: history.attempts,
+    changes: history.changes,
+  };
+};
+
+export const queueView = (queue: RegisteredQueue, status: QueueStatus) => ({
+  tenant: queue.tenant,
+  application: queue.application,
+  ...queue.settings,
+  ...(queue.settings.from && { from: formatAddress(queue.settings.from) }),
+  ...(queue.settings.replyTo && { replyTo: list(queue.settings.replyTo) }),
+  enabled: !status.paused,
+  paused: status.paused,
+  counts: status.counts,
+  ...(status.oldestDueAt !== undefined && { oldestDueAt: iso(status.oldestDueAt) }),
+  createdAt: queue.createdAt,
+  updatedAt: queue.updatedAt,
+});
+
+/** A transport without its secrets. */
+export const transportView = (name: string, { auth, ...transport }: StoredTransport) => ({
+  ...transport,
+  name: transport.name ?? undefined,
+  transport: name,
+  ...(auth && { auth: { user: auth.user, pass: { set: true } } }),
+});
+
+/** A key without its secret. */
+export const apiKeyView = ({ id, role, tenant, application, name, expiresAt, createdAt }: StoredApiKey) => ({
+  id,
+  role,
+  ...(tenant && { tenant }),
+  ...(application && { application }),
+  ...(name && { name }),
+  ...(expiresAt && { expiresAt }),
+  createdAt,
+});

@@ -1,0 +1,67 @@
+// `npm test`: prepares the checkout, finds the real servers and the browser that the tests need, then runs jest.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { chromium } from './chromium.mjs';
+import { fail, prepare, root } from './prepare.mjs';
+
+const BROWSER_TESTS = 'test/browser/';
+
+/** The server that each test file starts for itself; the same search as `npm start`, downloads kept for both. */
+const redisEnv = async () => {
+  const { findRedisBinary } = await import('../dist/dev/redis-binary.js');
+  try {
+    const binary = await findRedisBinary(resolve(root, process.env.ROHRPOST_DATA_DIR || '.rohrpost'), console.log);
+    if (binary.container !== undefined) return {};
+    return { ROHRPOST_TEST_REDIS: binary.path, ROHRPOST_TEST_REDIS_LIBRARIES: binary.env.LD_LIBRARY_PATH ?? '' };
+  } catch (error) {
+    return fail(error.message);
+  }
+};
+
+const loud = (lines) => {
+  const width = Math.max(...lines.map((line) => line.length));
+  console.log(['', '!'.repeat(width), ...lines, '!'.repeat(width), ''].join('\n'));
+};
+
+const browser = () => {
+  const { path, problem } = chromium();
+  if (path !== undefined) return { env: { ROHRPOST_TEST_CHROMIUM: path }, args: [] };
+  const warning = [`NOT RUN: the tests in ${BROWSER_TESTS} need Chromium, and there is none:`, problem];
+  loud(warning);
+  return { env: {}, args: ['--testPathIgnorePatterns', '/node_modules/', BROWSER_TESTS], warning };
+};
+
+/** Runs jest with its usual report, and has it write its figures to a file as well. */
+const jest = (args, env, figures) =>
+  new Promise((done) => {
+    const command = [join(root, 'node_modules/jest/bin/jest.js'), ...args, '--json', '--outputFile', figures];
+    // With --json jest prints its figures to standard output as well: its report is on standard error.
+    const child = spawn(process.execPath, command, { cwd: root, env, stdio: ['inherit', 'ignore', 'inherit'] });
+    // Ctrl-C reaches jest too: it ends its tests, then we end with it.
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+    child.once('exit', (code) => done(code ?? 1));
+  });
+
+const summary = (figures) => {
+  if (!existsSync(figures)) return;
+  const { numPassedTests, numFailedTests, numFailedTestSuites, numPendingTests } = JSON.parse(
+    readFileSync(figures, 'utf8'),
+  );
+  const skipped = numPendingTests === 0 ? '' : `, ${numPendingTests} skipped`;
+  // A file that does not even load has no tests to count.
+  const broken = numFailedTests === 0 && numFailedTestSuites > 0 ? ` (${numFailedTestSuites} files could not run)` : '';
+  console.log(`${numPassedTests} passed, ${numFailedTests} failed${skipped}${broken}`);
+};
+
+prepare();
+const redis = await redisEnv();
+const { env, args, warning } = browser();
+const folder = mkdtempSync(join(tmpdir(), 'rohrpost-test-'));
+const figures = join(folder, 'jest.json');
+const code = await jest([...process.argv.slice(2), ...args], { ...process.env, ...redis, ...env }, figures);
+if (warning) loud(warning);
+summary(figures);
+rmSync(folder, { recursive: true, force: true });
+process.exitCode = code;

@@ -1,0 +1,22 @@
+// What is remembered of an email: its attempts and changes, lines of its job's log.
+import { parseLogLine, type Attempt, type Change } from '../mail/outcome';
+import type { Redis } from '../store/redis';
+import type { EmailQueue } from './queues';
+
+export interface History {
+  attempts: Attempt[];
+  changes: Change[];
+}
+
+/** In the order in which they happened. */
+export const readHistory = async (redis: Redis, queue: EmailQueue, id: string): Promise<History> => {
+  const history: History = { attempts: [], changes: [] };
+  for (const line of await redis.lrange(queue.keys.log(id), 0, -1)) {
+    const read = parseLogLine(line);
+    if (read === undefined) continue;
+    const { kind, ...rest } = read;
+    if (kind === 'attempt') history.attempts.push(rest as Attempt);
+    else history.changes.push(rest as Change);
+  }
+  return history;
+};
