@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import type { Place } from './redis-place';
 
-const IMAGE = 'docker.io/valkey/valkey:8-alpine';
+const IMAGE = 'valkey/valkey:8-alpine';
 
 /**
  * Arguments that run the server in the foreground, its configuration on standard input. Port and folder are the same

@@ -22,8 +22,10 @@ export type Escaping = 'html' | 'none';
 /** A value that is missing must not go out as the word "undefined"; optional ones are written `it.x ?? ''`. */
 const requireValue = (value: unknown): string => {
   if (value === undefined || value === null) throw new TypeError('the value is missing');
-  if (typeof value === 'object' && !Array.isArray(value)) throw new TypeError('the value is an object, not a text');
-  return String(value);
+  if (Array.isArray(value)) return value.map(requireValue).join(',');
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
+  throw new TypeError(`the value is of type ${typeof value}, not a text`);
 };
 
 /** Without these two Eta reads no files: include() and layout() find nothing. `debug` places errors. */

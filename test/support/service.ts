@@ -1,0 +1,167 @@
+// A whole service for one test file: its own Redis, an API and workers in this process, and a client for it.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startApi, type RunningApi } from '../../apps/api/api';
+import type { ApiConfig } from '../../apps/api/config';
+import type { WorkerConfig } from '../../apps/worker/config';
+import { startWorker, type RunningWorker } from '../../apps/worker/worker';
+import { findRedisBinary } from '../../dev/redis-binary';
+import { startRedis, type RedisServer } from '../../dev/redis';
+import { createLog } from '../../libs/runtime/log';
+
+export const OPERATOR_KEY = 'operator-key-of-the-tests-0123456789';
+export const SECRET_KEYS = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
+
+export interface Answer<T = Record<string, unknown>> {
+  status: number;
+  body: T;
+  headers: Headers;
+}
+
+export interface CallOptions {
+  key?: string;
+  headers?: Record<string, string>;
+  /** Sent as it is, instead of JSON. */
+  raw?: string | Buffer;
+}
+
+/** What tests read of emails. */
+export interface EmailBody extends Record<string, unknown> {
+  id: string;
+  state: string;
+  reason?: { code: string; text: string };
+  attemptsMade: number;
+  sendAt: string;
+  expiresAt: string;
+  attempts: { number: number; outcome: string; startedAt: string; text?: string; transport?: string; replies: Record<string, unknown>[] }[];
+  changes: { at: string; by: string; what: string; fields?: Record<string, { before: unknown; after: unknown }> }[];
+}
+
+export interface Service {
+  url: string;
+  dataDir: string;
+  redis: RedisServer;
+  api: RunningApi;
+  workers: RunningWorker[];
+  call<T = Record<string, unknown>>(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Answer<T>>;
+  /** The same, and throws where the answer is no success. */
+  ok<T = Record<string, unknown>>(method: string, path: string, body?: unknown, options?: CallOptions): Promise<T>;
+  addWorker(overrides?: Partial<WorkerConfig>): Promise<RunningWorker>;
+  email(queue: string, id: string): Promise<EmailBody>;
+  close(): Promise<void>;
+}
+
+const log = createLog('test', process.env['ROHRPOST_TEST_LOG'] === undefined ? 'silent' : 'debug');
+
+const client = (url: string): Service['call'] => {
+  const call = async <T>(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<Answer<T>> => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${options.key ?? OPERATOR_KEY}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...options.headers,
+      },
+      ...(options.raw !== undefined && { body: options.raw }),
+      ...(options.raw === undefined && body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    return { status: response.status, body: (isJson ? JSON.parse(text) : { text }) as T, headers: response.headers };
+  };
+  return call;
+};
+
+export interface ServiceOptions {
+  workers?: number;
+  worker?: Partial<WorkerConfig>;
+  api?: Partial<ApiConfig>;
+}
+
+let replicas = 0;
+
+export const startService = async (options: ServiceOptions = {}): Promise<Service> => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
+  const redis = await startRedis({ dataDir, binary: await findRedisBinary(dataDir) });
+  const api = await startApi(
+    {
+      redisUrl: redis.url,
+      operatorKey: OPERATOR_KEY,
+      secretKeys: SECRET_KEYS,
+      port: 0,
+      host: '127.0.0.1',
+      dataDir,
+      name: 'mail.test',
+      maxBody: 25 * 1024 * 1024,
+      grace: 5_000,
+      ...options.api,
+    },
+    log,
+  );
+  const url = `http://127.0.0.1:${api.port}`;
+  const call = client(url);
+  const workers: RunningWorker[] = [];
+  const service: Service = {
+    url,
+    dataDir,
+    redis,
+    api,
+    workers,
+    call,
+    async ok<T>(method: string, path: string, body?: unknown, callOptions?: CallOptions) {
+      const answer = await call<T>(method, path, body, callOptions);
+      if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+      return answer.body;
+    },
+    async addWorker(overrides = {}) {
+      const worker = await startWorker(
+        {
+          redisUrl: redis.url,
+          secretKeys: SECRET_KEYS,
+          dataDir,
+          concurrency: 50,
+          maxOpenQueues: 500,
+          grace: 5_000,
+          replica: `test-${replicas++}`,
+          ...options.worker,
+          ...overrides,
+        },
+        log,
+      );
+      workers.push(worker);
+      return worker;
+    },
+    email: (queue, id) => service.ok<EmailBody>('GET', `/v1/queues/${queue}/emails/${id}`),
+    async close() {
+      await Promise.all(workers.map((worker) => worker.lifecycle.stop('end of test')));
+      await api.lifecycle.stop('end of test');
+      await redis.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+  for (let count = options.workers ?? 1; count > 0; count--) await service.addWorker();
+  return service;
+};
+
+/** A tenant with a transport and a queue. @returns `tenant/application` and its path under `/v1/queues` */
+export const setUpQueue = async (
+  service: Service,
+  queue: string,
+  smtpPort: number,
+  settings: Record<string, unknown> = {},
+): Promise<{ queue: string; emails: string }> => {
+  const [tenant = ''] = queue.split('/');
+  await service.ok('PUT', `/v1/tenants/${tenant}`, {});
+  await service.ok('PUT', `/v1/tenants/${tenant}/transports/default`, { host: '127.0.0.1', port: smtpPort, security: 'none' });
+  await service.ok('PUT', `/v1/queues/${queue}`, { from: `Sender <sender@${tenant}.example>`, ...settings });
+  return { queue, emails: `/v1/queues/${queue}/emails` };
+};
+
+/** A finished email, with changes. */
+export const anEmail = (changes: Record<string, unknown> = {}): Record<string, unknown> => ({
+  to: ['Ann <ann@example.org>'],
+  subject: 'Hello',
+  text: 'Hello Ann',
+  ...changes,
+});

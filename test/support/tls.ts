@@ -1,0 +1,9 @@
+// A certificate of localhost and the authority that signed it; made for these tests, trusted by nobody else.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const read = (name: string): string => readFileSync(join(__dirname, 'tls', name), 'utf8');
+
+export const testCa = read('ca.crt');
+export const serverKey = read('server.key');
+export const serverCertificate = read('server.crt');
