@@ -100,7 +100,7 @@ interface BodyError {
 }
 
 /** What body-parser and express throw. */
-const ofExpress = (error: Error & BodyError): Problem | undefined => {
+const ofExpress = (error: BodyError): Problem | undefined => {
   switch (error.type) {
     case 'entity.parse.failed':
       return new Problem('malformed-json', 'the body is not valid JSON: check it with a JSON parser');
@@ -131,7 +131,7 @@ const ofRedis = (error: unknown): Problem | undefined => {
 
 export const toProblem = (error: unknown): Problem | undefined => {
   if (error instanceof Problem) return error;
-  return ofRedis(error) ?? (error instanceof Error ? ofExpress(error) : undefined);
+  return ofRedis(error) ?? (typeof error === 'object' && error !== null ? ofExpress(error) : undefined);
 };
 
 export const handleErrors =

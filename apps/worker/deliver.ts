@@ -8,6 +8,7 @@ import type { ContentStore } from '../../libs/content/store';
 import type { Renderer } from '../../libs/render/render';
 import { RenderFailure } from '../../libs/render/failure';
 import type { Clock } from '../../libs/runtime/clock';
+import { codeOf, messageOf } from '../../libs/runtime/fault';
 import type { OpenTransport } from '../../libs/send/connections';
 import type { HandOver, HandOverResult } from '../../libs/send/hand-over';
 import { composeMessage, envelopeAddress, type Message } from '../../libs/send/message';
@@ -98,7 +99,7 @@ const makeMessage = async (deps: DeliverDeps, lease: Lease, settings: ResolvedSe
     return { message, from: envelopeAddress(from) };
   } catch (error) {
     if (error instanceof RenderFailure) return { kind: 'refused', code: error.code, text: error.message, replies: [] };
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return unreached('content-missing', error.message);
+    if (codeOf(error) === 'ENOENT') return unreached('content-missing', messageOf(error));
     throw error;
   }
 };

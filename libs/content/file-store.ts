@@ -4,11 +4,10 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable } from 'node:stream';
+import { codeOf } from '../runtime/fault';
 import type { ContentStore, StoredContent } from './store';
 
 const ID = /^sha256-([0-9a-f]{64})$/;
-
-const noEntry = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
 
 /**
  * Files lie in `<folder>/sha256/<2 digits>/<64 digits>`; they are written beside, synced and renamed, so that a file
@@ -26,7 +25,7 @@ export const createFileStore = (folder: string): ContentStore => {
     try {
       return (await stat(pathOf(contentId))).size;
     } catch (error) {
-      if (noEntry(error)) return undefined;
+      if (codeOf(error) === 'ENOENT') return undefined;
       throw error;
     }
   };

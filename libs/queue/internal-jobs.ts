@@ -1,5 +1,6 @@
 // Work that the API asks of a worker and waits for: an internal queue, whose name no tenant's queue can have.
 import { Queue, QueueEvents, Worker } from 'bullmq';
+import { messageOf } from '../runtime/fault';
 import type { Redis } from '../store/redis';
 import { queuePrefix } from '../store/keys';
 import { Problem } from '../mail/problem';
@@ -44,7 +45,7 @@ export const createOrders = (deps: { redis: Redis; waiting: Redis }): Orders => 
       try {
         return (await job.waitUntilFinished(events, WAIT_MS)) as VerifyResult;
       } catch (error) {
-        if (!(error instanceof Error) || !/timed out/.test(error.message)) throw error;
+        if (!/timed out/.test(messageOf(error))) throw error;
         await job.remove().catch(() => undefined);
         throw new Problem('no-worker', 'no worker answered within 30 s: start one, then try again');
       }

@@ -2,6 +2,7 @@
 import { hasControlCharacters } from '../mail/address';
 import type { StoredEmail } from '../mail/stored-email';
 import type { ContentStore } from '../content/store';
+import { codeOf } from '../runtime/fault';
 import type { Templates } from '../store/templates';
 import { RenderFailure } from './failure';
 import { createTemplateRenderer } from './templates';
@@ -32,7 +33,7 @@ export const createRenderer = (deps: { templates: Templates; content: ContentSto
     try {
       return (await deps.content.readAll(stored.contentId)).toString('utf8');
     } catch (error) {
-      if (!(error instanceof Error) || !('code' in error) || error.code !== 'ENOENT') throw error;
+      if (codeOf(error) !== 'ENOENT') throw error;
       throw new RenderFailure('content-missing', `the ${name} of the email is not in the content store (${stored.contentId})`);
     }
   };

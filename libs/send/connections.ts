@@ -72,7 +72,9 @@ const open = (transport: OpenTransport, listener: Listener): Promise<Connection>
       reject(error);
     };
     smtp.once('error', fail);
-    smtp.once('end', () => fail(Object.assign(new Error('the server closed the connection'), { code: 'ECONNECTION' })));
+    // The reason for an end is told after it: only where there is none, the end itself is the fault.
+    const ended = Object.assign(new Error('the server closed the connection'), { code: 'ECONNECTION' });
+    smtp.once('end', () => setImmediate(fail, ended));
     const ready = (): void => {
       smtp.removeAllListeners('end');
       smtp.off('error', fail);

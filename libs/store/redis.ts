@@ -1,5 +1,6 @@
 // The connection to Redis: how each kind of process waits for it, and what its faults mean.
 import { Redis, ReplyError } from 'ioredis';
+import { codeOf, messageOf } from '../runtime/fault';
 import type { Log } from '../runtime/log';
 
 export type { Redis };
@@ -57,12 +58,12 @@ const AWAY_ERRORS = /Stream isn't writeable|Connection is closed|Command timed o
 /** What a failed command says of Redis: full, away, or nothing (the fault is ours). */
 export const redisFault = (error: unknown): 'full' | 'away' | undefined => {
   if (error instanceof RedisAway) return 'away';
-  if (!(error instanceof Error)) return undefined;
   if (error instanceof ReplyError) {
-    if (error.message.includes('OOM command not allowed')) return 'full';
-    return AWAY.test(error.message) ? 'away' : undefined;
+    const message = messageOf(error);
+    if (message.includes('OOM command not allowed')) return 'full';
+    return AWAY.test(message) ? 'away' : undefined;
   }
-  return AWAY_ERRORS.test(`${error.name} ${error.message}`) ? 'away' : undefined;
+  return AWAY_ERRORS.test(`${String(codeOf(error))} ${messageOf(error)}`) ? 'away' : undefined;
 };
 
 /** What is wrong with this Redis for keeping emails: a sentence each, none where it fits. */

@@ -1,5 +1,6 @@
 // Runs a Lua script by its hash; Redis gets the text once.
 import { createHash } from 'node:crypto';
+import { messageOf } from '../runtime/fault';
 import type { Redis } from './redis';
 
 export type ScriptArgument = string | number | Buffer;
@@ -14,7 +15,7 @@ export const defineScript = (lua: string): Script => {
     try {
       return await redis.evalsha(hash, keys.length, ...keys, ...args);
     } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
       return redis.eval(lua, keys.length, ...keys, ...args);
     }
   };

@@ -83,27 +83,39 @@ export class SmtpSession {
     return true;
   }
 
+  /** Looks for the end in what is new, and in the few bytes before it. */
+  private findEnd(): number {
+    if (this.size === 0 && this.chunks[0]?.subarray(0, 3).toString() === '.\r\n') return -2;
+    for (; this.searched < this.chunks.length; this.searched++) {
+      const chunk = this.chunks[this.searched] ?? Buffer.alloc(0);
+      const window = Buffer.concat([this.tail, chunk]);
+      const found = window.indexOf(END);
+      if (found >= 0) return this.size - this.tail.length + found;
+      this.size += chunk.length;
+      this.tail = Buffer.from(window.subarray(-(END.length - 1)));
+    }
+    return -1;
+  }
+
   private async readMessage(): Promise<boolean> {
-    // Only the tail can hold the end, unless everything came at once.
-    const bytes = Buffer.concat(this.chunks);
-    this.chunks.splice(0, this.chunks.length, bytes);
-    if (bytes.length === 0) return false;
-    const first = bytes.subarray(0, 3).toString() === '.\r\n';
-    const end = first ? -2 : bytes.indexOf(END, Math.max(0, this.searched - END.length));
-    this.searched = bytes.length;
+    if (this.chunks.every(({ length }) => length === 0)) return false;
     if (!this.sawBody) {
       this.sawBody = true;
       if (await this.step('body', '', undefined)) return false;
     }
-    if (!first && end < 0) return false;
+    const end = this.findEnd();
+    if (end === -1) return false;
+    const bytes = Buffer.concat(this.chunks);
     this.chunks.length = 0;
     this.buffered = Buffer.from(bytes.subarray(end + END.length));
     this.reading = 'commands';
-    await this.dot(first ? Buffer.alloc(0) : unstuff(bytes.subarray(0, end + 2)));
+    await this.dot(end < 0 ? Buffer.alloc(0) : unstuff(bytes.subarray(0, end + 2)));
     return true;
   }
 
   private searched = 0;
+  private size = 0;
+  private tail = Buffer.alloc(0);
   private sawBody = false;
 
   private async dot(raw: Buffer): Promise<void> {
@@ -139,6 +151,8 @@ export class SmtpSession {
       case 'DATA':
         if (this.envelope === undefined || this.envelope.to.length === 0) return this.say('503 5.5.1 no recipients');
         this.searched = 0;
+        this.size = 0;
+        this.tail = Buffer.alloc(0);
         this.sawBody = false;
         if (await this.step('data', argument, '354 go ahead')) return;
         this.reading = 'message';
