@@ -9,6 +9,7 @@ import { startWorker, type RunningWorker } from '../../apps/worker/worker';
 import { findRedisBinary } from '../../dev/redis-binary';
 import { startRedis, type RedisServer } from '../../dev/redis';
 import { createLog } from '../../libs/runtime/log';
+import { eventually } from './wait';
 
 export const OPERATOR_KEY = 'operator-key-of-the-tests-0123456789';
 export const SECRET_KEYS = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
@@ -136,10 +137,14 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
     async close() {
       await Promise.all(workers.map((worker) => worker.lifecycle.stop('end of test')));
       await api.lifecycle.stop('end of test');
-      await redis.stop();
+      await service.redis.stop();
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+  // The API listens before Redis is there; tests begin when it is.
+  await eventually(async () => {
+    if ((await call('GET', '/readyz')).status !== 200) throw new Error('the API is not ready');
+  });
   for (let count = options.workers ?? 1; count > 0; count--) await service.addWorker();
   return service;
 };

@@ -1,0 +1,53 @@
+// Real processes of the service, for what only a process can show: signals, crashes, exit codes.
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { OPERATOR_KEY, SECRET_KEYS } from './service';
+
+export interface ServiceProcess {
+  child: ChildProcess;
+  port: number;
+  /** JSON lines that it logged. */
+  log: string[];
+  /** Sends a signal and waits for the end. @returns the exit code, or the signal that ended it */
+  end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
+}
+
+const ROOT = join(__dirname, '../..');
+
+export const serviceEnv = (redisUrl: string, dataDir: string): NodeJS.ProcessEnv => ({
+  PATH: process.env['PATH'],
+  REDIS_URL: redisUrl,
+  ROHRPOST_DATA_DIR: dataDir,
+  ROHRPOST_OPERATOR_KEY: OPERATOR_KEY,
+  ROHRPOST_SECRET_KEYS: SECRET_KEYS.map(({ id, key }) => `${id}:${key.toString('base64')}`).join(','),
+  ROHRPOST_HTTP_PORT: '0',
+  ROHRPOST_NAME: 'mail.test',
+  ROHRPOST_GRACE: '8s',
+});
+
+/** Starts `apps/api` or `apps/worker` from its sources and waits until it says that it is ready. */
+export const startProcess = async (app: 'api' | 'worker', env: NodeJS.ProcessEnv): Promise<ServiceProcess> => {
+  const child = fork(join(ROOT, `apps/${app}/main.ts`), { execArgv: ['--import', 'tsx'], env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], cwd: ROOT });
+  const log: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => log.push(...chunk.toString().split('\n').filter((line) => line !== '')));
+  }
+  const ended = once(child, 'exit').then(() => {
+    throw new Error(`apps/${app} ended before it was ready: ${log.join('\n')}`);
+  });
+  ended.catch(() => undefined);
+  const [message] = (await Promise.race([once(child, 'message'), ended])) as [{ port?: number }];
+  return {
+    child,
+    log,
+    port: message.port ?? 0,
+    async end(signal) {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode;
+      const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+      child.kill(signal);
+      const [code, by] = await exit;
+      return code ?? by;
+    },
+  };
+};
