@@ -11,7 +11,10 @@ const WALLS = {
   'libs/content': { rooms: GROUND, packages: [] },
   'libs/queue': { rooms: [...GROUND, 'libs/store'], packages: ['bullmq', 'uuidv7', 'lru-cache'] },
   'libs/events': { rooms: [...GROUND, 'libs/store', 'libs/queue'], packages: ['zod'] },
-  'libs/render': { rooms: [...GROUND, 'libs/store', 'libs/content'], packages: ['eta', 'acorn', 'html-to-text', 'lru-cache'] },
+  'libs/render': {
+    rooms: [...GROUND, 'libs/store', 'libs/content'],
+    packages: ['eta', 'acorn', 'html-to-text', 'lru-cache'],
+  },
   'libs/send': { rooms: [...GROUND, 'libs/store', 'libs/content'], packages: ['nodemailer', 'lru-cache'] },
   'apps/api': {
     rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/queue', 'libs/render', 'libs/events'],
@@ -24,10 +27,16 @@ const WALLS = {
 };
 const PACKAGES = [...new Set(Object.values(WALLS).flatMap((room) => room.packages))];
 
-const closedPackage = (room) => (name) => ({ regex: `^${name}(/|$)`, message: `${room} does not open ${name}: its home is elsewhere` });
+const closedPackage = (room) => (name) => ({
+  regex: `^${name}(/|$)`,
+  message: `${room} does not open ${name}: its home is elsewhere`,
+});
 const closedRoom = (room) => (other) => {
   const [top, leaf] = other.split('/');
-  return { regex: `^\\.\\./(\\.\\./)*(${top}/)?${leaf}/`, message: `${room} must not import ${other}: arrows point down only` };
+  return {
+    regex: `^\\.\\./(\\.\\./)*(${top}/)?${leaf}/`,
+    message: `${room} must not import ${other}: arrows point down only`,
+  };
 };
 const wall = ([room, { rooms, packages }]) => ({
   files: [`${room}/**/*.ts`],
@@ -62,11 +71,15 @@ export default tseslint.config(
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/require-await': 'off',
-      'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'the environment is read in apps/*/main.ts only' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'the environment is read in apps/*/main.ts only' },
+      ],
       'no-restricted-syntax': [
         'error',
         {
-          selector: "CallExpression[callee.object.name='Date'][callee.property.name='now'], NewExpression[callee.name='Date'][arguments.length=0]",
+          selector:
+            "CallExpression[callee.object.name='Date'][callee.property.name='now'], NewExpression[callee.name='Date'][arguments.length=0]",
           message: 'ask the Clock (libs/runtime/clock.ts)',
         },
         { selector: 'ExportDefaultDeclaration', message: 'named exports only' },

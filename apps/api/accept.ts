@@ -81,22 +81,36 @@ const receiptOf = (id: string, email: StoredEmail, acceptedAt: number): Receipt 
 };
 
 /** When the email stops being worth sending: as given, or a span from the later of acceptance and `sendAt`. */
-const expiryOf = (input: EmailInput, settings: ResolvedSettings, acceptedAt: number, base: readonly PropertyKey[]): number => {
+const expiryOf = (
+  input: EmailInput,
+  settings: ResolvedSettings,
+  acceptedAt: number,
+  base: readonly PropertyKey[],
+): number => {
   const due = dueAt(input, acceptedAt);
   if (input.expiresAt === undefined) return due + settings.expiresAfter;
   const expiresAt = Date.parse(input.expiresAt);
-  if (expiresAt <= due) throw problemAt('invalid', [...base, 'expiresAt'], 'is over already: it must be after sendAt and after now');
+  if (expiresAt <= due)
+    throw problemAt('invalid', [...base, 'expiresAt'], 'is over already: it must be after sendAt and after now');
   return expiresAt;
+};
+
+const remembered = (found: Remembered, bodyHash: string): Remembered => {
+  if (found.bodyHash === bodyHash) return found;
+  throw new Problem(
+    'idempotency-key-reused',
+    'this Idempotency-Key was used with another body: use a new key for a new email',
+  );
+};
+
+const toProblem = (error: unknown): Problem => {
+  if (error instanceof Problem) return error;
+  throw error;
 };
 
 export const createAccept = (deps: AcceptDeps) => {
   const { clock, redis } = deps;
   const { settingsFor, checkReferences } = createReferences(deps);
-
-  const remembered = (found: Remembered, bodyHash: string): Remembered => {
-    if (found.bodyHash === bodyHash) return found;
-    throw new Problem('idempotency-key-reused', 'this Idempotency-Key was used with another body: use a new key for a new email');
-  };
 
   const draft = async (address: QueueAddress, keys: QueueKeys, request: Request): Promise<Draft> => {
     const base = request.base ?? [];
@@ -111,7 +125,9 @@ export const createAccept = (deps: AcceptDeps) => {
     const settings = await settingsFor(address, input);
     if (known === undefined) await checkReferences(address, input, settings, base);
     const parts = await prepareParts(deps, address, input, base);
-    const expiresAt = known ? Date.parse((JSON.parse(known.answer) as Receipt).expiresAt) : expiryOf(input, settings, acceptedAt, base);
+    const expiresAt = known
+      ? Date.parse((JSON.parse(known.answer) as Receipt).expiresAt)
+      : expiryOf(input, settings, acceptedAt, base);
     const email = parts.place(toStoredEmail(input, { domain: deps.name, expiresAt, attachments: parts.attachments }));
     const made: Draft = {
       accepted: { id, email, acceptedAt, priority: settings.priority },
@@ -133,7 +149,13 @@ export const createAccept = (deps: AcceptDeps) => {
     const { id: firstId, acceptedAt: firstAt, done } = remembered(first, bodyHash);
     const receipt = JSON.parse(first.answer) as Receipt;
     const email = { ...made.accepted.email, expiresAt: receipt.expiresAt };
-    return { ...made, accepted: { ...made.accepted, id: firstId, acceptedAt: firstAt, email }, receipt, replayed: true, settled: done };
+    return {
+      ...made,
+      accepted: { ...made.accepted, id: firstId, acceptedAt: firstAt, email },
+      receipt,
+      replayed: true,
+      settled: done,
+    };
   };
 
   /** Writes what was decided. Every step may be repeated; the last one makes the email real. */
@@ -148,13 +170,11 @@ export const createAccept = (deps: AcceptDeps) => {
       open.push(draft);
     }
     if (open.length === 0) return;
-    await deps.sendQueue.add(deps.queues.open(address), open.map(({ accepted }) => accepted));
+    await deps.sendQueue.add(
+      deps.queues.open(address),
+      open.map(({ accepted }) => accepted),
+    );
     await Promise.all(open.map(async ({ keyHash }) => keyHash && confirmKey(redis, keys, keyHash)));
-  };
-
-  const toProblem = (error: unknown): Problem => {
-    if (error instanceof Problem) return error;
-    throw error;
   };
 
   return {
@@ -175,12 +195,16 @@ export const createAccept = (deps: AcceptDeps) => {
       const good = drafts.filter((made): made is Draft => !(made instanceof Problem));
       if (good.length > 0) await deps.tenants.ensureQueue(address);
       await write(address, keys, uniqueById(good));
-      return drafts.map((made) => (made instanceof Problem ? made : { receipt: made.receipt, replayed: made.replayed }));
+      return drafts.map((made) =>
+        made instanceof Problem ? made : { receipt: made.receipt, replayed: made.replayed },
+      );
     },
   };
 };
 
 /** Two of a batch may carry the same idempotency key: they are one email. */
-const uniqueById = (drafts: Draft[]): Draft[] => [...new Map(drafts.map((draft) => [draft.accepted.id, draft])).values()];
+const uniqueById = (drafts: Draft[]): Draft[] => [
+  ...new Map(drafts.map((draft) => [draft.accepted.id, draft])).values(),
+];
 
 export type Accept = ReturnType<typeof createAccept>;

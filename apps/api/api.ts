@@ -68,7 +68,18 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
     due,
     orders,
     renderer: createRenderer({ templates, content }),
-    accept: createAccept({ redis, clock, name: config.name, tenants, transports, templates, content, refs, queues, sendQueue }),
+    accept: createAccept({
+      redis,
+      clock,
+      name: config.name,
+      tenants,
+      transports,
+      templates,
+      content,
+      refs,
+      queues,
+      sendQueue,
+    }),
     guard: createGuard(tenants),
   };
 

@@ -68,7 +68,10 @@ export const createGuard = (tenants: Tenants): Guard => ({
   async queue(request, response, action) {
     const identity = identityOf(response);
     const address = { tenant: param(request, 'tenant'), application: param(request, 'application') };
-    const known = reaches(identity, address) && SLUG.test(address.application) && (await tenants.tenant(address.tenant)) !== undefined;
+    const known =
+      reaches(identity, address) &&
+      SLUG.test(address.application) &&
+      (await tenants.tenant(address.tenant)) !== undefined;
     if (!known) throw notFound(`queue ${address.tenant}/${address.application}`);
     requireRole(identity, action);
     return { identity, address };

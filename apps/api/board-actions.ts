@@ -6,7 +6,10 @@ import type { Rooms } from './rooms';
 const refuse = (message: string): BeforeHookResult => ({ allow: false, status: 403, message });
 
 /** Called before each action of the board. */
-export const handleBoardAction = async (rooms: Rooms, { method, route, request }: HookContext): Promise<BeforeHookResult> => {
+export const handleBoardAction = async (
+  rooms: Rooms,
+  { method, route, request }: HookContext,
+): Promise<BeforeHookResult> => {
   if (method === 'get') return { allow: true };
   const address = parseQueueName(String((request.params as Record<string, string>)['queueName'] ?? ''));
   if (address !== undefined && route.endsWith('/:queueName/pause')) return { allow: true };

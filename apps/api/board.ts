@@ -27,7 +27,10 @@ const keyOf = (authorization: string | undefined): string | undefined => {
   return decoded.slice(decoded.indexOf(':') + 1);
 };
 
-export const identifyBoard = async (keys: ApiKeys, authorization: string | undefined): Promise<Identity | undefined> => {
+export const identifyBoard = async (
+  keys: ApiKeys,
+  authorization: string | undefined,
+): Promise<Identity | undefined> => {
   const key = keyOf(authorization);
   const identity = key === undefined ? undefined : await keys.identify(key);
   return identity !== undefined && may(identity, 'administer') ? identity : undefined;
@@ -37,7 +40,9 @@ export const identifyBoard = async (keys: ApiKeys, authorization: string | undef
 const refuseForeign = (request: Request): void => {
   const site = request.get('Sec-Fetch-Site');
   const origin = request.get('Origin');
-  const foreign = (site !== undefined && site !== 'same-origin' && site !== 'none') || (origin !== undefined && new URL(origin).host !== request.get('Host'));
+  const foreign =
+    (site !== undefined && site !== 'same-origin' && site !== 'none') ||
+    (origin !== undefined && new URL(origin).host !== request.get('Host'));
   if (foreign && request.method !== 'GET') throw new Problem('forbidden', 'this must be asked from the board itself');
 };
 
@@ -123,4 +128,3 @@ export const createBoard = (rooms: Rooms, changes: Changes): Router => {
   router.use(server.getRouter() as Router);
   return router;
 };
-

@@ -17,7 +17,9 @@ const secretKeys = z.string().transform((text, context): SecretKey[] => {
 
 export const ApiEnv = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),
-  ROHRPOST_OPERATOR_KEY: z.string().regex(/^[!-~]{32,256}$/, 'must be 32 or more printable characters without spaces (openssl rand -hex 32)'),
+  ROHRPOST_OPERATOR_KEY: z
+    .string()
+    .regex(/^[!-~]{32,256}$/, 'must be 32 or more printable characters without spaces (openssl rand -hex 32)'),
   ROHRPOST_SECRET_KEYS: secretKeys,
   ROHRPOST_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(3_000),
   ROHRPOST_HTTP_HOST: z.string().default('127.0.0.1'),
@@ -25,9 +27,17 @@ export const ApiEnv = z.object({
   ROHRPOST_NAME: z
     .string()
     .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be a domain name')
-    .default(hostname().toLowerCase().replace(/[^a-z0-9.-]/g, '-') || 'rohrpost.localhost'),
+    .default(
+      hostname()
+        .toLowerCase()
+        .replace(/[^a-z0-9.-]/g, '-') || 'rohrpost.localhost',
+    ),
   /** Bytes. */
-  ROHRPOST_MAX_BODY: z.coerce.number().int().min(1_024).default(25 * 1024 * 1024),
+  ROHRPOST_MAX_BODY: z.coerce
+    .number()
+    .int()
+    .min(1_024)
+    .default(25 * 1024 * 1024),
   ROHRPOST_GRACE: z
     .string()
     .default('30s')

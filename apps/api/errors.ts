@@ -55,7 +55,10 @@ export const sendProblem = (response: Response, problem: Problem): void => {
   const status = statusOf(problem);
   if (status === 503) response.set('Retry-After', '2');
   if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="rohrpost"');
-  response.status(status).type('application/problem+json').send(JSON.stringify(toDocument(problem)));
+  response
+    .status(status)
+    .type('application/problem+json')
+    .send(JSON.stringify(toDocument(problem)));
 };
 
 export const notFound = (what = 'this address'): Problem =>
@@ -105,7 +108,10 @@ const ofExpress = (error: BodyError): Problem | undefined => {
     case 'entity.parse.failed':
       return new Problem('malformed-json', 'the body is not valid JSON: check it with a JSON parser');
     case 'entity.too.large':
-      return new Problem('too-large', `the body is larger than ${error.limit} bytes: upload attachments to /content, or send less at once`);
+      return new Problem(
+        'too-large',
+        `the body is larger than ${error.limit} bytes: upload attachments to /content, or send less at once`,
+      );
     case 'encoding.unsupported':
     case 'charset.unsupported':
       return new Problem('unsupported-media-type', 'the body must be UTF-8, plain or with gzip, deflate or br');
@@ -121,9 +127,15 @@ const ofExpress = (error: BodyError): Problem | undefined => {
 const ofRedis = (error: unknown): Problem | undefined => {
   switch (redisFault(error)) {
     case 'full':
-      return new Problem('queue-full', 'the memory of Redis is used up: nothing was accepted; make room or give Redis more memory');
+      return new Problem(
+        'queue-full',
+        'the memory of Redis is used up: nothing was accepted; make room or give Redis more memory',
+      );
     case 'away':
-      return new Problem('unavailable', 'Redis does not answer: nothing was accepted; try again, the service recovers by itself');
+      return new Problem(
+        'unavailable',
+        'Redis does not answer: nothing was accepted; try again, the service recovers by itself',
+      );
     case undefined:
       return undefined;
   }
@@ -143,7 +155,8 @@ export const handleErrors =
     if (problem === undefined) log.error({ error, requestId, path: request.path }, 'a request broke');
     sendProblem(
       response,
-      problem ?? new Problem('internal-error', `something broke here; the log has it under the request id ${String(requestId)}`),
+      problem ??
+        new Problem('internal-error', `something broke here; the log has it under the request id ${String(requestId)}`),
     );
   };
 

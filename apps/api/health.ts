@@ -18,7 +18,9 @@ export const healthRoutes = (redis: Redis): Router => {
   router.get('/livez', (_request, response) => void response.json({ status: 'ok' }));
   router.get('/readyz', async (_request, response) => {
     const problems = await problemsOf(redis);
-    response.status(problems.length === 0 ? 200 : 503).json({ status: problems.length === 0 ? 'ok' : 'unfit', problems });
+    response
+      .status(problems.length === 0 ? 200 : 503)
+      .json({ status: problems.length === 0 ? 'ok' : 'unfit', problems });
   });
   return router;
 };

@@ -17,7 +17,9 @@ const checkShape = (body: unknown): void => {
       if (typeof value !== 'object' || value === null) return [];
       return Object.entries(value).map(([key, inner]) => {
         if (POISON.has(key)) {
-          throw new Problem('invalid', `the key ${key} is not allowed`, [{ path: `${path}/${key}`, message: 'is not allowed as a key' }]);
+          throw new Problem('invalid', `the key ${key} is not allowed`, [
+            { path: `${path}/${key}`, message: 'is not allowed as a key' },
+          ]);
         }
         return { value: inner as unknown, path: `${path}/${key}` };
       });
@@ -30,7 +32,8 @@ const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 /** Takes JSON bodies only. @throws Problem `unsupported-media-type`, `malformed-json`, `too-large` */
 export const jsonBody = (limit: number): RequestHandler[] => [
   (request, _response, next) => {
-    const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+    const hasBody =
+      request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
     if (hasBody && !JSON_TYPE.test(request.headers['content-type'] ?? '')) {
       throw new Problem('unsupported-media-type', 'the body must be JSON: Content-Type: application/json');
     }
@@ -44,7 +47,11 @@ export const jsonBody = (limit: number): RequestHandler[] => [
 ];
 
 /** Validates a value. @throws Problem `invalid` or `not-supported-yet` with pointers */
-export const parseInput = <T extends z.ZodType>(schema: T, value: unknown, base: readonly PropertyKey[] = []): z.infer<T> => {
+export const parseInput = <T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  base: readonly PropertyKey[] = [],
+): z.infer<T> => {
   const result = schema.safeParse(value);
   if (!result.success) throw invalidInput(result.error, base);
   return result.data;
@@ -55,4 +62,5 @@ export const parseBody = <T extends z.ZodType>(schema: T, request: Request): z.i
   parseInput(schema, (request.body as unknown) ?? {});
 
 /** Validates the query. Pointers begin with the parameter's name. */
-export const parseQuery = <T extends z.ZodType>(schema: T, request: Request): z.infer<T> => parseInput(schema, request.query);
+export const parseQuery = <T extends z.ZodType>(schema: T, request: Request): z.infer<T> =>
+  parseInput(schema, request.query);

@@ -19,14 +19,23 @@ interface Operation {
   contentType?: string;
 }
 
-const operation = (path: string, { summary, status = 200, body, query, contentType }: Operation): ZodOpenApiOperationObject => ({
+const operation = (
+  path: string,
+  { summary, status = 200, body, query, contentType }: Operation,
+): ZodOpenApiOperationObject => ({
   summary,
-  parameters: [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
+  parameters: [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  })),
   ...(query && { requestParams: { query } }),
   ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
   ...(contentType && { requestBody: { required: true, content: { [contentType]: {} } } }),
   responses: {
-    [String(status)]: status === 204 ? { description: 'Done' } : { description: 'Done', content: { 'application/json': {} } },
+    [String(status)]:
+      status === 204 ? { description: 'Done' } : { description: 'Done', content: { 'application/json': {} } },
     default: problem,
   },
 });
@@ -41,7 +50,11 @@ const OPERATIONS: [method: 'get' | 'put' | 'post' | 'delete', path: string, oper
   ['post', `${EMAILS}/render`, { summary: 'What would be sent, without sending', body: EmailInput }],
   ['get', EMAILS, { summary: 'List emails, newest first', query: ListQuery }],
   ['get', `${EMAILS}/{id}`, { summary: 'One email with its attempts and changes' }],
-  ['post', `${QUEUE}/content`, { summary: 'Upload bytes for an attachment', status: 201, contentType: 'application/octet-stream' }],
+  [
+    'post',
+    `${QUEUE}/content`,
+    { summary: 'Upload bytes for an attachment', status: 201, contentType: 'application/octet-stream' },
+  ],
   ['get', '/v1/queues', { summary: 'All queues that the key reaches' }],
   ['get', '/v1/queues/{tenant}', { summary: 'The queues of a tenant' }],
   ['get', QUEUE, { summary: 'A queue, its settings and counts' }],
@@ -59,7 +72,11 @@ const OPERATIONS: [method: 'get' | 'put' | 'post' | 'delete', path: string, oper
   ['delete', `${TENANT}/transports/{name}`, { summary: 'Delete a transport', status: 204 }],
   ['post', `${TENANT}/transports/{name}/verify`, { summary: 'Connect, greet and log in now' }],
   ['get', `${TENANT}/templates`, { summary: 'The templates of a tenant' }],
-  ['put', `${TENANT}/templates/{name}`, { summary: 'Put a template: a new version where it changed', body: TemplateInput }],
+  [
+    'put',
+    `${TENANT}/templates/{name}`,
+    { summary: 'Put a template: a new version where it changed', body: TemplateInput },
+  ],
   ['get', `${TENANT}/templates/{name}`, { summary: 'The present version of a template' }],
   ['delete', `${TENANT}/templates/{name}`, { summary: 'Delete a template', status: 204 }],
   ['get', `${TENANT}/templates/{name}/versions`, { summary: 'The versions of a template' }],
@@ -72,7 +89,8 @@ const OPERATIONS: [method: 'get' | 'put' | 'post' | 'delete', path: string, oper
 
 const paths = (): ZodOpenApiPathsObject => {
   const all: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
-  for (const [method, path, described] of OPERATIONS) all[path] = { ...all[path], [method]: operation(path, described) };
+  for (const [method, path, described] of OPERATIONS)
+    all[path] = { ...all[path], [method]: operation(path, described) };
   return all;
 };
 
@@ -82,7 +100,11 @@ let made: ReturnType<typeof createDocument> | undefined;
 export const openapiDocument = (): ReturnType<typeof createDocument> =>
   (made ??= createDocument({
     openapi: '3.1.1',
-    info: { title: 'Rohrpost', version: '0.1.0', description: 'Outbound e-mail queue for many tenants and applications' },
+    info: {
+      title: 'Rohrpost',
+      version: '0.1.0',
+      description: 'Outbound e-mail queue for many tenants and applications',
+    },
     security: [{ bearer: [] }],
     components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
     paths: paths(),

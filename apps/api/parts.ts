@@ -4,7 +4,13 @@ import type { ContentStore } from '../../libs/content/store';
 import type { AttachmentInput, EmailInput } from '../../libs/mail/email';
 import { problemAt } from '../../libs/mail/problem';
 import type { QueueAddress } from '../../libs/mail/queue-address';
-import { LARGE_PARTS, type LargePart, type PartInStore, type StoredAttachment, type StoredEmail } from '../../libs/mail/stored-email';
+import {
+  LARGE_PARTS,
+  type LargePart,
+  type PartInStore,
+  type StoredAttachment,
+  type StoredEmail,
+} from '../../libs/mail/stored-email';
 import type { ContentRefs } from '../../libs/store/content-refs';
 
 /** A job stays smaller than this: lists read jobs whole (facts.md 1.2). Bytes. */
@@ -57,7 +63,11 @@ export const prepareParts = async (
     const contentId = given.contentId ?? '';
     const size = (await deps.refs.has(address, contentId)) ? await deps.content.size(contentId) : undefined;
     if (size === undefined) {
-      throw problemAt('content-unknown', [...base, 'attachments', index, 'contentId'], 'was not uploaded to this queue, or too long ago: upload it again');
+      throw problemAt(
+        'content-unknown',
+        [...base, 'attachments', index, 'contentId'],
+        'was not uploaded to this queue, or too long ago: upload it again',
+      );
     }
     attachments.push(describe(given, contentId, size));
   }

@@ -17,7 +17,11 @@ export const createReferences = (deps: { tenants: Tenants; transports: Transport
   ): Promise<void> => {
     const { tenant } = address;
     if (settings.from === undefined) {
-      throw problemAt('invalid', [...base, 'from'], 'must be given: neither the queue nor the tenant has a default sender');
+      throw problemAt(
+        'invalid',
+        [...base, 'from'],
+        'must be given: neither the queue nor the tenant has a default sender',
+      );
     }
     if (input.transport !== undefined && (await deps.transports.get(tenant, input.transport)) === undefined) {
       throw problemAt('transport-unknown', [...base, 'transport'], `the transport ${input.transport} does not exist`);

@@ -8,7 +8,10 @@ import { parseSecretKeys, type SecretKey } from '../../libs/store/secrets';
 const secretKeys = z.string().transform((text, context): SecretKey[] => {
   const keys = parseSecretKeys(text);
   if (keys !== undefined) return keys;
-  context.addIssue({ code: 'custom', message: 'must be like k1:<base64 of 32 bytes>, several separated by commas (openssl rand -base64 32)' });
+  context.addIssue({
+    code: 'custom',
+    message: 'must be like k1:<base64 of 32 bytes>, several separated by commas (openssl rand -base64 32)',
+  });
   return z.NEVER;
 });
 

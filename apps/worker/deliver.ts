@@ -1,6 +1,15 @@
 // One attempt to send an email, as a story of steps; every ending that can be expected is returned, not thrown.
 import type { Lease } from '../../libs/queue/email-worker';
-import { clearIntent, FenceClosed, markDone, markIntent, markSent, NO_MARKS, readMarks, type Marks } from '../../libs/queue/marks';
+import {
+  clearIntent,
+  FenceClosed,
+  markDone,
+  markIntent,
+  markSent,
+  NO_MARKS,
+  readMarks,
+  type Marks,
+} from '../../libs/queue/marks';
 import type { Attempt, Outcome, Reply } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
 import { dueAt, EMAIL_FORMAT, messageIdOf, recipientsOf } from '../../libs/mail/stored-email';
@@ -45,25 +54,47 @@ const NO_RECIPIENTS: Reply[] = [];
 /** Things that end an attempt before a server is asked. */
 const beforehand = (lease: Lease, marks: Marks, now: number): Outcome | undefined => {
   if (lease.email.v !== EMAIL_FORMAT) {
-    return { kind: 'throttled', text: `its format ${String(lease.email.v)} is of another version of the service`, until: now + NO_TRANSPORT_MS };
+    return {
+      kind: 'throttled',
+      text: `its format ${String(lease.email.v)} is of another version of the service`,
+      until: now + NO_TRANSPORT_MS,
+    };
   }
-  if (marks.sent !== undefined) return { kind: 'sent', replies: marks.sent.replies, recipients: { accepted: [], refused: [], deferred: [] } };
+  if (marks.sent !== undefined)
+    return { kind: 'sent', replies: marks.sent.replies, recipients: { accepted: [], refused: [], deferred: [] } };
   if (marks.intentAt !== undefined) {
     if (marks.intentAt + QUARANTINE_MS > now) {
-      return { kind: 'throttled', text: 'a worker vanished while handing it over', until: marks.intentAt + QUARANTINE_MS };
+      return {
+        kind: 'throttled',
+        text: 'a worker vanished while handing it over',
+        until: marks.intentAt + QUARANTINE_MS,
+      };
     }
-    return { kind: 'uncertain', text: 'a worker vanished while handing it over: the server may have taken it', replies: [] };
+    return {
+      kind: 'uncertain',
+      text: 'a worker vanished while handing it over: the server may have taken it',
+      replies: [],
+    };
   }
   if (lease.crashes >= MOST_CRASHES) {
-    return { kind: 'refused', code: 'held', text: `took its worker down ${lease.crashes} times: look at it, then release it`, replies: [] };
+    return {
+      kind: 'refused',
+      code: 'held',
+      text: `took its worker down ${lease.crashes} times: look at it, then release it`,
+      replies: [],
+    };
   }
   const due = dueAt(lease.email, lease.acceptedAt);
   if (due > now) return { kind: 'throttled', text: 'its time has not come', until: due };
-  if (Date.parse(lease.email.expiresAt) <= now) return { kind: 'expired', text: `was not sent before ${lease.email.expiresAt}` };
+  if (Date.parse(lease.email.expiresAt) <= now)
+    return { kind: 'expired', text: `was not sent before ${lease.email.expiresAt}` };
   return undefined;
 };
 
-const unreached = (code: 'template-failed' | 'from-missing' | 'message-invalid' | 'content-missing', text: string): Outcome => ({
+const unreached = (
+  code: 'template-failed' | 'from-missing' | 'message-invalid' | 'content-missing',
+  text: string,
+): Outcome => ({
   kind: 'refused',
   code,
   text,
@@ -71,15 +102,24 @@ const unreached = (code: 'template-failed' | 'from-missing' | 'message-invalid' 
 });
 
 /** A transport with its password, ready to be used. */
-export const openTransport = async (transports: Transports, tenant: string, name: string): Promise<OpenTransport | undefined> => {
+export const openTransport = async (
+  transports: Transports,
+  tenant: string,
+  name: string,
+): Promise<OpenTransport | undefined> => {
   const transport = await transports.get(tenant, name);
   return transport && { id: `${tenant}/${name}`, transport, password: transports.password(tenant, name, transport) };
 };
 
 /** Renders and composes; an outcome where the email cannot be made. */
-const makeMessage = async (deps: DeliverDeps, lease: Lease, settings: ResolvedSettings): Promise<{ message: Message; from: string } | Outcome> => {
+const makeMessage = async (
+  deps: DeliverDeps,
+  lease: Lease,
+  settings: ResolvedSettings,
+): Promise<{ message: Message; from: string } | Outcome> => {
   const from = lease.email.from ?? settings.from;
-  if (from === undefined) return unreached('from-missing', 'no sender: give the email a from, or its queue or tenant a default');
+  if (from === undefined)
+    return unreached('from-missing', 'no sender: give the email a from, or its queue or tenant a default');
   try {
     const { tenant } = lease.queue.address;
     const { subject, html, text } = await deps.renderer.render(tenant, lease.email);
@@ -142,7 +182,12 @@ export const createDeliver = (deps: DeliverDeps) => {
     return outcome;
   };
 
-  const attempt = async (lease: Lease, marks: Marks, settings: ResolvedSettings, hear?: (line: string) => void): Promise<Outcome> => {
+  const attempt = async (
+    lease: Lease,
+    marks: Marks,
+    settings: ResolvedSettings,
+    hear?: (line: string) => void,
+  ): Promise<Outcome> => {
     const { tenant } = lease.queue.address;
     const transport = await openTransport(deps.transports, tenant, settings.transport);
     if (transport === undefined) {

@@ -22,7 +22,10 @@ export const judgeHandOver = (result: HandOverResult, tried: string[], done: Rec
       return { kind: 'deferred', text, replies: [] };
     }
     case 'stopped':
-      return { kind: 'interrupted', text: `stopped: ${result.error instanceof FenceClosed ? result.error.message : String(result.error)}` };
+      return {
+        kind: 'interrupted',
+        text: `stopped: ${result.error instanceof FenceClosed ? result.error.message : String(result.error)}`,
+      };
   }
 };
 
@@ -54,9 +57,16 @@ const judgeTaken = (
     deferred: deferred.map(({ recipient = '' }) => recipient),
   };
   const replies = [reply, ...rejected];
-  if (deferred.length > 0) return { kind: 'deferred', text: describeReplies(deferred), replies, recipients, ...wishFrom(deferred) };
+  if (deferred.length > 0)
+    return { kind: 'deferred', text: describeReplies(deferred), replies, recipients, ...wishFrom(deferred) };
   if (refused.length > 0) {
-    return { kind: 'refused', code: 'partly-sent', text: `not accepted for ${describeReplies(refused)}`, replies, recipients };
+    return {
+      kind: 'refused',
+      code: 'partly-sent',
+      text: `not accepted for ${describeReplies(refused)}`,
+      replies,
+      recipients,
+    };
   }
   return { kind: 'sent', replies, recipients };
 };
@@ -85,5 +95,8 @@ const wishFrom = (replies: Reply[]): { retryAfter?: number } => {
 
 /** The server's own words, for each recipient once. */
 const describeReplies = (replies: Reply[]): string =>
-  replies.map(({ recipient, code, text }) => `${recipient === undefined ? '' : `${recipient}: `}${code || ''} ${text}`.trim()).join('; ');
-
+  replies
+    .map(({ recipient, code, text }) =>
+      `${recipient === undefined ? '' : `${recipient}: `}${code || ''} ${text}`.trim(),
+    )
+    .join('; ');

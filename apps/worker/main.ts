@@ -11,7 +11,11 @@ const main = async (): Promise<void> => {
   const log = createLog('worker', env.ROHRPOST_LOG_LEVEL);
   const worker = await startWorker(toWorkerConfig(env), log);
   if (env.ROHRPOST_PROBE_PORT > 0) {
-    const probe = await startProbe({ port: env.ROHRPOST_PROBE_PORT, host: env.ROHRPOST_PROBE_HOST, ready: worker.problems });
+    const probe = await startProbe({
+      port: env.ROHRPOST_PROBE_PORT,
+      host: env.ROHRPOST_PROBE_HOST,
+      ready: worker.problems,
+    });
     worker.lifecycle.add({ name: 'probe', stop: () => probe.close() });
   }
   untilSignal(worker.lifecycle, log);
@@ -19,6 +23,8 @@ const main = async (): Promise<void> => {
 };
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof ConfigError ? error.message : String(error instanceof Error ? error.stack : error)}\n`);
+  process.stderr.write(
+    `${error instanceof ConfigError ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
+  );
   process.exit(error instanceof ConfigError ? 78 : 1);
 });

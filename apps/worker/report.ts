@@ -13,7 +13,11 @@ export interface Report {
   broken(lease: Lease, error: unknown): void;
 }
 
-const about = (lease: Lease) => ({ email: lease.id, queue: queueName(lease.queue.address), attempt: lease.attemptsMade + 1 });
+const about = (lease: Lease) => ({
+  email: lease.id,
+  queue: queueName(lease.queue.address),
+  attempt: lease.attemptsMade + 1,
+});
 
 /** Never an address, a subject or a header: those live with the email and go when it goes. */
 export const createReport = (log: Log): Report => ({
@@ -25,6 +29,8 @@ export const createReport = (log: Log): Report => ({
     else if (settled.state === 'queued') log.debug(line, 'put back');
     else log.warn(line, settled.state === 'deferred' ? 'deferred' : 'ended unsent');
   },
-  unsettled: (lease, error) => log.warn({ ...about(lease), error }, 'an attempt was not settled: another worker decides'),
-  broken: (lease, error) => log.error({ ...about(lease), error }, 'an attempt broke unexpectedly; the email is tried again'),
+  unsettled: (lease, error) =>
+    log.warn({ ...about(lease), error }, 'an attempt was not settled: another worker decides'),
+  broken: (lease, error) =>
+    log.error({ ...about(lease), error }, 'an attempt broke unexpectedly; the email is tried again'),
 });

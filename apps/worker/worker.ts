@@ -5,6 +5,7 @@ import { resolveSettings, type ResolvedSettings } from '../../libs/mail/settings
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import { createDue } from '../../libs/queue/due';
 import type { Lease } from '../../libs/queue/email-worker';
+import { createErase } from '../../libs/queue/erase';
 import { Fleet } from '../../libs/queue/fleet';
 import { createQueues } from '../../libs/queue/queues';
 import { createSettle } from '../../libs/queue/settle';
@@ -73,7 +74,11 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
     redis,
     clock,
     random: Math.random,
-    releaseContent: ({ queue, id }, ids) => refs.release(queue.address, id, ids, content.remove),
+    erase: createErase({
+      redis,
+      clock,
+      releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
+    }),
   });
   const fleet = new Fleet({
     redis,
@@ -100,7 +105,11 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
   });
   lifecycle.add({ name: 'orders', stop: stopOrders });
   log.info({ replica: config.replica, concurrency: config.concurrency }, 'worker ready');
-  return { lifecycle, fleet, problems: async () => (redis.status === 'ready' ? redisUnfit(redis) : ['Redis does not answer']) };
+  return {
+    lifecycle,
+    fleet,
+    problems: async () => (redis.status === 'ready' ? redisUnfit(redis) : ['Redis does not answer']),
+  };
 };
 
 const settingsOf = async (tenants: Tenants, { queue, email }: Lease): Promise<ResolvedSettings> => {
@@ -108,7 +117,10 @@ const settingsOf = async (tenants: Tenants, { queue, email }: Lease): Promise<Re
   return resolveSettings(tenant?.settings, registered?.settings, email);
 };
 
-const permission = async (tenants: Tenants, address: QueueAddress): Promise<{ enabled: boolean; concurrency: number }> => {
+const permission = async (
+  tenants: Tenants,
+  address: QueueAddress,
+): Promise<{ enabled: boolean; concurrency: number }> => {
   const [tenant, queue] = await Promise.all([tenants.tenant(address.tenant), tenants.queue(address)]);
   const { concurrency } = resolveSettings(tenant?.settings, queue?.settings);
   return { enabled: tenant !== undefined && tenant.settings.enabled !== false, concurrency };

@@ -8,7 +8,7 @@ export interface Address {
 }
 
 /** Characters that end a header line or hide in it (RFC 5322 2.2); refused in everything that becomes a header. */
- 
+
 const CONTROL = /[\u0000-\u001f\u007f\u2028\u2029]/;
 
 export const hasControlCharacters = (text: string): boolean => CONTROL.test(text);

@@ -1,6 +1,6 @@
 // Who may do what: the four roles of a key and its reach.
 import { z } from 'zod';
-import { Slug, type QueueAddress } from './queue-address';
+import { Slug } from './queue-address';
 import { HeaderText } from './address';
 
 export const ROLES = ['operator', 'admin', 'sender', 'reader'] as const;
@@ -16,8 +16,10 @@ export const ApiKeyInput = z
   })
   .superRefine((key, context) => {
     const complain = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
-    if (key.role === 'operator' && key.tenant !== undefined) complain('tenant', 'an operator reaches all tenants: leave tenant out');
-    if (key.role !== 'operator' && key.tenant === undefined) complain('tenant', `a key with the role ${key.role} needs a tenant`);
+    if (key.role === 'operator' && key.tenant !== undefined)
+      complain('tenant', 'an operator reaches all tenants: leave tenant out');
+    if (key.role !== 'operator' && key.tenant === undefined)
+      complain('tenant', `a key with the role ${key.role} needs a tenant`);
     if (key.application !== undefined && key.tenant === undefined) complain('application', 'needs a tenant');
   })
   .meta({ id: 'ApiKeyRequest' });
@@ -53,4 +55,3 @@ export const reaches = (identity: Identity, place: { tenant: string; application
   return identity.application === undefined || identity.application === place.application;
 };
 
-export const reachesQueue = (identity: Identity, address: QueueAddress): boolean => reaches(identity, address);

@@ -22,7 +22,10 @@ export const ContentId = z
 
 const Base64 = z
   .string()
-  .refine((text) => text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text), 'must be base64 (RFC 4648 section 4)');
+  .refine(
+    (text) => text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text),
+    'must be base64 (RFC 4648 section 4)',
+  );
 
 /** type/subtype of RFC 2045, parameters allowed; no control characters. */
 const ContentType = HeaderText(255).regex(/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;.*)?$/, 'must be like text/plain');
@@ -34,7 +37,9 @@ const Attachment = z
     contentId: ContentId.optional(),
     url: notYet(),
     contentType: ContentType.optional(),
-    cid: HeaderText(255).regex(/^[^\s<>]+$/, 'must hold no spaces and no < >').optional(),
+    cid: HeaderText(255)
+      .regex(/^[^\s<>]+$/, 'must hold no spaces and no < >')
+      .optional(),
     disposition: z.enum(['attachment', 'inline']).optional(),
   })
   .refine((given) => (given.content === undefined) !== (given.contentId === undefined), {
@@ -44,8 +49,10 @@ const Attachment = z
 
 /** Headers that the service sets itself, or that would change who gets what (compared in lower case). */
 const OWN_HEADERS = new Set(
-  ('from to cc bcc subject date message-id reply-to sender mime-version return-path received dkim-signature ' +
-    'authentication-results delivered-to resent-to resent-cc resent-bcc resent-from resent-date resent-message-id').split(' '),
+  (
+    'from to cc bcc subject date message-id reply-to sender mime-version return-path received dkim-signature ' +
+    'authentication-results delivered-to resent-to resent-cc resent-bcc resent-from resent-date resent-message-id'
+  ).split(' '),
 );
 
 const HeaderName = z
@@ -56,10 +63,7 @@ const HeaderName = z
 const TemplateReference = z.union([Slug, z.strictObject({ name: Slug, version: z.int().min(1).optional() })]);
 
 const Tag = HeaderText(64).min(1);
-const Metadata = z.record(
-  HeaderText(64).min(1),
-  z.union([z.string().max(1_000), z.number(), z.boolean()]),
-);
+const Metadata = z.record(HeaderText(64).min(1), z.union([z.string().max(1_000), z.number(), z.boolean()]));
 
 const EmailFields = z.strictObject({
   to: AddressList.optional(),
@@ -104,12 +108,19 @@ const relationComplaints = (email: Fields): Complaint[] => {
   const complaints: Complaint[] = [];
   if (recipients === 0) complaints.push([['to'], 'must name at least one recipient in to, cc or bcc']);
   if (recipients > MOST_RECIPIENTS) {
-    complaints.push([['to'], `has ${recipients} recipients with cc and bcc; at most ${MOST_RECIPIENTS} are allowed in one email`]);
+    complaints.push([
+      ['to'],
+      `has ${recipients} recipients with cc and bcc; at most ${MOST_RECIPIENTS} are allowed in one email`,
+    ]);
   }
   if (email.expiresAt !== undefined && email.expiresAfter !== undefined) {
     complaints.push([['expiresAfter'], 'must not stand beside expiresAt: give one of them']);
   }
-  if (email.expiresAt !== undefined && email.sendAt !== undefined && Date.parse(email.expiresAt) <= Date.parse(email.sendAt)) {
+  if (
+    email.expiresAt !== undefined &&
+    email.sendAt !== undefined &&
+    Date.parse(email.expiresAt) <= Date.parse(email.sendAt)
+  ) {
     complaints.push([['expiresAt'], 'must be after sendAt']);
   }
   return [...contentComplaints(email), ...complaints];

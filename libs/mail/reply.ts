@@ -31,7 +31,8 @@ export const judgeReply = (phase: Phase, reply: Pick<Reply, 'code' | 'enhancedCo
   const { code, enhancedCode = '' } = reply;
   if (OF_TRANSPORT.has(phase)) return { outcome: 'deferred', blame: 'transport' };
   if (code === 421 || code === 530 || code === 535) return { outcome: 'deferred', blame: 'transport' };
-  if (phase === 'mail' && (code === 454 || enhancedCode.startsWith('4.7.'))) return { outcome: 'deferred', blame: 'transport' };
+  if (phase === 'mail' && (code === 454 || enhancedCode.startsWith('4.7.')))
+    return { outcome: 'deferred', blame: 'transport' };
   const blame: Blame = phase === 'rcpt' ? 'recipient' : 'email';
   if (code === 503) return { outcome: 'deferred', blame: 'transport' };
   if (code >= 500 && code < 600) return { outcome: 'refused', blame };
@@ -60,7 +61,8 @@ export const readReply = (response: string, recipient?: string): Reply => {
   };
 };
 
-const WISH = /(?:try|retry|again|wait|come back|delay(?:ed)?|in|after|for)\D{0,30}?(\d{1,5})\s*(second|sec|minute|min|hour|s\b|m\b|h\b)/i;
+const WISH =
+  /(?:try|retry|again|wait|come back|delay(?:ed)?|in|after|for)\D{0,30}?(\d{1,5})\s*(second|sec|minute|min|hour|s\b|m\b|h\b)/i;
 const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** The server's wish when to come back ("try again in 300 seconds"), ms. */

@@ -9,7 +9,10 @@ export const PRIORITIES = ['high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 const AddressList = z
-  .preprocess((given) => (given === undefined || Array.isArray(given) ? given : [given]), z.array(AddressInput).max(100))
+  .preprocess(
+    (given) => (given === undefined || Array.isArray(given) ? given : [given]),
+    z.array(AddressInput).max(100),
+  )
   .meta({ override: { type: 'array', items: { $ref: '#/components/schemas/Address' }, maxItems: 100 } });
 
 const Backoff = z
@@ -67,7 +70,10 @@ export type QueueSettings = z.infer<typeof QueueSettings>;
 
 /** The settings that one level may give; every level's type fits. */
 export type SettingsLevel = Partial<
-  Pick<QueueSettings, 'transport' | 'from' | 'replyTo' | 'attempts' | 'backoff' | 'expiresAfter' | 'history' | 'errors' | 'log'> &
+  Pick<
+    QueueSettings,
+    'transport' | 'from' | 'replyTo' | 'attempts' | 'backoff' | 'expiresAfter' | 'history' | 'errors' | 'log'
+  > &
     Pick<QueueSettings, 'onUncertain' | 'priority' | 'concurrency'>
 >;
 

@@ -19,7 +19,10 @@ export const parseSpan = (text: string): number | undefined => {
 const MESSAGE = 'must be a span like 200ms, 30s, 15m, 6h or 3d, at most 3650d';
 
 /** A span in the input; stays as written, so that it can be shown again as it was given. */
-export const Span = z.string().refine((text) => parseSpan(text) !== undefined, MESSAGE).meta({ id: 'Span', examples: ['30s', '3d'] });
+export const Span = z
+  .string()
+  .refine((text) => parseSpan(text) !== undefined, MESSAGE)
+  .meta({ id: 'Span', examples: ['30s', '3d'] });
 
 /** A span that was validated when it was stored, in milliseconds. */
 export const spanMs = (text: string): number => {

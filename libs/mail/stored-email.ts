@@ -81,11 +81,22 @@ export const dueAt = (email: { sendAt?: string | undefined }, acceptedAt: number
   email.sendAt === undefined ? acceptedAt : Math.max(acceptedAt, Date.parse(email.sendAt));
 
 /** Fields of the input that are not kept as they were given. */
-const REMADE = new Set(['to', 'template', 'attachments', 'sendAt', 'expiresAt', 'dataUrl', 'raw', 'archive', 'confidential']);
+const REMADE = new Set([
+  'to',
+  'template',
+  'attachments',
+  'sendAt',
+  'expiresAt',
+  'dataUrl',
+  'raw',
+  'archive',
+  'confidential',
+]);
 
 const isGiven = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0);
 
-const onlyGiven = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => isGiven(value)));
+const onlyGiven = (fields: object): object =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => isGiven(value)));
 
 /**
  * What of a valid input is kept in the job. Times become UTC; what was not given takes no room.

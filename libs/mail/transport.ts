@@ -17,14 +17,20 @@ export const TransportInput = z
     host: Host,
     port: z.int().min(1).max(65_535).optional(),
     security: z.enum(['none', 'starttls', 'tls']).default('starttls'),
-    auth: z.union([
-      z.strictObject({ user: z.string().min(1).max(320), pass: SecretInput }),
-      z.strictObject({ user: z.string(), oauth2: notYet() }),
-    ]).optional(),
+    auth: z
+      .union([
+        z.strictObject({ user: z.string().min(1).max(320), pass: SecretInput }),
+        z.strictObject({ user: z.string(), oauth2: notYet() }),
+      ])
+      .optional(),
     /** What the server's certificate is checked against; checking itself cannot be switched off. */
     tls: z
       .strictObject({
-        ca: z.string().max(100_000).regex(/-----BEGIN CERTIFICATE-----/, 'must be a PEM certificate').optional(),
+        ca: z
+          .string()
+          .max(100_000)
+          .regex(/-----BEGIN CERTIFICATE-----/, 'must be a PEM certificate')
+          .optional(),
         servername: Host.optional(),
         minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).optional(),
       })

@@ -42,7 +42,8 @@ export const createTokens = (replica: string): (() => string) => {
 export const takeEmail = async (queue: EmailQueue, token: string, worker: string): Promise<Taken> => {
   const answer = (await queue.backend.moveToActive(token, worker)) as Answer;
   const [json, id = '', rateStopMs = 0, nextDelayedAt = 0] = answer;
-  if (!json) return { email: undefined, rateStopMs: Math.max(0, rateStopMs), nextDelayedAt: Math.max(0, nextDelayedAt) };
+  if (!json)
+    return { email: undefined, rateStopMs: Math.max(0, rateStopMs), nextDelayedAt: Math.max(0, nextDelayedAt) };
   const abort = new AbortController();
   const job = Job.fromJSON(queue.bull, json, id);
   return {

@@ -20,7 +20,9 @@ export const memberId = (member: string): string => `m_${invertDigits(member.sli
 
 /** The range of members of one address, or of all addresses that begin so. */
 export const addressRange = (recipient: string, after?: string): [min: string, max: string] => {
-  const prefix = recipient.endsWith('*') ? recipient.slice(0, -1).toLowerCase() : `${normalizeAddress(recipient)}${SEPARATOR}`;
+  const prefix = recipient.endsWith('*')
+    ? recipient.slice(0, -1).toLowerCase()
+    : `${normalizeAddress(recipient)}${SEPARATOR}`;
   return [after === undefined ? `[${prefix}` : `(${after}`, `[${prefix}\uffff\uffff`];
 };
 

@@ -57,7 +57,10 @@ export const createOrders = (deps: { redis: Redis; waiting: Redis }): Orders => 
 };
 
 /** Takes orders in a worker. @returns a function that stops */
-export const takeOrders = (deps: { waiting: Redis; verify: (order: VerifyOrder) => Promise<VerifyResult> }): (() => Promise<void>) => {
+export const takeOrders = (deps: {
+  waiting: Redis;
+  verify: (order: VerifyOrder) => Promise<VerifyResult>;
+}): (() => Promise<void>) => {
   const worker = new Worker<VerifyOrder, VerifyResult>(NAME, (job) => deps.verify(job.data), {
     ...options,
     connection: deps.waiting,

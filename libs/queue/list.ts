@@ -98,7 +98,12 @@ export const listEmails = async (
   let after = options.cursor;
   for (let read = 0; read < MOST_READ; read += CHUNK) {
     const entries = await source(after, CHUNK);
-    const records = await readRecords(redis, queue, entries.map(({ id }) => id), options.now);
+    const records = await readRecords(
+      redis,
+      queue,
+      entries.map(({ id }) => id),
+      options.now,
+    );
     for (const [index, { cursor }] of entries.entries()) {
       const record = records[index];
       after = cursor;

@@ -59,7 +59,9 @@ export const createLockKeeper = (deps: { clock: Clock; log: Log }): LockKeeper =
       else entries.push(entry);
     }
     for (const [queue, entries] of byQueue) {
-      renewQueue(queue, entries).catch((error: unknown) => deps.log.warn({ error, queue: queue.name }, 'locks were not renewed'));
+      renewQueue(queue, entries).catch((error: unknown) =>
+        deps.log.warn({ error, queue: queue.name }, 'locks were not renewed'),
+      );
     }
   };
 

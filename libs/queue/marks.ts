@@ -79,7 +79,13 @@ export class FenceClosed extends Error {
  * Records the intent to hand over, if the email is still ours and not yet sent.
  * @throws FenceClosed
  */
-export const markIntent = async (redis: Redis, queue: EmailQueue, hold: Hold, generation: number, now: number): Promise<void> => {
+export const markIntent = async (
+  redis: Redis,
+  queue: EmailQueue,
+  hold: Hold,
+  generation: number,
+  now: number,
+): Promise<void> => {
   const keys = [queue.keys.job(hold.id), queue.keys.lock(hold.id)];
   const answer = await fence(redis, keys, [hold.token, MARK.intent, `${generation}|${now}`, MARK.sent]);
   if (answer === 0) throw new FenceClosed('the hold on the email was lost: another worker may have it');

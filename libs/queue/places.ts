@@ -34,7 +34,7 @@ export const createPlaces = <T extends Turn>(most: number): Places<T> => {
   return {
     pump(fetch) {
       // One full round without a taker ends it; a queue that got a place goes to the end.
-      for (let idle = 0; taken < most && idle < ring.length; ) {
+      for (let idle = 0; taken < most && idle < ring.length;) {
         const turn = ring.shift();
         if (turn === undefined) return;
         ring.push(turn);

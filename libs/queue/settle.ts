@@ -3,16 +3,13 @@ import { writeFailure, type Failure, type FailureCode } from '../mail/failure';
 import type { Attempt, LogLine, Outcome } from '../mail/outcome';
 import { retryDelay } from '../mail/retry';
 import type { ResolvedSettings } from '../mail/settings';
-import { contentIdsOf } from '../mail/stored-email';
 import type { Clock } from '../runtime/clock';
 import { KEYS, MARK } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { giveBack, type Lease } from './email-worker';
-import { leaveIndexes } from './index-entries';
+import type { Erase } from './erase';
 
 const DAY = 86_400_000;
-/** A sent email may not be sent again by a late repetition of its add; idempotency keys live 24 h (engine.md). */
-const GONE_KEPT_S = 25 * 3_600;
 
 /** What became of the email after its attempt, for reports. */
 export type Settled =
@@ -28,18 +25,12 @@ export interface Settle {
   (lease: Lease, outcome: Outcome, settings: ResolvedSettings, attempt: Attempt | undefined): Promise<Settled>;
 }
 
-export const createSettle = (deps: {
-  redis: Redis;
-  clock: Clock;
-  random: () => number;
-  /** Lets go of the contents of an email that is removed. */
-  releaseContent: (lease: Lease, contentIds: string[]) => Promise<void>;
-}): Settle => {
-  const { redis, clock } = deps;
+const writeLog = async (lease: Lease, line: LogLine): Promise<void> => {
+  await lease.queue.backend.addLog(lease.id, JSON.stringify(line));
+};
 
-  const writeLog = async (lease: Lease, line: LogLine): Promise<void> => {
-    await lease.queue.backend.addLog(lease.id, JSON.stringify(line));
-  };
+export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => number; erase: Erase }): Settle => {
+  const { redis, clock } = deps;
 
   /** Says when the finished email has to go; the sweep reads it (docs/decisions/0003-data-format.md). */
   const keepUntil = async (lease: Lease, days: number): Promise<void> => {
@@ -50,25 +41,27 @@ export const createSettle = (deps: {
     ]);
   };
 
-  /** Everything of an email but its job, which BullMQ removes as it completes. */
-  const forget = async (lease: Lease): Promise<void> => {
-    await redis.set(lease.queue.keys.gone(lease.id), clock.now(), 'EX', GONE_KEPT_S);
-    await leaveIndexes(redis, lease.queue.keys, lease.id, lease.email);
-    await deps.releaseContent(lease, contentIdsOf(lease.email));
-  };
-
-  const complete = async (lease: Lease, keep: ResolvedSettings['history'], line: LogLine | undefined): Promise<Settled> => {
+  const complete = async (
+    lease: Lease,
+    keep: ResolvedSettings['history'],
+    line: LogLine | undefined,
+  ): Promise<Settled> => {
     if (keep.keep) {
       if (line !== undefined) await writeLog(lease, line);
       await keepUntil(lease, keep.days);
     } else {
-      await forget(lease);
+      await deps.erase(lease.queue, lease.id, lease.email);
     }
     await lease.queue.backend.moveToCompleted(lease.job, '', !keep.keep, lease.token, false);
     return { state: 'sent' };
   };
 
-  const fail = async (lease: Lease, failure: Failure, settings: ResolvedSettings, line: LogLine | undefined): Promise<Settled> => {
+  const fail = async (
+    lease: Lease,
+    failure: Failure,
+    settings: ResolvedSettings,
+    line: LogLine | undefined,
+  ): Promise<Settled> => {
     if (line !== undefined) await writeLog(lease, line);
     await keepUntil(lease, settings.errors.days);
     const reason = writeFailure(failure);
@@ -76,7 +69,12 @@ export const createSettle = (deps: {
     return { state: FAILED_STATE[failure.code] ?? 'failed', failure };
   };
 
-  const postpone = async (lease: Lease, nextAt: number, failure: Failure | undefined, line: LogLine | undefined): Promise<Settled> => {
+  const postpone = async (
+    lease: Lease,
+    nextAt: number,
+    failure: Failure | undefined,
+    line: LogLine | undefined,
+  ): Promise<Settled> => {
     if (line !== undefined) await writeLog(lease, line);
     const now = clock.now();
     await lease.queue.backend.moveToDelayed(lease.id, now, Math.max(1, nextAt - now), lease.token, {
@@ -116,7 +114,8 @@ export const createSettle = (deps: {
       case 'deferred':
         return again(lease, outcome.text, settings, line, outcome.retryAfter);
       case 'uncertain':
-        if (settings.onUncertain === 'hold') return fail(lease, { code: 'uncertain', text: outcome.text }, settings, line);
+        if (settings.onUncertain === 'hold')
+          return fail(lease, { code: 'uncertain', text: outcome.text }, settings, line);
         return again(lease, outcome.text, settings, line);
       case 'throttled':
         return postpone(lease, outcome.until, undefined, undefined);

@@ -43,7 +43,10 @@ const at = (source: string, offset: number): { line: number; column: number } =>
 };
 
 const offsetOfLine = (source: string, line: number): number =>
-  source.split('\n').slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0);
+  source
+    .split('\n')
+    .slice(0, line - 1)
+    .reduce((sum, text) => sum + text.length + 1, 0);
 
 /** Eta ends its message with ` at line 3 col 7:` and an excerpt. */
 const placedByEta = (message: string): TemplateFault | undefined => {

@@ -34,7 +34,10 @@ export const createRenderer = (deps: { templates: Templates; content: ContentSto
       return (await deps.content.readAll(stored.contentId)).toString('utf8');
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
-      throw new RenderFailure('content-missing', `the ${name} of the email is not in the content store (${stored.contentId})`);
+      throw new RenderFailure(
+        'content-missing',
+        `the ${name} of the email is not in the content store (${stored.contentId})`,
+      );
     }
   };
 
@@ -51,7 +54,10 @@ export const createRenderer = (deps: { templates: Templates; content: ContentSto
     const version = await deps.templates.get(tenant, name, wanted);
     if (version === undefined) {
       const which = wanted === undefined ? name : `${name}, version ${wanted},`;
-      throw new RenderFailure('template-unknown', `the template ${which} does not exist: put it again and release the email`);
+      throw new RenderFailure(
+        'template-unknown',
+        `the template ${which} does not exist: put it again and release the email`,
+      );
     }
     const stored = await part(email, 'data');
     const data = stored === undefined ? (email.data ?? {}) : (JSON.parse(stored) as Record<string, unknown>);
@@ -67,20 +73,32 @@ export const createRenderer = (deps: { templates: Templates; content: ContentSto
   };
 
   /** Puts the html into its layout: the html of another template, which shows it as `it.body`. */
-  const framed = async (tenant: string, layout: string | undefined, body: string, data: Record<string, unknown>): Promise<string> => {
+  const framed = async (
+    tenant: string,
+    layout: string | undefined,
+    body: string,
+    data: Record<string, unknown>,
+  ): Promise<string> => {
     if (layout === undefined) return body;
     const frame = await deps.templates.get(tenant, layout);
     if (frame?.html === undefined) {
-      throw new RenderFailure('template-unknown', `the layout ${layout} does not exist or has no html: put it again and release the email`);
+      throw new RenderFailure(
+        'template-unknown',
+        `the layout ${layout} does not exist or has no html: put it again and release the email`,
+      );
     }
     return templates.render(tenant, layout, frame, 'html', { ...data, body });
   };
 
   return {
     async render(tenant, email) {
-      const made = email.template === undefined ? await finished(email) : await fromTemplate(tenant, email, email.template);
+      const made =
+        email.template === undefined ? await finished(email) : await fromTemplate(tenant, email, email.template);
       if (hasControlCharacters(made.subject)) {
-        throw new RenderFailure('template-failed', 'the subject has a line break or another control character in it: correct the template or the data');
+        throw new RenderFailure(
+          'template-failed',
+          'the subject has a line break or another control character in it: correct the template or the data',
+        );
       }
       return { ...made, text: made.text ?? textFromHtml(made.html ?? '') };
     },

@@ -58,7 +58,11 @@ export const createTemplateRenderer = (): TemplateRenderer => {
         return known(data);
       } catch (error) {
         if (!(error instanceof TemplateFault)) throw error;
-        const placed = { ...place, ...(error.line && { line: error.line }), ...(error.column && { column: error.column }) };
+        const placed = {
+          ...place,
+          ...(error.line && { line: error.line }),
+          ...(error.column && { column: error.column }),
+        };
         throw new RenderFailure('template-failed', `${describePlace(placed)}: ${error.message}`, placed);
       }
     },

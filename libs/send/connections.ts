@@ -86,7 +86,9 @@ const open = (transport: OpenTransport, listener: Listener): Promise<Connection>
       if (error) return fail(error);
       const { auth } = transport.transport;
       if (auth === undefined || transport.password === undefined) return ready();
-      smtp.login({ user: auth.user, pass: transport.password }, (loginError) => (loginError ? fail(loginError) : ready()));
+      smtp.login({ user: auth.user, pass: transport.password }, (loginError) =>
+        loginError ? fail(loginError) : ready(),
+      );
     });
   });
 

@@ -86,9 +86,14 @@ const judge = (error: SmtpError, progress: Progress): HandOverResult => {
   if (progress.stopped !== undefined) return { kind: 'stopped', error: progress.stopped.error };
   const phase = phaseOf(error, progress);
   if (phase === 'rcpt' && error.rejectedErrors !== undefined && error.rejectedErrors.length > 0) {
-    return { kind: 'rejected', phase, replies: error.rejectedErrors.map((one) => readReply(one.response ?? one.message, one.recipient)) };
+    return {
+      kind: 'rejected',
+      phase,
+      replies: error.rejectedErrors.map((one) => readReply(one.response ?? one.message, one.recipient)),
+    };
   }
-  if (error.responseCode !== undefined && error.response) return { kind: 'rejected', phase, replies: [readReply(error.response)] };
+  if (error.responseCode !== undefined && error.response)
+    return { kind: 'rejected', phase, replies: [readReply(error.response)] };
   if (/larger than allowed/.test(error.message)) {
     // The server's own limit, announced by SIZE in its greeting (RFC 1870 6.1): as if it had said 552 5.3.4.
     return { kind: 'rejected', phase: 'mail', replies: [{ code: 552, enhancedCode: '5.3.4', text: error.message }] };
@@ -121,7 +126,11 @@ const transmit = (connection: Connection, work: HandOver): Promise<HandOverResul
         return done(judge(error ?? new Error('the server gave no answer'), progress));
       }
       const rejected = (info.rejectedErrors ?? []) as NonNullable<SmtpError['rejectedErrors']>;
-      done({ kind: 'taken', reply: readReply(info.response), rejected: rejected.map((one) => readReply(one.response ?? one.message, one.recipient)) });
+      done({
+        kind: 'taken',
+        reply: readReply(info.response),
+        rejected: rejected.map((one) => readReply(one.response ?? one.message, one.recipient)),
+      });
     });
   });
 };
@@ -143,7 +152,8 @@ export const createHandOver = (connections: Connections) => {
     } catch (thrown) {
       const error = thrown as SmtpError;
       const phase = phaseOfOpening(error);
-      if (error.response && error.responseCode !== undefined) return { kind: 'rejected', phase, replies: [readReply(error.response)] };
+      if (error.response && error.responseCode !== undefined)
+        return { kind: 'rejected', phase, replies: [readReply(error.response)] };
       return { kind: 'fault', phase, text: error.message };
     }
   };
@@ -154,7 +164,9 @@ export const createHandOver = (connections: Connections) => {
     const result = await transmit(connection, work);
     const alive =
       result.kind === 'taken' ||
-      (result.kind === 'rejected' && !result.replies.some(({ code }) => code === 421) && (await resetForNext(connection)));
+      (result.kind === 'rejected' &&
+        !result.replies.some(({ code }) => code === 421) &&
+        (await resetForNext(connection)));
     if (alive) connections.giveBack(work.transport, connection);
     else connection.smtp.close();
     return { result, stale: wasStale(connection, result) };

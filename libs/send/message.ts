@@ -94,6 +94,9 @@ export const composeMessage = async (input: MessageInput, content: ContentStore)
   const frame = await build(composer(input, () => ''));
   return {
     size: frame.length + attachments.reduce((sum, { size }) => sum + encodedSize(size), 0),
-    open: () => composer(input, (id) => content.read(id)).compile().createReadStream(),
+    open: () =>
+      composer(input, (id) => content.read(id))
+        .compile()
+        .createReadStream(),
   };
 };

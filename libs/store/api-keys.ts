@@ -60,9 +60,7 @@ export const createApiKeys = (deps: { redis: Redis; changes: Changes; clock: Clo
     },
     async list() {
       const all = await redis.hvals(KEYS.apiKeys);
-      return all
-        .map((text) => JSON.parse(text) as StoredApiKey)
-        .sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+      return all.map((text) => JSON.parse(text) as StoredApiKey).sort((a, b) => a.createdAt.localeCompare(b.createdAt));
     },
     async revoke(id) {
       const removed = await redis.hdel(KEYS.apiKeys, id);

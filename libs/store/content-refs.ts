@@ -17,7 +17,12 @@ export interface ContentRefs {
   /** Has this queue this content? Another queue's content is as unknown as any. */
   has(address: QueueAddress, contentId: string): Promise<boolean>;
   /** Lets go; `remove` is called for each content that nobody in the installation needs any more. */
-  release(address: QueueAddress, member: string, contentIds: string[], remove: (id: string) => Promise<void>): Promise<void>;
+  release(
+    address: QueueAddress,
+    member: string,
+    contentIds: string[],
+    remove: (id: string) => Promise<void>,
+  ): Promise<void>;
   /** Lets go of uploads whose time is over; gives how many. */
   releaseUploads(address: QueueAddress, remove: (id: string) => Promise<void>): Promise<number>;
 }
@@ -56,12 +61,18 @@ export const createContentRefs = (deps: { redis: Redis; clock: Clock }): Content
     }
   };
 
-  const releaseOne = async (address: QueueAddress, member: string, id: string, remove: (id: string) => Promise<void>) => {
+  const releaseOne = async (
+    address: QueueAddress,
+    member: string,
+    id: string,
+    remove: (id: string) => Promise<void>,
+  ) => {
     const left = await releaseMember(redis, [queueKeys(address).content(id)], [member]);
     if (left !== 0) return;
     if ((await releaseContent(redis, [KEYS.content(id), KEYS.contentRemoval(id)], [queueName(address)])) === 0) return;
     // Whoever claimed before the sign was set is seen here; whoever comes later waits for the sign to go.
-    if ((await redis.exists(queueKeys(address).content(id))) === 1) await redis.sadd(KEYS.content(id), queueName(address));
+    if ((await redis.exists(queueKeys(address).content(id))) === 1)
+      await redis.sadd(KEYS.content(id), queueName(address));
     else await remove(id);
     await redis.del(KEYS.contentRemoval(id));
   };

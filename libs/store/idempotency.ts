@@ -25,10 +25,17 @@ export const hashKey = (key: string): string => createHash('sha256').update(key)
 const canonical = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(canonical);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, canonical(inner)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, canonical(inner)]),
+  );
 };
 
-export const hashBody = (body: unknown): string => createHash('sha256').update(JSON.stringify(canonical(body))).digest('hex');
+export const hashBody = (body: unknown): string =>
+  createHash('sha256')
+    .update(JSON.stringify(canonical(body)))
+    .digest('hex');
 
 // KEYS: the record. ARGV: body hash, id, accepted at, answer, ms to keep. Result: {} where the claim is ours, else the
 // fields of the earlier one. Atomic, so that of fifty at once one wins.
@@ -57,7 +64,11 @@ export const claimKey = async (
   first: Omit<Remembered, 'done'>,
 ): Promise<Remembered | undefined> =>
   toRemembered(
-    (await claim(redis, [keys.idempotency(keyHash)], [first.bodyHash, first.id, first.acceptedAt, first.answer, KEPT_MS])) as (string | null)[],
+    (await claim(
+      redis,
+      [keys.idempotency(keyHash)],
+      [first.bodyHash, first.id, first.acceptedAt, first.answer, KEPT_MS],
+    )) as (string | null)[],
   );
 
 /** Redis has the email: a repetition need not look after it any more. */

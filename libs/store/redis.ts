@@ -49,11 +49,13 @@ export class RedisAway extends Error {
 
 /** @throws RedisAway at once where a command would have to wait */
 export const requireReady = (redis: Redis): void => {
-  if (redis.status !== 'ready') throw new RedisAway('Redis does not answer; the service recovers by itself when it is back');
+  if (redis.status !== 'ready')
+    throw new RedisAway('Redis does not answer; the service recovers by itself when it is back');
 };
 
 const AWAY = /^(READONLY|LOADING|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|MISCONF)/;
-const AWAY_ERRORS = /Stream isn't writeable|Connection is closed|Command timed out|max retries per request|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT/i;
+const AWAY_ERRORS =
+  /Stream isn't writeable|Connection is closed|Command timed out|max retries per request|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT/i;
 
 /** What a failed command says of Redis: full, away, or nothing (the fault is ours). */
 export const redisFault = (error: unknown): 'full' | 'away' | undefined => {
@@ -75,6 +77,7 @@ export const redisUnfit = async (redis: Redis): Promise<string[]> => {
   if (policy !== undefined && policy !== 'noeviction') {
     problems.push(`Redis may evict emails: maxmemory-policy is ${policy}; set it to noeviction`);
   }
-  if (field('aof_enabled') === '0') problems.push('Redis loses emails when it restarts: appendonly is off; set it to yes');
+  if (field('aof_enabled') === '0')
+    problems.push('Redis loses emails when it restarts: appendonly is off; set it to yes');
   return problems;
 };

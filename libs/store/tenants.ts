@@ -68,7 +68,13 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
     async remove(slug) {
       const keys = tenantKeys(slug);
       const templates = await redis.hkeys(keys.templateNumbers);
-      await redis.del(keys.queues, keys.transports, keys.templates, keys.templateNumbers, ...templates.map(keys.template));
+      await redis.del(
+        keys.queues,
+        keys.transports,
+        keys.templates,
+        keys.templateNumbers,
+        ...templates.map(keys.template),
+      );
       await redis.hdel(KEYS.tenants, slug);
       await changes.announce('tenant', slug);
     },

@@ -19,7 +19,12 @@ export interface Transports {
 
 const place = (tenant: string, name: string): string => `transport:${tenant}/${name}:pass`;
 
-export const createTransports = (deps: { redis: Redis; changes: Changes; secrets: SecretBox; clock: Clock }): Transports => {
+export const createTransports = (deps: {
+  redis: Redis;
+  changes: Changes;
+  secrets: SecretBox;
+  clock: Clock;
+}): Transports => {
   const { redis, changes, secrets } = deps;
   const read = async (tenant: string, name: string): Promise<StoredTransport | undefined> => {
     const text = await redis.hget(tenantKeys(tenant).transports, name);
@@ -30,7 +35,12 @@ export const createTransports = (deps: { redis: Redis; changes: Changes; secrets
     return read(tenant, name);
   });
 
-  const sealedPass = (tenant: string, name: string, input: TransportInput, old: StoredTransport | undefined): StoredTransport['auth'] => {
+  const sealedPass = (
+    tenant: string,
+    name: string,
+    input: TransportInput,
+    old: StoredTransport | undefined,
+  ): StoredTransport['auth'] => {
     if (input.auth === undefined || !('pass' in input.auth)) return undefined;
     const { user, pass } = input.auth;
     if (typeof pass === 'string') return { user, sealedPass: secrets.seal(pass, place(tenant, name)) };

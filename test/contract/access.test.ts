@@ -14,7 +14,9 @@ beforeAll(async () => {
   }
   for (const role of ['admin', 'sender', 'reader']) {
     keys[role] = (await service.ok<{ key: string }>('POST', '/v1/keys', { role, tenant: 'acme' })).key;
-    keys[`${role} of one`] = (await service.ok<{ key: string }>('POST', '/v1/keys', { role, tenant: 'acme', application: 'app' })).key;
+    keys[`${role} of one`] = (
+      await service.ok<{ key: string }>('POST', '/v1/keys', { role, tenant: 'acme', application: 'app' })
+    ).key;
   }
 });
 afterAll(() => service.close());
@@ -57,9 +59,13 @@ const calls = (tenant: string): [method: string, path: string, body?: unknown][]
 const snapshot = async (): Promise<string> =>
   JSON.stringify(
     await Promise.all(
-      ['/v1/tenants/other', '/v1/queues/other/app', '/v1/queues/other/app/emails', '/v1/tenants/other/transports', '/v1/tenants/other/templates/welcome'].map(
-        (path) => service.ok('GET', path),
-      ),
+      [
+        '/v1/tenants/other',
+        '/v1/queues/other/app',
+        '/v1/queues/other/app/emails',
+        '/v1/tenants/other/transports',
+        '/v1/tenants/other/templates/welcome',
+      ].map((path) => service.ok('GET', path)),
     ),
   );
 
@@ -71,8 +77,12 @@ test('no key reads or changes anything of another tenant, nor learns that it exi
       const unknown = await service.call(method, path.replaceAll('/other', '/nobody'), body, { key });
       // A tenant that does not exist may be put by the operator only: that is the role's matter, not the place's.
       const expected = method === 'PUT' && path === '/v1/tenants/other' ? [403, 404] : [404];
-      expect({ method, path, status: foreign.status, known: expected.includes(foreign.status) }).toMatchObject({ known: true });
-      expect({ method, path, status: unknown.status, known: expected.includes(unknown.status) }).toMatchObject({ known: true });
+      expect({ method, path, status: foreign.status, known: expected.includes(foreign.status) }).toMatchObject({
+        known: true,
+      });
+      expect({ method, path, status: unknown.status, known: expected.includes(unknown.status) }).toMatchObject({
+        known: true,
+      });
     }
   }
   expect(await snapshot()).toBe(before);
@@ -89,13 +99,45 @@ test('a key of one application reaches nothing of another one, nor of the tenant
 });
 
 test.each<[string, Record<string, number>]>([
-  ['reader', { 'POST /v1/queues/acme/app/emails': 403, 'PUT /v1/queues/acme/app': 403, 'GET /v1/queues/acme/app': 200, 'GET /v1/keys': 403 }],
-  ['sender', { 'POST /v1/queues/acme/app/emails': 202, 'PUT /v1/queues/acme/app': 403, 'POST /v1/queues/acme/app/pause': 403, 'POST /v1/keys': 403 }],
-  ['admin', { 'PUT /v1/queues/acme/app': 200, 'POST /v1/queues/acme/app/pause': 200, 'PUT /v1/tenants/acme/templates/welcome': 403, 'GET /v1/keys': 200, 'GET /v1/tenants': 403, 'DELETE /v1/tenants/acme': 403 }],
+  [
+    'reader',
+    {
+      'POST /v1/queues/acme/app/emails': 403,
+      'PUT /v1/queues/acme/app': 403,
+      'GET /v1/queues/acme/app': 200,
+      'GET /v1/keys': 403,
+    },
+  ],
+  [
+    'sender',
+    {
+      'POST /v1/queues/acme/app/emails': 202,
+      'PUT /v1/queues/acme/app': 403,
+      'POST /v1/queues/acme/app/pause': 403,
+      'POST /v1/keys': 403,
+    },
+  ],
+  [
+    'admin',
+    {
+      'PUT /v1/queues/acme/app': 200,
+      'POST /v1/queues/acme/app/pause': 200,
+      'PUT /v1/tenants/acme/templates/welcome': 403,
+      'GET /v1/keys': 200,
+      'GET /v1/tenants': 403,
+      'DELETE /v1/tenants/acme': 403,
+    },
+  ],
 ])('a key with the role %s', async (role, expected) => {
   for (const [call, status] of Object.entries(expected)) {
     const [method = '', path = ''] = call.split(' ');
-    const body = path.endsWith('/emails') ? anEmail() : path.endsWith('/keys') && method === 'POST' ? { role: 'reader', tenant: 'acme' } : method === 'PUT' ? { from: 'a@b.example' } : undefined;
+    const body = path.endsWith('/emails')
+      ? anEmail()
+      : path.endsWith('/keys') && method === 'POST'
+        ? { role: 'reader', tenant: 'acme' }
+        : method === 'PUT'
+          ? { from: 'a@b.example' }
+          : undefined;
     expect([call, (await service.call(method, path, body, { key: keys[role] ?? '' })).status]).toEqual([call, status]);
   }
 });
@@ -105,12 +147,18 @@ test('an administrator issues keys within his reach only, and may not send passw
   expect((await service.call('POST', '/v1/keys', { role: 'operator' }, { key })).status).toBe(403);
   expect((await service.call('POST', '/v1/keys', { role: 'admin', tenant: 'other' }, { key })).status).toBe(403);
   expect((await service.call('POST', '/v1/keys', { role: 'sender', tenant: 'acme' }, { key })).status).toBe(201);
-  const clear = await service.call('PUT', '/v1/tenants/acme/transports/clear', { host: 'a.example', security: 'none', auth: { user: 'u', pass: 'p' } }, { key });
+  const clear = await service.call(
+    'PUT',
+    '/v1/tenants/acme/transports/clear',
+    { host: 'a.example', security: 'none', auth: { user: 'u', pass: 'p' } },
+    { key },
+  );
   expect(clear).toMatchObject({ status: 422, body: { code: 'plaintext-auth' } });
 });
 
 test('no key, a wrong key, a revoked and an expired one are all 401', async () => {
-  const issue = (more: object) => service.ok<{ id: string; key: string }>('POST', '/v1/keys', { role: 'reader', tenant: 'acme', ...more });
+  const issue = (more: object) =>
+    service.ok<{ id: string; key: string }>('POST', '/v1/keys', { role: 'reader', tenant: 'acme', ...more });
   const revoked = await issue({});
   const expired = await issue({ expiresAt: '2020-01-01T00:00:00Z' });
   expect((await service.call('GET', '/v1/queues/acme', undefined, { key: revoked.key })).status).toBe(200);
@@ -123,10 +171,18 @@ test('no key, a wrong key, a revoked and an expired one are all 401', async () =
 
 test('secrets are in no answer and, in clear, nowhere in Redis', async () => {
   const secret = 'Pa55-never-to-be-seen';
-  await service.ok('PUT', '/v1/tenants/acme/transports/secret', { host: 'a.example', auth: { user: 'u', pass: secret } });
+  await service.ok('PUT', '/v1/tenants/acme/transports/secret', {
+    host: 'a.example',
+    auth: { user: 'u', pass: secret },
+  });
   const issued = await service.ok<{ key: string }>('POST', '/v1/keys', { role: 'reader', tenant: 'acme' });
   const answers = [];
-  for (const path of ['/v1/tenants/acme/transports', '/v1/tenants/acme/transports/secret', '/v1/keys', '/openapi.json']) {
+  for (const path of [
+    '/v1/tenants/acme/transports',
+    '/v1/tenants/acme/transports/secret',
+    '/v1/keys',
+    '/openapi.json',
+  ]) {
     answers.push(JSON.stringify((await service.call('GET', path)).body));
   }
   const redis = await service.redis.connect();

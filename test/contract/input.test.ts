@@ -27,7 +27,12 @@ const expectProblem = (answer: Answer<ProblemBody>, status: number, code: string
   expect({ status: answer.status, code: answer.body.code, body: answer.body }).toMatchObject({ status, code });
   expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
   expect(answer.headers.get('x-request-id')).toBeTruthy();
-  expect(answer.body).toMatchObject({ status, title: expect.any(String) as string, type: expect.any(String) as string, detail: expect.any(String) as string });
+  expect(answer.body).toMatchObject({
+    status,
+    title: expect.any(String) as string,
+    type: expect.any(String) as string,
+    detail: expect.any(String) as string,
+  });
   if (path !== undefined) expect(answer.body.errors?.map((error) => error.path)).toContain(path);
 };
 
@@ -39,13 +44,23 @@ test.each<[string, Record<string, unknown>, string, string]>([
   ['a bad address', { to: ['ann@example.org', 'not an address'] }, 'invalid', '/to/1'],
   ['two addresses in one', { to: ['a@example.org, b@example.org'] }, 'invalid', '/to/0'],
   ['a quoted local part', { to: ['"a b"@example.org'] }, 'invalid', '/to/0'],
-  ['a line break in a name', { to: [{ name: 'Ann\r\nBcc: x@example.org', address: 'ann@example.org' }] }, 'invalid', '/to/0/name'],
+  [
+    'a line break in a name',
+    { to: [{ name: 'Ann\r\nBcc: x@example.org', address: 'ann@example.org' }] },
+    'invalid',
+    '/to/0/name',
+  ],
   ['a line break in an address', { to: ['ann@example.org\r\nBcc: x@example.org'] }, 'invalid', '/to/0'],
   ['a line break in the subject', { subject: 'Hi\r\nBcc: x@example.org' }, 'invalid', '/subject'],
   ['a line break in a header', { headers: { 'X-Case': '1\r\nBcc: x@example.org' } }, 'invalid', '/headers/X-Case'],
   ['a header that the service sets', { headers: { 'Message-ID': '<1@x>' } }, 'invalid', '/headers/Message-ID'],
   ['a header name with a colon', { headers: { 'X:Y': '1' } }, 'invalid', '/headers/X:Y'],
-  ['an expiry before sendAt', { sendAt: '2030-01-02T00:00:00Z', expiresAt: '2030-01-01T00:00:00Z' }, 'invalid', '/expiresAt'],
+  [
+    'an expiry before sendAt',
+    { sendAt: '2030-01-02T00:00:00Z', expiresAt: '2030-01-01T00:00:00Z' },
+    'invalid',
+    '/expiresAt',
+  ],
   ['an expiry that is over', { expiresAt: '2020-01-01T00:00:00Z' }, 'invalid', '/expiresAt'],
   ['a time without an offset', { sendAt: '2030-01-02T00:00:00' }, 'invalid', '/sendAt'],
   ['a time too far ahead', { sendAt: '2040-01-02T00:00:00Z' }, 'invalid', '/sendAt'],
@@ -54,13 +69,28 @@ test.each<[string, Record<string, unknown>, string, string]>([
   ['no content', { text: undefined }, 'invalid', ''],
   ['content beside a template', { template: 'welcome' }, 'invalid', '/text'],
   ['data without a template', { data: { a: 1 } }, 'invalid', '/data'],
-  ['an unknown template', { template: 'nowhere', subject: undefined, text: undefined }, 'template-unknown', '/template'],
+  [
+    'an unknown template',
+    { template: 'nowhere', subject: undefined, text: undefined },
+    'template-unknown',
+    '/template',
+  ],
   ['an unknown transport', { transport: 'nowhere' }, 'transport-unknown', '/transport'],
   ['a wrong type', { attempts: 'three' }, 'invalid', '/attempts'],
   ['a bad span', { expiresAfter: 'tomorrow' }, 'invalid', '/expiresAfter'],
-  ['an attachment that is no base64', { attachments: [{ filename: 'a.txt', content: 'äöü' }] }, 'invalid', '/attachments/0/content'],
+  [
+    'an attachment that is no base64',
+    { attachments: [{ filename: 'a.txt', content: 'äöü' }] },
+    'invalid',
+    '/attachments/0/content',
+  ],
   ['an attachment without content', { attachments: [{ filename: 'a.txt' }] }, 'invalid', '/attachments/0'],
-  ['a content that was never uploaded', { attachments: [{ filename: 'a', contentId: `sha256-${'0'.repeat(64)}` }] }, 'content-unknown', '/attachments/0/contentId'],
+  [
+    'a content that was never uploaded',
+    { attachments: [{ filename: 'a', contentId: `sha256-${'0'.repeat(64)}` }] },
+    'content-unknown',
+    '/attachments/0/contentId',
+  ],
   ['a complete message', { raw: 'aGk=', subject: undefined }, 'not-supported-yet', '/raw'],
   ['a data source', { dataUrl: 'https://example.org/' }, 'not-supported-yet', '/dataUrl'],
   ['a confidential email', { confidential: true }, 'not-supported-yet', '/confidential'],
@@ -78,28 +108,43 @@ test.each<[string, string | Buffer, Record<string, string>, number, string]>([
   ['null', 'null', {}, 422, 'invalid'],
   ['deep nesting', `${'{"a":'.repeat(60)}1${'}'.repeat(60)}`, {}, 422, 'invalid'],
   ['a poisoned key', '{"__proto__": {"a": 1}}', {}, 422, 'invalid'],
-  ['a wrong charset', Buffer.from('{"text": "\xe9"}', 'latin1'), { 'content-type': 'application/json; charset=koi8-x' }, 415, 'unsupported-media-type'],
+  [
+    'a wrong charset',
+    Buffer.from('{"text": "\xe9"}', 'latin1'),
+    { 'content-type': 'application/json; charset=koi8-x' },
+    415,
+    'unsupported-media-type',
+  ],
 ])('%s', async (_name, raw, headers, status, code) => {
-  const answer = await service.call<ProblemBody>('POST', emails, undefined, { raw, headers: { 'content-type': 'application/json', ...headers } });
+  const answer = await service.call<ProblemBody>('POST', emails, undefined, {
+    raw,
+    headers: { 'content-type': 'application/json', ...headers },
+  });
   expectProblem(answer, status, code);
 });
 
 test('an idempotency key longer than 255 characters is refused', async () => {
-  const answer = await service.call<ProblemBody>('POST', emails, anEmail(), { headers: { 'idempotency-key': 'x'.repeat(256) } });
+  const answer = await service.call<ProblemBody>('POST', emails, anEmail(), {
+    headers: { 'idempotency-key': 'x'.repeat(256) },
+  });
   expectProblem(answer, 422, 'invalid', '/Idempotency-Key');
 });
 
 test('a batch refuses each bad line by itself', async () => {
   await service.ok('POST', '/v1/queues/acme/app/pause');
-  const body = { emails: [anEmail(), anEmail({ to: ['nobody'] }), 7, anEmail({ idempotencyKey: 'k' })], defaults: { tags: ['bulk'] } };
-  const answer = await service.call<{ results: { index: number; id?: string; problem?: ProblemBody }[] }>('POST', `${emails}/batch`, body);
+  const body = {
+    emails: [anEmail(), anEmail({ to: ['nobody'] }), 7, anEmail({ idempotencyKey: 'k' })],
+    defaults: { tags: ['bulk'] },
+  };
+  const answer = await service.call<{ results: { index: number; id?: string; problem?: ProblemBody }[] }>(
+    'POST',
+    `${emails}/batch`,
+    body,
+  );
   expect(answer.status).toBe(202);
-  expect(answer.body.results.map(({ id, problem }) => (id === undefined ? problem?.errors?.[0]?.path : 'accepted'))).toEqual([
-    'accepted',
-    '/emails/1/to/0',
-    '/emails/2',
-    'accepted',
-  ]);
+  expect(
+    answer.body.results.map(({ id, problem }) => (id === undefined ? problem?.errors?.[0]?.path : 'accepted')),
+  ).toEqual(['accepted', '/emails/1/to/0', '/emails/2', 'accepted']);
   const none = await service.call('POST', `${emails}/batch`, { emails: [{}] });
   expect(none.status).toBe(422);
 });
@@ -111,7 +156,13 @@ test.each<[string, string, unknown, string, string]>([
   ['PUT', '/v1/queues/acme/app', { dataSources: ['https://x/'] }, 'not-supported-yet', '/dataSources'],
   ['PUT', '/v1/tenants/acme/transports/default', { port: 25 }, 'invalid', '/host'],
   ['PUT', '/v1/tenants/acme/transports/default', { host: 'a b' }, 'invalid', '/host'],
-  ['PUT', '/v1/tenants/acme/transports/new', { host: 'a', auth: { user: 'a', pass: { set: true } } }, 'secret-missing', '/auth/pass'],
+  [
+    'PUT',
+    '/v1/tenants/acme/transports/new',
+    { host: 'a', auth: { user: 'a', pass: { set: true } } },
+    'secret-missing',
+    '/auth/pass',
+  ],
   ['PUT', '/v1/tenants/acme/templates/t', { subject: 'Hi' }, 'invalid', ''],
   ['POST', '/v1/keys', { role: 'sender' }, 'invalid', '/tenant'],
   ['POST', '/v1/keys', { role: 'king', tenant: 'acme' }, 'invalid', '/role'],
@@ -120,21 +171,38 @@ test.each<[string, string, unknown, string, string]>([
 });
 
 test('a template with a syntax error is refused with line and column', async () => {
-  const answer = await service.call<ProblemBody>('PUT', '/v1/tenants/acme/templates/broken', { subject: 'Hi', html: '<p>\n  <%= it. %>\n</p>' });
+  const answer = await service.call<ProblemBody>('PUT', '/v1/tenants/acme/templates/broken', {
+    subject: 'Hi',
+    html: '<p>\n  <%= it. %>\n</p>',
+  });
   expectProblem(answer, 422, 'template-syntax', '/html');
   expect(answer.body).toMatchObject({ line: 2, column: expect.any(Number) as number });
 });
 
 test('a template that fails with its data says where', async () => {
-  await service.ok('PUT', '/v1/tenants/acme/templates/strict', { subject: 'Hi', text: 'Dear\n<%= it.customer.name %>' });
-  const answer = await service.call<ProblemBody>('POST', `${emails}/render`, { to: ['a@example.org'], template: 'strict', data: { customer: {} } });
+  await service.ok('PUT', '/v1/tenants/acme/templates/strict', {
+    subject: 'Hi',
+    text: 'Dear\n<%= it.customer.name %>',
+  });
+  const answer = await service.call<ProblemBody>('POST', `${emails}/render`, {
+    to: ['a@example.org'],
+    template: 'strict',
+    data: { customer: {} },
+  });
   expectProblem(answer, 422, 'template-failed', '/text');
   expect(answer.body).toMatchObject({ template: 'strict', version: 1, line: 2, column: 1 });
   expect(answer.body['detail']).toContain('it.customer.name');
 });
 
 test('what is not there is 404, also for ids that cannot be', async () => {
-  for (const path of [`${emails}/m_00000000000000000000000000`, `${emails}/wait`, `${emails}/../../x`, '/v1/queues/acme/none', '/v1/tenants/none', '/v2']) {
+  for (const path of [
+    `${emails}/m_00000000000000000000000000`,
+    `${emails}/wait`,
+    `${emails}/../../x`,
+    '/v1/queues/acme/none',
+    '/v1/tenants/none',
+    '/v2',
+  ]) {
     expectProblem(await service.call<ProblemBody>('GET', path), 404, 'not-found');
   }
 });

@@ -22,7 +22,8 @@ beforeEach(async () => {
   ({ queue, emails } = await setUpQueue(service, `acme/app-${count++}`, smtp.port));
 });
 
-const keyed = (key: string, body: unknown) => service.call<EmailBody>('POST', emails, body, { headers: { 'idempotency-key': key } });
+const keyed = (key: string, body: unknown) =>
+  service.call<EmailBody>('POST', emails, body, { headers: { 'idempotency-key': key } });
 
 test('fifty repetitions at once are one email and one answer', async () => {
   const answers = await Promise.all(Array.from({ length: 50 }, () => keyed('invoice-114', anEmail())));
@@ -61,7 +62,11 @@ test('a batch of 1,000 arrives, each email once', async () => {
   const second = await service.ok<{ results: { id: string }[] }>('POST', `${emails}/batch`, body);
   expect(second.results.map(({ id }) => id)).toEqual(first.results.map(({ id }) => id));
   await smtp.waitForMessages(1_000);
-  await eventually(async () => expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ counts: { sent: 1_000, queued: 0, sending: 0 } }));
+  await eventually(async () =>
+    expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({
+      counts: { sent: 1_000, queued: 0, sending: 0 },
+    }),
+  );
   expect(new Set(smtp.messages.map(({ to }) => to[0])).size).toBe(1_000);
   expect(smtp.messages).toHaveLength(1_000);
 });
@@ -69,9 +74,12 @@ test('a batch of 1,000 arrives, each email once', async () => {
 test('lists are newest first, by state and time, and page by page', async () => {
   await service.ok('POST', `/v1/queues/${queue}/pause`);
   const accepted: string[] = [];
-  for (let n = 0; n < 5; n++) accepted.unshift((await service.ok<EmailBody>('POST', emails, anEmail({ to: [`a${n}@example.org`] }))).id);
-  const later = (await service.ok<EmailBody>('POST', emails, anEmail({ sendAt: '2030-01-01T00:00:00Z', tags: ['x'] }))).id;
-  const list = (query: string) => service.ok<{ emails: EmailBody[]; nextCursor: string | null }>('GET', `${emails}?${query}`);
+  for (let n = 0; n < 5; n++)
+    accepted.unshift((await service.ok<EmailBody>('POST', emails, anEmail({ to: [`a${n}@example.org`] }))).id);
+  const later = (await service.ok<EmailBody>('POST', emails, anEmail({ sendAt: '2030-01-01T00:00:00Z', tags: ['x'] })))
+    .id;
+  const list = (query: string) =>
+    service.ok<{ emails: EmailBody[]; nextCursor: string | null }>('GET', `${emails}?${query}`);
   const idsOf = (page: { emails: EmailBody[] }) => page.emails.map(({ id }) => id);
   expect(idsOf(await list(''))).toEqual([later, ...accepted]);
   expect(idsOf(await list('state=queued'))).toEqual(accepted);
@@ -83,7 +91,9 @@ test('lists are newest first, by state and time, and page by page', async () => 
   const pages: string[] = [];
   let cursor: string | null = '';
   while (cursor !== null) {
-    const page: { emails: EmailBody[]; nextCursor: string | null } = await list(`limit=2${cursor && `&cursor=${cursor}`}`);
+    const page: { emails: EmailBody[]; nextCursor: string | null } = await list(
+      `limit=2${cursor && `&cursor=${cursor}`}`,
+    );
     expect(page.emails.length).toBeLessThanOrEqual(2);
     pages.push(...idsOf(page));
     cursor = page.nextCursor;

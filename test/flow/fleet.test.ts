@@ -25,11 +25,14 @@ const recipients = (): string[] => smtp.messages.map(({ to }) => to[0] ?? '');
 
 test('three workers share the emails of many queues without a double', async () => {
   service = await startService({ workers: 3, worker: { concurrency: 10, maxOpenQueues: 4 } });
-  const queues = await Promise.all(Array.from({ length: 12 }, (_, n) => setUpQueue(service, `acme/app-${n}`, smtp.port)));
+  const queues = await Promise.all(
+    Array.from({ length: 12 }, (_, n) => setUpQueue(service, `acme/app-${n}`, smtp.port)),
+  );
   await Promise.all(queues.map(({ emails }, n) => service.ok('POST', `${emails}/batch`, batch(n * 100, 100))));
   await smtp.waitForMessages(1_200, 30_000);
   await eventually(async () => {
-    for (const { queue } of queues) expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ counts: { sent: 100 } });
+    for (const { queue } of queues)
+      expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ counts: { sent: 100 } });
   });
   expect(new Set(recipients()).size).toBe(1_200);
   expect(smtp.messages).toHaveLength(1_200);
@@ -43,7 +46,9 @@ test('SIGTERM under load: workers end in time with exit code 0, nothing is lost,
   const env = serviceEnv(service.redis.url, service.dataDir);
   const first = await startProcess('worker', env);
   const second = await startProcess('worker', env);
-  const accepting = Promise.all(Array.from({ length: 10 }, (_, n) => service.ok('POST', `${emails}/batch`, batch(n * 100, 100))));
+  const accepting = Promise.all(
+    Array.from({ length: 10 }, (_, n) => service.ok('POST', `${emails}/batch`, batch(n * 100, 100))),
+  );
   await smtp.waitForMessages(100);
   const begun = Date.now();
   expect(await first.end('SIGTERM')).toBe(0);
@@ -53,7 +58,9 @@ test('SIGTERM under load: workers end in time with exit code 0, nothing is lost,
   await accepting;
   const third = await startProcess('worker', env);
   await smtp.waitForMessages(1_000);
-  await eventually(async () => expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ counts: { sent: 1_000 } }));
+  await eventually(async () =>
+    expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ counts: { sent: 1_000 } }),
+  );
   expect(await third.end('SIGTERM')).toBe(0);
   expect(new Set(recipients()).size).toBe(1_000);
   expect(smtp.messages).toHaveLength(1_000);
@@ -64,7 +71,10 @@ test('SIGTERM under load: workers end in time with exit code 0, nothing is lost,
 test('a worker that is killed in the middle loses nothing: another one goes on', async () => {
   smtp.setScript({ rcpt: () => ({ delay: 50 }) });
   service = await startService({ workers: 0 });
-  const { queue, emails } = await setUpQueue(service, 'acme/app', smtp.port, { concurrency: 50, backoff: { delay: '100ms' } });
+  const { queue, emails } = await setUpQueue(service, 'acme/app', smtp.port, {
+    concurrency: 50,
+    backoff: { delay: '100ms' },
+  });
   const env = serviceEnv(service.redis.url, service.dataDir);
   const killed = await startProcess('worker', env);
   await service.ok('POST', `${emails}/batch`, batch(0, 300));
@@ -73,7 +83,8 @@ test('a worker that is killed in the middle loses nothing: another one goes on',
   smtp.setScript({});
   await service.addWorker();
   await eventually(
-    async () => expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ counts: { sent: 300, failed: 0 } }),
+    async () =>
+      expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ counts: { sent: 300, failed: 0 } }),
     { timeout: 45_000 },
   );
   expect(new Set(recipients()).size).toBe(300);
@@ -89,9 +100,19 @@ test('Redis away, at the start and in between: 503 at once, and everything comes
     return answer;
   };
   await service.redis.kill('SIGKILL');
-  for (const [method, path, body] of [['POST', emails, anEmail()], ['GET', emails], ['PUT', '/v1/tenants/x', {}], ['POST', `${emails}/batch`, batch(0, 2)]] as const) {
+  for (const [method, path, body] of [
+    ['POST', emails, anEmail()],
+    ['GET', emails],
+    ['PUT', '/v1/tenants/x', {}],
+    ['POST', `${emails}/batch`, batch(0, 2)],
+  ] as const) {
     const answer = await timed(() => service.call(method, path, body));
-    expect([path, answer.status, answer.body['code'], answer.headers.get('retry-after')]).toEqual([path, 503, 'unavailable', '2']);
+    expect([path, answer.status, answer.body['code'], answer.headers.get('retry-after')]).toEqual([
+      path,
+      503,
+      'unavailable',
+      '2',
+    ]);
   }
   expect((await timed(() => service.call('GET', '/readyz'))).status).toBe(503);
   expect((await service.call('GET', '/livez')).status).toBe(200);

@@ -55,7 +55,12 @@ test('a finished email arrives with its headers, both parts and its Message-ID',
   expect(received?.raw.toString()).not.toContain('secret@example.org');
   const email = await ended(id, 'sent');
   expect(email.attempts).toEqual([
-    expect.objectContaining({ number: 1, outcome: 'sent', transport: 'default', replies: [expect.objectContaining({ code: 250 })] }),
+    expect.objectContaining({
+      number: 1,
+      outcome: 'sent',
+      transport: 'default',
+      replies: [expect.objectContaining({ code: 250 })],
+    }),
   ]);
 });
 
@@ -64,14 +69,25 @@ test('a template is rendered with the version and the settings of the time of se
   await service.ok('PUT', template, { subject: 'Invoice <%= it.number %>', html: '<p>Old</p>' });
   const sendAt = new Date(Date.now() + 1_500).toISOString();
   await post({ to: ['ann@example.org'], template: 'invoice', data: { number: '2026-114' }, sendAt });
-  await post({ to: ['pinned@example.org'], template: { name: 'invoice', version: 1 }, data: { number: '2026-115' }, sendAt });
-  await service.ok('PUT', template, { subject: 'Invoice <%= it.number %>', html: '<p>New for <%= it.number %> &amp; <%= "<you>" %></p>' });
+  await post({
+    to: ['pinned@example.org'],
+    template: { name: 'invoice', version: 1 },
+    data: { number: '2026-115' },
+    sendAt,
+  });
+  await service.ok('PUT', template, {
+    subject: 'Invoice <%= it.number %>',
+    html: '<p>New for <%= it.number %> &amp; <%= "<you>" %></p>',
+  });
   await service.ok('PUT', `/v1/queues/${queue}`, { from: 'New Sender <new@acme.example>' });
   const received = await smtp.waitForMessages(2);
   const latest = received.find(({ to }) => to.includes('ann@example.org'));
   const pinned = received.find(({ to }) => to.includes('pinned@example.org'));
   expect(latest?.from).toBe('new@acme.example');
-  expect(await latest?.parsed()).toMatchObject({ subject: 'Invoice 2026-114', html: '<p>New for 2026-114 &amp; &lt;you&gt;</p>' });
+  expect(await latest?.parsed()).toMatchObject({
+    subject: 'Invoice 2026-114',
+    html: '<p>New for 2026-114 &amp; &lt;you&gt;</p>',
+  });
   expect(await pinned?.parsed()).toMatchObject({ subject: 'Invoice 2026-115', html: '<p>Old</p>' });
 });
 
@@ -95,7 +111,9 @@ test('an email whose time is over is never sent', async () => {
   await service.ok('POST', `/v1/queues/${queue}/pause`);
   const { id } = await post(anEmail({ expiresAfter: '200ms' }));
   const { id: good } = await post(anEmail({ to: ['good@example.org'] }));
-  await eventually(async () => expect(Date.now()).toBeGreaterThan(Date.parse((await service.email(queue, id)).expiresAt)));
+  await eventually(async () =>
+    expect(Date.now()).toBeGreaterThan(Date.parse((await service.email(queue, id)).expiresAt)),
+  );
   await service.ok('POST', `/v1/queues/${queue}/resume`);
   await ended(good, 'sent');
   const expired = await ended(id, 'expired');
@@ -111,7 +129,7 @@ test('three attempts with growing delays, then failed, each with the words of th
   expect(email.reason?.text).toContain('try number 3 was too early');
   expect(email.attempts.map(({ outcome }) => outcome)).toEqual(['deferred', 'deferred', 'deferred']);
   expect(email.attempts.map(({ replies }) => replies[0])).toEqual(
-    [1, 2, 3].map((n) => expect.objectContaining({ code: 451, enhancedCode: '4.3.0', text: expect.stringContaining(`number ${n}`) as string })),
+    [1, 2, 3].map((n) => ({ code: 451, enhancedCode: '4.3.0', text: `4.3.0 try number ${n} was too early` })),
   );
   const times = email.attempts.map(({ startedAt }) => Date.parse(startedAt));
   const [first = 0, second = 0] = [(times[1] ?? 0) - (times[0] ?? 0), (times[2] ?? 0) - (times[1] ?? 0)];
@@ -125,7 +143,9 @@ test('a permanent refusal fails at once', async () => {
   const email = await ended(id, 'failed');
   expect(email.reason).toEqual({ code: 'refused', text: expect.stringContaining('550 5.1.1 no such user') as string });
   expect(email.attempts).toHaveLength(1);
-  expect(email.attempts[0]?.replies).toEqual([{ recipient: 'ann@example.org', code: 550, enhancedCode: '5.1.1', text: '5.1.1 no such user' }]);
+  expect(email.attempts[0]?.replies).toEqual([
+    { recipient: 'ann@example.org', code: 550, enhancedCode: '5.1.1', text: '5.1.1 no such user' },
+  ]);
 });
 
 test('a disabled queue keeps its emails, enabled again it sends them', async () => {
@@ -153,11 +173,20 @@ test('a disabled tenant keeps its emails, enabled again it sends them', async ()
 test('two tenants with two servers never mix', async () => {
   const other = await startSmtpServer();
   const second = await setUpQueue(service, `other/app-${count}`, other.port);
-  const batch = (name: string) => ({ emails: Array.from({ length: 50 }, (_, n) => anEmail({ to: [`${name}-${n}@example.org`] })) });
-  await Promise.all([service.ok('POST', `${emails}/batch`, batch('acme')), service.ok('POST', `${second.emails}/batch`, batch('other'))]);
+  const batch = (name: string) => ({
+    emails: Array.from({ length: 50 }, (_, n) => anEmail({ to: [`${name}-${n}@example.org`] })),
+  });
+  await Promise.all([
+    service.ok('POST', `${emails}/batch`, batch('acme')),
+    service.ok('POST', `${second.emails}/batch`, batch('other')),
+  ]);
   await Promise.all([smtp.waitForMessages(50), other.waitForMessages(50)]);
-  expect(smtp.messages.every(({ from, to }) => from === 'sender@acme.example' && to[0]?.startsWith('acme-'))).toBe(true);
-  expect(other.messages.every(({ from, to }) => from === 'sender@other.example' && to[0]?.startsWith('other-'))).toBe(true);
+  expect(smtp.messages.every(({ from, to }) => from === 'sender@acme.example' && to[0]?.startsWith('acme-'))).toBe(
+    true,
+  );
+  expect(other.messages.every(({ from, to }) => from === 'sender@other.example' && to[0]?.startsWith('other-'))).toBe(
+    true,
+  );
   await other.close();
 });
 
@@ -165,7 +194,11 @@ test('a changed transport takes effect within a second and without a restart', a
   await post(anEmail());
   await smtp.waitForMessages(1);
   const next = await startSmtpServer();
-  await service.ok('PUT', '/v1/tenants/acme/transports/default', { host: '127.0.0.1', port: next.port, security: 'none' });
+  await service.ok('PUT', '/v1/tenants/acme/transports/default', {
+    host: '127.0.0.1',
+    port: next.port,
+    security: 'none',
+  });
   await post(anEmail({ to: ['later@example.org'] }));
   const [received] = await next.waitForMessages(1);
   expect(received?.to).toEqual(['later@example.org']);
@@ -175,16 +208,30 @@ test('a changed transport takes effect within a second and without a restart', a
 
 test('credentials, STARTTLS and TLS: the password is sealed, the certificate is checked', async () => {
   const auth = { user: 'acme', pass: 'pa55word-of-acme' };
-  for (const [tls, security] of [['starttls', 'starttls'], ['implicit', 'tls']] as const) {
+  for (const [tls, security] of [
+    ['starttls', 'starttls'],
+    ['implicit', 'tls'],
+  ] as const) {
     const secure = await startSmtpServer({ tls, auth });
     const transport = `/v1/tenants/acme/transports/${security}`;
     await service.ok('PUT', transport, { host: '127.0.0.1', port: secure.port, security, auth, tls: { ca: testCa } });
     expect((await service.ok<{ auth: unknown }>('GET', transport)).auth).toEqual({ user: 'acme', pass: { set: true } });
     await post(anEmail({ transport: security }));
     expect((await secure.waitForMessages(1))[0]?.user).toBe('acme');
-    expect(await service.ok('POST', `${transport}/verify`)).toMatchObject({ ok: true, reply: expect.stringContaining('235') as string });
-    await service.ok('PUT', transport, { host: '127.0.0.1', port: secure.port, security, auth: { user: 'acme', pass: { set: true } } });
-    expect(await service.ok('POST', `${transport}/verify`)).toMatchObject({ ok: false, reply: expect.stringMatching(/certificate/) as string });
+    expect(await service.ok('POST', `${transport}/verify`)).toMatchObject({
+      ok: true,
+      reply: expect.stringContaining('235') as string,
+    });
+    await service.ok('PUT', transport, {
+      host: '127.0.0.1',
+      port: secure.port,
+      security,
+      auth: { user: 'acme', pass: { set: true } },
+    });
+    expect(await service.ok('POST', `${transport}/verify`)).toMatchObject({
+      ok: false,
+      reply: expect.stringMatching(/certificate/) as string,
+    });
     await secure.close();
   }
 });
@@ -208,17 +255,27 @@ test('an attachment of 20 MiB arrives whole and Redis hardly grows', async () =>
   const redis = await service.redis.connect();
   const used = async () => Number(/used_memory:(\d+)/.exec(String(await redis.call('INFO', 'memory')))?.[1]);
   const before = await used();
-  const upload = await service.ok<{ contentId: string; size: number }>('POST', `/v1/queues/${queue}/content`, undefined, {
-    raw: bytes,
-    headers: { 'content-type': 'application/octet-stream' },
-  });
+  const upload = await service.ok<{ contentId: string; size: number }>(
+    'POST',
+    `/v1/queues/${queue}/content`,
+    undefined,
+    {
+      raw: bytes,
+      headers: { 'content-type': 'application/octet-stream' },
+    },
+  );
   expect(upload.size).toBe(bytes.length);
   await post(
     anEmail({
       html: '<img src="cid:dot">',
       attachments: [
         { filename: 'big.bin', contentId: upload.contentId },
-        { filename: 'dot.gif', content: Buffer.from('GIF89a').toString('base64'), cid: 'dot', contentType: 'image/gif' },
+        {
+          filename: 'dot.gif',
+          content: Buffer.from('GIF89a').toString('base64'),
+          cid: 'dot',
+          contentType: 'image/gif',
+        },
       ],
     }),
   );
@@ -226,7 +283,10 @@ test('an attachment of 20 MiB arrives whole and Redis hardly grows', async () =>
   const mail = await received?.parsed();
   const big = mail?.attachments.find(({ filename }) => filename === 'big.bin');
   expect(big?.content.equals(bytes)).toBe(true);
-  expect(mail?.attachments.find(({ cid }) => cid === 'dot')).toMatchObject({ contentType: 'image/gif', contentDisposition: 'inline' });
+  expect(mail?.attachments.find(({ cid }) => cid === 'dot')).toMatchObject({
+    contentType: 'image/gif',
+    contentDisposition: 'inline',
+  });
   expect((await used()) - before).toBeLessThan(1024 * 1024);
   redis.close();
 });
@@ -234,7 +294,11 @@ test('an attachment of 20 MiB arrives whole and Redis hardly grows', async () =>
 test('a template that is gone at its time fails the email with a clear reason', async () => {
   const template = '/v1/tenants/acme/templates/short-lived';
   await service.ok('PUT', template, { subject: 'Hi', text: 'Hi' });
-  const { id } = await post({ to: ['ann@example.org'], template: 'short-lived', sendAt: new Date(Date.now() + 700).toISOString() });
+  const { id } = await post({
+    to: ['ann@example.org'],
+    template: 'short-lived',
+    sendAt: new Date(Date.now() + 700).toISOString(),
+  });
   await service.ok('DELETE', template);
   const email = await ended(id, 'failed');
   expect(email.reason).toEqual({ code: 'template-unknown', text: expect.stringContaining('short-lived') as string });

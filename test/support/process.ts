@@ -28,10 +28,22 @@ export const serviceEnv = (redisUrl: string, dataDir: string): NodeJS.ProcessEnv
 
 /** Starts `apps/api` or `apps/worker` from its sources and waits until it says that it is ready. */
 export const startProcess = async (app: 'api' | 'worker', env: NodeJS.ProcessEnv): Promise<ServiceProcess> => {
-  const child = fork(join(ROOT, `apps/${app}/main.ts`), { execArgv: ['--import', 'tsx'], env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], cwd: ROOT });
+  const child = fork(join(ROOT, `apps/${app}/main.ts`), {
+    execArgv: ['--import', 'tsx'],
+    env,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    cwd: ROOT,
+  });
   const log: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => log.push(...chunk.toString().split('\n').filter((line) => line !== '')));
+    stream?.on('data', (chunk: Buffer) =>
+      log.push(
+        ...chunk
+          .toString()
+          .split('\n')
+          .filter((line) => line !== ''),
+      ),
+    );
   }
   const ended = once(child, 'exit').then(() => {
     throw new Error(`apps/${app} ended before it was ready: ${log.join('\n')}`);

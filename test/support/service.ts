@@ -35,7 +35,14 @@ export interface EmailBody extends Record<string, unknown> {
   attemptsMade: number;
   sendAt: string;
   expiresAt: string;
-  attempts: { number: number; outcome: string; startedAt: string; text?: string; transport?: string; replies: Record<string, unknown>[] }[];
+  attempts: {
+    number: number;
+    outcome: string;
+    startedAt: string;
+    text?: string;
+    transport?: string;
+    replies: Record<string, unknown>[];
+  }[];
   changes: { at: string; by: string; what: string; fields?: Record<string, { before: unknown; after: unknown }> }[];
 }
 
@@ -45,7 +52,12 @@ export interface Service {
   redis: RedisServer;
   api: RunningApi;
   workers: RunningWorker[];
-  call<T = Record<string, unknown>>(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Answer<T>>;
+  call<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    options?: CallOptions,
+  ): Promise<Answer<T>>;
   /** The same, and throws where the answer is no success. */
   ok<T = Record<string, unknown>>(method: string, path: string, body?: unknown, options?: CallOptions): Promise<T>;
   addWorker(overrides?: Partial<WorkerConfig>): Promise<RunningWorker>;
@@ -56,7 +68,12 @@ export interface Service {
 const log = createLog('test', process.env['ROHRPOST_TEST_LOG'] === undefined ? 'silent' : 'debug');
 
 const client = (url: string): Service['call'] => {
-  const call = async <T>(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<Answer<T>> => {
+  const call = async <T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    options: CallOptions = {},
+  ): Promise<Answer<T>> => {
     const response = await fetch(`${url}${path}`, {
       method,
       headers: {
@@ -158,7 +175,11 @@ export const setUpQueue = async (
 ): Promise<{ queue: string; emails: string }> => {
   const [tenant = ''] = queue.split('/');
   await service.ok('PUT', `/v1/tenants/${tenant}`, {});
-  await service.ok('PUT', `/v1/tenants/${tenant}/transports/default`, { host: '127.0.0.1', port: smtpPort, security: 'none' });
+  await service.ok('PUT', `/v1/tenants/${tenant}/transports/default`, {
+    host: '127.0.0.1',
+    port: smtpPort,
+    security: 'none',
+  });
   await service.ok('PUT', `/v1/queues/${queue}`, { from: `Sender <sender@${tenant}.example>`, ...settings });
   return { queue, emails: `/v1/queues/${queue}/emails` };
 };

@@ -1,7 +1,8 @@
 // What a scripted SMTP server may be told to do, phase by phase.
 
 /** Phases in the order of a dialogue; `after` is after the reply to the final dot. */
-export type Phase = 'connect' | 'ehlo' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot' | 'after' | 'quit';
+export type Phase =
+  'connect' | 'ehlo' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot' | 'after' | 'quit';
 
 export interface Context {
   /** What followed the command's verb. */
@@ -19,8 +20,7 @@ export interface Context {
  * `taken`: the server kept the message although it never said so (only at `dot`).
  */
 export type Action =
-  | { action: 'close' | 'reset' | 'stall' | 'garbage'; taken?: boolean }
-  | { delay: number; reply?: string };
+  { action: 'close' | 'reset' | 'stall' | 'garbage'; taken?: boolean } | { delay: number; reply?: string };
 
 export type Step = string | Action | undefined;
 export type Handler = (context: Context) => Step | Promise<Step>;

@@ -122,8 +122,18 @@ export class SmtpSession {
     const { envelope } = this;
     this.envelope = undefined;
     const step = await this.ask('dot', '');
-    const reply = typeof step === 'string' ? step : step === undefined ? '250 2.0.0 taken' : 'reply' in step ? step.reply : undefined;
-    const taken = reply === undefined ? step !== undefined && typeof step === 'object' && ('taken' in step ? step.taken : 'delay' in step) : reply.startsWith('2');
+    const reply =
+      typeof step === 'string'
+        ? step
+        : step === undefined
+          ? '250 2.0.0 taken'
+          : 'reply' in step
+            ? step.reply
+            : undefined;
+    const taken =
+      reply === undefined
+        ? step !== undefined && typeof step === 'object' && ('taken' in step ? step.taken : 'delay' in step)
+        : reply.startsWith('2');
     if (taken && envelope !== undefined) this.host.take(envelope, raw, this.number);
     await this.perform(step, '250 2.0.0 taken');
     if (!this.ended) await this.step('after', '', undefined);
@@ -199,7 +209,8 @@ export class SmtpSession {
 
   private async auth(argument: string): Promise<void> {
     const [method = '', initial] = argument.split(' ');
-    if (method.toUpperCase() === 'PLAIN' && initial !== undefined) return this.login(Buffer.from(initial, 'base64').toString());
+    if (method.toUpperCase() === 'PLAIN' && initial !== undefined)
+      return this.login(Buffer.from(initial, 'base64').toString());
     this.reading = method.toUpperCase() === 'PLAIN' ? 'auth-plain' : 'auth-user';
     return this.say(this.reading === 'auth-plain' ? '334 ' : '334 VXNlcm5hbWU6');
   }
@@ -219,7 +230,8 @@ export class SmtpSession {
   private async login(plain: string): Promise<void> {
     const [, user = '', pass] = plain.split('\0');
     const fine = this.host.auth !== undefined && user === this.host.auth.user && pass === this.host.auth.pass;
-    if (!(await this.step('auth', user, fine ? '235 2.7.0 welcome' : '535 5.7.8 wrong user or password')) && fine) this.user = user;
+    if (!(await this.step('auth', user, fine ? '235 2.7.0 welcome' : '535 5.7.8 wrong user or password')) && fine)
+      this.user = user;
   }
 
   private say(text: string): void {

@@ -21,7 +21,8 @@ export const contentRoutes = (rooms: Rooms): Router => {
   router.post('/', async (request, response) => {
     const { address } = await rooms.guard.queue(request, response, 'send');
     const most = rooms.config.maxBody;
-    if (Number(request.headers['content-length'] ?? 0) > most) throw new Problem('too-large', `the upload is larger than ${most} bytes`);
+    if (Number(request.headers['content-length'] ?? 0) > most)
+      throw new Problem('too-large', `the upload is larger than ${most} bytes`);
     const body = request.pipe(limited(most));
     request.once('error', (error) => body.destroy(error));
     await rooms.tenants.ensureQueue(address);

@@ -41,7 +41,8 @@ export const ListQuery = z.strictObject({
 
 /** An existing queue of the path. @throws Problem `not-found` */
 export const existingQueue = async (rooms: Rooms, address: QueueAddress): Promise<EmailQueue> => {
-  if ((await rooms.tenants.queue(address)) === undefined) throw notFound(`queue ${address.tenant}/${address.application}`);
+  if ((await rooms.tenants.queue(address)) === undefined)
+    throw notFound(`queue ${address.tenant}/${address.application}`);
   return rooms.queues.open(address);
 };
 
@@ -53,7 +54,12 @@ export const existingEmail = async (rooms: Rooms, queue: EmailQueue, id: string)
 };
 
 /** Answers with an email as a whole, and its ETag. */
-export const sendEmail = async (rooms: Rooms, response: Response, queue: EmailQueue, record: EmailRecord): Promise<void> => {
+export const sendEmail = async (
+  rooms: Rooms,
+  response: Response,
+  queue: EmailQueue,
+  record: EmailRecord,
+): Promise<void> => {
   const [settings, history] = await Promise.all([
     rooms.accept.settingsFor(queue.address, record.email),
     readHistory(rooms.redis, queue, record.id),
@@ -61,8 +67,10 @@ export const sendEmail = async (rooms: Rooms, response: Response, queue: EmailQu
   response.set('ETag', etagOf(record)).json(emailView(queue.address, record, settings, history));
 };
 
-const toCursor = (cursor: string | undefined): string | undefined => cursor && Buffer.from(cursor).toString('base64url');
-const fromCursor = (cursor: string | undefined): string | undefined => cursor && Buffer.from(cursor, 'base64url').toString();
+const toCursor = (cursor: string | undefined): string | undefined =>
+  cursor && Buffer.from(cursor).toString('base64url');
+const fromCursor = (cursor: string | undefined): string | undefined =>
+  cursor && Buffer.from(cursor, 'base64url').toString();
 const toTime = (text: string | undefined): number | undefined => (text === undefined ? undefined : Date.parse(text));
 
 const acceptOne = (rooms: Rooms) => async (request: Request, response: Response) => {
@@ -70,9 +78,15 @@ const acceptOne = (rooms: Rooms) => async (request: Request, response: Response)
   const given = request.get('Idempotency-Key');
   const idempotencyKey = given === undefined ? undefined : parseInput(IdempotencyKey, given, ['Idempotency-Key']);
   const body = (request.body as unknown) ?? {};
-  const { receipt, replayed } = await rooms.accept.one(address, { body, ...(idempotencyKey !== undefined && { idempotencyKey }) });
+  const { receipt, replayed } = await rooms.accept.one(address, {
+    body,
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
+  });
   if (replayed) response.set('Idempotency-Replayed', 'true');
-  response.status(202).location(`/v1/queues/${address.tenant}/${address.application}/emails/${receipt.id}`).json(receipt);
+  response
+    .status(202)
+    .location(`/v1/queues/${address.tenant}/${address.application}/emails/${receipt.id}`)
+    .json(receipt);
 };
 
 /** One line of a batch: its own key taken out, the defaults put under. */
@@ -120,11 +134,22 @@ const preview = (rooms: Rooms) => async (request: Request, response: Response) =
   };
   const attached = (input.attachments ?? []).reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
   const size = Buffer.byteLength(html ?? '') + Buffer.byteLength(text) + attached + FRAME_SIZE;
-  response.json({ subject, ...(html !== undefined && { html }), text, headers, size, ...(version !== undefined && { templateVersion: version }) });
+  response.json({
+    subject,
+    ...(html !== undefined && { html }),
+    text,
+    headers,
+    size,
+    ...(version !== undefined && { templateVersion: version }),
+  });
 };
 
 /** Renders as a worker would. @throws Problem that says where the template failed */
-export const rendered = async (rooms: Rooms, address: QueueAddress, email: Parameters<Rooms['renderer']['render']>[1]) => {
+export const rendered = async (
+  rooms: Rooms,
+  address: QueueAddress,
+  email: Parameters<Rooms['renderer']['render']>[1],
+) => {
   try {
     return await rooms.renderer.render(address.tenant, email);
   } catch (error) {

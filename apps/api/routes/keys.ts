@@ -10,15 +10,22 @@ import { apiKeyView } from '../view';
 
 const administrator = (response: Response): Identity => {
   const identity = identityOf(response);
-  if (!may(identity, 'administer')) throw new Problem('forbidden', `a key with the role ${identity.role} may not do this`);
+  if (!may(identity, 'administer'))
+    throw new Problem('forbidden', `a key with the role ${identity.role} may not do this`);
   return identity;
 };
 
 /** A key's reach lies within the administrator's. */
-const within = (identity: Identity, key: { role: string; tenant?: string | undefined; application?: string | undefined }): boolean => {
+const within = (
+  identity: Identity,
+  key: { role: string; tenant?: string | undefined; application?: string | undefined },
+): boolean => {
   if (identity.role === 'operator') return true;
   if (key.role === 'operator' || key.tenant === undefined) return false;
-  return reaches(identity, { tenant: key.tenant, ...(key.application !== undefined && { application: key.application }) });
+  return reaches(identity, {
+    tenant: key.tenant,
+    ...(key.application !== undefined && { application: key.application }),
+  });
 };
 
 export const keyRoutes = (rooms: Rooms): Router => {
@@ -29,7 +36,8 @@ export const keyRoutes = (rooms: Rooms): Router => {
     const identity = administrator(response);
     const input = parseBody(ApiKeyInput, request);
     if (!within(identity, input)) throw new Problem('forbidden', 'a key may reach no farther than yours');
-    if (input.tenant !== undefined && (await tenants.tenant(input.tenant)) === undefined) throw notFound(`tenant ${input.tenant}`);
+    if (input.tenant !== undefined && (await tenants.tenant(input.tenant)) === undefined)
+      throw notFound(`tenant ${input.tenant}`);
     const { stored, key } = await keys.issue(input);
     response.status(201).json({ ...apiKeyView(stored), key });
   });

@@ -38,7 +38,8 @@ const empty = async (rooms: Rooms, queue: EmailQueue): Promise<void> => {
   const { byTime } = queue.keys;
   for (let ids = await redisIds(rooms, byTime); ids.length > 0; ids = await redisIds(rooms, byTime)) {
     for (const record of await readRecords(rooms.redis, queue, ids, rooms.clock.now())) {
-      if (record !== undefined) await rooms.refs.release(queue.address, record.id, contentIdsOf(record.email), rooms.content.remove);
+      if (record !== undefined)
+        await rooms.refs.release(queue.address, record.id, contentIdsOf(record.email), rooms.content.remove);
     }
     await rooms.redis.zrem(byTime, ...ids);
   }
@@ -49,12 +50,13 @@ const empty = async (rooms: Rooms, queue: EmailQueue): Promise<void> => {
 
 const redisIds = (rooms: Rooms, key: string): Promise<string[]> => rooms.redis.zrange(key, 0, '199');
 
-const change = (rooms: Rooms, work: (queue: EmailQueue) => Promise<void>) => async (request: Request, response: Response) => {
-  const { address } = await rooms.guard.queue(request, response, 'administer');
-  await work(await existingQueue(rooms, address));
-  const registered = await rooms.tenants.queue(address);
-  if (registered !== undefined) response.json(await viewOf(rooms, registered));
-};
+const change =
+  (rooms: Rooms, work: (queue: EmailQueue) => Promise<void>) => async (request: Request, response: Response) => {
+    const { address } = await rooms.guard.queue(request, response, 'administer');
+    await work(await existingQueue(rooms, address));
+    const registered = await rooms.tenants.queue(address);
+    if (registered !== undefined) response.json(await viewOf(rooms, registered));
+  };
 
 const put = (rooms: Rooms) => async (request: Request, response: Response) => {
   const { tenant, application } = { tenant: param(request, 'tenant'), application: param(request, 'application') };
@@ -73,7 +75,10 @@ const remove = (rooms: Rooms) => async (request: Request, response: Response) =>
   const { counts } = await readStatus(rooms.redis, queue);
   const unsent = counts.scheduled + counts.queued + counts.sending + counts.deferred;
   if (unsent > 0) {
-    throw new Problem('queue-not-empty', `${unsent} emails of this queue are not sent yet: let them be sent or cancel them first`);
+    throw new Problem(
+      'queue-not-empty',
+      `${unsent} emails of this queue are not sent yet: let them be sent or cancel them first`,
+    );
   }
   await rooms.tenants.removeQueue(address);
   await empty(rooms, queue);
@@ -87,9 +92,12 @@ export const queueRoutes = (rooms: Rooms): Router => {
 
   router.get('/', async (_request, response) => {
     const identity = identityOf(response);
-    const slugs = identity.tenant === undefined ? (await tenants.list()).map(({ tenant }) => tenant) : [identity.tenant];
+    const slugs =
+      identity.tenant === undefined ? (await tenants.list()).map(({ tenant }) => tenant) : [identity.tenant];
     const all = (await Promise.all(slugs.map((slug) => tenants.queues(slug)))).flat();
-    const reached = all.filter(({ application }) => identity.application === undefined || identity.application === application);
+    const reached = all.filter(
+      ({ application }) => identity.application === undefined || identity.application === application,
+    );
     response.json({ queues: await Promise.all(reached.map((queue) => viewOf(rooms, queue))) });
   });
 
@@ -107,7 +115,13 @@ export const queueRoutes = (rooms: Rooms): Router => {
 
   router.put('/:tenant/:application', put(rooms));
   router.delete('/:tenant/:application', remove(rooms));
-  router.post('/:tenant/:application/pause', change(rooms, (queue) => queue.bull.pause()));
-  router.post('/:tenant/:application/resume', change(rooms, (queue) => resume(rooms, queue)));
+  router.post(
+    '/:tenant/:application/pause',
+    change(rooms, (queue) => queue.bull.pause()),
+  );
+  router.post(
+    '/:tenant/:application/resume',
+    change(rooms, (queue) => resume(rooms, queue)),
+  );
   return router;
 };

@@ -71,7 +71,11 @@ export const templateRoutes = (rooms: Rooms): Router => {
     if ((await templates.get(tenant, name)) === undefined) throw notFound(`template ${name}`);
     const { data, version: wanted } = parseBody(TemplateData, request);
     const template = { name, ...(wanted !== undefined && { version: wanted }) };
-    const { subject, html, text, version } = await rendered(rooms, { tenant, application: '' }, { template, ...(data && { data }) });
+    const { subject, html, text, version } = await rendered(
+      rooms,
+      { tenant, application: '' },
+      { template, ...(data && { data }) },
+    );
     response.json({ subject, ...(html !== undefined && { html }), text, templateVersion: version });
   });
 

@@ -25,7 +25,11 @@ export const transportRoutes = (rooms: Rooms): Router => {
     const name = parseInput(Slug, param(request, 'name'), ['name']);
     const input = parseBody(TransportInput, request);
     if (input.auth !== undefined && input.security === 'none' && !may(identity, 'operate')) {
-      throw problemAt('plaintext-auth', ['security'], 'must be starttls or tls where there are credentials: only the operator may allow them in clear');
+      throw problemAt(
+        'plaintext-auth',
+        ['security'],
+        'must be starttls or tls where there are credentials: only the operator may allow them in clear',
+      );
     }
     const { transport, created } = await transports.put(tenant, name, input);
     response.status(created ? 201 : 200).json(transportView(name, transport));

@@ -1,0 +1,53 @@
+// Rings and walls that lint cannot see: arrows between rooms point down, rooms of one floor never meet.
+const FLOORS = [['mail', 'runtime'], ['store', 'content'], ['queue'], ['events', 'render', 'send']];
+
+/** For each floor: its rooms import neither a higher floor nor another room of their own. */
+const floors = FLOORS.flatMap((rooms, floor) =>
+  rooms.map((room) => {
+    const closed = [...rooms.filter((other) => other !== room), ...FLOORS.slice(floor + 1).flat()];
+    return {
+      name: `floor-of-${room}`,
+      severity: 'error',
+      from: { path: `^libs/${room}/`, pathNot: '\\.test\\.ts$' },
+      to: { path: `^(libs/(${closed.join('|')})|apps)/` },
+    };
+  }),
+);
+
+module.exports = {
+  forbidden: [
+    { name: 'no-rings', severity: 'error', from: {}, to: { circular: true } },
+    ...floors,
+    {
+      name: 'processes-never-meet',
+      severity: 'error',
+      from: { path: '^apps/([^/]+)/' },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    { name: 'the-api-sends-nothing', severity: 'error', from: { path: '^apps/api/' }, to: { path: '^libs/send/' } },
+    {
+      name: 'the-service-runs-without-its-tools',
+      severity: 'error',
+      from: { path: '^(apps|libs)/' },
+      to: { path: '^(dev|test|bench)/' },
+    },
+    {
+      name: 'no-development-packages',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: '\\.test\\.ts$' },
+      to: { dependencyTypes: ['npm-dev'] },
+    },
+    {
+      name: 'nothing-stands-alone',
+      severity: 'error',
+      from: { orphan: true, path: '^(apps|libs)/', pathNot: '(\\.test\\.ts|/main\\.ts)$' },
+      to: {},
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['require', 'node', 'default', 'types'] },
+  },
+};
