@@ -8,16 +8,17 @@ FROM deps AS build
 COPY tsconfig.json tsconfig.build.json ./
 COPY apps apps
 COPY libs libs
-COPY dev dev
-RUN npx tsc -p tsconfig.build.json && rm -rf dist/dev && npm prune --omit=dev --ignore-scripts
+RUN npx tsc -p tsconfig.build.json && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
-FROM node:20-bookworm-slim
+FROM node:20-bookworm-slim AS runtime
 ENV NODE_ENV=production ROHRPOST_HTTP_HOST=0.0.0.0 ROHRPOST_DATA_DIR=/data
 WORKDIR /app
+# A new volume takes over the owner of the folder that it covers; everything else stays root's.
 RUN mkdir /data && chown node:node /data
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
-COPY --from=build /app/dist dist
+COPY --from=build /app/dist/apps dist/apps
+COPY --from=build /app/dist/libs dist/libs
 USER node
 VOLUME /data
 EXPOSE 3000

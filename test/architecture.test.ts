@@ -1,6 +1,8 @@
 // What lint cannot see of the house: floors, rings, homes of packages, names, and first lines.
 import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';
+import { preProcessFile } from 'typescript';
 
 const ROOT = join(__dirname, '..');
 
@@ -25,11 +27,13 @@ const walk = (folder: string): string[] =>
     entry.isDirectory() ? walk(join(folder, entry.name)) : [join(folder, entry.name)],
   );
 
-const files = [...walk('libs'), ...walk('apps')].filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'));
+const everything = [...walk('libs'), ...walk('apps')];
+const files = everything.filter((path) => path.endsWith('.ts'));
 const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const roomOf = (path: string): string => path.split('/').slice(0, 2).join('/');
+/** By the compiler's own eyes: an `import()`, a `require` and an import for its effect are arrows too. */
 const importsOf = (path: string): string[] =>
-  [...text(path).matchAll(/^(?:import|export)[^'"]*?from '([^']+)';/gms)].map(([, from = '']) => from);
+  preProcessFile(text(path), true, true).importedFiles.map(({ fileName }) => fileName);
 
 const arrows = files.flatMap((path) =>
   importsOf(path)
@@ -38,14 +42,26 @@ const arrows = files.flatMap((path) =>
     .filter(({ from, to }) => from !== to),
 );
 
+/** Takes away, again and again, each room that opens no other; rooms of a ring, and those that lead to one, remain. */
+const ringsIn = (left: typeof arrows): string[] => {
+  const open = new Set(left.map(({ from }) => from));
+  const rest = left.filter(({ to }) => open.has(to));
+  return rest.length === left.length ? [...open] : ringsIn(rest);
+};
+
 test('there are arrows to look at', () => {
   expect(files.length).toBeGreaterThan(50);
   expect(arrows.length).toBeGreaterThan(50);
 });
 
 test('every room has a floor, and every arrow points down', () => {
+  expect(files.filter((path) => !(roomOf(path) in FLOOR))).toEqual([]);
   const wrong = arrows.filter(({ from, to }) => !((FLOOR[to] ?? 9) < (FLOOR[from] ?? -1)));
   expect(wrong).toEqual([]);
+});
+
+test('rooms form no ring, whatever their floors', () => {
+  expect(ringsIn(arrows)).toEqual([]);
 });
 
 test('the API cannot open an SMTP connection', () => {
@@ -54,8 +70,8 @@ test('the API cannot open an SMTP connection', () => {
 
 test('each package has one home', () => {
   const homes = new Map<string, Set<string>>();
-  for (const path of files) {
-    for (const from of importsOf(path).filter((name) => !name.startsWith('.') && !name.startsWith('node:'))) {
+  for (const path of files.filter((name) => !name.endsWith('.test.ts'))) {
+    for (const from of importsOf(path).filter((name) => !name.startsWith('.') && !isBuiltin(name))) {
       const name = from.startsWith('@') ? from.split('/').slice(0, 2).join('/') : (from.split('/')[0] ?? '');
       if (!EVERYWHERE.has(name)) homes.set(name, (homes.get(name) ?? new Set()).add(roomOf(path)));
     }
@@ -64,9 +80,9 @@ test('each package has one home', () => {
   expect(homes.get('bullmq')).toEqual(new Set(['libs/queue']));
 });
 
-test('no file is named after nothing', () => {
-  const banned = /(^|\/)(index|types|constants|utils?|common|shared|helpers?|services?|manager)(\.ts|\/)/;
-  expect(files.filter((path) => banned.test(path))).toEqual([]);
+test('no file and no folder is named after nothing', () => {
+  const banned = /(^|\/)(index|types|constants|utils?|common|shared|helpers?|services?|manager)(\.|\/)/;
+  expect(everything.filter((path) => banned.test(path))).toEqual([]);
 });
 
 test('every file says its one reason to exist in its first line', () => {

@@ -50,6 +50,8 @@ export interface Acceptance {
 
 interface Request {
   body: unknown;
+  /** The email that this one is made from, to be sent again. */
+  resentFrom?: string;
   /** Where the body stands in a batch, for pointers. */
   base?: readonly PropertyKey[];
   idempotencyKey?: string;
@@ -128,7 +130,14 @@ export const createAccept = (deps: AcceptDeps) => {
     const expiresAt = known
       ? Date.parse((JSON.parse(known.answer) as Receipt).expiresAt)
       : expiryOf(input, settings, acceptedAt, base);
-    const email = parts.place(toStoredEmail(input, { domain: deps.name, expiresAt, attachments: parts.attachments }));
+    const email = parts.place(
+      toStoredEmail(input, {
+        domain: deps.name,
+        expiresAt,
+        attachments: parts.attachments,
+        resentFrom: request.resentFrom,
+      }),
+    );
     const made: Draft = {
       accepted: { id, email, acceptedAt, priority: settings.priority },
       parts,

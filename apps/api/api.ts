@@ -3,8 +3,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createFileStore } from '../../libs/content/file-store';
+import { createAudit } from '../../libs/events/audit';
 import { createDue } from '../../libs/queue/due';
 import { createOrders } from '../../libs/queue/internal-jobs';
+import { createOperations } from '../../libs/queue/operations';
 import { createQueues } from '../../libs/queue/queues';
 import { createSendQueue } from '../../libs/queue/send-queue';
 import { createRenderer } from '../../libs/render/render';
@@ -23,6 +25,8 @@ import { createTransports } from '../../libs/store/transports';
 import { createAccept } from './accept';
 import { createApp } from './app';
 import { createGuard } from './auth';
+import { runBulk, type BulkOrder } from './bulk';
+import { createCommands } from './commands';
 import type { ApiConfig } from './config';
 import type { Rooms } from './rooms';
 
@@ -81,9 +85,17 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
       sendQueue,
     }),
     guard: createGuard(tenants),
+    audit: createAudit({ redis, clock }),
   };
+  const commands = createCommands(rooms);
+  const operations = createOperations<BulkOrder>({
+    redis,
+    waiting: connect('operations', 'wait'),
+    run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
+  });
+  lifecycle.add({ name: 'operations', stop: () => operations.close() });
 
-  const server = await listen(config, createServer(createApp(rooms, changes, log)));
+  const server = await listen(config, createServer(createApp(rooms, changes, commands, operations, log)));
   lifecycle.add({ name: 'http server', stop: () => new Promise((resolve) => server.close(() => resolve())) });
   void whenReady(redis)
     .then(() => inspect(redis, log))

@@ -2,17 +2,23 @@
 import { randomUUID } from 'node:crypto';
 import express, { type Express, type RequestHandler } from 'express';
 import type { Log } from '../../libs/runtime/log';
+import type { Operations } from '../../libs/queue/operations';
 import type { Changes } from '../../libs/store/changes';
 import { authenticate } from './auth';
 import { BOARD_PATH, createBoard } from './board';
+import type { BulkOrder } from './bulk';
+import type { Commands } from './commands';
 import { handleErrors, unknownAddress } from './errors';
 import { healthRoutes } from './health';
 import { jsonBody } from './input';
 import { openapiDocument } from './openapi';
 import type { Rooms } from './rooms';
+import { auditRoutes } from './routes/audit';
 import { contentRoutes } from './routes/content';
+import { emailActionRoutes } from './routes/email-actions';
 import { emailRoutes } from './routes/emails';
 import { keyRoutes } from './routes/keys';
+import { bulkRoutes, operationRoutes } from './routes/operations';
 import { queueRoutes } from './routes/queues';
 import { templateRoutes } from './routes/templates';
 import { tenantRoutes } from './routes/tenants';
@@ -48,22 +54,31 @@ const logRequests =
     next();
   };
 
-export const createApp = (rooms: Rooms, changes: Changes, log: Log): Express => {
+export const createApp = (
+  rooms: Rooms,
+  changes: Changes,
+  commands: Commands,
+  operations: Operations<BulkOrder>,
+  log: Log,
+): Express => {
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
   app.use(everyAnswer, logRequests(log));
   app.use(healthRoutes(rooms.redis));
   app.get('/openapi.json', (_request, response) => void response.json(openapiDocument()));
-  app.use(BOARD_PATH, createBoard(rooms, changes));
+  app.use(BOARD_PATH, createBoard(rooms, changes, commands));
 
   app.use('/v1', authenticate(rooms.keys));
   app.use('/v1/queues/:tenant/:application/content', contentRoutes(rooms));
   app.use('/v1', ...jsonBody(rooms.config.maxBody));
-  app.use('/v1/queues/:tenant/:application/emails', emailRoutes(rooms));
+  app.use('/v1/queues/:tenant/:application/emails/bulk', bulkRoutes(rooms, operations));
+  app.use('/v1/queues/:tenant/:application/emails', emailRoutes(rooms), emailActionRoutes(rooms, commands));
   app.use('/v1/queues', queueRoutes(rooms));
   app.use('/v1/tenants/:tenant/transports', transportRoutes(rooms));
   app.use('/v1/tenants/:tenant/templates', templateRoutes(rooms));
   app.use('/v1/tenants', tenantRoutes(rooms));
   app.use('/v1/keys', keyRoutes(rooms));
+  app.use('/v1/operations', operationRoutes(operations));
+  app.use('/v1/audit', auditRoutes(rooms.audit));
   app.use(unknownAddress);
   app.use(handleErrors(log));
   return app;

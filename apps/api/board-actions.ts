@@ -1,23 +1,121 @@
-// What Bull Board may do: look, pause, resume; what would go round the rules of the service is refused with a sentence.
-import type { BeforeHookResult, HookContext } from '@bull-board/api/typings/app';
-import { parseQueueName, queueName } from '../../libs/mail/queue-address';
+// What Bull Board's buttons do: the same commands as the API's, with its rules and its records; the rest is refused.
+import express, { Router, type Request, type RequestHandler, type Response } from 'express';
+import { reaches } from '../../libs/mail/api-key';
+import { Problem } from '../../libs/mail/problem';
+import { parseQueueName } from '../../libs/mail/queue-address';
+import type { StoredEmail } from '../../libs/mail/stored-email';
+import { identityOf, param, signatureOf } from './auth';
+import type { Commands, Subject } from './commands';
+import { correct, type Patch } from './correct';
+import { notFound, statusOf, toProblem } from './errors';
 import type { Rooms } from './rooms';
+import { sendNow } from './routes/email-actions';
+import { existingEmail, existingQueue } from './routes/emails';
+import { notePause, resumeQueue } from './routes/queues';
 
-const refuse = (message: string): BeforeHookResult => ({ allow: false, status: 403, message });
+/** Fields of a stored email that nobody edits. */
+const FIXED = ['v', 'domain', 'stored', 'fixedExpiry', 'resentFrom'] as const;
 
-/** Called before each action of the board. */
-export const handleBoardAction = async (
-  rooms: Rooms,
-  { method, route, request }: HookContext,
-): Promise<BeforeHookResult> => {
-  if (method === 'get') return { allow: true };
-  const address = parseQueueName(String((request.params as Record<string, string>)['queueName'] ?? ''));
-  if (address !== undefined && route.endsWith('/:queueName/pause')) return { allow: true };
-  if (address !== undefined && route.endsWith('/:queueName/resume')) {
-    // Announced before it resumes: the fleet looks, finds it paused or not, and hears of it again with the next email.
-    await rooms.queues.open(address).bull.resume();
-    await rooms.due.announce(queueName(address), rooms.clock.now());
-    return { allow: true };
+/** An answer as Bull Board's page reads it: a sentence under `message`. */
+const sendError = (response: Response, error: unknown): void => {
+  const problem = toProblem(error);
+  if (problem === undefined) throw error;
+  const pointers = problem.errors.map(({ path, message }) => `${path || 'the email'} ${message}`).join('; ');
+  response.status(statusOf(problem)).json({ error: 'ERRORS.FORBIDDEN', message: pointers || problem.message });
+};
+
+/**
+ * What the editor's whole data changes, as a patch.
+ * @throws Problem where it changes what is fixed, or began with an older version
+ */
+export const patchOf = (edited: Partial<StoredEmail>, stored: StoredEmail): Patch => {
+  if (edited.rev !== stored.rev) {
+    throw new Problem(
+      'version-mismatch',
+      'this email was changed by somebody else meanwhile: load it again, then edit',
+    );
   }
-  return refuse('This would go round the rules of the service: use the API for it.');
+  const same = (name: keyof StoredEmail): boolean => JSON.stringify(edited[name]) === JSON.stringify(stored[name]);
+  const touched = FIXED.filter((name) => !same(name));
+  if (touched.length > 0) throw new Problem('invalid', `${touched.join(', ')} cannot be changed`);
+  const names = [...new Set([...Object.keys(edited), ...Object.keys(stored)])] as (keyof StoredEmail)[];
+  const changed = names.filter((name) => !same(name));
+  return Object.fromEntries(changed.map((name) => [name, withoutSizes(edited[name]) ?? null]));
+};
+
+/** Sizes of attachments are known by their contents. */
+const withoutSizes = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? value.map((item: unknown) =>
+        typeof item === 'object' && item !== null && 'contentId' in item ? { ...item, size: undefined } : item,
+      )
+    : value;
+
+export const boardActions = (rooms: Rooms, commands: Commands): Router => {
+  const router = Router();
+  const queueOf = async (request: Request, response: Response) => {
+    const address = parseQueueName(param(request, 'queueName'));
+    if (address === undefined || !reaches(identityOf(response), address)) throw notFound('this queue');
+    return existingQueue(rooms, address);
+  };
+  const onEmail =
+    (work: (subject: Subject, request: Request) => Promise<void>): RequestHandler =>
+    async (request, response) => {
+      try {
+        const queue = await queueOf(request, response);
+        const record = await existingEmail(rooms, queue, param(request, 'jobId'));
+        await work({ queue, record, by: signatureOf(identityOf(response)) }, request);
+        response.status(204).end();
+      } catch (error) {
+        sendError(response, error);
+      }
+    };
+  const onQueue =
+    (what: 'paused' | 'resumed'): RequestHandler =>
+    async (request, response) => {
+      try {
+        const queue = await queueOf(request, response);
+        if (what === 'paused') await queue.bull.pause();
+        else await resumeQueue(rooms, queue);
+        await notePause(rooms, queue.address, signatureOf(identityOf(response)), what);
+        response.status(200).json({});
+      } catch (error) {
+        sendError(response, error);
+      }
+    };
+
+  const email = '/api/queues/:queueName/:jobId';
+  router.put(
+    `${email}/retry`,
+    onEmail((subject) => commands.release(subject)),
+  );
+  router.put(
+    `${email}/promote`,
+    onEmail((subject) => sendNow(rooms, commands, subject)),
+  );
+  router.put(
+    `${email}/clean`,
+    onEmail((subject) => commands.erase(subject)),
+  );
+  router.patch(
+    `${email}/update-data`,
+    express.json({ limit: rooms.config.maxBody }),
+    onEmail((subject, request) => {
+      const { jobData } = request.body as { jobData: Partial<StoredEmail> };
+      return correct(rooms, commands, subject, patchOf(jobData, subject.record.email));
+    }),
+  );
+  router.put('/api/queues/:queueName/pause', onQueue('paused'));
+  router.put('/api/queues/:queueName/resume', onQueue('resumed'));
+  router.use((request, response, next) => {
+    if (request.method === 'GET' || request.method === 'HEAD') return next();
+    sendError(
+      response,
+      new Problem(
+        'forbidden',
+        'This would go round the rules of the service. Use the API: it has bulk operations on many emails, and settings for queues.',
+      ),
+    );
+  });
+  return router;
 };

@@ -10,8 +10,10 @@ import { queueName, type QueueAddress } from '../../libs/mail/queue-address';
 import { recipientsOf, type StoredEmail } from '../../libs/mail/stored-email';
 import type { ApiKeys } from '../../libs/store/api-keys';
 import type { Changes } from '../../libs/store/changes';
-import { handleBoardAction } from './board-actions';
+import { boardActions } from './board-actions';
+import type { Commands } from './commands';
 import type { Rooms } from './rooms';
+import { existingEmail, existingQueue, sendEmail } from './routes/emails';
 
 export const BOARD_PATH = '/board';
 
@@ -74,7 +76,7 @@ const adapterOf = (rooms: Rooms, address: QueueAddress): BullMQAdapter => {
 };
 
 /** @returns a router for `/board` */
-export const createBoard = (rooms: Rooms, changes: Changes): Router => {
+export const createBoard = (rooms: Rooms, changes: Changes, commands: Commands): Router => {
   const server = new ExpressAdapter().setBasePath(BOARD_PATH);
   const board = createBullBoard({
     queues: [],
@@ -89,7 +91,6 @@ export const createBoard = (rooms: Rooms, changes: Changes): Router => {
         hideRedisDetails: true,
         pollingInterval: { forceInterval: 5 },
       },
-      handlerHooks: { before: (context) => handleBoardAction(rooms, context) },
     },
   });
 
@@ -125,6 +126,12 @@ export const createBoard = (rooms: Rooms, changes: Changes): Router => {
     await refresh();
     next();
   });
+  router.get('/email/:tenant/:application/:id', async (request, response) => {
+    const { address } = await rooms.guard.queue(request, response, 'read');
+    const queue = await existingQueue(rooms, address);
+    await sendEmail(rooms, response, queue, await existingEmail(rooms, queue, String(request.params.id)));
+  });
+  router.use(boardActions(rooms, commands));
   router.use(server.getRouter() as Router);
   return router;
 };

@@ -1,5 +1,6 @@
 // What routes work with, in one object.
 import type { ContentStore } from '../../libs/content/store';
+import type { Audit } from '../../libs/events/audit';
 import type { Due } from '../../libs/queue/due';
 import type { Orders } from '../../libs/queue/internal-jobs';
 import type { Queues } from '../../libs/queue/queues';
@@ -31,4 +32,5 @@ export interface Rooms {
   renderer: Renderer;
   accept: Accept;
   guard: Guard;
+  audit: Audit;
 }

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { createFileStore } from '../../libs/content/file-store';
 import { resolveSettings, type ResolvedSettings } from '../../libs/mail/settings';
 import type { QueueAddress } from '../../libs/mail/queue-address';
+import type { StoredEmail } from '../../libs/mail/stored-email';
 import { createDue } from '../../libs/queue/due';
-import type { Lease } from '../../libs/queue/email-worker';
 import { createErase } from '../../libs/queue/erase';
 import { Fleet } from '../../libs/queue/fleet';
-import { createQueues } from '../../libs/queue/queues';
+import { createQueues, type EmailQueue } from '../../libs/queue/queues';
+import { scheduleUpkeep } from '../../libs/queue/upkeep-jobs';
 import { createSettle } from '../../libs/queue/settle';
 import { createRenderer } from '../../libs/render/render';
 import { systemClock } from '../../libs/runtime/clock';
@@ -28,6 +29,7 @@ import { createTransports } from '../../libs/store/transports';
 import type { WorkerConfig } from './config';
 import { createDeliver, openTransport } from './deliver';
 import { createReport } from './report';
+import { createSweep } from './sweep';
 import { createWork } from './work';
 
 export interface RunningWorker {
@@ -36,6 +38,9 @@ export interface RunningWorker {
   /** What is wrong now; nothing means ready. */
   problems: () => Promise<string[]>;
 }
+
+/** How often emails whose time is over are looked for. */
+const UPKEEP_MS = 2_000;
 
 /** Waits for Redis as long as it takes. */
 export const startWorker = async (config: WorkerConfig, log: Log): Promise<RunningWorker> => {
@@ -68,18 +73,14 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
     renderer: createRenderer({ templates: createTemplates({ redis, changes, clock }), content }),
     content,
     handOver: createHandOver(connections),
-    settingsOf: (lease) => settingsOf(tenants, lease),
+    settingsOf: ({ queue, email }) => settingsOf(tenants, queue, email),
   });
-  const settle = createSettle({
+  const erase = createErase({
     redis,
     clock,
-    random: Math.random,
-    erase: createErase({
-      redis,
-      clock,
-      releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
-    }),
+    releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
   });
+  const settle = createSettle({ redis, clock, random: Math.random, erase });
   const fleet = new Fleet({
     redis,
     subscriber,
@@ -104,6 +105,22 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
     },
   });
   lifecycle.add({ name: 'orders', stop: stopOrders });
+  const stopUpkeep = await scheduleUpkeep({
+    waiting: connect('upkeep'),
+    every: UPKEEP_MS,
+    run: createSweep({
+      redis,
+      clock,
+      log,
+      queues,
+      refs,
+      erase,
+      removeContent: content.remove,
+      settingsOf: (queue, email) => settingsOf(tenants, queue, email),
+    }),
+    failed: (error) => log.error({ error }, 'the upkeep failed; it runs again'),
+  });
+  lifecycle.add({ name: 'upkeep', stop: stopUpkeep });
   log.info({ replica: config.replica, concurrency: config.concurrency }, 'worker ready');
   return {
     lifecycle,
@@ -112,7 +129,7 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
   };
 };
 
-const settingsOf = async (tenants: Tenants, { queue, email }: Lease): Promise<ResolvedSettings> => {
+const settingsOf = async (tenants: Tenants, queue: EmailQueue, email: StoredEmail): Promise<ResolvedSettings> => {
   const [tenant, registered] = await Promise.all([tenants.tenant(queue.address.tenant), tenants.queue(queue.address)]);
   return resolveSettings(tenant?.settings, registered?.settings, email);
 };

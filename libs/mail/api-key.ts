@@ -54,4 +54,3 @@ export const reaches = (identity: Identity, place: { tenant: string; application
   if (identity.tenant !== place.tenant) return false;
   return identity.application === undefined || identity.application === place.application;
 };
-

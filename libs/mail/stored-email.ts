@@ -54,7 +54,9 @@ export interface StoredEmail extends OwnSettings {
   sendAt?: string;
   /** ISO 8601 in UTC; fixed at acceptance, anew at a release. */
   expiresAt: string;
-  /** The email it was sent again from, and those sent again from it. */
+  /** The time of expiry was given as such: a release does not move it while it is ahead. */
+  fixedExpiry?: true;
+  /** The email that it was made from, to be sent again. */
   resentFrom?: string;
 }
 
@@ -104,10 +106,16 @@ const onlyGiven = (fields: object): object =>
  */
 export const toStoredEmail = (
   input: EmailInput,
-  made: { domain: string; expiresAt: number; attachments: StoredAttachment[] },
+  made: {
+    domain: string;
+    expiresAt: number;
+    attachments: StoredAttachment[];
+    rev?: number;
+    resentFrom?: string | undefined;
+  },
 ): StoredEmail => ({
   v: EMAIL_FORMAT,
-  rev: 1,
+  rev: made.rev ?? 1,
   domain: made.domain,
   to: input.to ?? [],
   ...onlyGiven(Object.fromEntries(Object.entries(input).filter(([name]) => !REMADE.has(name)))),
@@ -115,6 +123,23 @@ export const toStoredEmail = (
     template: typeof input.template === 'string' ? { name: input.template } : input.template,
     attachments: made.attachments,
     sendAt: input.sendAt && new Date(input.sendAt).toISOString(),
+    fixedExpiry: input.expiresAt === undefined ? undefined : true,
+    resentFrom: made.resentFrom,
   }),
   expiresAt: new Date(made.expiresAt).toISOString(),
+});
+
+/** Fields of a stored email that are not fields of an input. */
+const OURS = new Set(['v', 'rev', 'domain', 'stored', 'expiresAt', 'fixedExpiry', 'resentFrom', 'attachments']);
+
+/**
+ * A stored email as the input that would make it again; without its expiry, which whoever changes it decides anew.
+ * @param parts contents of those that are in the content store
+ */
+export const toInput = (email: StoredEmail, parts: Partial<Record<LargePart, string>>): Record<string, unknown> => ({
+  ...Object.fromEntries(Object.entries(email).filter(([name]) => !OURS.has(name))),
+  ...(parts.html !== undefined && { html: parts.html }),
+  ...(parts.text !== undefined && { text: parts.text }),
+  ...(parts.data !== undefined && { data: JSON.parse(parts.data) as unknown }),
+  ...(email.attachments && { attachments: email.attachments.map((one) => ({ ...one, size: undefined })) }),
 });

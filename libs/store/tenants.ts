@@ -12,7 +12,12 @@ interface Dates {
 }
 
 export type Tenant = { tenant: string; settings: TenantSettings } & Dates;
-export type RegisteredQueue = QueueAddress & { settings: QueueSettings } & Dates;
+/** Who paused a queue, and when. BullMQ holds the pause itself. */
+export interface PauseNote {
+  by: string;
+  at: string;
+}
+export type RegisteredQueue = QueueAddress & { settings: QueueSettings; paused?: PauseNote } & Dates;
 
 export interface Tenants {
   tenant(slug: string): Promise<Tenant | undefined>;
@@ -24,6 +29,8 @@ export interface Tenants {
   putQueue(address: QueueAddress, settings: QueueSettings): Promise<{ queue: RegisteredQueue; created: boolean }>;
   /** Brings a queue into being with empty settings where it does not exist; says whether it did so. */
   ensureQueue(address: QueueAddress): Promise<boolean>;
+  /** Notes who paused it; nothing given takes the note away. */
+  notePause(address: QueueAddress, by?: string): Promise<void>;
   removeQueue(address: QueueAddress): Promise<void>;
 }
 
@@ -99,6 +106,14 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
       const made = await redis.hsetnx(tenantKeys(address.tenant).queues, address.application, record);
       await changes.announce('queue', queueName(address));
       return made === 1;
+    },
+    async notePause(address, by) {
+      const key = tenantKeys(address.tenant).queues;
+      const old = parse<Record<QueueSettings> & { paused?: PauseNote }>(await redis.hget(key, address.application));
+      if (old === undefined) return;
+      const record = { ...old, paused: by === undefined ? undefined : { by, at: now() } };
+      await redis.hset(key, address.application, JSON.stringify(record));
+      await changes.announce('queue', queueName(address));
     },
     async removeQueue(address) {
       await redis.hdel(tenantKeys(address.tenant).queues, address.application);

@@ -1,13 +1,12 @@
 // A scripted SMTP server: real dialogues over real sockets, faults where a test wants them.
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
 import { simpleParser, type ParsedMail } from 'mailparser';
 import type { Script } from './smtp-script';
-import { SmtpSession, type Envelope } from './smtp-session';
-import { serverCertificate, serverKey } from './tls';
+import { SmtpSession, type Envelope, type Host } from './smtp-session';
 
 export interface Received extends Envelope {
+  /** As it was meant: without the dots that were doubled for the way. */
   raw: Buffer;
   /** ms since 1970 */
   at: number;
@@ -26,31 +25,48 @@ export interface SmtpServer {
   connections: number;
   open: number;
   maxOpen: number;
+  /** Holds from the next phase on, also for dialogues that are under way. */
   setScript(script: Script): void;
-  /** Resolves when so many were taken; rejects after the timeout. */
+  /** Resolves when so many were taken; rejects after the timeout (ms). */
   waitForMessages(count: number, timeout?: number): Promise<Received[]>;
+  /** Cuts all connections and stops listening. */
   close(): Promise<void>;
 }
 
 export interface SmtpServerOptions {
   script?: Script;
   tls?: 'starttls' | 'implicit';
+  /** Whoever sends must log in so. */
   auth?: { user: string; pass: string };
+  /** What EHLO offers, instead of the usual; AUTH and STARTTLS come from their options. */
+  extensions?: string[];
   /** Any free one if not given. */
   port?: number;
 }
 
+const EXTENSIONS = ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES', 'SIZE 52428800'];
+
+/** Starts a server on 127.0.0.1 that accepts everything which its script does not forbid. */
 export const startSmtpServer = async (options: SmtpServerOptions = {}): Promise<SmtpServer> => {
   let script = options.script ?? {};
   let begun = 0;
   const news = new EventEmitter().setMaxListeners(0);
   const sockets = new Set<Socket>();
 
-  const take = (envelope: Envelope, raw: Buffer, session: number): void => {
-    server.messages.push({ ...envelope, raw, at: Date.now(), session, parsed: () => simpleParser(raw) });
-    news.emit('message');
+  const host: Host = {
+    ...(options.auth && { auth: options.auth }),
+    ...(options.tls && { tls: options.tls }),
+    extensions: options.extensions ?? EXTENSIONS,
+    handler: (phase) => script[phase],
+    begin: () => ++begun,
+    said: (command) => void server.commands.push(command),
+    take(envelope, raw, session) {
+      server.messages.push({ ...envelope, raw, at: Date.now(), session, parsed: () => simpleParser(raw) });
+      news.emit('message');
+    },
   };
-  const onConnection = (socket: Socket): void => {
+  // Replies to pipelined commands are many small writes: Nagle's delay would cost 40 ms each.
+  const listener = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     server.connections++;
     server.open++;
@@ -59,21 +75,11 @@ export const startSmtpServer = async (options: SmtpServerOptions = {}): Promise<
       sockets.delete(socket);
       server.open--;
     });
-    const host = {
-      ...(options.auth && { auth: options.auth }),
-      starttls: options.tls === 'starttls',
-      handler: (phase: keyof Script) => script[phase],
-      begin: () => ++begun,
-      said: (command: string) => void server.commands.push(command),
-      take,
-    };
-    new SmtpSession(host, socket, server.connections);
-  };
-  const listener =
-    options.tls === 'implicit'
-      ? createTlsServer({ key: serverKey, cert: serverCertificate }, onConnection).on('tlsClientError', () => undefined)
-      : createServer(onConnection);
-  await new Promise<void>((resolve) => listener.listen(options.port ?? 0, '127.0.0.1', resolve));
+    void new SmtpSession(host, socket, server.connections).run();
+  });
+  await new Promise<void>((resolve, reject) => {
+    listener.once('error', reject).listen(options.port ?? 0, '127.0.0.1', resolve);
+  });
 
   const server: SmtpServer = {
     host: '127.0.0.1',
@@ -99,11 +105,10 @@ export const startSmtpServer = async (options: SmtpServerOptions = {}): Promise<
         news.on('message', check);
         check();
       }),
-    close: () =>
-      new Promise((resolve) => {
-        listener.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
+    async close() {
+      const closed = [...sockets].map((socket) => once(socket.destroy(), 'close'));
+      await Promise.all([...closed, new Promise((resolve) => listener.close(resolve))]);
+    },
   };
   return server;
 };

@@ -15,3 +15,20 @@ export const eventually = async <T>(
     }
   }
 };
+
+export interface Deferred<T> {
+  promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+/** A promise that a test settles when it wants: to hold something at a point without sleeping. */
+export const deferred = <T = void>(): Deferred<T> => {
+  let resolve: (value: T) => void = () => undefined;
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+};

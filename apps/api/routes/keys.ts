@@ -2,7 +2,8 @@
 import { Router, type Response } from 'express';
 import { ApiKeyInput, may, reaches, type Identity } from '../../../libs/mail/api-key';
 import { Problem } from '../../../libs/mail/problem';
-import { identityOf, param } from '../auth';
+import type { StoredApiKey } from '../../../libs/store/api-keys';
+import { identityOf, param, signatureOf } from '../auth';
 import { notFound } from '../errors';
 import { parseBody } from '../input';
 import type { Rooms } from '../rooms';
@@ -28,6 +29,12 @@ const within = (
   });
 };
 
+/** Where a key belongs, for the audit. */
+const placeOf = ({ tenant, application }: StoredApiKey): { tenant?: string; application?: string } => ({
+  ...(tenant && { tenant }),
+  ...(application && { application }),
+});
+
 export const keyRoutes = (rooms: Rooms): Router => {
   const { keys, tenants } = rooms;
   const router = Router();
@@ -39,6 +46,12 @@ export const keyRoutes = (rooms: Rooms): Router => {
     if (input.tenant !== undefined && (await tenants.tenant(input.tenant)) === undefined)
       throw notFound(`tenant ${input.tenant}`);
     const { stored, key } = await keys.issue(input);
+    await rooms.audit.record({
+      by: signatureOf(identity),
+      what: `key issued (${stored.role})`,
+      ...placeOf(stored),
+      target: stored.id,
+    });
     response.status(201).json({ ...apiKeyView(stored), key });
   });
 
@@ -53,6 +66,7 @@ export const keyRoutes = (rooms: Rooms): Router => {
     const key = (await keys.list()).find((one) => one.id === id);
     if (key === undefined || !within(identity, key)) throw notFound(`key ${id}`);
     await keys.revoke(id);
+    await rooms.audit.record({ by: signatureOf(identity), what: 'key revoked', ...placeOf(key), target: id });
     response.status(204).end();
   });
 

@@ -9,7 +9,7 @@ import { readStatus } from '../../../libs/queue/counts';
 import { readRecords } from '../../../libs/queue/email-record';
 import type { EmailQueue } from '../../../libs/queue/queues';
 import type { RegisteredQueue } from '../../../libs/store/tenants';
-import { identityOf, param } from '../auth';
+import { identityOf, param, signatureOf } from '../auth';
 import { notFound } from '../errors';
 import { parseBody, parseInput } from '../input';
 import type { Rooms } from '../rooms';
@@ -25,10 +25,11 @@ const applySettings = async (rooms: Rooms, queue: EmailQueue, settings: QueueSet
   if (settings.rate === undefined) await bull.removeGlobalRateLimit();
   else await bull.setGlobalRateLimit(settings.rate.max, spanMs(settings.rate.per));
   if (settings.enabled === false) await bull.pause();
-  else if (settings.enabled === true) await resume(rooms, queue);
+  else if (settings.enabled === true) await resumeQueue(rooms, queue);
 };
 
-const resume = async (rooms: Rooms, queue: EmailQueue): Promise<void> => {
+/** Sends again; tells the workers. */
+export const resumeQueue = async (rooms: Rooms, queue: EmailQueue): Promise<void> => {
   await queue.bull.resume();
   await rooms.due.announce(queue.name, rooms.clock.now());
 };
@@ -50,10 +51,23 @@ const empty = async (rooms: Rooms, queue: EmailQueue): Promise<void> => {
 
 const redisIds = (rooms: Rooms, key: string): Promise<string[]> => rooms.redis.zrange(key, 0, '199');
 
+/** Who paused or resumed a queue is kept with it, for `explain`, and in the audit. */
+export const notePause = async (
+  rooms: Rooms,
+  address: QueueAddress,
+  by: string,
+  what: 'paused' | 'resumed',
+): Promise<void> => {
+  await rooms.tenants.notePause(address, what === 'paused' ? by : undefined);
+  await rooms.audit.record({ by, what: `queue ${what}`, ...address });
+};
+
 const change =
-  (rooms: Rooms, work: (queue: EmailQueue) => Promise<void>) => async (request: Request, response: Response) => {
-    const { address } = await rooms.guard.queue(request, response, 'administer');
+  (rooms: Rooms, what: 'paused' | 'resumed', work: (queue: EmailQueue) => Promise<void>) =>
+  async (request: Request, response: Response) => {
+    const { address, identity } = await rooms.guard.queue(request, response, 'administer');
     await work(await existingQueue(rooms, address));
+    await notePause(rooms, address, signatureOf(identity), what);
     const registered = await rooms.tenants.queue(address);
     if (registered !== undefined) response.json(await viewOf(rooms, registered));
   };
@@ -64,7 +78,11 @@ const put = (rooms: Rooms) => async (request: Request, response: Response) => {
   await rooms.guard.queue(request, response, 'administer');
   parseInput(Slug, application, ['application']);
   const settings = parseBody(QueueSettings, request);
+  const before = (await rooms.tenants.queue(address))?.settings ?? null;
   const { queue, created } = await rooms.tenants.putQueue(address, settings);
+  const by = signatureOf(identityOf(response));
+  if (settings.enabled === false) await rooms.tenants.notePause(address, by);
+  await rooms.audit.record({ by, what: 'queue put', ...address, fields: { settings: { before, after: settings } } });
   await applySettings(rooms, rooms.queues.open(address), settings);
   response.status(created ? 201 : 200).json(await viewOf(rooms, queue));
 };
@@ -81,6 +99,7 @@ const remove = (rooms: Rooms) => async (request: Request, response: Response) =>
     );
   }
   await rooms.tenants.removeQueue(address);
+  await rooms.audit.record({ by: signatureOf(identityOf(response)), what: 'queue deleted', ...address });
   await empty(rooms, queue);
   rooms.queues.forget(address);
   response.status(204).end();
@@ -117,11 +136,11 @@ export const queueRoutes = (rooms: Rooms): Router => {
   router.delete('/:tenant/:application', remove(rooms));
   router.post(
     '/:tenant/:application/pause',
-    change(rooms, (queue) => queue.bull.pause()),
+    change(rooms, 'paused', (queue) => queue.bull.pause()),
   );
   router.post(
     '/:tenant/:application/resume',
-    change(rooms, (queue) => resume(rooms, queue)),
+    change(rooms, 'resumed', (queue) => resumeQueue(rooms, queue)),
   );
   return router;
 };

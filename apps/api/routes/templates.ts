@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { Slug } from '../../../libs/mail/queue-address';
 import { TemplateInput } from '../../../libs/mail/template';
 import { checkTemplate } from '../../../libs/render/templates';
-import { param } from '../auth';
+import { param, signatureOf } from '../auth';
 import { notFound } from '../errors';
 import { parseBody, parseInput } from '../input';
 import type { Rooms } from '../rooms';
@@ -26,11 +26,18 @@ export const templateRoutes = (rooms: Rooms): Router => {
 
   // Templates are code: until they run in a sandbox only the operator may bring any.
   router.put('/:name', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'operate');
+    const { identity, tenant } = await guard.tenant(request, response, 'operate');
     const name = parseInput(Slug, param(request, 'name'), ['name']);
     const input = parseBody(TemplateInput, request);
     checkTemplate(input);
     const { version, created } = await templates.put(tenant, name, input);
+    if (created)
+      await rooms.audit.record({
+        by: signatureOf(identity),
+        what: `template put, version ${version.version}`,
+        tenant,
+        target: name,
+      });
     response.status(created ? 201 : 200).json({ name, ...version });
   });
 
@@ -43,9 +50,10 @@ export const templateRoutes = (rooms: Rooms): Router => {
   });
 
   router.delete('/:name', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'operate');
+    const { identity, tenant } = await guard.tenant(request, response, 'operate');
     const name = param(request, 'name');
     if (!(await templates.remove(tenant, name))) throw notFound(`template ${name}`);
+    await rooms.audit.record({ by: signatureOf(identity), what: 'template deleted', tenant, target: name });
     response.status(204).end();
   });
 

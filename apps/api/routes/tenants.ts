@@ -5,7 +5,7 @@ import { Problem } from '../../../libs/mail/problem';
 import { queueName, Slug } from '../../../libs/mail/queue-address';
 import { TenantSettings } from '../../../libs/mail/settings';
 import type { Tenant } from '../../../libs/store/tenants';
-import { param } from '../auth';
+import { identityOf, param, signatureOf } from '../auth';
 import { parseBody, parseInput } from '../input';
 import type { Rooms } from '../rooms';
 
@@ -41,7 +41,15 @@ export const tenantRoutes = (rooms: Rooms): Router => {
     if (known) await guard.tenant(request, response, 'administer');
     else guard.installation(response, 'operate');
     parseInput(Slug, slug, ['tenant']);
-    const { tenant, created } = await tenants.put(slug, parseBody(TenantSettings, request));
+    const settings = parseBody(TenantSettings, request);
+    const before = (await tenants.tenant(slug))?.settings ?? null;
+    const { tenant, created } = await tenants.put(slug, settings);
+    await rooms.audit.record({
+      by: signatureOf(identityOf(response)),
+      what: 'tenant put',
+      tenant: slug,
+      fields: { settings: { before, after: settings } },
+    });
     if (tenant.settings.enabled !== false) await wakeQueues(rooms, slug);
     response.status(created ? 201 : 200).json(view(tenant));
   });
@@ -60,6 +68,7 @@ export const tenantRoutes = (rooms: Rooms): Router => {
     }
     for (const key of await rooms.keys.list()) if (key.tenant === tenant) await rooms.keys.revoke(key.id);
     await tenants.remove(tenant);
+    await rooms.audit.record({ by: signatureOf(identityOf(response)), what: 'tenant deleted', tenant });
     response.status(204).end();
   });
 

@@ -4,7 +4,7 @@ import { may } from '../../../libs/mail/api-key';
 import { problemAt } from '../../../libs/mail/problem';
 import { Slug } from '../../../libs/mail/queue-address';
 import { TransportInput } from '../../../libs/mail/transport';
-import { param } from '../auth';
+import { param, signatureOf } from '../auth';
 import { notFound } from '../errors';
 import { parseBody, parseInput } from '../input';
 import type { Rooms } from '../rooms';
@@ -32,6 +32,13 @@ export const transportRoutes = (rooms: Rooms): Router => {
       );
     }
     const { transport, created } = await transports.put(tenant, name, input);
+    await rooms.audit.record({
+      by: signatureOf(identity),
+      what: 'transport put',
+      tenant,
+      target: name,
+      fields: { transport: { before: null, after: transportView(name, transport) } },
+    });
     response.status(created ? 201 : 200).json(transportView(name, transport));
   });
 
@@ -44,9 +51,10 @@ export const transportRoutes = (rooms: Rooms): Router => {
   });
 
   router.delete('/:name', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'administer');
+    const { identity, tenant } = await guard.tenant(request, response, 'administer');
     const name = param(request, 'name');
     if (!(await transports.remove(tenant, name))) throw notFound(`transport ${name}`);
+    await rooms.audit.record({ by: signatureOf(identity), what: 'transport deleted', tenant, target: name });
     response.status(204).end();
   });
 

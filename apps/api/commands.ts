@@ -1,0 +1,149 @@
+// What a person does to an email: hold, cancel, release, resolve, erase; each checked, recorded and told to the workers.
+import type { Change } from '../../libs/mail/outcome';
+import { Problem } from '../../libs/mail/problem';
+import { dueAt, type StoredEmail } from '../../libs/mail/stored-email';
+import type { EmailRecord } from '../../libs/queue/email-record';
+import { createErase } from '../../libs/queue/erase';
+import type { EmailQueue } from '../../libs/queue/queues';
+import type { Refusal } from '../../libs/queue/transitions/places';
+import { putAside } from '../../libs/queue/transitions/put-aside';
+import { releaseEmail } from '../../libs/queue/transitions/release';
+import { removeJob } from '../../libs/queue/transitions/remove';
+import { resolveSent } from '../../libs/queue/transitions/resolve-sent';
+import { notFound } from './errors';
+import type { FieldChanges } from './changes-of';
+import type { Rooms } from './rooms';
+
+const DAY = 86_400_000;
+
+/** An email that a person acts on. */
+export interface Subject {
+  queue: EmailQueue;
+  record: EmailRecord;
+  /** Who acts, as the history will say. */
+  by: string;
+}
+
+const REFUSALS: Record<Exclude<Refusal, 'missing'>, [code: string, text: string]> = {
+  sending: ['email-sending', 'an attempt to send this email is running: wait for its end, then look again'],
+  sent: ['email-finished', 'this email was sent: it cannot be changed any more, but sent again (resend)'],
+  'wrong-state': ['email-state', 'this email is not in a state in which that can be done'],
+  changed: ['version-mismatch', 'this email was changed by somebody else meanwhile: read it again, then decide'],
+};
+
+export const refuse = (refusal: Refusal, id: string): Problem => {
+  if (refusal === 'missing') return notFound(`email ${id}`);
+  const [code, text] = REFUSALS[refusal];
+  return new Problem(code, text);
+};
+
+export const insist = (refusal: Refusal | undefined, id: string): void => {
+  if (refusal !== undefined) throw refuse(refusal, id);
+};
+
+export const createCommands = (rooms: Rooms) => {
+  const { redis, clock, audit } = rooms;
+  const erase = createErase({
+    redis,
+    clock,
+    releaseContent: (address, id, ids) => rooms.refs.release(address, id, ids, rooms.content.remove),
+  });
+
+  const change = ({ by }: Subject, what: string, fields?: FieldChanges): { kind: 'change' } & Change => ({
+    kind: 'change',
+    at: new Date(clock.now()).toISOString(),
+    by,
+    what,
+    ...(fields && { fields }),
+  });
+
+  const audited = ({ queue, record, by }: Subject, what: string, fields?: FieldChanges): Promise<void> =>
+    audit.record({ by, what: `email ${what}`, ...queue.address, target: record.id, ...(fields && { fields }) });
+
+  const aside = async (subject: Subject, code: 'held' | 'canceled', fromErrorLog: boolean): Promise<void> => {
+    const { queue, record, by } = subject;
+    const { errors } = await rooms.accept.settingsFor(queue.address, record.email);
+    const now = clock.now();
+    const refusal = await putAside(redis, queue, record.id, {
+      failure: { code, text: `by ${by}` },
+      line: change(subject, code),
+      now,
+      keepUntil: now + errors.days * DAY,
+      fromErrorLog,
+    });
+    insist(refusal, record.id);
+    await audited(subject, code);
+  };
+
+  /** The email with a new life: a fixed time of expiry stays while it is ahead, a span counts anew. */
+  const renewed = async (queue: EmailQueue, email: StoredEmail, due: number): Promise<StoredEmail> => {
+    const { expiresAfter } = await rooms.accept.settingsFor(queue.address, email);
+    const keeps = email.fixedExpiry === true && Date.parse(email.expiresAt) > due;
+    return {
+      ...email,
+      rev: email.rev + 1,
+      expiresAt: keeps ? email.expiresAt : new Date(due + expiresAfter).toISOString(),
+    };
+  };
+
+  const release = async (subject: Subject, what = 'released'): Promise<void> => {
+    const { queue, record } = subject;
+    if (record.place === 'failed' && record.state === 'canceled')
+      throw new Problem('email-state', 'this email was canceled: that is for good');
+    const now = clock.now();
+    const due = dueAt(record.email, now);
+    const after = await renewed(queue, record.email, due);
+    const refusal = await releaseEmail(redis, queue, record.id, {
+      before: record.email,
+      after,
+      line: change(subject, what),
+      now,
+      due,
+    });
+    insist(refusal, record.id);
+    await rooms.due.announce(queue.name, due, Date.parse(after.expiresAt));
+    await audited(subject, what);
+  };
+
+  const requireUncertain = ({ record }: Subject): void => {
+    if (record.state !== 'uncertain')
+      throw new Problem('email-state', `this email is ${record.state}, not uncertain: there is nothing to resolve`);
+  };
+
+  return {
+    change,
+    audited,
+    hold: (subject: Subject) => aside(subject, 'held', false),
+    cancel: (subject: Subject) => aside(subject, 'canceled', true),
+    release,
+    async resolve(subject: Subject, as: 'sent' | 'resend' | 'failed'): Promise<void> {
+      requireUncertain(subject);
+      if (as === 'resend') return release(subject, 'resolved as resend');
+      const { queue, record, by } = subject;
+      const { history, errors } = await rooms.accept.settingsFor(queue.address, record.email);
+      const now = clock.now();
+      const line = change(subject, `resolved as ${as}`);
+      const refusal =
+        as === 'sent'
+          ? await resolveSent(redis, queue, record.id, line, { now, keepUntil: now + history.days * DAY })
+          : await putAside(redis, queue, record.id, {
+              failure: { code: 'refused', text: `resolved as failed by ${by}` },
+              line,
+              now,
+              keepUntil: now + errors.days * DAY,
+              fromErrorLog: true,
+            });
+      insist(refusal, record.id);
+      await audited(subject, `resolved as ${as}`);
+    },
+    /** Removes every trace, unless it is being sent. */
+    async erase(subject: Subject): Promise<void> {
+      const { queue, record } = subject;
+      insist(await removeJob(redis, queue, record.id), record.id);
+      await erase(queue, record.id, record.email);
+      await audited(subject, 'erased');
+    },
+  };
+};
+
+export type Commands = ReturnType<typeof createCommands>;

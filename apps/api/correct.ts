@@ -1,0 +1,118 @@
+// Corrects an email: the fields given replace, null removes, and the result is as valid as a new one.
+import { EmailInput } from '../../libs/mail/email';
+import { Problem, problemAt } from '../../libs/mail/problem';
+import {
+  contentIdsOf,
+  dueAt,
+  LARGE_PARTS,
+  toInput,
+  toStoredEmail,
+  type LargePart,
+  type StoredEmail,
+} from '../../libs/mail/stored-email';
+import { BULL_PRIORITY } from '../../libs/queue/send-queue';
+import { correctEmail } from '../../libs/queue/transitions/correct';
+import { changesBetween } from './changes-of';
+import { refuse, type Commands, type Subject } from './commands';
+import { parseInput } from './input';
+import { prepareParts } from './parts';
+import type { Rooms } from './rooms';
+
+export type Patch = Record<string, unknown>;
+
+/** An email as the input that would make it again. */
+export const inputOf = async (rooms: Rooms, email: StoredEmail): Promise<Record<string, unknown>> => {
+  const parts: Partial<Record<LargePart, string>> = {};
+  for (const name of LARGE_PARTS) {
+    const stored = email.stored?.[name];
+    if (stored !== undefined) parts[name] = (await rooms.content.readAll(stored.contentId)).toString('utf8');
+  }
+  return JSON.parse(JSON.stringify(toInput(email, parts))) as Record<string, unknown>;
+};
+
+const FINISHED = ['subject', 'html', 'text'];
+const TEMPLATED = ['template', 'data'];
+
+/** Fields that cannot stand beside those of the patch: they go with what they belonged to. */
+const displaced = (patch: Patch): string[] => [
+  ...((patch['template'] ?? null) !== null ? FINISHED : []),
+  ...(FINISHED.some((name) => (patch[name] ?? null) !== null) ? TEMPLATED : []),
+  ...('expiresAt' in patch ? ['expiresAfter'] : []),
+];
+
+const merged = (base: Record<string, unknown>, patch: Patch): Record<string, unknown> => {
+  const gone = new Set(displaced(patch));
+  const all = { ...Object.fromEntries(Object.entries(base).filter(([name]) => !gone.has(name))), ...patch };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
+};
+
+/** When it expires after the correction: as given, a span from its time, or as long after its time as before. */
+const expiryOf = (
+  input: EmailInput,
+  patch: Patch,
+  span: number,
+  before: StoredEmail,
+  acceptedAt: number,
+  now: number,
+): number => {
+  const due = dueAt(input, acceptedAt);
+  const kept = Date.parse(before.expiresAt) - dueAt(before, acceptedAt);
+  const expiresAt =
+    input.expiresAt !== undefined
+      ? Date.parse(input.expiresAt)
+      : 'expiresAfter' in patch
+        ? Math.max(due, now) + span
+        : due + kept;
+  if (expiresAt <= due) throw problemAt('invalid', ['expiresAt'], 'must be after sendAt');
+  return expiresAt;
+};
+
+/**
+ * @param patch an object of fields
+ * @throws Problem `invalid` and others of a new email; `email-sending`, `email-finished`, `version-mismatch`
+ */
+export const correct = async (rooms: Rooms, commands: Commands, subject: Subject, patch: Patch): Promise<void> => {
+  const { queue, record } = subject;
+  const { address } = queue;
+  if (typeof patch !== 'object' || Array.isArray(patch))
+    throw new Problem('invalid', 'the body must be an object of fields to change');
+  if (record.place === 'completed') throw refuse('sent', record.id);
+  if (record.place === 'active') throw refuse('sending', record.id);
+
+  const before = record.email;
+  const input = parseInput(EmailInput, merged(await inputOf(rooms, before), patch));
+  const settings = await rooms.accept.settingsFor(address, input);
+  await rooms.accept.checkReferences(address, input, settings, []);
+  const parts = await prepareParts(rooms, address, input, []);
+  const now = rooms.clock.now();
+  const expiresAt = expiryOf(input, patch, settings.expiresAfter, before, record.acceptedAt, now);
+  const made = toStoredEmail(input, {
+    domain: before.domain,
+    expiresAt,
+    attachments: parts.attachments,
+    rev: before.rev + 1,
+    resentFrom: before.resentFrom,
+  });
+  const fixed = 'expiresAt' in patch || (before.fixedExpiry === true && !('expiresAfter' in patch));
+  const after = parts.place({ ...made, ...(fixed && { fixedExpiry: true }) });
+  const fields = changesBetween(before, after);
+
+  const [had, needs] = [contentIdsOf(before), contentIdsOf(after)];
+  const fresh = needs.filter((id) => !had.includes(id));
+  await rooms.refs.claim(address, record.id, fresh);
+  await parts.store();
+  const due = 'sendAt' in patch ? Math.max(now, dueAt(after, 0)) : undefined;
+  const refusal = await correctEmail(rooms.redis, queue, record.id, {
+    before,
+    after,
+    priority: BULL_PRIORITY[settings.priority],
+    line: commands.change(subject, 'corrected', fields),
+    now,
+    ...(due !== undefined && { due }),
+  });
+  const unneeded = refusal === undefined ? had.filter((id) => !needs.includes(id)) : fresh;
+  await rooms.refs.release(address, record.id, unneeded, rooms.content.remove);
+  if (refusal !== undefined) throw refuse(refusal, record.id);
+  await rooms.due.announce(queue.name, due ?? now, expiresAt);
+  await commands.audited(subject, 'corrected', fields);
+};

@@ -1,0 +1,102 @@
+// Why has this email not been sent? One answer from everything that may stand in its way.
+import { queueName } from '../../libs/mail/queue-address';
+import type { EmailRecord } from '../../libs/queue/email-record';
+import type { EmailQueue } from '../../libs/queue/queues';
+import type { Rooms } from './rooms';
+
+export interface Reason {
+  code: string;
+  text: string;
+  /** ISO 8601, where the reason ends by itself. */
+  until?: string;
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** Emails that come before this one in its queue. */
+const ahead = async (rooms: Rooms, { keys }: EmailQueue, { id, place }: EmailRecord): Promise<number> => {
+  const waiting = await rooms.redis.llen(`${keys.bull}wait`);
+  if (place === 'prioritized') return waiting + ((await rooms.redis.zrank(`${keys.bull}prioritized`, id)) ?? 0);
+  const position = await rooms.redis.lpos(`${keys.bull}wait`, id, 'RANK', -1);
+  return typeof position === 'number' ? waiting - 1 - position : 0;
+};
+
+/** What stops the whole queue. */
+const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
+  const [tenant, registered, paused, rateTtl] = await Promise.all([
+    rooms.tenants.tenant(queue.address.tenant),
+    rooms.tenants.queue(queue.address),
+    queue.bull.isPaused(),
+    rooms.redis.pttl(`${queue.keys.bull}limiter`),
+  ]);
+  const reasons: Reason[] = [];
+  if (tenant?.settings.enabled === false) {
+    reasons.push({
+      code: 'tenant-disabled',
+      text: `the tenant ${queue.address.tenant} is disabled: put it with enabled true`,
+    });
+  }
+  if (paused) {
+    const since = registered?.paused === undefined ? '' : ` since ${registered.paused.at} by ${registered.paused.by}`;
+    reasons.push({ code: 'queue-paused', text: `the queue ${queueName(queue.address)} is paused${since}: resume it` });
+  }
+  if (registered?.settings.rate !== undefined && rateTtl > 0) {
+    const { max, per } = registered.settings.rate;
+    reasons.push({
+      code: 'rate-limited',
+      text: `the queue may send ${max} emails per ${per}`,
+      until: iso(rooms.clock.now() + rateTtl),
+    });
+  }
+  return reasons;
+};
+
+const ofTransport = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Promise<Reason[]> => {
+  const { transport } = await rooms.accept.settingsFor(queue.address, record.email);
+  if ((await rooms.transports.get(queue.address.tenant, transport)) !== undefined) return [];
+  return [{ code: 'transport-unknown', text: `the transport ${transport} does not exist: put it` }];
+};
+
+/** What stops this email. */
+const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Promise<Reason[]> => {
+  const next = record.nextAttemptAt === undefined ? {} : { until: iso(record.nextAttemptAt) };
+  switch (record.state) {
+    case 'scheduled':
+      return [{ code: 'not-due', text: `it is to be sent at ${iso(record.sendAt)}`, ...next }];
+    case 'deferred':
+      return [
+        {
+          code: 'deferred',
+          text: `attempt ${record.attemptsMade} failed: ${record.failure?.text ?? 'for now'}`,
+          ...next,
+        },
+      ];
+    case 'queued':
+      if (record.place === 'delayed')
+        return [
+          {
+            code: 'parked',
+            text: 'it was put back without an attempt: its transport or a limit stood in the way',
+            ...next,
+          },
+        ];
+      return [{ code: 'in-line', text: `${await ahead(rooms, queue, record)} emails of this queue are before it` }];
+    case 'sending':
+      return [{ code: 'sending', text: 'a worker is sending it' }];
+    case 'sent':
+      return [];
+    default:
+      return [{ code: record.failure?.code ?? record.state, text: record.failure?.text ?? record.state }];
+  }
+};
+
+export const explain = async (
+  rooms: Rooms,
+  queue: EmailQueue,
+  record: EmailRecord,
+): Promise<{ state: string; reasons: Reason[] }> => {
+  const own = await ofEmail(rooms, queue, record);
+  const inSendQueue = ['scheduled', 'queued', 'deferred'].includes(record.state);
+  const around = inSendQueue ? [...(await ofQueue(rooms, queue)), ...(await ofTransport(rooms, queue, record))] : [];
+  return { state: record.state, reasons: [...around, ...own] };
+};

@@ -1,0 +1,50 @@
+// Sends an email of the history again: a new email, linked both ways.
+import { z } from 'zod';
+import { AddressList } from '../../libs/mail/settings';
+import { notYetUnless } from '../../libs/mail/not-yet';
+import { Problem } from '../../libs/mail/problem';
+import { queueKeys } from '../../libs/store/keys';
+import type { Receipt } from './accept';
+import type { Commands, Subject } from './commands';
+import { inputOf } from './correct';
+import type { Rooms } from './rooms';
+
+export const ResendInput = z.strictObject({
+  mode: notYetUnless('render'),
+  to: AddressList.optional(),
+  cc: AddressList.optional(),
+  bcc: AddressList.optional(),
+});
+
+/** Times of the old email say nothing of the new one. */
+const TIMES = ['sendAt', 'expiresAfter'];
+
+/**
+ * @param given recipients anew, where any are given: then none of the old ones stays
+ * @throws Problem `email-state` for an email that is not in the history
+ */
+export const resend = async (
+  rooms: Rooms,
+  commands: Commands,
+  subject: Subject,
+  given: z.infer<typeof ResendInput>,
+): Promise<Receipt> => {
+  const { queue, record } = subject;
+  if (record.state !== 'sent')
+    throw new Problem(
+      'email-state',
+      `this email is ${record.state}: only what was sent can be sent again; release it instead`,
+    );
+  const old = Object.entries(await inputOf(rooms, record.email)).filter(([name]) => !TIMES.includes(name));
+  const anew = given.to !== undefined || given.cc !== undefined || given.bcc !== undefined;
+  const recipients = anew ? { to: given.to, cc: given.cc, bcc: given.bcc } : {};
+  const body = JSON.parse(JSON.stringify({ ...Object.fromEntries(old), ...recipients })) as unknown;
+  const { receipt } = await rooms.accept.one(queue.address, { body, resentFrom: record.id });
+  const fields = { resentAs: { before: null, after: receipt.id } };
+  await rooms.redis.rpush(
+    queueKeys(queue.address).log(record.id),
+    JSON.stringify(commands.change(subject, 'resent', fields)),
+  );
+  await commands.audited(subject, 'resent', fields);
+  return receipt;
+};

@@ -1,0 +1,132 @@
+// The upkeep of emails whose time is over: unsent ones expire, kept ones go, with everything that belongs to them.
+import { parseQueueName } from '../../libs/mail/queue-address';
+import type { ResolvedSettings } from '../../libs/mail/settings';
+import type { StoredEmail } from '../../libs/mail/stored-email';
+import { readRecords, type EmailRecord } from '../../libs/queue/email-record';
+import type { Erase } from '../../libs/queue/erase';
+import type { EmailQueue, Queues } from '../../libs/queue/queues';
+import { putAside } from '../../libs/queue/transitions/put-aside';
+import { removeJob } from '../../libs/queue/transitions/remove';
+import type { Clock } from '../../libs/runtime/clock';
+import type { Log } from '../../libs/runtime/log';
+import type { ContentRefs } from '../../libs/store/content-refs';
+import { KEYS } from '../../libs/store/keys';
+import type { Redis } from '../../libs/store/redis';
+
+export interface SweepDeps {
+  redis: Redis;
+  clock: Clock;
+  log: Log;
+  queues: Queues;
+  refs: ContentRefs;
+  erase: Erase;
+  removeContent: (contentId: string) => Promise<void>;
+  settingsOf: (queue: EmailQueue, email: StoredEmail) => Promise<ResolvedSettings>;
+}
+
+const DAY = 86_400_000;
+const QUEUES_AT_ONCE = 200;
+const EMAILS_AT_ONCE = 500;
+/** An email in an attempt is looked at again after this. */
+const IN_WORK_MS = 30_000;
+
+export interface Swept {
+  expired: number;
+  removed: number;
+}
+
+/** @returns a function that does what is due now; repeating it does no harm */
+export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
+  const { redis, clock } = deps;
+
+  /** When a finished email has to go, by the settings of now. */
+  const removalOf = (record: EmailRecord, settings: ResolvedSettings): number => {
+    const days = record.state === 'sent' ? settings.history.days : settings.errors.days;
+    return (record.finishedAt ?? record.acceptedAt) + days * DAY;
+  };
+
+  const expire = async (
+    queue: EmailQueue,
+    record: EmailRecord,
+    settings: ResolvedSettings,
+    now: number,
+  ): Promise<boolean> => {
+    const text = `was not sent before ${record.email.expiresAt}`;
+    const refusal = await putAside(redis, queue, record.id, {
+      failure: { code: 'expired', text },
+      line: { kind: 'change', at: new Date(now).toISOString(), by: 'the service', what: 'expired' },
+      now,
+      keepUntil: now + settings.errors.days * DAY,
+      fromErrorLog: false,
+      expiring: record.email.expiresAt,
+    });
+    if (refusal === 'sending') await redis.zadd(queue.keys.upkeep, now + IN_WORK_MS, record.id);
+    return refusal === undefined;
+  };
+
+  const remove = async (queue: EmailQueue, record: EmailRecord): Promise<boolean> => {
+    if ((await removeJob(redis, queue, record.id)) === 'sending') return false;
+    await deps.erase(queue, record.id, record.email);
+    return true;
+  };
+
+  /** One email whose entry is due: the entry may be older than a correction. */
+  const attend = async (queue: EmailQueue, record: EmailRecord, now: number, swept: Swept): Promise<void> => {
+    const again = (at: number): Promise<unknown> => redis.zadd(queue.keys.upkeep, at, record.id);
+    const settings = await deps.settingsOf(queue, record.email);
+    if (record.place === 'active') return void (await again(now + IN_WORK_MS));
+    if (record.place === 'completed' || record.place === 'failed') {
+      const removal = removalOf(record, settings);
+      if (removal > now) return void (await again(removal));
+      if (await remove(queue, record)) swept.removed++;
+      return;
+    }
+    const expiresAt = Date.parse(record.email.expiresAt);
+    if (expiresAt > now) return void (await again(expiresAt));
+    if (await expire(queue, record, settings, now)) swept.expired++;
+  };
+
+  const sweepQueue = async (queue: EmailQueue, swept: Swept): Promise<void> => {
+    const now = clock.now();
+    await deps.refs.releaseUploads(queue.address, deps.removeContent);
+    for (;;) {
+      const ids = await redis.zrangebyscore(queue.keys.upkeep, '-inf', now, 'LIMIT', 0, EMAILS_AT_ONCE);
+      const records = await readRecords(redis, queue, ids, now);
+      for (const [index, record] of records.entries()) {
+        const id = ids[index] ?? '';
+        if (record !== undefined) await attend(queue, record, now, swept);
+        // An entry without a job: its add failed, or its removal was interrupted.
+        else await redis.multi().zrem(queue.keys.upkeep, id).zrem(queue.keys.byTime, id).exec();
+      }
+      if (ids.length < EMAILS_AT_ONCE) return;
+    }
+  };
+
+  /** As with the due queues: taken away first, looked at after, so that nothing that came meanwhile is forgotten. */
+  const scheduleNext = async (name: string, queue: EmailQueue): Promise<void> => {
+    await redis.zrem(KEYS.upkeep, name);
+    const [[, emails], [, uploads]] = await Promise.all([
+      redis.zrange(queue.keys.upkeep, 0, '0', 'WITHSCORES'),
+      redis.zrange(queue.keys.uploads, 0, '0', 'WITHSCORES'),
+    ]);
+    const times = [emails, uploads].filter((score) => score !== undefined).map(Number);
+    if (times.length > 0) await redis.zadd(KEYS.upkeep, 'LT', Math.min(...times), name);
+  };
+
+  return async () => {
+    const swept: Swept = { expired: 0, removed: 0 };
+    const due = await redis.zrangebyscore(KEYS.upkeep, '-inf', clock.now(), 'LIMIT', 0, QUEUES_AT_ONCE);
+    for (const name of due) {
+      const address = parseQueueName(name);
+      if (address === undefined) {
+        await redis.zrem(KEYS.upkeep, name);
+        continue;
+      }
+      const queue = deps.queues.open(address);
+      await sweepQueue(queue, swept);
+      await scheduleNext(name, queue);
+    }
+    if (swept.expired + swept.removed > 0) deps.log.info(swept, 'swept');
+    return swept;
+  };
+};

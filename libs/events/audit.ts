@@ -1,0 +1,58 @@
+// Who changed what, when: settings and emails, for an administrator to read later.
+import type { Clock } from '../runtime/clock';
+import { KEYS } from '../store/keys';
+import type { Redis } from '../store/redis';
+
+export interface AuditEntry {
+  /** ISO 8601 */
+  at: string;
+  by: string;
+  what: string;
+  tenant?: string;
+  application?: string;
+  /** The email, key, transport or template that was changed. */
+  target?: string;
+  fields?: Record<string, { before: unknown; after: unknown }>;
+}
+
+export interface AuditFilter {
+  tenant?: string | undefined;
+  application?: string | undefined;
+  limit: number;
+  cursor?: string | undefined;
+}
+
+export interface Audit {
+  record(entry: Omit<AuditEntry, 'at'>): Promise<void>;
+  /** Newest first. */
+  read(filter: AuditFilter): Promise<{ entries: AuditEntry[]; cursor?: string }>;
+}
+
+/** The oldest go first beyond this. */
+const KEPT = 100_000;
+const CHUNK = 500;
+const MOST_READ = 10_000;
+
+export const createAudit = (deps: { redis: Redis; clock: Clock }): Audit => ({
+  async record(entry) {
+    const line = JSON.stringify({ at: new Date(deps.clock.now()).toISOString(), ...entry });
+    await deps.redis.xadd(KEYS.audit, 'MAXLEN', '~', KEPT, '*', 'entry', line);
+  },
+  async read({ tenant, application, limit, cursor }) {
+    const entries: AuditEntry[] = [];
+    let from = cursor === undefined ? '+' : `(${cursor}`;
+    for (let read = 0; read < MOST_READ; read += CHUNK) {
+      const rows = await deps.redis.xrevrange(KEYS.audit, from, '-', 'COUNT', CHUNK);
+      for (const [id, [, line = '{}']] of rows) {
+        from = `(${id}`;
+        const entry = JSON.parse(line) as AuditEntry;
+        if (tenant !== undefined && entry.tenant !== tenant) continue;
+        if (application !== undefined && entry.application !== application) continue;
+        entries.push(entry);
+        if (entries.length === limit) return { entries, cursor: id };
+      }
+      if (rows.length < CHUNK) return { entries };
+    }
+    return { entries, cursor: from.slice(1) };
+  },
+});

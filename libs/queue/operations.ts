@@ -1,0 +1,93 @@
+// Long work on many emails: an internal queue of operations, done by any API replica, continued by another if one dies.
+import { Queue, Worker, type Job } from 'bullmq';
+import { queuePrefix } from '../store/keys';
+import type { Redis } from '../store/redis';
+
+/** What has become of an operation; kept with it, so that whoever continues knows where. */
+export interface Progress {
+  /** Emails that the filter found. */
+  matched: number;
+  done: number;
+  failed: number;
+  /** The first of those that could not be changed, and why. */
+  errors: { id: string; code: string; detail: string }[];
+  /** Where the list goes on. */
+  cursor?: string;
+}
+
+export interface Operation<T> {
+  id: string;
+  state: 'waiting' | 'running' | 'done' | 'failed';
+  data: T;
+  progress: Progress;
+  /** ms since 1970 */
+  createdAt: number;
+  finishedAt?: number;
+  failedReason?: string;
+}
+
+export interface Operations<T> {
+  add(id: string, data: T): Promise<void>;
+  get(id: string): Promise<Operation<T> | undefined>;
+  close(): Promise<void>;
+}
+
+const NAME = '_operations';
+const options = { prefix: queuePrefix(NAME) };
+/** Operations are looked up for a week. Seconds. */
+const KEPT = 7 * 86_400;
+const NOTHING_YET: Progress = { matched: 0, done: 0, failed: 0, errors: [] };
+
+const STATES: Record<string, Operation<unknown>['state']> = { completed: 'done', failed: 'failed', active: 'running' };
+
+/**
+ * @param deps.waiting a connection that may wait; the worker makes another one like it
+ * @param deps.run does one operation from its progress on; saves progress as it goes; may be called again after a crash
+ */
+export const createOperations = <T>(deps: {
+  redis: Redis;
+  waiting: Redis;
+  run: (data: T, progress: Progress, save: (progress: Progress) => Promise<void>) => Promise<void>;
+}): Operations<T> => {
+  const queue = new Queue(NAME, { ...options, connection: deps.redis });
+  const progressOf = (job: Job): Progress =>
+    typeof job.progress === 'object' ? (job.progress as Progress) : NOTHING_YET;
+  const worker = new Worker(
+    NAME,
+    (job: Job) => deps.run(job.data as T, progressOf(job), (progress) => job.updateProgress(progress)),
+    {
+      ...options,
+      connection: deps.waiting,
+      concurrency: 2,
+      maxStalledCount: 100,
+      lockDuration: 10_000,
+      stalledInterval: 5_000,
+    },
+  );
+  queue.on('error', () => undefined);
+  worker.on('error', () => undefined);
+
+  return {
+    async add(id, data) {
+      const kept = { age: KEPT };
+      const retried = { attempts: 20, backoff: { type: 'fixed', delay: 3_000 } };
+      await queue.add('operation', data, { jobId: id, removeOnComplete: kept, removeOnFail: kept, ...retried });
+    },
+    async get(id) {
+      const job = (await queue.getJob(id)) as Job | undefined;
+      if (job === undefined) return undefined;
+      return {
+        id,
+        state: STATES[await job.getState()] ?? 'waiting',
+        data: job.data as T,
+        progress: progressOf(job),
+        createdAt: job.timestamp,
+        ...(job.finishedOn !== undefined && { finishedAt: job.finishedOn }),
+        ...(job.failedReason && { failedReason: job.failedReason }),
+      };
+    },
+    async close() {
+      await Promise.all([worker.close(), queue.close()]);
+    },
+  };
+};

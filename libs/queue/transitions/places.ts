@@ -1,0 +1,62 @@
+// Where BullMQ keeps a job, in Lua: found, left and entered as BullMQ 6.7 does it (docs/decisions/0006-transitions.md).
+
+/**
+ * Functions for our transitions. `place` says where a job is; `leave` takes it out; `enter` puts it where it is due:
+ * delayed by `ms * 4096`, prioritized by `priority * 2^32 + counter`, else at the end of the waiting list.
+ * BullMQ's markers are left alone: they wake blocked workers, and none of ours blocks.
+ */
+export const PLACES = `
+local function place(prefix, id)
+  local key = prefix .. id
+  if redis.call('EXISTS', key) == 0 then return 'missing' end
+  if redis.call('ZSCORE', prefix .. 'completed', id) then return 'completed' end
+  if redis.call('ZSCORE', prefix .. 'failed', id) then return 'failed' end
+  if redis.call('EXISTS', key .. ':lock') == 1 or redis.call('LPOS', prefix .. 'active', id) then return 'active' end
+  if redis.call('ZSCORE', prefix .. 'delayed', id) then return 'delayed' end
+  if redis.call('ZSCORE', prefix .. 'prioritized', id) then return 'prioritized' end
+  return 'waiting'
+end
+local function leave(prefix, id, from)
+  if from == 'waiting' then redis.call('LREM', prefix .. 'wait', 1, id)
+  else redis.call('ZREM', prefix .. from, id) end
+end
+local function enter(prefix, id, due, now)
+  local key = prefix .. id
+  if due > now then
+    redis.call('HSET', key, 'delay', due - now)
+    redis.call('ZADD', prefix .. 'delayed', due * 4096, id)
+    return
+  end
+  redis.call('HSET', key, 'delay', 0)
+  local priority = tonumber(redis.call('HGET', key, 'priority') or '0')
+  if priority > 0 then
+    local counter = redis.call('INCR', prefix .. 'pc')
+    redis.call('ZADD', prefix .. 'prioritized', priority * 4294967296 + counter % 4294967296, id)
+  else
+    redis.call('LPUSH', prefix .. 'wait', id)
+  end
+end
+local function log(prefix, id, line)
+  if line ~= '' then redis.call('RPUSH', prefix .. id .. ':logs', line) end
+end
+local UNFINISHED = {waiting = true, prioritized = true, delayed = true}
+`;
+
+/** What a transition answers where it was not made. */
+export type Refusal = 'missing' | 'sending' | 'sent' | 'wrong-state' | 'changed';
+
+const REFUSALS: Record<number, Refusal> = {
+  0: 'missing',
+  [-1]: 'sending',
+  [-2]: 'sent',
+  [-3]: 'wrong-state',
+  [-4]: 'changed',
+};
+
+/** @returns undefined where the transition was made */
+export const readRefusal = (answer: unknown): Refusal | undefined => {
+  if (answer === 1) return undefined;
+  const refusal = REFUSALS[Number(answer)];
+  if (refusal === undefined) throw new Error(`a transition answered ${String(answer)}`);
+  return refusal;
+};

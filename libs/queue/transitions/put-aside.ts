@@ -1,0 +1,60 @@
+// From the send queue (or the error log) into the error log: hold, cancel, expire.
+import { writeFailure, type Failure } from '../../mail/failure';
+import type { LogLine } from '../../mail/outcome';
+import type { Redis } from '../../store/redis';
+import { defineScript } from '../../store/script';
+import type { EmailQueue } from '../queues';
+import { PLACES, readRefusal, type Refusal } from './places';
+
+// KEYS: BullMQ's prefix, upkeep. ARGV: id, failed reason, log line or '', now, keep until, '1' if also from the error
+// log, the expiry that the email must still have or ''. Result: 1, or 0 missing, -1 sending, -2 sent, -3 in the error
+// log already, -4 its expiry is another one by now. Atomic, so that no worker takes the email meanwhile.
+const putAsideScript = defineScript(`${PLACES}
+local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[4])
+local key = prefix .. id
+local from = place(prefix, id)
+if from == 'missing' then return 0 end
+if from == 'active' then return -1 end
+if from == 'completed' then return -2 end
+if from == 'failed' and ARGV[6] ~= '1' then return -3 end
+if ARGV[7] ~= '' and cjson.decode(redis.call('HGET', key, 'data')).expiresAt ~= ARGV[7] then return -4 end
+leave(prefix, id, from)
+redis.call('HSET', key, 'failedReason', ARGV[2], 'finishedOn', now)
+redis.call('ZADD', prefix .. 'failed', now, id)
+redis.call('ZADD', KEYS[2], ARGV[5], id)
+log(prefix, id, ARGV[3])
+return 1`);
+
+export interface PutAside {
+  failure: Failure;
+  line?: LogLine;
+  /** ms since 1970, both */
+  now: number;
+  keepUntil: number;
+  /** Also what stands in the error log already, under another code. */
+  fromErrorLog: boolean;
+  /** Only while the email still expires at this time (ISO 8601, as stored). */
+  expiring?: string;
+}
+
+export const putAside = async (
+  redis: Redis,
+  queue: EmailQueue,
+  id: string,
+  aside: PutAside,
+): Promise<Refusal | undefined> =>
+  readRefusal(
+    await putAsideScript(
+      redis,
+      [queue.keys.bull, queue.keys.upkeep],
+      [
+        id,
+        writeFailure(aside.failure),
+        aside.line === undefined ? '' : JSON.stringify(aside.line),
+        aside.now,
+        aside.keepUntil,
+        aside.fromErrorLog ? '1' : '0',
+        aside.expiring ?? '',
+      ],
+    ),
+  );

@@ -1,0 +1,62 @@
+// From the error log back into the send queue: attempts start anew, older intents do not count any more.
+import type { LogLine } from '../../mail/outcome';
+import type { StoredEmail } from '../../mail/stored-email';
+import { MARK } from '../../store/keys';
+import type { Redis } from '../../store/redis';
+import { defineScript } from '../../store/script';
+import type { EmailQueue } from '../queues';
+import { PLACES, readRefusal, type Refusal } from './places';
+
+// KEYS: BullMQ's prefix, upkeep. ARGV: id, version that it must have, data, log line, now, due, when it expires, fields of
+// generation and intent. Result: 1, or 0 missing, -1 sending, -2 sent, -3 not in the error log, -4 changed by somebody
+// else. Atomic, so that of two who release one does.
+const releaseScript = defineScript(`${PLACES}
+local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[5])
+local key = prefix .. id
+local from = place(prefix, id)
+if from == 'missing' then return 0 end
+if from == 'active' then return -1 end
+if from == 'completed' then return -2 end
+if from ~= 'failed' then return -3 end
+if cjson.decode(redis.call('HGET', key, 'data')).rev ~= tonumber(ARGV[2]) then return -4 end
+leave(prefix, id, from)
+redis.call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'defa', ARGV[9])
+redis.call('HINCRBY', key, ARGV[8], 1)
+redis.call('HSET', key, 'data', ARGV[3])
+redis.call('ZADD', KEYS[2], ARGV[7], id)
+enter(prefix, id, tonumber(ARGV[6]), now)
+log(prefix, id, ARGV[4])
+return 1`);
+
+export interface Release {
+  before: StoredEmail;
+  after: StoredEmail;
+  line: LogLine;
+  /** ms since 1970, both */
+  now: number;
+  due: number;
+}
+
+export const releaseEmail = async (
+  redis: Redis,
+  queue: EmailQueue,
+  id: string,
+  release: Release,
+): Promise<Refusal | undefined> =>
+  readRefusal(
+    await releaseScript(
+      redis,
+      [queue.keys.bull, queue.keys.upkeep],
+      [
+        id,
+        release.before.rev,
+        JSON.stringify(release.after),
+        JSON.stringify(release.line),
+        release.now,
+        release.due,
+        Date.parse(release.after.expiresAt),
+        MARK.generation,
+        MARK.intent,
+      ],
+    ),
+  );

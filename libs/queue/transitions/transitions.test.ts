@@ -1,0 +1,158 @@
+// The contract with the pinned BullMQ: what our transitions write, BullMQ reads as its own.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { startRedis, type RedisServer } from '../../../dev/redis';
+import type { StoredEmail } from '../../mail/stored-email';
+import { createDue } from '../due';
+import { readRecords } from '../email-record';
+import { giveBack, takeEmail } from '../email-worker';
+import { createQueues, type EmailQueue } from '../queues';
+import { createSendQueue } from '../send-queue';
+import { correctEmail } from './correct';
+import { putAside } from './put-aside';
+import { releaseEmail } from './release';
+import { removeJob } from './remove';
+
+let server: RedisServer;
+let redis: Redis;
+let folder: string;
+let queue: EmailQueue;
+let count = 0;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
+  server = await startRedis({ dataDir: folder });
+  redis = new Redis(server.url, { maxRetriesPerRequest: null });
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+beforeEach(() => {
+  queue = createQueues({ redis, waits: true }).open({ tenant: 'acme', application: `app-${count++}` });
+});
+
+const email = (more: Partial<StoredEmail> = {}): StoredEmail => ({
+  v: 1,
+  rev: 1,
+  domain: 'mail.test',
+  to: [{ address: 'ann@example.org' }],
+  subject: 'Hi',
+  text: 'Hi',
+  expiresAt: '2035-01-01T00:00:00.000Z',
+  ...more,
+});
+
+const add = async (id: string, more: Partial<StoredEmail> = {}): Promise<StoredEmail> => {
+  const stored = email(more);
+  const accepted = { id, email: stored, acceptedAt: Date.now(), priority: stored.priority ?? ('normal' as const) };
+  await createSendQueue({ redis, due: createDue(redis) }).add(queue, [accepted]);
+  return stored;
+};
+const aside = (id: string, fromErrorLog = false) =>
+  putAside(redis, queue, id, {
+    failure: { code: 'held', text: 'by a test' },
+    now: Date.now(),
+    keepUntil: Date.now() + 1e6,
+    fromErrorLog,
+  });
+const line = { kind: 'change' as const, at: '', by: 'test', what: 'tested' };
+const back = (id: string, before: StoredEmail, due = Date.now()) =>
+  releaseEmail(redis, queue, id, { before, after: { ...before, rev: before.rev + 1 }, line, now: Date.now(), due });
+const take = async (): Promise<string | undefined> => {
+  const taken = await takeEmail(queue, `token-${count++}`, 'test');
+  if (taken.email === undefined) return undefined;
+  await queue.backend.moveToCompleted(taken.email.job, '', false, taken.email.token, false);
+  return taken.email.id;
+};
+
+const PLACES: [string, Partial<StoredEmail>][] = [
+  ['waiting', { priority: 'high' }],
+  ['prioritized', {}],
+  ['delayed', { sendAt: '2034-01-01T00:00:00.000Z' }],
+];
+
+test.each(PLACES)('a %s email is put aside: BullMQ counts it as failed and gives it to nobody', async (_name, more) => {
+  await add('m_1', more);
+  expect(await aside('m_1')).toBeUndefined();
+  expect(await queue.bull.getJobCounts()).toMatchObject({ failed: 1, waiting: 0, prioritized: 0, delayed: 0 });
+  expect(await (await queue.bull.getJob('m_1'))?.getState()).toBe('failed');
+  expect(await take()).toBeUndefined();
+  expect(await aside('m_1')).toBe('wrong-state');
+  expect(await aside('m_1', true)).toBeUndefined();
+});
+
+test.each(PLACES)(
+  'a %s email that was put aside is released and taken by BullMQ, with attempts anew',
+  async (_name, more) => {
+    const stored = await add('m_1', more);
+    await redis.hset(queue.keys.job('m_1'), 'atm', 7, 'stc', 5);
+    await aside('m_1');
+    expect(await back('m_1', stored)).toBeUndefined();
+    const job = await queue.bull.getJob('m_1');
+    expect(job).toMatchObject({ attemptsMade: 0, stalledCounter: 0 });
+    expect(job?.finishedOn).toBeUndefined();
+    expect(await take()).toBe('m_1');
+    expect(await back('m_1', stored)).toBe('sent');
+  },
+);
+
+test('a release for later waits, and of two releases one is made', async () => {
+  const stored = await add('m_1');
+  await aside('m_1');
+  const due = Date.now() + 60_000;
+  const both = await Promise.all([back('m_1', stored, due), back('m_1', stored, due)]);
+  expect(both.filter((refusal) => refusal === undefined)).toHaveLength(1);
+  expect(await queue.bull.getJobCounts()).toMatchObject({ delayed: 1, failed: 0 });
+  const [record] = await readRecords(redis, queue, ['m_1'], Date.now());
+  expect(record?.nextAttemptAt).toBe(due);
+  expect(await take()).toBeUndefined();
+});
+
+test('emails keep the order of their priorities through corrections', async () => {
+  const low = await add('m_low', { priority: 'low' });
+  await add('m_normal');
+  await add('m_high', { priority: 'high' });
+  const raised = { ...low, rev: 2, priority: 'high' as const };
+  expect(
+    await correctEmail(redis, queue, 'm_low', { before: low, after: raised, priority: 0, line, now: Date.now() }),
+  ).toBeUndefined();
+  expect([await take(), await take(), await take(), await take()]).toEqual(['m_high', 'm_low', 'm_normal', undefined]);
+});
+
+test('a correction moves an email in time, and is refused to whoever read an older version', async () => {
+  const first = await add('m_1', { sendAt: '2034-01-01T00:00:00.000Z' });
+  const second = { ...first, rev: 2, sendAt: '2020-01-01T00:00:00.000Z' };
+  const change = { before: first, after: second, priority: 10, line, now: Date.now(), due: Date.now() };
+  expect(await correctEmail(redis, queue, 'm_1', change)).toBeUndefined();
+  expect(await correctEmail(redis, queue, 'm_1', change)).toBe('changed');
+  expect(await take()).toBe('m_1');
+  expect(await correctEmail(redis, queue, 'm_1', { ...change, before: second })).toBe('sent');
+});
+
+test('an email in work is left alone by every transition, also when its lock ran out', async () => {
+  const stored = await add('m_1');
+  const taken = await takeEmail(queue, 'mine', 'test');
+  for (const locked of [true, false]) {
+    if (!locked) await redis.del(queue.keys.lock('m_1'));
+    expect(await aside('m_1')).toBe('sending');
+    expect(await back('m_1', stored)).toBe('sending');
+    expect(await removeJob(redis, queue, 'm_1')).toBe('sending');
+    const change = { before: stored, after: stored, priority: 10, line, now: Date.now() };
+    expect(await correctEmail(redis, queue, 'm_1', change)).toBe('sending');
+  }
+  await redis.set(queue.keys.lock('m_1'), 'mine');
+  if (taken.email !== undefined) await giveBack(taken.email);
+  expect(await take()).toBe('m_1');
+});
+
+test.each(PLACES)('a %s email is removed without a trace in BullMQ', async (_name, more) => {
+  await add('m_1', more);
+  expect(await removeJob(redis, queue, 'm_1')).toBeUndefined();
+  expect(await queue.bull.getJobCounts()).toMatchObject({ failed: 0, waiting: 0, prioritized: 0, delayed: 0 });
+  expect(await redis.keys(`${queue.keys.bull}m_1*`)).toEqual([]);
+  expect(await removeJob(redis, queue, 'm_1')).toBe('missing');
+});
