@@ -1,4 +1,4 @@
-// The walls of the house and the habits of its code. Each wall has its reason in docs/architecture.md.
+// The walls of the house and the habits of its code. Each wall has its reason in CONTRIBUTING.md.
 import tseslint from 'typescript-eslint';
 
 // Which room may open which other room, and which package has its home there.

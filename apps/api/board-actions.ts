@@ -21,7 +21,7 @@ const sendError = (response: Response, error: unknown): void => {
   const problem = toProblem(error);
   if (problem === undefined) throw error;
   const pointers = problem.errors.map(({ path, message }) => `${path || 'the email'} ${message}`).join('; ');
-  response.status(statusOf(problem)).json({ error: 'ERRORS.FORBIDDEN', message: pointers || problem.message });
+  response.status(statusOf(problem)).json({ error: { key: 'ERRORS.FORBIDDEN' }, message: pointers || problem.message });
 };
 
 /**

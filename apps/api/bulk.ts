@@ -1,6 +1,6 @@
 // One action on all emails of a filter, in pages, each email by itself; continued where it stopped.
 import { z } from 'zod';
-import { Problem } from '../../libs/mail/problem';
+import { type Problem } from '../../libs/mail/problem';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import { STATES } from '../../libs/mail/state';
 import { readRecords, type EmailRecord } from '../../libs/queue/email-record';

@@ -15,7 +15,8 @@ const shown = (value: unknown): unknown => {
 const UNINTERESTING = new Set(['rev', 'v', 'fixedExpiry']);
 
 export const changesBetween = (before: StoredEmail, after: StoredEmail): FieldChanges => {
-  const [old, fresh] = [before as unknown as Record<string, unknown>, after as unknown as Record<string, unknown>];
+  const old: Record<string, unknown> = { ...before };
+  const fresh: Record<string, unknown> = { ...after };
   const changes: FieldChanges = {};
   for (const name of new Set([...Object.keys(old), ...Object.keys(fresh)])) {
     if (UNINTERESTING.has(name) || JSON.stringify(old[name]) === JSON.stringify(fresh[name])) continue;

@@ -41,6 +41,17 @@ export const insist = (refusal: Refusal | undefined, id: string): void => {
   if (refusal !== undefined) throw refuse(refusal, id);
 };
 
+/** The email with a new life: a fixed time of expiry stays while it is ahead, a span counts anew. */
+const renewed = async (rooms: Rooms, queue: EmailQueue, email: StoredEmail, due: number): Promise<StoredEmail> => {
+  const { expiresAfter } = await rooms.accept.settingsFor(queue.address, email);
+  const keeps = email.fixedExpiry === true && Date.parse(email.expiresAt) > due;
+  return {
+    ...email,
+    rev: email.rev + 1,
+    expiresAt: keeps ? email.expiresAt : new Date(due + expiresAfter).toISOString(),
+  };
+};
+
 export const createCommands = (rooms: Rooms) => {
   const { redis, clock, audit } = rooms;
   const erase = createErase({
@@ -75,24 +86,13 @@ export const createCommands = (rooms: Rooms) => {
     await audited(subject, code);
   };
 
-  /** The email with a new life: a fixed time of expiry stays while it is ahead, a span counts anew. */
-  const renewed = async (queue: EmailQueue, email: StoredEmail, due: number): Promise<StoredEmail> => {
-    const { expiresAfter } = await rooms.accept.settingsFor(queue.address, email);
-    const keeps = email.fixedExpiry === true && Date.parse(email.expiresAt) > due;
-    return {
-      ...email,
-      rev: email.rev + 1,
-      expiresAt: keeps ? email.expiresAt : new Date(due + expiresAfter).toISOString(),
-    };
-  };
-
   const release = async (subject: Subject, what = 'released'): Promise<void> => {
     const { queue, record } = subject;
     if (record.place === 'failed' && record.state === 'canceled')
       throw new Problem('email-state', 'this email was canceled: that is for good');
     const now = clock.now();
     const due = dueAt(record.email, now);
-    const after = await renewed(queue, record.email, due);
+    const after = await renewed(rooms, queue, record.email, due);
     const refusal = await releaseEmail(redis, queue, record.id, {
       before: record.email,
       after,

@@ -148,13 +148,14 @@ export const createDeliver = (deps: DeliverDeps) => {
   const { clock, redis } = deps;
 
   /** Records what is known of recipients before anything else is done: this is what keeps twins away. */
-  const remember = async (lease: Lease, outcome: Outcome, result: HandOverResult): Promise<void> => {
+  const remember = async (lease: Lease, marks: Marks, outcome: Outcome, result: HandOverResult): Promise<void> => {
     if (outcome.kind === 'sent') {
       await markSent(redis, lease.queue, lease.id, { at: clock.now(), replies: outcome.replies });
     } else if ((outcome.kind === 'deferred' || outcome.kind === 'refused') && outcome.recipients !== undefined) {
       const { accepted, refused } = outcome.recipients;
-      const replies = outcome.replies.filter(({ recipient }) => recipient !== undefined && refused.includes(recipient));
-      await markDone(redis, lease.queue, lease.id, { accepted, refused: replies });
+      const replies = [...marks.done.refused, ...outcome.replies];
+      const words = refused.flatMap((address) => replies.find(({ recipient }) => recipient === address) ?? []);
+      await markDone(redis, lease.queue, lease.id, marks.generation, { accepted, refused: words });
     } else if (outcome.kind !== 'uncertain' && !(result.kind === 'stopped' && result.error instanceof FenceClosed)) {
       await clearIntent(redis, lease.queue, lease.id);
     }
@@ -167,18 +168,27 @@ export const createDeliver = (deps: DeliverDeps) => {
     transport: OpenTransport,
     hear: ((line: string) => void) | undefined,
   ): Promise<Outcome> => {
-    const done = new Set([...marks.done.accepted, ...marks.done.refused.map(({ recipient }) => recipient)]);
-    const to = [...new Set(recipientsOf(lease.email).map(envelopeAddress))].filter((address) => !done.has(address));
-    const result = await deps.handOver({
-      transport,
-      envelope: { from: made.from, to },
-      message: made.message,
-      signal: lease.signal,
-      ...(hear && { hear }),
-      beforeMessage: () => markIntent(redis, lease.queue, lease, marks.generation, clock.now()),
-    });
-    const outcome = judgeHandOver(result, to, marks.done);
-    await remember(lease, outcome, result);
+    const all = [...new Set(recipientsOf(lease.email).map(envelopeAddress))];
+    // A correction may have taken recipients away that earlier attempts were done with.
+    const done = {
+      accepted: marks.done.accepted.filter((address) => all.includes(address)),
+      refused: marks.done.refused.filter(({ recipient = '' }) => all.includes(recipient)),
+    };
+    const doneWith = [...done.accepted, ...done.refused.map(({ recipient }) => recipient)];
+    const to = all.filter((address) => !doneWith.includes(address));
+    const result: HandOverResult =
+      to.length === 0
+        ? { kind: 'taken', reply: { code: 0, text: 'every recipient has it already' }, rejected: [] }
+        : await deps.handOver({
+            transport,
+            envelope: { from: made.from, to },
+            message: made.message,
+            signal: lease.signal,
+            ...(hear && { hear }),
+            beforeMessage: () => markIntent(redis, lease.queue, lease, marks.generation, clock.now()),
+          });
+    const outcome = judgeHandOver(result, to, done);
+    await remember(lease, { ...marks, done }, outcome, result);
     return outcome;
   };
 

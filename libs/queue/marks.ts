@@ -38,6 +38,12 @@ const NOTHING_DONE: RecipientsDone = { accepted: [], refused: [] };
 
 export const NO_MARKS: Marks = { generation: 0, done: NOTHING_DONE };
 
+/** What was accepted stays so; what was refused before a release is tried anew. */
+const readDone = (text: string, generation: number): RecipientsDone => {
+  const done = JSON.parse(text) as RecipientsDone & { generation: number };
+  return { accepted: done.accepted, refused: done.generation === generation ? done.refused : [] };
+};
+
 export const readMarks = async (redis: Redis, queue: EmailQueue, id: string): Promise<Marks> => {
   const names = [MARK.generation, MARK.intent, MARK.sent, MARK.done];
   const [generation, intent, sent, done] = await redis.hmget(queue.keys.job(id), ...names);
@@ -47,7 +53,7 @@ export const readMarks = async (redis: Redis, queue: EmailQueue, id: string): Pr
     generation: current,
     ...(intentAt !== undefined && Number(intentGeneration) === current && { intentAt: Number(intentAt) }),
     ...(sent && { sent: JSON.parse(sent) as SentMark }),
-    done: done ? (JSON.parse(done) as RecipientsDone) : NOTHING_DONE,
+    done: done ? readDone(done, current) : NOTHING_DONE,
   };
 };
 
@@ -98,8 +104,14 @@ export const markSent = async (redis: Redis, queue: EmailQueue, id: string, sent
 };
 
 /** Records recipients that are done with while others are still to be tried; the hand-over itself has ended. */
-export const markDone = async (redis: Redis, queue: EmailQueue, id: string, done: RecipientsDone): Promise<void> => {
-  await mark(redis, [queue.keys.job(id)], [MARK.done, JSON.stringify(done), MARK.intent, '']);
+export const markDone = async (
+  redis: Redis,
+  queue: EmailQueue,
+  id: string,
+  generation: number,
+  done: RecipientsDone,
+): Promise<void> => {
+  await mark(redis, [queue.keys.job(id)], [MARK.done, JSON.stringify({ generation, ...done }), MARK.intent, '']);
 };
 
 /** The hand-over ended without the message having left: the intent is void. */

@@ -296,8 +296,7 @@ describe('waiting', () => {
     await start();
     const pool = mailer({ pool: true, maxConnections: 10, maxMessages: Infinity });
     const sent = Array.from({ length: 5_000 }, () => pool.sendMail({ envelope: mail, raw: 'Subject: x\r\n\r\nx' }));
-    await smtp.waitForMessages(5_000);
-    await Promise.all(sent);
+    await Promise.all([smtp.waitForMessages(5_000), ...sent]);
     expect(smtp).toMatchObject({ connections: 10, maxOpen: 10 });
   });
 });
