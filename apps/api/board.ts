@@ -11,6 +11,7 @@ import { recipientsOf, type StoredEmail } from '../../libs/mail/stored-email';
 import type { ApiKeys } from '../../libs/store/api-keys';
 import type { Changes } from '../../libs/store/changes';
 import { boardActions } from './board-actions';
+import { boardSchema } from './board-schema';
 import type { Commands } from './commands';
 import type { Rooms } from './rooms';
 import { existingEmail, existingQueue, sendEmail } from './routes/emails';
@@ -62,6 +63,7 @@ const adapterOf = (rooms: Rooms, address: QueueAddress): BullMQAdapter => {
   const adapter = new BullMQAdapter(bull, {
     delimiter: '.',
     description: `${tenant}/${application}`,
+    jobDataSchema: boardSchema(),
     externalJobUrl: ({ id }) => ({
       displayText: 'Email as JSON',
       href: `${BOARD_PATH}/email/${tenant}/${application}/${encodeURIComponent(String(id))}`,
@@ -94,22 +96,23 @@ export const createBoard = (rooms: Rooms, changes: Changes, commands: Commands):
     },
   });
 
-  let stale = true;
+  const load = async (): Promise<void> => {
+    const tenants = await rooms.tenants.list();
+    const queues = (await Promise.all(tenants.map(({ tenant }) => rooms.tenants.queues(tenant)))).flat();
+    queues.sort((a, b) => queueName(a).localeCompare(queueName(b)));
+    board.replaceQueues(queues.map(({ tenant, application }) => adapterOf(rooms, { tenant, application })));
+  };
+  // Whoever asks while the list is loaded waits for it; a change meanwhile loads it once more for those who come after.
+  let loaded: Promise<void> | undefined;
   changes.onChange((kind) => {
-    if (kind === 'tenant' || kind === 'queue') stale = true;
+    if (kind === 'tenant' || kind === 'queue') loaded = undefined;
   });
-  const refresh = async (): Promise<void> => {
-    if (!stale) return;
-    stale = false;
-    try {
-      const tenants = await rooms.tenants.list();
-      const queues = (await Promise.all(tenants.map(({ tenant }) => rooms.tenants.queues(tenant)))).flat();
-      queues.sort((a, b) => queueName(a).localeCompare(queueName(b)));
-      board.setQueues(queues.map(({ tenant, application }) => adapterOf(rooms, { tenant, application })));
-    } catch (error) {
-      stale = true;
+  const refresh = (): Promise<void> => {
+    const loading = (loaded ??= load());
+    return loading.catch((error: unknown) => {
+      if (loaded === loading) loaded = undefined;
       throw error;
-    }
+    });
   };
 
   const router = Router();

@@ -6,6 +6,10 @@ import { EmailInput } from '../../libs/mail/email';
 import { QueueSettings, TenantSettings } from '../../libs/mail/settings';
 import { TemplateInput } from '../../libs/mail/template';
 import { TransportInput } from '../../libs/mail/transport';
+import { BulkInput } from './bulk';
+import { ResendInput } from './resend';
+import { AuditQuery } from './routes/audit';
+import { ResolveInput } from './routes/email-actions';
 import { BatchInput, ListQuery } from './routes/emails';
 import { TemplateData } from './routes/templates';
 
@@ -44,12 +48,25 @@ const EMAILS = '/v1/queues/{tenant}/{application}/emails';
 const TENANT = '/v1/tenants/{tenant}';
 const QUEUE = '/v1/queues/{tenant}/{application}';
 
-const OPERATIONS: [method: 'get' | 'put' | 'post' | 'delete', path: string, operation: Operation][] = [
+const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: string, operation: Operation][] = [
   ['post', EMAILS, { summary: 'Accept one email', status: 202, body: EmailInput }],
   ['post', `${EMAILS}/batch`, { summary: 'Accept up to 1,000 emails, each by itself', status: 202, body: BatchInput }],
   ['post', `${EMAILS}/render`, { summary: 'What would be sent, without sending', body: EmailInput }],
   ['get', EMAILS, { summary: 'List emails, newest first', query: ListQuery }],
   ['get', `${EMAILS}/{id}`, { summary: 'One email with its attempts and changes' }],
+  ['patch', `${EMAILS}/{id}`, { summary: 'Correct an email: fields given replace, null removes' }],
+  ['delete', `${EMAILS}/{id}`, { summary: 'Erase every trace, unless it is being sent', status: 204 }],
+  ['get', `${EMAILS}/{id}/explain`, { summary: 'Why it has not been sent' }],
+  ['get', `${EMAILS}/{id}/content`, { summary: 'Subject, html and text as they would be rendered now' }],
+  ['post', `${EMAILS}/{id}/hold`, { summary: 'Stop it until it is released' }],
+  ['post', `${EMAILS}/{id}/release`, { summary: 'Let it go: attempts and expiry start anew' }],
+  ['post', `${EMAILS}/{id}/cancel`, { summary: 'End it for good, kept in the error log' }],
+  ['post', `${EMAILS}/{id}/send-now`, { summary: 'Forget sendAt, send at once' }],
+  ['post', `${EMAILS}/{id}/resend`, { summary: 'Send it again from the history', status: 202, body: ResendInput }],
+  ['post', `${EMAILS}/{id}/resolve`, { summary: 'Say what became of an uncertain email', body: ResolveInput }],
+  ['post', `${EMAILS}/bulk`, { summary: 'One action on all emails of a filter', status: 202, body: BulkInput }],
+  ['get', '/v1/operations/{id}', { summary: 'Progress of a bulk operation' }],
+  ['get', '/v1/audit', { summary: 'Who changed what, when', query: AuditQuery }],
   [
     'post',
     `${QUEUE}/content`,

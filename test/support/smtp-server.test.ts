@@ -1,10 +1,10 @@
+// The scripted SMTP server speaks like a real one, takes what it should and refuses the rest.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createTransport, type Transporter } from 'nodemailer';
-import { createDotReader } from './dot-reader';
 import { startSmtpServer, type SmtpServer, type SmtpServerOptions } from './smtp-server';
 import { testCa } from './tls';
-import { deferred, eventually } from './wait';
+import { eventually } from './wait';
 
 let smtp: SmtpServer;
 const clients: { close(): void }[] = [];
@@ -50,18 +50,6 @@ describe('a message', () => {
     expect(received).not.toHaveProperty('user');
   });
 
-  it('ends at the final dot however it is cut into chunks', () => {
-    const bytes = Buffer.from('a\r\n..\r\nb\r.\n\r\n...\r\n\r\n.\r\nQUIT\r\n');
-    for (let size = 1; size <= bytes.length; size++) {
-      const reader = createDotReader();
-      let at = 0;
-      let whole;
-      for (; whole === undefined; at += size) whole = reader.push(bytes.subarray(at, at + size));
-      expect(whole.raw.toString()).toBe('a\r\n.\r\nb\r.\n\r\n..\r\n\r\n');
-      expect(Buffer.concat([whole.rest, bytes.subarray(at)]).toString()).toBe('QUIT\r\n');
-    }
-  });
-
   it('may be empty', async () => {
     await start();
     const client = await bareClient();
@@ -71,10 +59,6 @@ describe('a message', () => {
     client.write('\r\n');
     const [received] = await smtp.waitForMessages(1);
     expect(received?.raw.length).toBe(0);
-  });
-
-  it('loses the dots that a careless client did not double', () => {
-    expect(createDotReader().push(Buffer.from('.a\r\n.b\r\n.\r\n'))?.raw.toString()).toBe('a\r\nb\r\n');
   });
 
   it('of 20 MB arrives whole', async () => {
@@ -211,92 +195,20 @@ describe('encryption and login', () => {
   });
 });
 
-describe('a script', () => {
-  it.each(['mail', 'rcpt', 'data', 'dot'] as const)('refuses at %s', async (phase) => {
-    await start({ script: { [phase]: () => '550 5.7.1 no' } });
-    await expect(mailer().sendMail(mail)).rejects.toMatchObject({ responseCode: 550 });
-    expect(smtp.messages).toEqual([]);
-    smtp.setScript({});
-    await mailer().sendMail(mail);
-    expect(smtp.messages).toHaveLength(1);
-  });
-
-  const phases = ['connect', 'ehlo', 'auth', 'mail', 'rcpt', 'data', 'body', 'dot'] as const;
-  const actions = ['close', 'reset', 'garbage', 'stall'] as const;
-  const ways = [undefined, 'starttls', 'implicit'] as const;
-  const faults = ways.flatMap((tls) => phases.flatMap((phase) => actions.map((action) => ({ tls, phase, action }))));
-
-  it.each(faults)('$action at $phase ($tls)', async ({ tls, phase, action }) => {
-    const auth = { user: 'ann', pass: 'secret' };
-    await start({ ...(tls && { tls }), auth, script: { [phase]: () => ({ action }) } });
-    const timeout = { socketTimeout: 300, greetingTimeout: 300 };
-    await expect(mailer({ secure: tls === 'implicit', auth, ...timeout }).sendMail(mail)).rejects.toThrow();
-    expect(smtp.messages).toEqual([]);
-    await eventually(() => expect(smtp.open).toBe(0));
-  });
-
-  it.each(['close', 'reset'] as const)('%s before the encryption', async (action) => {
-    await start({ tls: 'starttls', script: { starttls: () => ({ action }) } });
-    await expect(mailer().sendMail(mail)).rejects.toThrow();
-  });
-
-  it.each([undefined, 'implicit'] as const)('breaks off with a reset (%s)', async (tls) => {
-    await start({ ...(tls && { tls }), script: { dot: () => ({ action: 'reset' }) } });
-    await expect(mailer({ secure: tls === 'implicit' }).sendMail(mail)).rejects.toThrow(/ECONNRESET/);
-  });
-
-  it('speaks before it closes', async () => {
-    await start({ script: { mail: () => ({ action: 'close', reply: '421 4.3.2 going down' }) } });
-    await expect(mailer().sendMail(mail)).rejects.toMatchObject({ responseCode: 421 });
-  });
-
-  it('keeps a message and does not say so', async () => {
-    await start({ script: { dot: () => ({ action: 'close', taken: true }) } });
-    await expect(mailer().sendMail(mail)).rejects.toThrow();
-    expect(smtp.messages).toHaveLength(1);
-  });
-
-  it('says so and then cuts the connection', async () => {
-    await start({ script: { after: () => ({ action: 'reset' }) } });
-    await mailer()
-      .sendMail(mail)
-      .catch(() => undefined);
-    expect(smtp.messages).toHaveLength(1);
-    await eventually(() => expect(smtp.open).toBe(0));
-  });
-
-  it('holds a reply until the test lets go', async () => {
-    const gate = deferred();
-    const reached = deferred();
-    await start({ script: { dot: () => (reached.resolve(), gate.promise) } });
-    const sent = mailer().sendMail(mail);
-    await reached.promise;
-    expect(smtp.messages).toEqual([]);
-    gate.resolve();
-    await sent;
-    expect(smtp.messages).toHaveLength(1);
-  });
-
-  it('delays a reply, and lets go when the client does', async () => {
-    await start({ script: { dot: () => ({ delay: 60_000, reply: '250 slow' }) } });
-    await expect(mailer({ socketTimeout: 100 }).sendMail(mail)).rejects.toThrow(/timeout/i);
-    expect(smtp.messages).toHaveLength(1);
-    await eventually(() => expect(smtp.open).toBe(0));
-  });
-});
-
 describe('waiting', () => {
-  it('says how many came', async () => {
+  it('says what came', async () => {
     await start();
     await mailer().sendMail(mail);
-    await expect(smtp.waitForMessages(2, 50)).rejects.toThrow('1 of 2 messages came within 50 ms');
+    await expect(smtp.waitForMessages(2, 50)).rejects.toThrow(
+      '1 of 2 messages came within 50 ms\n  ann@example.org -> bob@example.org, cid@example.org',
+    );
   });
 
-  it('is not needed for long: 5000 messages', async () => {
+  it('is not needed for long: 2000 messages', async () => {
     await start();
     const pool = mailer({ pool: true, maxConnections: 10, maxMessages: Infinity });
-    const sent = Array.from({ length: 5_000 }, () => pool.sendMail({ envelope: mail, raw: 'Subject: x\r\n\r\nx' }));
-    await Promise.all([smtp.waitForMessages(5_000), ...sent]);
+    const sent = Array.from({ length: 2_000 }, () => pool.sendMail({ envelope: mail, raw: 'Subject: x\r\n\r\nx' }));
+    await Promise.all([smtp.waitForMessages(2_000), ...sent]);
     expect(smtp).toMatchObject({ connections: 10, maxOpen: 10 });
   });
 });

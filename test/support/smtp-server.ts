@@ -27,7 +27,7 @@ export interface SmtpServer {
   maxOpen: number;
   /** Holds from the next phase on, also for dialogues that are under way. */
   setScript(script: Script): void;
-  /** Resolves when so many were taken; rejects after the timeout (ms). */
+  /** Resolves when so many were taken; rejects after the timeout (ms) with the last ones that were. */
   waitForMessages(count: number, timeout?: number): Promise<Received[]>;
   /** Cuts all connections and stops listening. */
   close(): Promise<void>;
@@ -100,7 +100,8 @@ export const startSmtpServer = async (options: SmtpServerOptions = {}): Promise<
         };
         const timer = setTimeout(() => {
           news.off('message', check);
-          reject(new Error(`${server.messages.length} of ${count} messages came within ${timeout} ms`));
+          const came = server.messages.map(({ from, to }) => `\n  ${from} -> ${to.join(', ')}`);
+          reject(new Error(`${came.length} of ${count} messages came within ${timeout} ms${came.slice(-20).join('')}`));
         }, timeout);
         news.on('message', check);
         check();

@@ -1,3 +1,4 @@
+// The proxy fails in every way it promises, and in no other.
 import { createTransport, type Transporter } from 'nodemailer';
 import { startSmtpServer, type SmtpServer } from './smtp-server';
 import { startProxy, type TcpProxy } from './tcp-proxy';
