@@ -14,6 +14,7 @@ import { systemClock } from '../../libs/runtime/clock';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createApiKeys } from '../../libs/store/api-keys';
+import { createBreakers } from '../../libs/store/breaker';
 import { createChanges } from '../../libs/store/changes';
 import { createContentRefs } from '../../libs/store/content-refs';
 import { claimFormat } from '../../libs/store/format';
@@ -64,6 +65,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
     redis,
     tenants,
     transports,
+    breakers: createBreakers({ redis, clock, replica: 'api' }),
     templates,
     keys: createApiKeys({ redis, changes, clock, operatorKey: config.operatorKey }),
     content,

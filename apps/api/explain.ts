@@ -53,7 +53,13 @@ const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
 
 const ofTransport = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Promise<Reason[]> => {
   const { transport } = await rooms.accept.settingsFor(queue.address, record.email);
-  if ((await rooms.transports.get(queue.address.tenant, transport)) !== undefined) return [];
+  const { tenant } = queue.address;
+  if ((await rooms.transports.get(tenant, transport)) !== undefined) {
+    const broken = await rooms.breakers.read(tenant, transport);
+    if (broken === undefined) return [];
+    const text = `the transport ${transport} is ${broken.state === 'open' ? 'down' : 'coming back'} since ${iso(broken.since)}`;
+    return [{ code: 'transport-down', text, until: iso(broken.nextProbeAt) }];
+  }
   return [{ code: 'transport-unknown', text: `the transport ${transport} does not exist: put it` }];
 };
 

@@ -7,6 +7,7 @@ import type { Queues } from '../../libs/queue/queues';
 import type { Renderer } from '../../libs/render/render';
 import type { Clock } from '../../libs/runtime/clock';
 import type { ApiKeys } from '../../libs/store/api-keys';
+import type { Breakers } from '../../libs/store/breaker';
 import type { ContentRefs } from '../../libs/store/content-refs';
 import type { Redis } from '../../libs/store/redis';
 import type { Templates } from '../../libs/store/templates';
@@ -22,6 +23,7 @@ export interface Rooms {
   redis: Redis;
   tenants: Tenants;
   transports: Transports;
+  breakers: Breakers;
   templates: Templates;
   keys: ApiKeys;
   content: ContentStore;

@@ -21,6 +21,7 @@ import { codeOf, messageOf } from '../../libs/runtime/fault';
 import type { OpenTransport } from '../../libs/send/connections';
 import type { HandOver, HandOverResult } from '../../libs/send/hand-over';
 import { composeMessage, envelopeAddress, type Message } from '../../libs/send/message';
+import type { Breakers, Pass, Reported } from '../../libs/store/breaker';
 import type { Redis } from '../../libs/store/redis';
 import type { Transports } from '../../libs/store/transports';
 import { judgeHandOver } from './judge';
@@ -29,6 +30,9 @@ export interface DeliverDeps {
   redis: Redis;
   clock: Clock;
   transports: Transports;
+  breakers: Breakers;
+  /** A transport went down or came up. */
+  onTransport: (transport: string, change: Reported['change'], why: string) => void;
   renderer: Renderer;
   content: ContentStore;
   handOver: (work: HandOver) => Promise<HandOverResult>;
@@ -48,6 +52,8 @@ const MOST_CRASHES = 5;
 const QUARANTINE_MS = 15_000;
 /** A transport that does not exist (yet) is asked for again after this. */
 const NO_TRANSPORT_MS = 60_000;
+/** Emails parked for a broken transport come back spread over this. */
+const SPREAD_MS = 500;
 
 const NO_RECIPIENTS: Reply[] = [];
 
@@ -101,6 +107,13 @@ const unreached = (
   replies: [],
 });
 
+/** Parked: everyone comes back a little later than the transport is tried again, not all at once. */
+const throttled = (transport: string, until: number): Outcome => ({
+  kind: 'throttled',
+  text: `the transport ${transport} is down`,
+  until: until + Math.floor(Math.random() * SPREAD_MS),
+});
+
 /** A transport with its password, ready to be used. */
 export const openTransport = async (
   transports: Transports,
@@ -142,6 +155,22 @@ const makeMessage = async (
     if (codeOf(error) === 'ENOENT') return unreached('content-missing', messageOf(error));
     throw error;
   }
+};
+
+/** Tells the breaker; a fault that did not count towards opening it costs the email no attempt. */
+const tell = async (
+  deps: DeliverDeps,
+  lease: Lease,
+  transport: string,
+  pass: Pass,
+  outcome: Outcome,
+): Promise<Outcome> => {
+  const { tenant } = lease.queue.address;
+  const fault = (outcome.kind === 'deferred' || outcome.kind === 'uncertain') && outcome.blame === 'transport';
+  const { change, counted, until } = await deps.breakers.report(tenant, transport, pass, lease.id, fault);
+  if (change !== 'none') deps.onTransport(`${tenant}/${transport}`, change, 'text' in outcome ? outcome.text : '');
+  if (outcome.kind !== 'deferred' || !fault || counted || until === undefined) return outcome;
+  return throttled(transport, until);
 };
 
 export const createDeliver = (deps: DeliverDeps) => {
@@ -207,7 +236,10 @@ export const createDeliver = (deps: DeliverDeps) => {
     const made = await makeMessage(deps, lease, settings);
     if ('kind' in made) return made;
     if (lease.signal.aborted) return { kind: 'interrupted', text: String(lease.signal.reason) };
-    return send(lease, marks, made, transport, hear);
+    const pass = await deps.breakers.permit(tenant, settings.transport);
+    if (pass.kind === 'wait') return throttled(settings.transport, pass.until);
+    const outcome = await send(lease, marks, made, transport, hear);
+    return tell(deps, lease, settings.transport, pass, outcome);
   };
 
   return async (lease: Lease): Promise<Delivery> => {

@@ -18,8 +18,8 @@ export const judgeHandOver = (result: HandOverResult, tried: string[], done: Rec
     case 'fault': {
       const verdict = judgeFault(result.phase);
       const text = `the connection failed (${PHASE_WORDS[result.phase]}): ${result.text}`;
-      if (verdict.outcome === 'uncertain') return { kind: 'uncertain', text, replies: [] };
-      return { kind: 'deferred', text, replies: [] };
+      if (verdict.outcome === 'uncertain') return { kind: 'uncertain', text, replies: [], blame: 'transport' };
+      return { kind: 'deferred', text, replies: [], blame: 'transport' };
     }
     case 'stopped':
       return {
@@ -83,7 +83,17 @@ const judgeRejected = (phase: Phase, replies: Reply[], tried: string[], done: Re
     refused: allRefused.map(({ recipient = '' }) => recipient),
     deferred: phase === 'rcpt' ? deferred.map(({ recipient = '' }) => recipient) : deferred.length > 0 ? tried : [],
   };
-  if (deferred.length > 0) return { kind: 'deferred', text, replies, recipients, ...wishFrom(deferred) };
+  const ofTransport = verdicts.some(({ blame }) => blame === 'transport');
+  if (deferred.length > 0) {
+    return {
+      kind: 'deferred',
+      text,
+      replies,
+      recipients,
+      ...wishFrom(deferred),
+      ...(ofTransport && { blame: 'transport' as const }),
+    };
+  }
   const code = done.accepted.length > 0 ? 'partly-sent' : 'refused';
   return { kind: 'refused', code, text, replies, recipients };
 };

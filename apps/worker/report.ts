@@ -4,11 +4,14 @@ import type { Settled } from '../../libs/queue/settle';
 import type { Outcome } from '../../libs/mail/outcome';
 import { queueName } from '../../libs/mail/queue-address';
 import type { Log } from '../../libs/runtime/log';
+import type { Reported } from '../../libs/store/breaker';
 
 export interface Report {
   settled(lease: Lease, outcome: Outcome, settled: Settled): void;
   /** The attempt could not be settled: the email is somebody else's, or Redis refused. */
   unsettled(lease: Lease, error: unknown): void;
+  /** A transport's breaker changed. */
+  transport: (transport: string, change: Reported['change'], why: string) => void;
   /** A fault that no step expected. */
   broken(lease: Lease, error: unknown): void;
 }
@@ -28,6 +31,15 @@ export const createReport = (log: Log): Report => ({
     if (settled.state === 'sent') log.info(line, 'sent');
     else if (settled.state === 'queued') log.debug(line, 'put back');
     else log.warn(line, settled.state === 'deferred' ? 'deferred' : 'ended unsent');
+  },
+  transport(transport, change, why) {
+    if (change === 'opened') log.error({ transport, why }, 'transport down: its emails are parked');
+    else if (change === 'reopened') log.warn({ transport, why }, 'transport still down');
+    else
+      log.info(
+        { transport },
+        change === 'recovering' ? 'transport answers again: emails return step by step' : 'transport up',
+      );
   },
   unsettled: (lease, error) =>
     log.warn({ ...about(lease), error }, 'an attempt was not settled: another worker decides'),

@@ -18,6 +18,7 @@ import { takeOrders } from '../../libs/queue/internal-jobs';
 import { createConnections } from '../../libs/send/connections';
 import { createHandOver } from '../../libs/send/hand-over';
 import { verifyTransport } from '../../libs/send/verify';
+import { createBreakers } from '../../libs/store/breaker';
 import { createChanges } from '../../libs/store/changes';
 import { createContentRefs } from '../../libs/store/content-refs';
 import { claimFormat } from '../../libs/store/format';
@@ -66,10 +67,13 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
   const connections = createConnections();
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
 
+  const report = createReport(log);
   const deliver = createDeliver({
     redis,
     clock,
     transports,
+    breakers: createBreakers({ redis, clock, replica: config.replica }),
+    onTransport: report.transport,
     renderer: createRenderer({ templates: createTemplates({ redis, changes, clock }), content }),
     content,
     handOver: createHandOver(connections),
@@ -92,7 +96,7 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
     maxOpen: config.maxOpenQueues,
     replica: config.replica,
     permission: (address) => permission(tenants, address),
-    work: createWork({ deliver, settle, report: createReport(log), clock }),
+    work: createWork({ deliver, settle, report, clock }),
   });
   lifecycle.add({ name: 'fleet', stop: (deadline) => fleet.stop(deadline) });
   fleet.start();

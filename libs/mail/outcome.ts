@@ -24,11 +24,19 @@ export type Outcome =
   /** Failed for good: by the server, or because of what the email is made of. */
   | { kind: 'refused'; code: FailureCode; text: string; replies: Reply[]; recipients?: RecipientOutcomes }
   /** Failed for now; `retryAfter` (ms) is the server's own wish. */
-  | { kind: 'deferred'; text: string; replies: Reply[]; retryAfter?: number; recipients?: RecipientOutcomes }
+  | {
+      kind: 'deferred';
+      text: string;
+      replies: Reply[];
+      /** The transport itself failed: others suffer too. */
+      blame?: 'transport';
+      retryAfter?: number;
+      recipients?: RecipientOutcomes;
+    }
   /** Could not be tried: a limit, a broken transport, not due. `until` in ms since 1970. No attempt is counted. */
   | { kind: 'throttled'; text: string; until: number }
   /** The connection was lost after the message was handed over: nobody knows whether the server took it (RFC 1047). */
-  | { kind: 'uncertain'; text: string; replies: Reply[] }
+  | { kind: 'uncertain'; text: string; replies: Reply[]; blame?: 'transport' }
   | { kind: 'expired'; text: string }
   | { kind: 'canceled'; text: string }
   /** The worker stops. No attempt is counted. */

@@ -37,6 +37,8 @@ export const tenantKeys = (tenant: string) => ({
   /** Hash: template name -> the last number given; survives a removal, so that no number is given twice. */
   templateNumbers: `${ROOT}:{${tenant}}:template-numbers`,
   template: (name: string) => `${ROOT}:{${tenant}}:template:${name}`,
+  /** Hash: how the transport has failed lately; absent while it is well. */
+  breaker: (transport: string) => `${ROOT}:{${tenant}}:breaker:${transport}`,
 });
 
 /** BullMQ's prefix of a queue: the braces put all of a queue's keys into one slot. */

@@ -16,8 +16,14 @@ import type { Rooms } from '../rooms';
 import { queueView } from '../view';
 import { existingQueue } from './emails';
 
-const viewOf = async (rooms: Rooms, registered: RegisteredQueue) =>
-  queueView(registered, await readStatus(rooms.redis, rooms.queues.open(registered)));
+const viewOf = async (rooms: Rooms, registered: RegisteredQueue) => {
+  const { transport } = await rooms.accept.settingsFor(registered, {});
+  const [status, breaker] = await Promise.all([
+    readStatus(rooms.redis, rooms.queues.open(registered)),
+    rooms.breakers.read(registered.tenant, transport),
+  ]);
+  return { ...queueView(registered, status), breaker: breaker?.state ?? 'closed' };
+};
 
 /** What of the settings BullMQ itself has to know: the pause and the rate over all replicas. */
 const applySettings = async (rooms: Rooms, queue: EmailQueue, settings: QueueSettings): Promise<void> => {

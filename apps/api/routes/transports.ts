@@ -32,6 +32,7 @@ export const transportRoutes = (rooms: Rooms): Router => {
       );
     }
     const { transport, created } = await transports.put(tenant, name, input);
+    await rooms.breakers.reset(tenant, name);
     await rooms.audit.record({
       by: signatureOf(identity),
       what: 'transport put',
