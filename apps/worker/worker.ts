@@ -8,7 +8,6 @@ import { createDue } from '../../libs/queue/due';
 import { createErase } from '../../libs/queue/erase';
 import { Fleet } from '../../libs/queue/fleet';
 import { createQueues, type EmailQueue } from '../../libs/queue/queues';
-import { scheduleUpkeep } from '../../libs/queue/upkeep-jobs';
 import { createSettle } from '../../libs/queue/settle';
 import { createRenderer } from '../../libs/render/render';
 import { systemClock } from '../../libs/runtime/clock';
@@ -30,7 +29,7 @@ import { createTransports } from '../../libs/store/transports';
 import type { WorkerConfig } from './config';
 import { createDeliver, openTransport } from './deliver';
 import { createReport } from './report';
-import { createSweep } from './sweep';
+import { startUpkeep } from './upkeep';
 import { createWork } from './work';
 
 export interface RunningWorker {
@@ -39,9 +38,6 @@ export interface RunningWorker {
   /** What is wrong now; nothing means ready. */
   problems: () => Promise<string[]>;
 }
-
-/** How often emails whose time is over are looked for. */
-const UPKEEP_MS = 2_000;
 
 /** Waits for Redis as long as it takes. */
 export const startWorker = async (config: WorkerConfig, log: Log): Promise<RunningWorker> => {
@@ -85,11 +81,12 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
     releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
   });
   const settle = createSettle({ redis, clock, random: Math.random, erase });
+  const due = createDue(redis);
   const fleet = new Fleet({
     redis,
     subscriber,
     queues,
-    due: createDue(redis),
+    due,
     clock,
     log,
     concurrency: config.concurrency,
@@ -109,22 +106,20 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
     },
   });
   lifecycle.add({ name: 'orders', stop: stopOrders });
-  const stopUpkeep = await scheduleUpkeep({
-    waiting: connect('upkeep'),
-    every: UPKEEP_MS,
-    run: createSweep({
-      redis,
-      clock,
-      log,
-      queues,
-      refs,
-      erase,
-      removeContent: content.remove,
-      settingsOf: (queue, email) => settingsOf(tenants, queue, email),
-    }),
-    failed: (error) => log.error({ error }, 'the upkeep failed; it runs again'),
+  await startUpkeep({
+    redis,
+    clock,
+    log,
+    queues,
+    refs,
+    erase,
+    due,
+    tenants,
+    removeContent: content.remove,
+    settingsOf: (queue, email) => settingsOf(tenants, queue, email),
+    connect,
+    lifecycle,
   });
-  lifecycle.add({ name: 'upkeep', stop: stopUpkeep });
   log.info({ replica: config.replica, concurrency: config.concurrency }, 'worker ready');
   return {
     lifecycle,

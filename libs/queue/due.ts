@@ -11,6 +11,8 @@ export interface Due {
    * @param upkeepAt when its earliest email expires or has to go, where that is known to have changed
    */
   announce(queue: string, at: number, upkeepAt?: number): Promise<void>;
+  /** Will a worker look at this queue at `at` (ms), or before? */
+  isAnnounced(queue: string, at: number): Promise<boolean>;
   /** Queues that are due, the longest first. */
   dueNow(now: number, most: number): Promise<string[]>;
   /** When the next queue that is not yet due will be, or undefined. */
@@ -32,6 +34,11 @@ return 1`);
 export const createDue = (redis: Redis): Due => ({
   async announce(queue, at, upkeepAt) {
     await announce(redis, [KEYS.due, KEYS.upkeep], [queue, Math.floor(at), CHANNELS.wake, upkeepAt ?? '']);
+  },
+  async isAnnounced(queue, at) {
+    const score = await redis.zscore(KEYS.due, queue);
+    // A queue with emails in work is looked at every few seconds: its announcement may be a little ahead.
+    return score !== null && Number(score) <= at + 10_000;
   },
   dueNow: (now, most) => redis.zrangebyscore(KEYS.due, '-inf', now, 'LIMIT', 0, most),
   async nextAfter(now) {

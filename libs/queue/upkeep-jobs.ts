@@ -3,29 +3,30 @@ import { Queue, Worker } from 'bullmq';
 import { queuePrefix } from '../store/keys';
 import type { Redis } from '../store/redis';
 
-const NAME = '_upkeep';
-const options = { prefix: queuePrefix(NAME) };
-
 /**
+ * @param deps.name of the upkeep; the internal queue has it after an underscore
  * @param deps.waiting a connection that may wait; the worker makes another one like it
  * @param deps.every ms between two runs
  * @returns a function that stops
  */
 export const scheduleUpkeep = async (deps: {
+  name: string;
   waiting: Redis;
   every: number;
   run: () => Promise<unknown>;
   failed: (error: Error) => void;
 }): Promise<() => Promise<void>> => {
-  const queue = new Queue(NAME, { ...options, connection: deps.waiting });
+  const name = `_${deps.name}`;
+  const options = { prefix: queuePrefix(name) };
+  const queue = new Queue(name, { ...options, connection: deps.waiting });
   queue.on('error', () => undefined);
   await queue.setGlobalConcurrency(1);
   await queue.upsertJobScheduler(
-    'upkeep',
+    deps.name,
     { every: deps.every },
     { opts: { removeOnComplete: true, removeOnFail: true } },
   );
-  const worker = new Worker(NAME, async () => void (await deps.run()), {
+  const worker = new Worker(name, async () => void (await deps.run()), {
     ...options,
     connection: deps.waiting,
     maxStalledCount: 100,

@@ -1,0 +1,51 @@
+// What should never be, made by hand: the reconciler finds it, mends it, and counts it.
+import { Redis } from 'ioredis';
+import { createDue } from '../../libs/queue/due';
+import { createQueues } from '../../libs/queue/queues';
+import { createReconcile } from '../../libs/queue/reconcile';
+import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
+import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
+import { eventually } from '../support/wait';
+
+let service: Service;
+let smtp: SmtpServer;
+let redis: Redis;
+
+beforeAll(async () => {
+  smtp = await startSmtpServer();
+  service = await startService();
+  redis = new Redis(service.redis.url, { maxRetriesPerRequest: null });
+});
+afterAll(async () => {
+  redis.disconnect();
+  await service.close();
+  await smtp.close();
+});
+
+test('homeless, unlisted, dangling, unannounced', async () => {
+  const { queue: name, emails } = await setUpQueue(service, 'acme/app', smtp.port);
+  await service.ok('POST', `/v1/queues/${name}/pause`);
+  const ids: string[] = [];
+  for (let n = 0; n < 4; n++)
+    ids.push((await service.ok<EmailBody>('POST', emails, anEmail({ to: [`r${n}@example.org`] }))).id);
+  const [homeless = '', unlisted = '', dangling = ''] = ids;
+  const queue = createQueues({ redis, waits: true }).open({ tenant: 'acme', application: 'app' });
+  const reconcile = createReconcile({ redis, due: createDue(redis), now: Date.now, settled: 0 });
+  expect(await reconcile(queue)).toEqual({ homeless: 0, unlisted: 0, dangling: 0, unannounced: 0 });
+
+  await redis.zrem(`${queue.keys.bull}prioritized`, homeless);
+  await redis.zrem(queue.keys.byTime, unlisted);
+  await redis.del(queue.keys.job(dangling));
+  await redis.zrem(`${queue.keys.bull}prioritized`, dangling);
+  await queue.bull.resume();
+  await redis.del('rohrpost:{fleet}:due');
+  const found = await reconcile(queue);
+  expect(found).toEqual({ homeless: 1, unlisted: 1, dangling: 2, unannounced: 1 });
+  await smtp.waitForMessages(3);
+  await eventually(async () =>
+    expect(await service.ok('GET', `/v1/queues/${name}`)).toMatchObject({ counts: { sent: 3 } }),
+  );
+  expect(await reconcile(queue)).toEqual({ homeless: 0, unlisted: 0, dangling: 0, unannounced: 0 });
+  const { emails: listed } = await service.ok<{ emails: EmailBody[] }>('GET', emails);
+  expect(listed.map(({ id }) => id).sort()).toEqual(ids.filter((id) => id !== dangling).sort());
+});
