@@ -1,0 +1,280 @@
+// Random lives of emails through the real code and a real Redis, against a model of what their states should be.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import { startRedis, type RedisServer } from '../dev/redis';
+import type { Outcome } from '../libs/mail/outcome';
+import { resolveSettings } from '../libs/mail/settings';
+import type { State } from '../libs/mail/state';
+import type { StoredEmail } from '../libs/mail/stored-email';
+import { createDue } from '../libs/queue/due';
+import { newEmailId } from '../libs/queue/email-id';
+import { readRecords } from '../libs/queue/email-record';
+import { recoverStalled, takeEmail } from '../libs/queue/email-worker';
+import { createErase } from '../libs/queue/erase';
+import { createQueues, type EmailQueue } from '../libs/queue/queues';
+import { createSendQueue } from '../libs/queue/send-queue';
+import { createSettle } from '../libs/queue/settle';
+import { correctEmail } from '../libs/queue/transitions/correct';
+import { putAside } from '../libs/queue/transitions/put-aside';
+import { releaseEmail } from '../libs/queue/transitions/release';
+import { removeJob } from '../libs/queue/transitions/remove';
+
+const RUNS = 1_000;
+const ATTEMPTS = 3;
+const LATER = '2034-01-01T00:00:00.000Z';
+const settings = resolveSettings({ attempts: ATTEMPTS, backoff: { type: 'fixed', delay: '6h' }, onUncertain: 'hold' });
+
+type Ending = 'sent' | 'refused' | 'deferred' | 'throttled' | 'uncertain' | 'expired' | 'interrupted' | 'crash';
+type Step =
+  | { do: 'accept'; later: boolean; priority: 'high' | 'normal' | 'low' }
+  | { do: 'hold' | 'cancel' | 'release' | 'send-now' | 'correct' | 'erase'; which: number }
+  | { do: 'work'; ending: Ending };
+
+/** What the model knows of an email. */
+interface Expected {
+  state: State;
+  attempts: number;
+  /** Its own time has not come. */
+  later: boolean;
+  /** Delayed in BullMQ although it is due: put back without an attempt. */
+  parked: boolean;
+}
+
+const which = fc.nat(5);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('accept' as const),
+      later: fc.boolean(),
+      priority: fc.constantFrom('high', 'normal', 'low'),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constantFrom('hold', 'cancel', 'release', 'send-now', 'correct', 'erase'), which }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('work' as const),
+      ending: fc.constantFrom<Ending>(
+        'sent',
+        'refused',
+        'deferred',
+        'throttled',
+        'uncertain',
+        'expired',
+        'interrupted',
+        'crash',
+      ),
+    }),
+  },
+);
+
+let server: RedisServer;
+let redis: Redis;
+let folder: string;
+let count = 0;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
+  server = await startRedis({ dataDir: folder });
+  redis = new Redis(server.url, { maxRetriesPerRequest: null });
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const ASIDE: State[] = ['held', 'uncertain', 'failed', 'expired'];
+const WAITING: State[] = ['scheduled', 'queued', 'deferred'];
+const line = { kind: 'change' as const, at: '', by: 'model', what: 'step' };
+
+class World {
+  private readonly emails = new Map<string, Expected>();
+  private readonly queue: EmailQueue;
+  private readonly clock = { now: () => Date.now() };
+  private readonly settle;
+
+  constructor() {
+    this.queue = createQueues({ redis, waits: true }).open({ tenant: 'acme', application: `app-${count++}` });
+    const erase = createErase({ redis, clock: this.clock, releaseContent: () => Promise.resolve() });
+    this.settle = createSettle({ redis, clock: this.clock, random: () => 0.5, erase });
+  }
+
+  async run(step: Step): Promise<void> {
+    if (step.do === 'accept') return this.accept(step.later, step.priority);
+    if (step.do === 'work') return this.work(step.ending);
+    const id = [...this.emails.keys()][step.which];
+    const expected = id === undefined ? undefined : this.emails.get(id);
+    if (id === undefined || expected === undefined) return;
+    return this.act(step.do, id, expected);
+  }
+
+  private async accept(later: boolean, priority: 'high' | 'normal' | 'low'): Promise<void> {
+    const id = newEmailId();
+    const email: StoredEmail = {
+      v: 1,
+      rev: 1,
+      domain: 'm',
+      to: [{ address: 'a@example.org' }],
+      text: 'x',
+      priority,
+      expiresAt: '2035-01-01T00:00:00.000Z',
+      ...(later && { sendAt: LATER }),
+    };
+    await createSendQueue({ redis, due: createDue(redis) }).add(this.queue, [
+      { id, email, acceptedAt: Date.now(), priority },
+    ]);
+    this.emails.set(id, { state: later ? 'scheduled' : 'queued', attempts: 0, later, parked: false });
+  }
+
+  private async emailOf(id: string): Promise<StoredEmail> {
+    const [record] = await readRecords(redis, this.queue, [id], Date.now());
+    if (record === undefined) throw new Error(`${id} is not there`);
+    return record.email;
+  }
+
+  private async act(action: Extract<Step, { which: number }>['do'], id: string, expected: Expected): Promise<void> {
+    const now = Date.now();
+    const before = await this.emailOf(id);
+    const aside = (code: 'held' | 'canceled') =>
+      putAside(redis, this.queue, id, {
+        failure: { code, text: 'x' },
+        line,
+        now,
+        keepUntil: now,
+        fromErrorLog: code === 'canceled',
+      });
+    const waiting = WAITING.includes(expected.state);
+    switch (action) {
+      case 'hold':
+        expect(await aside('held')).toBe(waiting ? undefined : expected.state === 'sent' ? 'sent' : 'wrong-state');
+        if (waiting) this.set(id, { state: 'held' });
+        return;
+      case 'cancel':
+        expect(await aside('canceled')).toBe(expected.state === 'sent' ? 'sent' : undefined);
+        if (expected.state !== 'sent') this.set(id, { state: 'canceled' });
+        return;
+      case 'release': {
+        const due = expected.later ? Date.parse(LATER) : now;
+        const refusal = await releaseEmail(redis, this.queue, id, {
+          before,
+          after: { ...before, rev: before.rev + 1 },
+          line,
+          now,
+          due,
+        });
+        const may = ASIDE.includes(expected.state) || expected.state === 'canceled';
+        expect(refusal).toBe(may ? undefined : expected.state === 'sent' ? 'sent' : 'wrong-state');
+        if (may) this.set(id, { state: expected.later ? 'scheduled' : 'queued', attempts: 0, parked: false });
+        return;
+      }
+      case 'correct':
+      case 'send-now': {
+        const { sendAt: _later, ...rest } = before;
+        const after = { ...(action === 'correct' ? before : rest), rev: before.rev + 1 };
+        const due = action === 'send-now' ? { due: now } : {};
+        const refusal = await correctEmail(redis, this.queue, id, { before, after, priority: 10, line, now, ...due });
+        expect(refusal).toBe(expected.state === 'sent' ? 'sent' : undefined);
+        if (refusal === undefined && action === 'send-now')
+          this.set(id, { later: false, parked: false, ...(waiting && { state: 'queued' as const }) });
+        return;
+      }
+      case 'erase':
+        expect(await removeJob(redis, this.queue, id)).toBeUndefined();
+        this.emails.delete(id);
+    }
+  }
+
+  private async work(ending: Ending): Promise<void> {
+    const taken = await takeEmail(this.queue, `token-${count++}`, 'model');
+    const ready = [...this.emails.values()].filter(({ state, parked }) => state === 'queued' && !parked);
+    if (taken.email === undefined) return expect(ready).toEqual([]);
+    const { email: lease } = taken;
+    const expected = this.emails.get(lease.id);
+    expect([expected?.state, expected?.parked]).toEqual(['queued', false]);
+    expect(lease.attemptsMade).toBe(expected?.attempts);
+    if (ending === 'crash') return this.crash(lease.id);
+    await this.settle(lease, OUTCOMES[ending], settings, undefined);
+    const attempts = (expected?.attempts ?? 0) + (ending === 'throttled' || ending === 'interrupted' ? 0 : 1);
+    const used = attempts >= ATTEMPTS;
+    const state: Record<Exclude<Ending, 'crash'>, State> = {
+      sent: 'sent',
+      refused: 'failed',
+      deferred: used ? 'failed' : 'deferred',
+      throttled: 'queued',
+      uncertain: 'uncertain',
+      expired: 'expired',
+      interrupted: 'queued',
+    };
+    this.set(lease.id, { state: state[ending], attempts, parked: ending === 'throttled' });
+  }
+
+  /** The worker is gone: its lock runs out, and BullMQ's two passes put the email back. */
+  private async crash(id: string): Promise<void> {
+    await redis.del(this.queue.keys.lock(id));
+    for (let pass = 0; pass < 2; pass++) {
+      await redis.del(`${this.queue.keys.bull}stalled-check`);
+      await recoverStalled(this.queue);
+    }
+    this.set(id, { parked: false });
+  }
+
+  private set(id: string, changes: Partial<Expected>): void {
+    const expected = this.emails.get(id);
+    if (expected !== undefined) this.emails.set(id, { ...expected, ...changes });
+  }
+
+  /** Every email is in the state that the model says, and in exactly one place of BullMQ. */
+  async check(): Promise<void> {
+    const ids = [...this.emails.keys()];
+    const records = await readRecords(redis, this.queue, ids, Date.now());
+    expect(records.map((record) => record?.state)).toEqual(ids.map((id) => this.emails.get(id)?.state));
+    const counts = await this.queue.bull.getJobCounts(
+      'waiting',
+      'prioritized',
+      'delayed',
+      'active',
+      'completed',
+      'failed',
+    );
+    expect(Object.values(counts).reduce((sum, one) => sum + one, 0)).toBe(ids.length);
+  }
+
+  async end(): Promise<void> {
+    await this.queue.bull.obliterate({ force: true });
+  }
+}
+
+const OUTCOMES: Record<Exclude<Ending, 'crash'>, Outcome> = {
+  sent: { kind: 'sent', replies: [], recipients: { accepted: [], refused: [], deferred: [] } },
+  refused: { kind: 'refused', code: 'refused', text: 'no', replies: [] },
+  deferred: { kind: 'deferred', text: 'later', replies: [] },
+  throttled: { kind: 'throttled', text: 'limit', until: Date.now() + 6 * 3_600_000 },
+  uncertain: { kind: 'uncertain', text: 'lost', replies: [] },
+  expired: { kind: 'expired', text: 'too late' },
+  interrupted: { kind: 'interrupted', text: 'stopping' },
+};
+
+test(`${RUNS} random lives end where the model says`, async () => {
+  let steps = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 14 }), async (life) => {
+      const world = new World();
+      for (const one of life) {
+        await world.run(one);
+        steps++;
+      }
+      await world.check();
+      await world.end();
+    }),
+    { numRuns: RUNS },
+  );
+  expect(steps).toBeGreaterThan(RUNS * 3);
+}, 240_000);
