@@ -187,8 +187,8 @@ class World {
       }
       case 'correct':
       case 'send-now': {
-        const { sendAt: _later, ...rest } = before;
-        const after = { ...(action === 'correct' ? before : rest), rev: before.rev + 1 };
+        const after: StoredEmail = { ...before, rev: before.rev + 1 };
+        if (action === 'send-now') delete after.sendAt;
         const due = action === 'send-now' ? { due: now } : {};
         const refusal = await correctEmail(redis, this.queue, id, { before, after, priority: 10, line, now, ...due });
         expect(refusal).toBe(expected.state === 'sent' ? 'sent' : undefined);

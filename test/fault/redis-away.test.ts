@@ -1,0 +1,77 @@
+// Redis away or frozen: 503 at once instead of hanging requests, and everything comes back by itself.
+import { startRedis } from '../../dev/redis';
+import { anEmail, setUpQueue, startService, type Answer, type Service } from '../support/service';
+import { serviceEnv, startProcess } from '../support/process';
+import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
+import { eventually } from '../support/wait';
+
+let service: Service;
+let smtp: SmtpServer;
+
+beforeEach(async () => {
+  smtp = await startSmtpServer();
+});
+afterEach(async () => {
+  await service.close();
+  await smtp.close();
+});
+
+const batch = (from: number, count: number) => ({
+  emails: Array.from({ length: count }, (_, n) => ({ to: [`r${from + n}@example.org`] })),
+  defaults: { subject: 'Bulk', text: 'Hello' },
+});
+
+test('Redis away, at the start and in between: 503 at once, and everything comes back by itself', async () => {
+  service = await startService({ workers: 1 });
+  const { queue, emails } = await setUpQueue(service, 'acme/app', smtp.port);
+  const timed = async (work: () => Promise<Answer>): Promise<Answer> => {
+    const begun = Date.now();
+    const answer = await work();
+    expect(Date.now() - begun).toBeLessThan(4_500);
+    return answer;
+  };
+  await service.redis.kill('SIGKILL');
+  for (const [method, path, body] of [
+    ['POST', emails, anEmail()],
+    ['GET', emails],
+    ['PUT', '/v1/tenants/x', {}],
+    ['POST', `${emails}/batch`, batch(0, 2)],
+  ] as const) {
+    const answer = await timed(() => service.call(method, path, body));
+    expect([path, answer.status, answer.body['code'], answer.headers.get('retry-after')]).toEqual([
+      path,
+      503,
+      'unavailable',
+      '2',
+    ]);
+  }
+  expect((await timed(() => service.call('GET', '/readyz'))).status).toBe(503);
+  expect((await service.call('GET', '/livez')).status).toBe(200);
+  const env = serviceEnv(service.redis.url, service.dataDir);
+  const late = await startProcess('api', env);
+  expect((await fetch(`http://127.0.0.1:${late.port}/readyz`)).status).toBe(503);
+
+  await restartRedis();
+  await eventually(async () => expect((await service.call('GET', '/readyz')).status).toBe(200));
+  await eventually(async () => expect((await fetch(`http://127.0.0.1:${late.port}/readyz`)).status).toBe(200));
+  const { id } = await service.ok<{ id: string }>('POST', emails, anEmail());
+  await smtp.waitForMessages(1);
+  await eventually(async () => expect((await service.email(queue, id)).state).toBe('sent'));
+  expect(await late.end('SIGTERM')).toBe(0);
+});
+
+const restartRedis = async (): Promise<void> => {
+  service.redis = await startRedis({ dataDir: service.dataDir });
+};
+
+test('a frozen Redis does not hang a request', async () => {
+  service = await startService({ workers: 0 });
+  const { emails } = await setUpQueue(service, 'acme/app', smtp.port);
+  await service.redis.kill('SIGSTOP');
+  const begun = Date.now();
+  const answer = await service.call('POST', emails, anEmail());
+  expect([answer.status, answer.body['code']]).toEqual([503, 'unavailable']);
+  expect(Date.now() - begun).toBeLessThan(10_000);
+  await service.redis.kill('SIGCONT');
+  await eventually(async () => expect((await service.call('POST', emails, anEmail())).status).toBe(202));
+});
