@@ -3,6 +3,7 @@ import type { Change } from '../../libs/mail/outcome';
 import { Problem } from '../../libs/mail/problem';
 import { dueAt, type StoredEmail } from '../../libs/mail/stored-email';
 import type { EmailRecord } from '../../libs/queue/email-record';
+import { AT_ONCE } from '../../libs/queue/due';
 import { createErase } from '../../libs/queue/erase';
 import type { EmailQueue } from '../../libs/queue/queues';
 import type { Refusal } from '../../libs/queue/transitions/places';
@@ -101,7 +102,7 @@ export const createCommands = (rooms: Rooms) => {
       due,
     });
     insist(refusal, record.id);
-    await rooms.due.announce(queue.name, due, Date.parse(after.expiresAt));
+    await rooms.due.announce(queue.name, due > now ? due : AT_ONCE, Date.parse(after.expiresAt));
     await audited(subject, what);
   };
 

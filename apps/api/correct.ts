@@ -10,6 +10,7 @@ import {
   type LargePart,
   type StoredEmail,
 } from '../../libs/mail/stored-email';
+import { AT_ONCE } from '../../libs/queue/due';
 import { BULL_PRIORITY } from '../../libs/queue/send-queue';
 import { correctEmail } from '../../libs/queue/transitions/correct';
 import { changesBetween } from './changes-of';
@@ -113,6 +114,6 @@ export const correct = async (rooms: Rooms, commands: Commands, subject: Subject
   const unneeded = refusal === undefined ? had.filter((id) => !needs.includes(id)) : fresh;
   await rooms.refs.release(address, record.id, unneeded, rooms.content.remove);
   if (refusal !== undefined) throw refuse(refusal, record.id);
-  await rooms.due.announce(queue.name, due ?? now, expiresAt);
+  await rooms.due.announce(queue.name, due !== undefined && due > now ? due : AT_ONCE, expiresAt);
   await commands.audited(subject, 'corrected', fields);
 };

@@ -90,7 +90,8 @@ const beforehand = (lease: Lease, marks: Marks, now: number): Outcome | undefine
       replies: [],
     };
   }
-  const due = dueAt(lease.email, lease.acceptedAt);
+  // Its own time only: when it was accepted is told by another process' clock.
+  const due = dueAt(lease.email, 0);
   if (due > now) return { kind: 'throttled', text: 'its time has not come', until: due };
   if (Date.parse(lease.email.expiresAt) <= now)
     return { kind: 'expired', text: `was not sent before ${lease.email.expiresAt}` };

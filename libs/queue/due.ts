@@ -3,9 +3,12 @@ import { CHANNELS, KEYS } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
 
+/** Due whatever the clocks say: those of the API and of the workers may differ. */
+export const AT_ONCE = 0;
+
 export interface Due {
   /**
-   * This queue has work at `at` (ms). Whoever adds calls it before, so that a crash in between leaves a queue that is
+   * This queue has work at `at` (ms since 1970, or `AT_ONCE`). Whoever adds calls it before, so that a crash in between leaves a queue that is
    * looked at for nothing, not one that nobody looks at; and again after, because a worker that found it empty meanwhile
    * took the first announcement away.
    * @param upkeepAt when its earliest email expires or has to go, where that is known to have changed

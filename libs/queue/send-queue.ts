@@ -2,7 +2,7 @@
 import type { Priority } from '../mail/settings';
 import { dueAt, type StoredEmail } from '../mail/stored-email';
 import type { Redis } from '../store/redis';
-import type { Due } from './due';
+import { AT_ONCE, type Due } from './due';
 import { enterIndexes } from './index-entries';
 import type { EmailQueue } from './queues';
 
@@ -34,7 +34,7 @@ export const JOB_NAME = 'email';
 
 export const createSendQueue = (deps: { redis: Redis; due: Due }): SendQueue => ({
   async add(queue, emails) {
-    const earliest = Math.min(...emails.map(({ email, acceptedAt }) => dueAt(email, acceptedAt)));
+    const earliest = Math.min(...emails.map(announcedAt));
     const upkeep = Math.min(...emails.map(({ email }) => Date.parse(email.expiresAt)));
     // Sent in this order over one connection, which keeps it; waiting for each would cost a round trip each.
     await Promise.all([
@@ -45,6 +45,12 @@ export const createSendQueue = (deps: { redis: Redis; due: Due }): SendQueue => 
     await deps.due.announce(queue.name, earliest);
   },
 });
+
+/** Only what waits for a time of its own is announced for that time. */
+const announcedAt = ({ email, acceptedAt }: Accepted): number => {
+  const due = dueAt(email, acceptedAt);
+  return due > acceptedAt ? due : AT_ONCE;
+};
 
 const addJobs = async (queue: EmailQueue, emails: Accepted[]): Promise<void> => {
   const jobs = emails.map(({ id, email, acceptedAt, priority }) => {

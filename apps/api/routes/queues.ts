@@ -5,6 +5,7 @@ import { spanMs } from '../../../libs/mail/span';
 import { Problem } from '../../../libs/mail/problem';
 import { queueName, Slug, type QueueAddress } from '../../../libs/mail/queue-address';
 import { contentIdsOf } from '../../../libs/mail/stored-email';
+import { AT_ONCE } from '../../../libs/queue/due';
 import { readStatus } from '../../../libs/queue/counts';
 import { readRecords } from '../../../libs/queue/email-record';
 import type { EmailQueue } from '../../../libs/queue/queues';
@@ -37,7 +38,7 @@ const applySettings = async (rooms: Rooms, queue: EmailQueue, settings: QueueSet
 /** Sends again; tells the workers. */
 export const resumeQueue = async (rooms: Rooms, queue: EmailQueue): Promise<void> => {
   await queue.bull.resume();
-  await rooms.due.announce(queue.name, rooms.clock.now());
+  await rooms.due.announce(queue.name, AT_ONCE);
 };
 
 /** Removes a queue's emails with all that belongs to them. */

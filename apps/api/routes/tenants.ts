@@ -4,6 +4,7 @@ import { formatAddress } from '../../../libs/mail/address';
 import { Problem } from '../../../libs/mail/problem';
 import { queueName, Slug } from '../../../libs/mail/queue-address';
 import { TenantSettings } from '../../../libs/mail/settings';
+import { AT_ONCE } from '../../../libs/queue/due';
 import type { Tenant } from '../../../libs/store/tenants';
 import { identityOf, param, signatureOf } from '../auth';
 import { parseBody, parseInput } from '../input';
@@ -21,9 +22,8 @@ const view = ({ tenant, settings, createdAt, updatedAt }: Tenant) => ({
 
 /** A tenant that may send again: whatever became due meanwhile is looked at. */
 const wakeQueues = async (rooms: Rooms, tenant: string): Promise<void> => {
-  const now = rooms.clock.now();
   const queues = await rooms.tenants.queues(tenant);
-  await Promise.all(queues.map((queue) => rooms.due.announce(queueName(queue), now)));
+  await Promise.all(queues.map((queue) => rooms.due.announce(queueName(queue), AT_ONCE)));
 };
 
 export const tenantRoutes = (rooms: Rooms): Router => {
