@@ -4,9 +4,8 @@ import { mkdtempSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium } from './chromium.mjs';
+import { postfix } from './postfix.mjs';
 import { fail, prepare, root } from './prepare.mjs';
-
-const BROWSER_TESTS = 'test/browser/';
 
 /** The server that each test file starts for itself; the same search as `npm start`, downloads kept for both. */
 const redisEnv = async () => {
@@ -25,12 +24,25 @@ const loud = (lines) => {
   console.log(['', '!'.repeat(width), ...lines, '!'.repeat(width), ''].join('\n'));
 };
 
-const browser = () => {
-  const { path, problem } = chromium();
-  if (path !== undefined) return { env: { ROHRPOST_TEST_CHROMIUM: path }, args: [] };
-  const warning = [`NOT RUN: the tests in ${BROWSER_TESTS} need Chromium, and there is none:`, problem];
-  loud(warning);
-  return { env: {}, args: ['--testPathIgnorePatterns', '/node_modules/', BROWSER_TESTS], warning };
+/** Folders of tests that need something of the system, what finds it, and the variable that tells them where it is. */
+const NEEDS = [
+  { folder: 'test/browser/', what: 'Chromium', find: chromium, variable: 'ROHRPOST_TEST_CHROMIUM' },
+  { folder: 'test/real/', what: 'Postfix', find: postfix, variable: 'ROHRPOST_TEST_POSTFIX' },
+];
+
+/** What of the system is there; tests that lack theirs are left out, loudly. */
+const system = () => {
+  const found = NEEDS.map((need) => ({ ...need, ...need.find() }));
+  const missing = found.filter(({ path }) => path === undefined);
+  const env = Object.fromEntries(found.flatMap(({ path, variable }) => (path === undefined ? [] : [[variable, path]])));
+  const warning = missing.flatMap(({ folder, what, problem }) => [
+    `NOT RUN: the tests in ${folder} need ${what}, and there is none:`,
+    problem,
+  ]);
+  if (warning.length > 0) loud(warning);
+  const ignored = missing.flatMap(({ folder }) => ['--testPathIgnorePatterns', folder]);
+  const args = ignored.length > 0 ? ['--testPathIgnorePatterns', '/node_modules/', ...ignored] : [];
+  return { env, args, warning };
 };
 
 /** Runs jest with its usual report, and has it write its figures to a file as well. */
@@ -57,11 +69,11 @@ const summary = (figures) => {
 
 prepare();
 const redis = await redisEnv();
-const { env, args, warning } = browser();
+const { env, args, warning } = system();
 const folder = mkdtempSync(join(tmpdir(), 'rohrpost-test-'));
 const figures = join(folder, 'jest.json');
 const code = await jest([...process.argv.slice(2), ...args], { ...process.env, ...redis, ...env }, figures);
-if (warning) loud(warning);
+if (warning.length > 0) loud(warning);
 summary(figures);
 rmSync(folder, { recursive: true, force: true });
 process.exitCode = code;

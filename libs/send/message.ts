@@ -2,6 +2,7 @@
 import { domainToASCII } from 'node:url';
 import type { Readable } from 'node:stream';
 import MailComposer from 'nodemailer/lib/mail-composer';
+import { encodeWord } from 'nodemailer/lib/mime-funcs';
 import type { ContentStore } from '../content/store';
 import type { Address } from '../mail/address';
 import type { StoredEmail } from '../mail/stored-email';
@@ -44,6 +45,12 @@ const wireAddress = ({ name, address }: Address): { name: string; address: strin
 /** The address of an envelope. */
 export const envelopeAddress = (address: Address): string => wireAddress(address).address;
 
+/**
+ * A subject that looks like an encoded word (RFC 2047) is encoded itself: nodemailer would send it as it is, and the
+ * reader would see something else than was written.
+ */
+const literalSubject = (subject: string): string => (subject.includes('=?') ? encodeWord(subject, 'Q', 52) : subject);
+
 const composer = (input: MessageInput, contentOf: ContentOf): MailComposer => {
   const { email } = input;
   return new MailComposer({
@@ -51,7 +58,7 @@ const composer = (input: MessageInput, contentOf: ContentOf): MailComposer => {
     to: email.to.map(wireAddress),
     cc: (email.cc ?? []).map(wireAddress),
     replyTo: input.replyTo.map(wireAddress),
-    subject: input.subject,
+    subject: literalSubject(input.subject),
     text: input.text,
     ...(input.html !== undefined && { html: input.html }),
     messageId: `<${input.messageId}>`,

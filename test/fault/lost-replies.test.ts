@@ -119,7 +119,7 @@ test(
     let forgotten = 0;
     let twice = 0;
     let unrecorded = 0;
-    for (const [n, [recipient, id]] of [...ids].entries()) {
+    for (const [recipient, id] of ids) {
       const times = received.filter((address) => address === recipient).length;
       const found = await emailsTo(kept.emails, recipient);
       if (found.length > 1 || (found[0] !== undefined && found[0].id !== id)) double++;
@@ -128,7 +128,6 @@ test(
       if (times > 1) twice++;
       // An email that leaves no history cannot prove that its twin was known: it must not have one.
       if (times > 1 && !attempts.some(({ outcome }) => outcome === 'uncertain')) unrecorded++;
-      expect([n, times]).not.toEqual([n, 0]);
     }
     const row = {
       emails: SIZE.emails,

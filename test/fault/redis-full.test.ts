@@ -4,7 +4,7 @@ import { setUpQueue, startService, type Answer, type EmailBody, type Service } f
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { eventually } from '../support/wait';
 
-const SIZE = FULL ? { emails: 4_000, rounds: 4, fullMs: 30_000 } : { emails: 300, rounds: 1, fullMs: 2_000 };
+const SIZE = FULL ? { emails: 3_000, rounds: 3, fullMs: 15_000 } : { emails: 300, rounds: 1, fullMs: 2_000 };
 const ROOM = 256 * 1_024;
 /** Large enough to fill the room within a round. */
 const TEXT = 'A line of a long email.\n'.repeat(200);
