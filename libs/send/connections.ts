@@ -63,6 +63,15 @@ const smtpOptions = ({ transport }: OpenTransport, listener: Listener) => ({
   logger: dialogueLogger(listener),
 });
 
+/**
+ * Does the server take addresses wide of ASCII (RFC 6531)? nodemailer would send them anyway. The list is its own field;
+ * test/flow/sending.test.ts holds it to that.
+ */
+export const takesUtf8 = ({ smtp }: Connection): boolean => {
+  const { _supportedExtensions: extensions } = smtp as unknown as { _supportedExtensions?: string[] };
+  return extensions?.includes('SMTPUTF8') ?? false;
+};
+
 /** Connects, and logs in where the transport has credentials. */
 const open = (transport: OpenTransport, listener: Listener): Promise<Connection> =>
   new Promise((resolve, reject) => {

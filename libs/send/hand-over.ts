@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { SMTPConnectionSendInfo } from 'nodemailer/lib/smtp-connection';
 import { readReply, type Phase } from '../mail/reply';
 import type { Reply } from '../mail/outcome';
-import type { Connection, Connections, OpenTransport } from './connections';
+import { takesUtf8, type Connection, type Connections, type OpenTransport } from './connections';
 import type { Message } from './message';
 
 export interface Envelope {
@@ -158,10 +158,18 @@ export const createHandOver = (connections: Connections) => {
     }
   };
 
+  /** Nothing is said of an email that the server cannot take: as if it had answered 553 5.6.7 (RFC 6531 3.5). */
+  const send = async (connection: Connection, work: HandOver): Promise<HandOverResult> => {
+    const wide = [work.envelope.from, ...work.envelope.to].filter((address) => /[^\x20-\x7e]/.test(address));
+    if (wide.length === 0 || takesUtf8(connection)) return transmit(connection, work);
+    const text = `the server does not take addresses with other than ASCII characters (SMTPUTF8): ${wide.join(', ')}`;
+    return { kind: 'rejected', phase: 'mail', replies: [{ code: 553, enhancedCode: '5.6.7', text }] };
+  };
+
   const once = async (work: HandOver, fresh: boolean): Promise<{ result: HandOverResult; stale: boolean }> => {
     const connection = await connect(work, fresh);
     if ('kind' in connection) return { result: connection, stale: false };
-    const result = await transmit(connection, work);
+    const result = await send(connection, work);
     const alive =
       result.kind === 'taken' ||
       (result.kind === 'rejected' &&

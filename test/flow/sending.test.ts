@@ -236,6 +236,23 @@ test('credentials, STARTTLS and TLS: the password is sealed, the certificate is 
   }
 });
 
+test('an address wide of ASCII goes to a server that takes it, and is refused where none does', async () => {
+  await post(anEmail({ to: ['jürgen@example.org'] }));
+  expect((await smtp.waitForMessages(1))[0]?.to).toEqual(['jürgen@example.org']);
+  const old = await startSmtpServer({ extensions: ['8BITMIME'] });
+  await service.ok('PUT', '/v1/tenants/acme/transports/default', {
+    host: '127.0.0.1',
+    port: old.port,
+    security: 'none',
+  });
+  const refused = await ended((await post(anEmail({ to: ['jürgen@example.org'] }))).id, 'failed');
+  expect(refused.reason?.text).toContain('SMTPUTF8');
+  const domain = await post(anEmail({ to: ['ann@bücher.example'] }));
+  await ended(domain.id, 'sent');
+  expect(old.messages.map(({ to }) => to)).toEqual([['ann@xn--bcher-kva.example']]);
+  await old.close();
+});
+
 test('history kept and not kept', async () => {
   const { id: kept } = await post(anEmail());
   const { id: gone } = await post(anEmail({ history: { keep: false }, to: ['gone@example.org'] }));
