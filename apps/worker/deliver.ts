@@ -108,6 +108,12 @@ const unreached = (
   replies: [],
 });
 
+/** Removed again, whatever its history says: it was not accepted a second time. */
+const goneAlready = (settings: ResolvedSettings): Delivery => ({
+  outcome: { kind: 'sent', replies: [], recipients: { accepted: [], refused: [], deferred: [] } },
+  settings: { ...settings, history: { ...settings.history, keep: false } },
+});
+
 /** Parked: everyone comes back a little later than the transport is tried again, not all at once. */
 const throttled = (transport: string, until: number): Outcome => ({
   kind: 'throttled',
@@ -248,6 +254,7 @@ export const createDeliver = (deps: DeliverDeps) => {
     const settings = await deps.settingsOf(lease);
     // A first start cannot have left marks.
     const marks = lease.starts > 1 ? await readMarks(redis, lease.queue, lease.id) : NO_MARKS;
+    if (marks.gone) return goneAlready(settings);
     const ended = beforehand(lease, marks, clock.now());
     const dialogue: string[] = [];
     const hear = settings.log === 'dialogue' ? (line: string) => void dialogue.push(line) : undefined;

@@ -13,6 +13,8 @@ export interface Marks {
   intentAt?: number;
   /** The server took the email. */
   sent?: SentMark;
+  /** The email was sent or erased, and removed: a late repetition of its add has made it anew. */
+  gone: boolean;
   /** Recipients that are done with, by address: taken, or refused for good. */
   done: RecipientsDone;
 }
@@ -36,7 +38,7 @@ export interface Hold {
 
 const NOTHING_DONE: RecipientsDone = { accepted: [], refused: [] };
 
-export const NO_MARKS: Marks = { generation: 0, done: NOTHING_DONE };
+export const NO_MARKS: Marks = { generation: 0, gone: false, done: NOTHING_DONE };
 
 /** What was accepted stays so; what was refused before a release is tried anew. */
 const readDone = (text: string, generation: number): RecipientsDone => {
@@ -46,26 +48,32 @@ const readDone = (text: string, generation: number): RecipientsDone => {
 
 export const readMarks = async (redis: Redis, queue: EmailQueue, id: string): Promise<Marks> => {
   const names = [MARK.generation, MARK.intent, MARK.sent, MARK.done];
-  const [generation, intent, sent, done] = await redis.hmget(queue.keys.job(id), ...names);
+  const [[generation, intent, sent, done], gone] = await Promise.all([
+    redis.hmget(queue.keys.job(id), ...names),
+    redis.exists(queue.keys.gone(id)),
+  ]);
   const current = Number(generation ?? 0);
   const [intentGeneration, intentAt] = (intent ?? '').split('|');
   return {
     generation: current,
+    gone: gone === 1,
     ...(intentAt !== undefined && Number(intentGeneration) === current && { intentAt: Number(intentAt) }),
     ...(sent && { sent: JSON.parse(sent) as SentMark }),
     done: done ? readDone(done, current) : NOTHING_DONE,
   };
 };
 
-// KEYS: the job, its lock. ARGV: token, field of the intent, its value, field of `sent`. Result: 1 to go on, 0 where
+// KEYS: the job, its lock, the sign that it is gone. ARGV: token, field of the intent, its value, field of `sent`. Result: 1 to go on, 0 where
 // the lock is not ours any more, -1 where the email was sent already. Atomic: between the check and the intent nobody
 // else may begin. Sent after 354, before the first byte of the message.
 const fence = defineScript(`
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-if redis.call('HEXISTS', KEYS[1], ARGV[4]) == 1 then return -1 end
+if redis.call('HEXISTS', KEYS[1], ARGV[4]) == 1 or redis.call('EXISTS', KEYS[3]) == 1 then return -1 end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 return 1`);
 
+// A removal comes first in ARGV: Redis never refuses it for want of memory, and lets a script that has written go on
+// writing. So a full Redis still learns that an email was sent.
 // KEYS: the job. ARGV: pairs of field and value ('' removes). Result: 1, or 0 where the job is gone: then nothing is
 // written, since a hash without a job would never go away.
 const mark = defineScript(`
@@ -92,7 +100,7 @@ export const markIntent = async (
   generation: number,
   now: number,
 ): Promise<void> => {
-  const keys = [queue.keys.job(hold.id), queue.keys.lock(hold.id)];
+  const keys = [queue.keys.job(hold.id), queue.keys.lock(hold.id), queue.keys.gone(hold.id)];
   const answer = await fence(redis, keys, [hold.token, MARK.intent, `${generation}|${now}`, MARK.sent]);
   if (answer === 0) throw new FenceClosed('the hold on the email was lost: another worker may have it');
   if (answer === -1) throw new FenceClosed('the email was sent already');
@@ -100,7 +108,7 @@ export const markIntent = async (
 
 /** Records that the server took the email for all recipients that were left. */
 export const markSent = async (redis: Redis, queue: EmailQueue, id: string, sent: SentMark): Promise<void> => {
-  await mark(redis, [queue.keys.job(id)], [MARK.sent, JSON.stringify(sent), MARK.intent, '']);
+  await mark(redis, [queue.keys.job(id)], [MARK.intent, '', MARK.sent, JSON.stringify(sent)]);
 };
 
 /** Records recipients that are done with while others are still to be tried; the hand-over itself has ended. */
@@ -111,7 +119,7 @@ export const markDone = async (
   generation: number,
   done: RecipientsDone,
 ): Promise<void> => {
-  await mark(redis, [queue.keys.job(id)], [MARK.done, JSON.stringify({ generation, ...done }), MARK.intent, '']);
+  await mark(redis, [queue.keys.job(id)], [MARK.intent, '', MARK.done, JSON.stringify({ generation, ...done })]);
 };
 
 /** The hand-over ended without the message having left: the intent is void. */
