@@ -36,6 +36,7 @@ export const BulkInput = z
 
 /** What an operation does, as it is kept. Times in ms since 1970. */
 export interface BulkOrder {
+  id: string;
   address: QueueAddress;
   filter: EmailFilter;
   action: z.infer<typeof BulkInput>['action'];
@@ -71,12 +72,12 @@ const actOn = async (
     case 'delete':
       return commands.erase(subject);
     case 'resend':
-      await resend(rooms, commands, subject, {});
+      await resend(rooms, commands, subject, {}, `bulk:${order.id}:${record.id}`);
   }
 };
 
 /**
- * @param progress where an earlier run stopped; the email after it may be acted on twice, which its state then refuses
+ * @param progress where an earlier run stopped; the email after it may be acted on twice: its state refuses that, and a resend its key
  * @param save keeps the progress
  */
 export const runBulk = async (

@@ -11,6 +11,7 @@ import {
   type StoredEmail,
 } from '../../libs/mail/stored-email';
 import { AT_ONCE } from '../../libs/queue/due';
+import { readRecords } from '../../libs/queue/email-record';
 import { BULL_PRIORITY } from '../../libs/queue/send-queue';
 import { correctEmail } from '../../libs/queue/transitions/correct';
 import { changesBetween } from './changes-of';
@@ -111,7 +112,10 @@ export const correct = async (rooms: Rooms, commands: Commands, subject: Subject
     now,
     ...(due !== undefined && { due }),
   });
-  const unneeded = refusal === undefined ? had.filter((id) => !needs.includes(id)) : fresh;
+  // Whoever lost against another correction may have claimed what the winner needs too: both claim for the same email.
+  const [present] = refusal === undefined ? [] : await readRecords(rooms.redis, queue, [record.id], now);
+  const needed = refusal === undefined ? needs : present === undefined ? [] : contentIdsOf(present.email);
+  const unneeded = [...had, ...fresh].filter((id) => !needed.includes(id));
   await rooms.refs.release(address, record.id, unneeded, rooms.content.remove);
   if (refusal !== undefined) throw refuse(refusal, record.id);
   await rooms.due.announce(queue.name, due !== undefined && due > now ? due : AT_ONCE, expiresAt);

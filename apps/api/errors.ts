@@ -134,7 +134,7 @@ const ofRedis = (error: unknown): Problem | undefined => {
     case 'away':
       return new Problem(
         'unavailable',
-        'Redis does not answer: nothing was accepted; try again, the service recovers by itself',
+        'Redis does not answer: try again, with the same Idempotency-Key if you gave one, since the request may have been done',
       );
     case undefined:
       return undefined;

@@ -21,6 +21,7 @@ const TIMES = ['sendAt', 'expiresAfter'];
 
 /**
  * @param given recipients anew, where any are given: then none of the old ones stays
+ * @param idempotencyKey for whoever may ask twice
  * @throws Problem `email-state` for an email that is not in the history
  */
 export const resend = async (
@@ -28,6 +29,7 @@ export const resend = async (
   commands: Commands,
   subject: Subject,
   given: z.infer<typeof ResendInput>,
+  idempotencyKey?: string,
 ): Promise<Receipt> => {
   const { queue, record } = subject;
   if (record.state !== 'sent')
@@ -39,7 +41,11 @@ export const resend = async (
   const anew = given.to !== undefined || given.cc !== undefined || given.bcc !== undefined;
   const recipients = anew ? { to: given.to, cc: given.cc, bcc: given.bcc } : {};
   const body = JSON.parse(JSON.stringify({ ...Object.fromEntries(old), ...recipients })) as unknown;
-  const { receipt } = await rooms.accept.one(queue.address, { body, resentFrom: record.id });
+  const { receipt } = await rooms.accept.one(queue.address, {
+    body,
+    resentFrom: record.id,
+    ...(idempotencyKey && { idempotencyKey }),
+  });
   const fields = { resentAs: { before: null, after: receipt.id } };
   await rooms.redis.rpush(
     queueKeys(queue.address).log(record.id),

@@ -221,7 +221,7 @@ export const createDeliver = (deps: DeliverDeps) => {
             message: made.message,
             signal: lease.signal,
             ...(hear && { hear }),
-            beforeMessage: () => markIntent(redis, lease.queue, lease, marks.generation, clock.now()),
+            beforeMessage: () => markIntent(redis, lease.queue, lease, clock.now()),
           });
     const outcome = judgeHandOver(result, to, done);
     await remember(lease, { ...marks, done }, outcome, result);
@@ -252,8 +252,9 @@ export const createDeliver = (deps: DeliverDeps) => {
   return async (lease: Lease): Promise<Delivery> => {
     const startedAt = new Date(clock.now()).toISOString();
     const settings = await deps.settingsOf(lease);
-    // A first start cannot have left marks.
-    const marks = lease.starts > 1 ? await readMarks(redis, lease.queue, lease.id) : NO_MARKS;
+    // A first start of an email that was never corrected or released cannot have left marks.
+    const pristine = lease.starts <= 1 && lease.email.rev === 1;
+    const marks = pristine ? NO_MARKS : await readMarks(redis, lease.queue, lease.id);
     if (marks.gone) return goneAlready(settings);
     const ended = beforehand(lease, marks, clock.now());
     const dialogue: string[] = [];

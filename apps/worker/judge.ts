@@ -41,61 +41,58 @@ const PHASE_WORDS: Record<Phase, string> = {
   dot: 'after the message was sent',
 };
 
+/** Everybody is done with: sent where nobody was refused, partly sent where somebody has it. */
+const settled = (accepted: string[], refused: Reply[], replies: Reply[], text: string): Outcome => {
+  const recipients = { accepted, refused: addressesOf(refused), deferred: [] };
+  if (refused.length === 0) return { kind: 'sent', replies, recipients };
+  if (accepted.length === 0) return { kind: 'refused', code: 'refused', text, replies, recipients };
+  return {
+    kind: 'refused',
+    code: 'partly-sent',
+    text: `not accepted for ${describeReplies(refused)}`,
+    replies,
+    recipients,
+  };
+};
+
 const judgeTaken = (
   { reply, rejected }: Extract<HandOverResult, { kind: 'taken' }>,
   tried: string[],
   done: RecipientsDone,
 ): Outcome => {
-  const refusedNow = rejected.filter((one) => judgeReply('rcpt', one).outcome === 'refused');
-  const deferred = rejected.filter((one) => judgeReply('rcpt', one).outcome !== 'refused');
+  const isRefused = (one: Reply): boolean => judgeReply('rcpt', one).outcome === 'refused';
+  const deferred = rejected.filter((one) => !isRefused(one));
+  const refused = [...done.refused, ...rejected.filter(isRefused)];
   const rejectedAddresses = new Set(rejected.map(({ recipient }) => recipient));
-  const accepted = tried.filter((address) => !rejectedAddresses.has(address));
-  const refused = [...done.refused, ...refusedNow];
-  const recipients = {
-    accepted: [...done.accepted, ...accepted],
-    refused: refused.map(({ recipient = '' }) => recipient),
-    deferred: deferred.map(({ recipient = '' }) => recipient),
-  };
+  const accepted = [...done.accepted, ...tried.filter((address) => !rejectedAddresses.has(address))];
   const replies = [reply, ...rejected];
-  if (deferred.length > 0)
-    return { kind: 'deferred', text: describeReplies(deferred), replies, recipients, ...wishFrom(deferred) };
-  if (refused.length > 0) {
-    return {
-      kind: 'refused',
-      code: 'partly-sent',
-      text: `not accepted for ${describeReplies(refused)}`,
-      replies,
-      recipients,
-    };
-  }
-  return { kind: 'sent', replies, recipients };
+  if (deferred.length === 0) return settled(accepted, refused, replies, describeReplies(refused));
+  const recipients = { accepted, refused: addressesOf(refused), deferred: addressesOf(deferred) };
+  return { kind: 'deferred', text: describeReplies(deferred), replies, recipients, ...wishFrom(deferred) };
 };
+
+const addressesOf = (replies: Reply[]): string[] => replies.map(({ recipient = '' }) => recipient);
 
 const judgeRejected = (phase: Phase, replies: Reply[], tried: string[], done: RecipientsDone): Outcome => {
   const verdicts = replies.map((reply) => ({ reply, ...judgeReply(phase, reply) }));
-  const deferred = verdicts.filter(({ outcome }) => outcome === 'deferred').map(({ reply }) => reply);
-  const refused = verdicts.filter(({ outcome }) => outcome === 'refused').map(({ reply }) => reply);
   const text = `${PHASE_WORDS[phase]}: ${describeReplies(replies)}`;
-  if (verdicts.some(({ outcome }) => outcome === 'uncertain')) return { kind: 'uncertain', text, replies };
-  const allRefused = [...done.refused, ...(phase === 'rcpt' ? refused : [])];
-  const recipients = {
-    accepted: done.accepted,
-    refused: allRefused.map(({ recipient = '' }) => recipient),
-    deferred: phase === 'rcpt' ? deferred.map(({ recipient = '' }) => recipient) : deferred.length > 0 ? tried : [],
-  };
-  const ofTransport = verdicts.some(({ blame }) => blame === 'transport');
-  if (deferred.length > 0) {
-    return {
-      kind: 'deferred',
-      text,
-      replies,
-      recipients,
-      ...wishFrom(deferred),
-      ...(ofTransport && { blame: 'transport' as const }),
-    };
+  const blame = verdicts.some((verdict) => verdict.blame === 'transport') ? { blame: 'transport' as const } : {};
+  if (verdicts.some(({ outcome }) => outcome === 'uncertain')) return { kind: 'uncertain', text, replies, ...blame };
+  // At RCPT each reply is about its recipient; elsewhere one reply is about all of them.
+  const ofEach =
+    phase === 'rcpt'
+      ? verdicts
+      : verdicts.flatMap((verdict) =>
+          tried.map((recipient) => ({ ...verdict, reply: { ...verdict.reply, recipient } })),
+        );
+  const deferred = ofEach.filter(({ outcome }) => outcome === 'deferred').map(({ reply }) => reply);
+  const refused = [...done.refused, ...ofEach.filter(({ outcome }) => outcome === 'refused').map(({ reply }) => reply)];
+  if (deferred.length === 0) {
+    const all = done.refused.length > 0 ? `not accepted for ${describeReplies(refused)}` : text;
+    return settled(done.accepted, refused, replies, all);
   }
-  const code = done.accepted.length > 0 ? 'partly-sent' : 'refused';
-  return { kind: 'refused', code, text, replies, recipients };
+  const recipients = { accepted: done.accepted, refused: addressesOf(refused), deferred: addressesOf(deferred) };
+  return { kind: 'deferred', text, replies, recipients, ...wishFrom(deferred), ...blame };
 };
 
 const wishFrom = (replies: Reply[]): { retryAfter?: number } => {

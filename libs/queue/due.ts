@@ -20,8 +20,13 @@ export interface Due {
   dueNow(now: number, most: number): Promise<string[]>;
   /** When the next queue that is not yet due will be, or undefined. */
   nextAfter(now: number): Promise<number | undefined>;
-  /** After a look at a queue: when to look again, or undefined for never. */
-  lookAgain(queue: string, at: number | undefined): Promise<void>;
+  /**
+   * After a look at a queue: when to look again.
+   * @param instead only where the queue is still announced for this time (ms): nobody has announced it for another since
+   */
+  lookAgain(queue: string, at: number, instead?: number): Promise<void>;
+  /** Nothing is to be done there; with `announcedFor` only where nobody has announced it for another time since. */
+  forget(queue: string, announcedFor?: number): Promise<void>;
 }
 
 // KEYS: due, upkeep. ARGV: queue, when due, channel, when upkeep is due or ''. Result: 1 where the queue became due
@@ -32,6 +37,13 @@ local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if known and tonumber(known) <= tonumber(ARGV[2]) then return 0 end
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 redis.call('PUBLISH', ARGV[3], ARGV[1] .. ' ' .. ARGV[2])
+return 1`);
+
+// KEYS: due. ARGV: queue, the new time or '' to take it away, the time that it must have or ''. Result: 1 where it was
+// replaced. Atomic, so that an announcement that came meanwhile stays.
+const replace = defineScript(`
+if ARGV[3] ~= '' and redis.call('ZSCORE', KEYS[1], ARGV[1]) ~= ARGV[3] then return 0 end
+if ARGV[2] == '' then redis.call('ZREM', KEYS[1], ARGV[1]) else redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) end
 return 1`);
 
 export const createDue = (redis: Redis): Due => ({
@@ -48,9 +60,11 @@ export const createDue = (redis: Redis): Due => ({
     const [, score] = await redis.zrangebyscore(KEYS.due, `(${now}`, '+inf', 'WITHSCORES', 'LIMIT', 0, 1);
     return score === undefined ? undefined : Number(score);
   },
-  async lookAgain(queue, at) {
-    if (at === undefined) await redis.zrem(KEYS.due, queue);
-    else await redis.zadd(KEYS.due, Math.floor(at), queue);
+  async lookAgain(queue, at, instead) {
+    await replace(redis, [KEYS.due], [queue, Math.floor(at), instead ?? '']);
+  },
+  async forget(queue, announcedFor) {
+    await replace(redis, [KEYS.due], [queue, '', announcedFor ?? '']);
   },
 });
 

@@ -41,8 +41,12 @@ interface OpenQueue extends Turn {
   /** Counts calls: one that came while a fetch was under way may be about an email that the fetch did not see. */
   calls: number;
   rateStopUntil: number;
+  /** Emails since it was opened. */
+  taken: number;
 }
 
+/** A queue that others wait for gives way after so many emails. */
+const TURN_EMAILS = 50;
 /** Interrupted attempts get this long to say so before the process ends. */
 const INTERRUPTION_MS = 1_000;
 
@@ -56,6 +60,8 @@ export class Fleet {
   private readonly serving = new Set<Promise<void>>();
   private state: 'new' | 'running' | 'stopped' = 'new';
   private stalledTimer: NodeJS.Timeout | undefined;
+  /** A queue with work could not be opened, since the last one was closed. */
+  private crowded = false;
 
   constructor(private readonly deps: FleetDeps) {
     this.places = createPlaces<OpenQueue>(deps.concurrency);
@@ -100,6 +106,7 @@ export class Fleet {
       turn.hungry = true;
       this.pump();
     } else if (this.openQueues.size >= this.deps.maxOpen) {
+      this.crowded = true;
       this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
     } else {
       this.openQueue(name).catch((error: unknown) => this.complain(`open ${name}`, error));
@@ -110,7 +117,7 @@ export class Fleet {
     const address = parseQueueName(name);
     const permission = address && (await this.deps.permission(address));
     // A disabled tenant's queue is announced again when it is enabled.
-    if (address === undefined || !permission?.enabled) return this.deps.due.lookAgain(name, undefined);
+    if (address === undefined || !permission?.enabled) return this.deps.due.forget(name);
     if (this.openQueues.has(name) || this.state !== 'running') return;
     const turn: OpenQueue = {
       name,
@@ -122,6 +129,7 @@ export class Fleet {
       fetching: 0,
       calls: 0,
       rateStopUntil: 0,
+      taken: 0,
     };
     this.openQueues.set(name, turn);
     this.places.add(turn);
@@ -156,8 +164,15 @@ export class Fleet {
   private async take(turn: OpenQueue): Promise<{ email: Lease; end: (reason: LeaseEnd) => void } | undefined> {
     const calls = turn.calls;
     try {
+      const permission = await this.deps.permission(turn.queue.address);
+      turn.limit = permission.concurrency;
+      if (!permission.enabled || this.mustGiveWay(turn)) {
+        turn.hungry = false;
+        return undefined;
+      }
       const taken = await takeEmail(turn.queue, this.nextToken(), this.deps.replica);
       if (taken.email !== undefined) {
+        turn.taken++;
         turn.stride = Math.min(turn.stride * 2, turn.limit);
         return taken;
       }
@@ -174,12 +189,19 @@ export class Fleet {
     return undefined;
   }
 
+  /** Where more queues have work than may be open, each sends some emails and goes to the end. */
+  private mustGiveWay(turn: OpenQueue): boolean {
+    return this.crowded && turn.taken >= TURN_EMAILS;
+  }
+
   /** A place is free again; a queue without work and without hunger is closed. */
   private leave(turn: OpenQueue): void {
     turn.busy--;
     this.places.free();
     if (turn.busy === 0 && !turn.hungry) {
       this.openQueues.delete(turn.name);
+      if (this.crowded) this.watch.lookBy(this.deps.clock.now());
+      this.crowded = false;
       this.places.remove(turn);
       this.afterLook(turn).catch((error: unknown) => this.complain(`leave ${turn.name}`, error));
     }
@@ -187,27 +209,36 @@ export class Fleet {
   }
 
   /**
-   * Decides when the queue is looked at again. The announcement is taken away first and the queue looked into after: an
-   * email that was added in between is seen here, one added later announces itself again (see `Due.announce`).
+   * Decides when the queue is looked at again. Its announcement is moved a little ahead first, the queue is looked into
+   * after, and only an announcement that is still ours is taken away: an email that was added in between is seen here, one
+   * added later announces itself again (see `Due.announce`), and whatever fails leaves the queue announced.
    */
   private async afterLook(turn: OpenQueue): Promise<void> {
     const now = this.deps.clock.now();
-    if (turn.rateStopUntil > now) {
-      await this.deps.due.lookAgain(turn.name, turn.rateStopUntil);
-      return this.watch.lookBy(turn.rateStopUntil);
-    }
-    await this.deps.due.lookAgain(turn.name, undefined);
+    const soon = now + STALLED_CHECK_MS;
+    if (turn.rateStopUntil > now) return this.lookAt(turn.name, turn.rateStopUntil);
+    await this.deps.due.lookAgain(turn.name, soon);
+    this.watch.lookBy(soon);
     const peek = await peekQueue(this.deps.redis, turn.queue);
     if (peek.active > 0) await recoverStalled(turn.queue);
+    const { enabled } = await this.deps.permission(turn.queue.address);
     const times = [
-      ...(peek.waiting > 0 && !peek.paused ? [now] : []),
+      ...(peek.waiting > 0 && !peek.paused && enabled ? [now] : []),
       // A worker that is gone leaves active emails; whoever looks in time finds them.
-      ...(peek.active > 0 ? [now + STALLED_CHECK_MS] : []),
-      ...(peek.nextDelayedAt !== undefined && !peek.paused ? [peek.nextDelayedAt] : []),
+      ...(peek.active > 0 ? [soon] : []),
+      ...(peek.nextDelayedAt !== undefined && !peek.paused && enabled ? [peek.nextDelayedAt] : []),
     ];
-    if (times.length === 0) return;
-    await this.deps.due.announce(turn.name, Math.min(...times));
-    this.watch.lookBy(Math.min(...times));
+    if (times.length === 0) return this.deps.due.forget(turn.name, soon);
+    const next = Math.min(...times);
+    if (next > soon) await this.lookAt(turn.name, next, soon);
+    else await this.deps.due.announce(turn.name, next);
+    this.watch.lookBy(next);
+  }
+
+  /** @param instead only where the queue is still announced for this time */
+  private async lookAt(name: string, at: number, instead?: number): Promise<void> {
+    await this.deps.due.lookAgain(name, at, instead);
+    this.watch.lookBy(at);
   }
 
   private checkStalled(): void {

@@ -63,13 +63,14 @@ export const readMarks = async (redis: Redis, queue: EmailQueue, id: string): Pr
   };
 };
 
-// KEYS: the job, its lock, the sign that it is gone. ARGV: token, field of the intent, its value, field of `sent`. Result: 1 to go on, 0 where
+// KEYS: the job, its lock, the sign that it is gone. ARGV: token, field of the intent, the time, fields of `sent` and of
+// the generation. Result: 1 to go on, 0 where
 // the lock is not ours any more, -1 where the email was sent already. Atomic: between the check and the intent nobody
 // else may begin. Sent after 354, before the first byte of the message.
 const fence = defineScript(`
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 if redis.call('HEXISTS', KEYS[1], ARGV[4]) == 1 or redis.call('EXISTS', KEYS[3]) == 1 then return -1 end
-redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+redis.call('HSET', KEYS[1], ARGV[2], (redis.call('HGET', KEYS[1], ARGV[5]) or '0') .. '|' .. ARGV[3])
 return 1`);
 
 // A removal comes first in ARGV: Redis never refuses it for want of memory, and lets a script that has written go on
@@ -93,15 +94,9 @@ export class FenceClosed extends Error {
  * Records the intent to hand over, if the email is still ours and not yet sent.
  * @throws FenceClosed
  */
-export const markIntent = async (
-  redis: Redis,
-  queue: EmailQueue,
-  hold: Hold,
-  generation: number,
-  now: number,
-): Promise<void> => {
+export const markIntent = async (redis: Redis, queue: EmailQueue, hold: Hold, now: number): Promise<void> => {
   const keys = [queue.keys.job(hold.id), queue.keys.lock(hold.id), queue.keys.gone(hold.id)];
-  const answer = await fence(redis, keys, [hold.token, MARK.intent, `${generation}|${now}`, MARK.sent]);
+  const answer = await fence(redis, keys, [hold.token, MARK.intent, now, MARK.sent, MARK.generation]);
   if (answer === 0) throw new FenceClosed('the hold on the email was lost: another worker may have it');
   if (answer === -1) throw new FenceClosed('the email was sent already');
 };

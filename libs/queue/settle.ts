@@ -29,6 +29,14 @@ const writeLog = async (lease: Lease, line: LogLine): Promise<void> => {
   await lease.queue.backend.addLog(lease.id, JSON.stringify(line));
 };
 
+/** No attempt is left: what is not known stays so, and who has the email is not forgotten. */
+const exhausted = (outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>, made: number): Failure => {
+  if (outcome.kind === 'uncertain') return { code: 'uncertain', text: outcome.text };
+  const attempts = made === 1 ? 'the only attempt' : `the last of ${made} attempts`;
+  const partly = (outcome.recipients?.accepted.length ?? 0) > 0;
+  return { code: partly ? 'partly-sent' : 'attempts-exhausted', text: `${attempts} failed: ${outcome.text}` };
+};
+
 export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => number; erase: Erase }): Settle => {
   const { redis, clock } = deps;
 
@@ -87,18 +95,15 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
   /** One more attempt where there is one left. */
   const again = (
     lease: Lease,
-    text: string,
+    outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>,
     settings: ResolvedSettings,
     line: LogLine | undefined,
-    retryAfter?: number,
   ): Promise<Settled> => {
     const made = lease.attemptsMade + 1;
-    if (made >= settings.attempts) {
-      const attempts = made === 1 ? 'the only attempt' : `the last of ${made} attempts`;
-      return fail(lease, { code: 'attempts-exhausted', text: `${attempts} failed: ${text}` }, settings, line);
-    }
-    const delay = retryDelay(settings.backoff, made, deps.random(), retryAfter);
-    return postpone(lease, clock.now() + delay, { code: 'refused', text }, line);
+    if (made >= settings.attempts) return fail(lease, exhausted(outcome, made), settings, line);
+    const wish = outcome.kind === 'deferred' ? outcome.retryAfter : undefined;
+    const delay = retryDelay(settings.backoff, made, deps.random(), wish);
+    return postpone(lease, clock.now() + delay, { code: 'refused', text: outcome.text }, line);
   };
 
   return async (lease, outcome, settings, attempt) => {
@@ -112,11 +117,11 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
       case 'canceled':
         return fail(lease, { code: outcome.kind, text: outcome.text }, settings, line);
       case 'deferred':
-        return again(lease, outcome.text, settings, line, outcome.retryAfter);
+        return again(lease, outcome, settings, line);
       case 'uncertain':
         if (settings.onUncertain === 'hold')
           return fail(lease, { code: 'uncertain', text: outcome.text }, settings, line);
-        return again(lease, outcome.text, settings, line);
+        return again(lease, outcome, settings, line);
       case 'throttled':
         return postpone(lease, outcome.until, undefined, undefined);
       case 'interrupted':

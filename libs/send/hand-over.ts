@@ -112,6 +112,12 @@ const transmit = (connection: Connection, work: HandOver): Promise<HandOverResul
     const abort = (): void => {
       if (!progress.ended) progress.stopped ??= { error: work.signal.reason };
       connection.smtp.close();
+      // nodemailer forgets whoever waits for a connection that it was told to close.
+      done(
+        progress.ended
+          ? { kind: 'fault', phase: 'dot', text: 'the attempt was given up' }
+          : { kind: 'stopped', error: work.signal.reason },
+      );
     };
     if (work.signal.aborted) return resolve({ kind: 'stopped', error: work.signal.reason });
     work.signal.addEventListener('abort', abort, { once: true });
@@ -135,9 +141,30 @@ const transmit = (connection: Connection, work: HandOver): Promise<HandOverResul
   });
 };
 
-/** After a refusal the connection is still good, once the server has forgotten the email. */
-const resetForNext = (connection: Connection): Promise<boolean> =>
-  new Promise((resolve) => connection.smtp.reset((error) => resolve(error === null)));
+/** A server that does not answer RSET at once is not worth waiting for. */
+const RESET_MS = 5_000;
+
+/**
+ * After a refusal the connection is still good, once the server has forgotten the email. nodemailer forgets the question
+ * where the connection ends first, so its end is an answer too.
+ */
+const resetForNext = ({ smtp }: Connection): Promise<boolean> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, RESET_MS, false);
+    const done = (good: boolean): void => {
+      clearTimeout(timer);
+      smtp.off('end', onEnd);
+      resolve(good);
+    };
+    const onEnd = (): void => done(false);
+    smtp.once('end', onEnd);
+    if (smtp.destroyed) return done(false);
+    smtp.reset((error) => done(error === null));
+  });
+
+/** Whether the connection is where a new email may begin: not in the middle of a message, not being closed by the server. */
+const mayReset = (result: Extract<HandOverResult, { kind: 'rejected' }>): boolean =>
+  result.phase !== 'message' && result.phase !== 'dot' && !result.replies.some(({ code }) => code === 421);
 
 const phaseOfOpening = (error: SmtpError): Phase => {
   if (error.code === 'EAUTH' || error.code === 'ENOAUTH') return 'auth';
@@ -171,10 +198,7 @@ export const createHandOver = (connections: Connections) => {
     if ('kind' in connection) return { result: connection, stale: false };
     const result = await send(connection, work);
     const alive =
-      result.kind === 'taken' ||
-      (result.kind === 'rejected' &&
-        !result.replies.some(({ code }) => code === 421) &&
-        (await resetForNext(connection)));
+      result.kind === 'taken' || (result.kind === 'rejected' && mayReset(result) && (await resetForNext(connection)));
     if (alive) connections.giveBack(work.transport, connection);
     else connection.smtp.close();
     return { result, stale: wasStale(connection, result) };

@@ -23,9 +23,12 @@ export const contentRoutes = (rooms: Rooms): Router => {
     const most = rooms.config.maxBody;
     if (Number(request.headers['content-length'] ?? 0) > most)
       throw new Problem('too-large', `the upload is larger than ${most} bytes`);
-    const body = request.pipe(limited(most));
-    request.once('error', (error) => body.destroy(error));
     await rooms.tenants.ensureQueue(address);
+    const body = request.pipe(limited(most));
+    // Whoever reads the body is told; until then an aborted upload must not end the process.
+    body.on('error', () => undefined);
+    request.once('error', (error) => body.destroy(error));
+    request.once('aborted', () => body.destroy(new Problem('bad-request', 'the upload ended before it was whole')));
     const stored = await rooms.content.put(body, (contentId) => rooms.refs.claimUpload(address, contentId));
     response.status(201).json(stored);
   });

@@ -37,7 +37,9 @@ export const bulkRoutes = (rooms: Rooms, operations: Operations<BulkOrder>): Rou
     const { filter, action, patch, dryRun } = parseBody(BulkInput, request);
     const now = rooms.clock.now();
     const { since, until, ...rest } = filter;
+    const id = newEmailId().replace(/^m_/, 'o_');
     const order: BulkOrder = {
+      id,
       address,
       // What is accepted while the operation runs is not part of it.
       filter: {
@@ -50,7 +52,6 @@ export const bulkRoutes = (rooms: Rooms, operations: Operations<BulkOrder>): Rou
       by: signatureOf(identity),
       ...(patch && { patch }),
     };
-    const id = newEmailId().replace(/^m_/, 'o_');
     await operations.add(id, order);
     response.status(202).location(`/v1/operations/${id}`).json({ id, state: 'waiting' });
   });

@@ -53,7 +53,7 @@ const empty = async (rooms: Rooms, queue: EmailQueue): Promise<void> => {
   }
   await queue.bull.obliterate({ force: true });
   await rooms.redis.del(queue.keys.byTime, queue.keys.byAddress, queue.keys.upkeep, queue.keys.uploads);
-  await rooms.due.lookAgain(queue.name, undefined);
+  await rooms.due.forget(queue.name);
 };
 
 const redisIds = (rooms: Rooms, key: string): Promise<string[]> => rooms.redis.zrange(key, 0, '199');

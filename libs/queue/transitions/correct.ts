@@ -18,6 +18,9 @@ local from = place(prefix, id)
 if from == 'missing' then return 0 end
 if from == 'active' then return -1 end
 if from == 'completed' then return -2 end
+local sent, open = marks(key)
+if sent and from ~= 'failed' then return -2 end
+if open and from ~= 'failed' then return -1 end
 if cjson.decode(redis.call('HGET', key, 'data')).rev ~= tonumber(ARGV[2]) then return -4 end
 local priority = redis.call('HGET', key, 'priority') or '0'
 redis.call('HSET', key, 'data', ARGV[3], 'priority', ARGV[7])

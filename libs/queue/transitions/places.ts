@@ -1,7 +1,8 @@
 // Where BullMQ keeps a job, in Lua: found, left and entered as BullMQ 6.7 does it (docs/decisions/0006-transitions.md).
 
 /**
- * Functions for our transitions. `place` says where a job is; `leave` takes it out; `enter` puts it where it is due:
+ * Functions for our transitions. `place` says where a job is; `marks` whether it was sent, and whether a worker vanished
+ * while handing it over (docs/decisions/0004-marks.md); `leave` takes it out; `enter` puts it where it is due:
  * delayed by `ms * 4096`, prioritized by `priority * 2^32 + counter`, else at the end of the waiting list.
  * BullMQ's markers are left alone: they wake blocked workers, and none of ours blocks.
  */
@@ -15,6 +16,11 @@ local function place(prefix, id)
   if redis.call('ZSCORE', prefix .. 'delayed', id) then return 'delayed' end
   if redis.call('ZSCORE', prefix .. 'prioritized', id) then return 'prioritized' end
   return 'waiting'
+end
+local function marks(key)
+  local generation, intent, sent = unpack(redis.call('HMGET', key, 'rp:generation', 'rp:intent', 'rp:sent'))
+  local open = intent and string.match(intent, '^(%d+)|') == (generation or '0')
+  return sent and true or false, open and true or false
 end
 local function leave(prefix, id, from)
   if from == 'waiting' then redis.call('LREM', prefix .. 'wait', 1, id)

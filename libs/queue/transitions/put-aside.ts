@@ -7,7 +7,7 @@ import type { EmailQueue } from '../queues';
 import { PLACES, readRefusal, type Refusal } from './places';
 
 // KEYS: BullMQ's prefix, upkeep. ARGV: id, failed reason, log line or '', now, keep until, '1' if also from the error
-// log, the expiry that the email must still have or ''. Result: 1, or 0 missing, -1 sending, -2 sent, -3 in the error
+// log, the expiry that the email must still have or '', the reason for one whose hand-over has no known end. Result: 1, or 0 missing, -1 sending, -2 sent, -3 in the error
 // log already, -4 its expiry is another one by now. Atomic, so that no worker takes the email meanwhile.
 const putAsideScript = defineScript(`${PLACES}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[4])
@@ -18,12 +18,22 @@ if from == 'active' then return -1 end
 if from == 'completed' then return -2 end
 if from == 'failed' and ARGV[6] ~= '1' then return -3 end
 if ARGV[7] ~= '' and cjson.decode(redis.call('HGET', key, 'data')).expiresAt ~= ARGV[7] then return -4 end
+local sent, open = marks(key)
+if sent and from ~= 'failed' then return -2 end
+-- Nobody knows whether the server took it: that is what it is put aside as, whatever was asked for.
+local reason = ARGV[2]
+if open and from ~= 'failed' then reason = ARGV[8] end
 leave(prefix, id, from)
-redis.call('HSET', key, 'failedReason', ARGV[2], 'finishedOn', now)
+redis.call('HSET', key, 'failedReason', reason, 'finishedOn', now)
 redis.call('ZADD', prefix .. 'failed', now, id)
 redis.call('ZADD', KEYS[2], ARGV[5], id)
 log(prefix, id, ARGV[3])
 return 1`);
+
+const UNKNOWN_END: Failure = {
+  code: 'uncertain',
+  text: 'a worker vanished while handing it over: the server may have taken it',
+};
 
 export interface PutAside {
   failure: Failure;
@@ -55,6 +65,7 @@ export const putAside = async (
         aside.keepUntil,
         aside.fromErrorLog ? '1' : '0',
         aside.expiring ?? '',
+        writeFailure(UNKNOWN_END),
       ],
     ),
   );

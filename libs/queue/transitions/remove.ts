@@ -11,6 +11,8 @@ local key = prefix .. id
 local from = place(prefix, id)
 if from == 'missing' then return 0 end
 if from == 'active' then return -1 end
+local _, open = marks(key)
+if open and UNFINISHED[from] then return -1 end
 leave(prefix, id, from)
 redis.call('DEL', key, key .. ':logs')
 return 1`);
