@@ -9,8 +9,8 @@ export type { Redis };
 export type Patience = 'fail-fast' | 'wait';
 
 const OPTIONS = {
-  // Without a limit a frozen Redis would hang requests; 3 s is far above any healthy answer.
-  'fail-fast': { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 3_000 },
+  // Without a limit a frozen Redis would hang requests; 5 s is far above any healthy answer.
+  'fail-fast': { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 5_000 },
   wait: { enableOfflineQueue: true, maxRetriesPerRequest: null },
 } as const;
 

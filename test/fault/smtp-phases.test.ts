@@ -5,7 +5,7 @@ import { anEmail, setUpQueue, startService, type EmailBody, type Service } from 
 import type { Action, Phase, Script } from '../support/smtp-script';
 import { startSmtpServer, type SmtpServer, type SmtpServerOptions } from '../support/smtp-server';
 import { testCa } from '../support/tls';
-import { eventually } from '../support/wait';
+import { deferred, eventually } from '../support/wait';
 
 /** Patience with silence, by port: minutes are right for mail and wrong for a test. Holds for the first connection. */
 const mockPatience = new Map<number, number>();
@@ -222,4 +222,34 @@ test.each(ACTIONS)('quit: %s when the worker stops changes nothing', async (acti
   expect(await service.email(queue, id)).toMatchObject({ state: 'sent', attempts: [{ outcome: 'sent' }] });
   expect(smtp.messages).toHaveLength(2);
   await smtp.close();
+});
+
+test.each([
+  { phase: 'connect', attempts: ['sent'], copies: 1 },
+  { phase: 'ehlo', attempts: ['sent'], copies: 1 },
+  { phase: 'auth', attempts: ['sent'], copies: 1 },
+  { phase: 'mail', attempts: ['sent'], copies: 1 },
+  { phase: 'data', attempts: ['sent'], copies: 1 },
+  { phase: 'dot', attempts: ['uncertain', 'sent'], copies: 2 },
+] as const)('$phase: a worker that stops while the server is silent gives the email back', async (row) => {
+  const step = { action: 'stall', ...(row.phase === 'dot' && { taken: true }) } as const;
+  const reached = deferred();
+  const script: Script = {
+    [row.phase]: ({ session }: { session: number }) => (session === 1 ? (reached.resolve(), step) : undefined),
+  };
+  const stage = await setTheStage(script, { onUncertain: 'resend', secure: false }, row.phase === 'auth');
+  const { id } = await service.ok<EmailBody>('POST', stage.emails, anEmail());
+  await reached.promise;
+  for (const worker of service.workers.splice(0)) await worker.lifecycle.stop('end of its day');
+  expect(['queued', 'deferred']).toContain((await service.email(stage.queue, id)).state);
+  await service.addWorker({ grace: 1_000 });
+  await stage.smtp.waitForMessages(row.copies);
+  const email = await eventually(async () => {
+    const one = await service.email(stage.queue, id);
+    expect(one.state).toBe('sent');
+    return one;
+  });
+  expect(email.attempts.map(({ outcome }) => outcome)).toEqual(row.attempts);
+  expect(stage.smtp.messages).toHaveLength(row.copies);
+  await stage.smtp.close();
 });

@@ -92,8 +92,8 @@ test('recipients are found among 100,000 emails, exactly and by their beginning'
     to: [`user${n}@example.org`],
     ...(n % 1_000 === 0 && { cc: ['Common <common@example.org>'] }),
   });
-  for (let from = 0; from < 100_000; from += 10_000) {
-    const batches = Array.from({ length: 10 }, (_, b) =>
+  for (let from = 0; from < 100_000; from += 4_000) {
+    const batches = Array.from({ length: 4 }, (_, b) =>
       Array.from({ length: 1_000 }, (_, n) => line(from + b * 1_000 + n)),
     );
     await Promise.all(
