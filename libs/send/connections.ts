@@ -21,7 +21,10 @@ export interface Connection {
 
 export interface Connections {
   /** A connection that is greeted, encrypted and logged in. @throws nodemailer's error */
-  take(transport: OpenTransport, options: { fresh: boolean; hear?: (line: string) => void }): Promise<Connection>;
+  take(
+    transport: OpenTransport,
+    options: { fresh: boolean; signal?: AbortSignal; hear?: (line: string) => void },
+  ): Promise<Connection>;
   /** Gives a connection back that may carry another email. */
   giveBack(transport: OpenTransport, connection: Connection): void;
   /** Ends all that are idle. */
@@ -73,18 +76,23 @@ export const takesUtf8 = ({ smtp }: Connection): boolean => {
 };
 
 /** Connects, and logs in where the transport has credentials. */
-const open = (transport: OpenTransport, listener: Listener): Promise<Connection> =>
+const open = (transport: OpenTransport, listener: Listener, signal?: AbortSignal): Promise<Connection> =>
   new Promise((resolve, reject) => {
     const smtp = new SMTPConnection(smtpOptions(transport, listener));
     const fail = (error: Error): void => {
+      signal?.removeEventListener('abort', giveUp);
       smtp.close();
       reject(error);
     };
+    const giveUp = (): void => fail(new Error('given up while connecting'));
+    if (signal?.aborted) return giveUp();
+    signal?.addEventListener('abort', giveUp, { once: true });
     smtp.once('error', fail);
     // The reason for an end is told after it: only where there is none, the end itself is the fault.
     const ended = Object.assign(new Error('the server closed the connection'), { code: 'ECONNECTION' });
     smtp.once('end', () => setImmediate(fail, ended));
     const ready = (): void => {
+      signal?.removeEventListener('abort', giveUp);
       smtp.removeAllListeners('end');
       smtp.off('error', fail);
       // From here on a fault reaches whoever uses the connection; an idle one is let go by its own listener.
@@ -115,7 +123,7 @@ export const createConnections = (): Connections => {
   };
 
   return {
-    async take(transport, { fresh, hear }) {
+    async take(transport, { fresh, hear, signal }) {
       const key = keyOf(transport);
       const entry = fresh ? undefined : idle.get(key)?.at(-1);
       if (entry !== undefined) {
@@ -123,7 +131,7 @@ export const createConnections = (): Connections => {
         entry.connection.listener.hear = hear;
         return { ...entry.connection, reused: true };
       }
-      return open(transport, { hear });
+      return open(transport, { hear }, signal);
     },
     giveBack(transport, connection) {
       connection.listener.hear = undefined;

@@ -162,9 +162,14 @@ const resetForNext = ({ smtp }: Connection): Promise<boolean> =>
     smtp.reset((error) => done(error === null));
   });
 
-/** Whether the connection is where a new email may begin: not in the middle of a message, not being closed by the server. */
+/**
+ * Whether the connection is where a new email may begin: not in the middle of a message, not being closed by the server,
+ * and nothing but replies was heard (after garbage they may be shifted by one).
+ */
 const mayReset = (result: Extract<HandOverResult, { kind: 'rejected' }>): boolean =>
-  result.phase !== 'message' && result.phase !== 'dot' && !result.replies.some(({ code }) => code === 421);
+  result.phase !== 'message' &&
+  result.phase !== 'dot' &&
+  result.replies.every(({ code }) => code >= 400 && code < 600 && code !== 421);
 
 const phaseOfOpening = (error: SmtpError): Phase => {
   if (error.code === 'EAUTH' || error.code === 'ENOAUTH') return 'auth';
@@ -175,8 +180,13 @@ const phaseOfOpening = (error: SmtpError): Phase => {
 export const createHandOver = (connections: Connections) => {
   const connect = async (work: HandOver, fresh: boolean): Promise<Connection | HandOverResult> => {
     try {
-      return await connections.take(work.transport, { fresh, ...(work.hear && { hear: work.hear }) });
+      return await connections.take(work.transport, {
+        fresh,
+        signal: work.signal,
+        ...(work.hear && { hear: work.hear }),
+      });
     } catch (thrown) {
+      if (work.signal.aborted) return { kind: 'stopped', error: work.signal.reason };
       const error = thrown as SmtpError;
       const phase = phaseOfOpening(error);
       if (error.response && error.responseCode !== undefined)

@@ -1,4 +1,5 @@
 // An idle queue whose history is over: gone, with index entries and contents; Redis and the store are as before.
+import { showTable } from '../support/fault';
 import { anEmail, setUpQueue, startService, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { eventually } from '../support/wait';
@@ -44,6 +45,13 @@ test('kept for their days, then gone: Redis and the store are as they were befor
   await eventually(async () => expect({ keys: await keys(), contents: await contents() }).toEqual(before), {
     timeout: 20_000,
   });
+  showTable('retention', [
+    {
+      'keys before': before.keys.length,
+      'keys after': (await keys()).length,
+      'contents after': (await contents()).length,
+    },
+  ]);
   expect(await counts()).toMatchObject({ sent: 0, failed: 0 });
   redis.close();
 });
