@@ -33,6 +33,8 @@ export interface Connections {
 
 const CONNECT_MS = 30_000;
 const GREETING_MS = 30_000;
+/** All of connecting, greeting, TLS and login; shorter than the lease of a breaker's probe. */
+const OPENING_MS = 60_000;
 /** RFC 5321 4.5.3.2.6: ten minutes for the reply to the final dot; a shorter one manufactures uncertain emails. */
 const SOCKET_MS = 600_000;
 /** Servers close idle connections after minutes; ours end before. */
@@ -81,10 +83,13 @@ const open = (transport: OpenTransport, listener: Listener, signal?: AbortSignal
     const smtp = new SMTPConnection(smtpOptions(transport, listener));
     const fail = (error: Error): void => {
       signal?.removeEventListener('abort', giveUp);
+      clearTimeout(timer);
       smtp.close();
       reject(error);
     };
     const giveUp = (): void => fail(new Error('given up while connecting'));
+    const late = Object.assign(new Error(`not ready within ${OPENING_MS / 1_000} s`), { code: 'ETIMEDOUT' });
+    const timer = setTimeout(fail, OPENING_MS, late);
     if (signal?.aborted) return giveUp();
     signal?.addEventListener('abort', giveUp, { once: true });
     smtp.once('error', fail);
@@ -93,6 +98,7 @@ const open = (transport: OpenTransport, listener: Listener, signal?: AbortSignal
     smtp.once('end', () => setImmediate(fail, ended));
     const ready = (): void => {
       signal?.removeEventListener('abort', giveUp);
+      clearTimeout(timer);
       smtp.removeAllListeners('end');
       smtp.off('error', fail);
       // From here on a fault reaches whoever uses the connection; an idle one is let go by its own listener.
