@@ -2,25 +2,15 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../../libs/runtime/log';
-import { parseSpan } from '../../libs/mail/span';
-import { parseSecretKeys, type SecretKey } from '../../libs/store/secrets';
-
-const secretKeys = z.string().transform((text, context): SecretKey[] => {
-  const keys = parseSecretKeys(text);
-  if (keys !== undefined) return keys;
-  context.addIssue({
-    code: 'custom',
-    message: 'must be like k1:<base64 of 32 bytes>, several separated by commas (openssl rand -base64 32)',
-  });
-  return z.NEVER;
-});
+import { SpanMs } from '../../libs/mail/span';
+import { SecretKeysText, type SecretKey } from '../../libs/store/secrets';
 
 export const ApiEnv = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),
   ROHRPOST_OPERATOR_KEY: z
     .string()
     .regex(/^[!-~]{32,256}$/, 'must be 32 or more printable characters without spaces (openssl rand -hex 32)'),
-  ROHRPOST_SECRET_KEYS: secretKeys,
+  ROHRPOST_SECRET_KEYS: SecretKeysText,
   ROHRPOST_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(3_000),
   ROHRPOST_HTTP_HOST: z.string().default('127.0.0.1'),
   ROHRPOST_DATA_DIR: z.string().default('.rohrpost'),
@@ -38,11 +28,7 @@ export const ApiEnv = z.object({
     .int()
     .min(1_024)
     .default(25 * 1024 * 1024),
-  ROHRPOST_GRACE: z
-    .string()
-    .default('30s')
-    .refine((text) => parseSpan(text) !== undefined, 'must be a span like 30s')
-    .transform((text) => parseSpan(text) ?? 0),
+  ROHRPOST_GRACE: SpanMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 

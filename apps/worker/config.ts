@@ -1,38 +1,17 @@
 // What a worker is told by its environment.
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { parseSpan } from '../../libs/mail/span';
+import { SpanMs } from '../../libs/mail/span';
 import { LOG_LEVELS } from '../../libs/runtime/log';
-import { parseSecretKeys, type SecretKey } from '../../libs/store/secrets';
-
-const secretKeys = z.string().transform((text, context): SecretKey[] => {
-  const keys = parseSecretKeys(text);
-  if (keys !== undefined) return keys;
-  context.addIssue({
-    code: 'custom',
-    message: 'must be like k1:<base64 of 32 bytes>, several separated by commas (openssl rand -base64 32)',
-  });
-  return z.NEVER;
-});
-
-const span = (otherwise: string) =>
-  z
-    .string()
-    .default(otherwise)
-    .transform((text, context): number => {
-      const ms = parseSpan(text);
-      if (ms !== undefined) return ms;
-      context.addIssue({ code: 'custom', message: 'must be a span like 30s' });
-      return z.NEVER;
-    });
+import { SecretKeysText, type SecretKey } from '../../libs/store/secrets';
 
 export const WorkerEnv = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),
-  ROHRPOST_SECRET_KEYS: secretKeys,
+  ROHRPOST_SECRET_KEYS: SecretKeysText,
   ROHRPOST_DATA_DIR: z.string().default('.rohrpost'),
   ROHRPOST_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(50),
   ROHRPOST_MAX_OPEN_QUEUES: z.coerce.number().int().min(1).max(100_000).default(500),
-  ROHRPOST_GRACE: span('30s'),
+  ROHRPOST_GRACE: SpanMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   /** 0: no probe. */
   ROHRPOST_PROBE_PORT: z.coerce.number().int().min(0).max(65_535).default(0),

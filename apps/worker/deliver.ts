@@ -12,19 +12,18 @@ import {
 } from '../../libs/queue/marks';
 import type { Attempt, Outcome, Reply } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
-import { dueAt, EMAIL_FORMAT, messageIdOf, recipientsOf } from '../../libs/mail/stored-email';
+import { dueAt, EMAIL_FORMAT, recipientsOf } from '../../libs/mail/stored-email';
 import type { ContentStore } from '../../libs/content/store';
 import type { Renderer } from '../../libs/render/render';
-import { RenderFailure } from '../../libs/render/failure';
 import type { Clock } from '../../libs/runtime/clock';
-import { codeOf, messageOf } from '../../libs/runtime/fault';
 import type { OpenTransport } from '../../libs/send/connections';
 import type { HandOver, HandOverResult } from '../../libs/send/hand-over';
-import { composeMessage, envelopeAddress, type Message } from '../../libs/send/message';
+import { envelopeAddress, type Message } from '../../libs/send/message';
 import type { Breakers, Pass, Reported } from '../../libs/store/breaker';
 import type { Redis } from '../../libs/store/redis';
 import type { Transports } from '../../libs/store/transports';
 import { judgeHandOver } from './judge';
+import { makeMessage } from './make-message';
 
 export interface DeliverDeps {
   redis: Redis;
@@ -98,16 +97,6 @@ const beforehand = (lease: Lease, marks: Marks, now: number): Outcome | undefine
   return undefined;
 };
 
-const unreached = (
-  code: 'template-failed' | 'from-missing' | 'message-invalid' | 'content-missing',
-  text: string,
-): Outcome => ({
-  kind: 'refused',
-  code,
-  text,
-  replies: [],
-});
-
 /** Removed again, whatever its history says: it was not accepted a second time. */
 const goneAlready = (settings: ResolvedSettings): Delivery => ({
   outcome: { kind: 'sent', replies: [], recipients: { accepted: [], refused: [], deferred: [] } },
@@ -129,39 +118,6 @@ export const openTransport = async (
 ): Promise<OpenTransport | undefined> => {
   const transport = await transports.get(tenant, name);
   return transport && { id: `${tenant}/${name}`, transport, password: transports.password(tenant, name, transport) };
-};
-
-/** Renders and composes; an outcome where the email cannot be made. */
-const makeMessage = async (
-  deps: DeliverDeps,
-  lease: Lease,
-  settings: ResolvedSettings,
-): Promise<{ message: Message; from: string } | Outcome> => {
-  const from = lease.email.from ?? settings.from;
-  if (from === undefined)
-    return unreached('from-missing', 'no sender: give the email a from, or its queue or tenant a default');
-  try {
-    const { tenant } = lease.queue.address;
-    const { subject, html, text } = await deps.renderer.render(tenant, lease.email);
-    const message = await composeMessage(
-      {
-        email: lease.email,
-        from,
-        replyTo: settings.replyTo,
-        subject,
-        text,
-        ...(html !== undefined && { html }),
-        messageId: messageIdOf(lease.id, lease.email),
-        date: deps.clock.now(),
-      },
-      deps.content,
-    );
-    return { message, from: envelopeAddress(from) };
-  } catch (error) {
-    if (error instanceof RenderFailure) return { kind: 'refused', code: error.code, text: error.message, replies: [] };
-    if (codeOf(error) === 'ENOENT') return unreached('content-missing', messageOf(error));
-    throw error;
-  }
 };
 
 /** Tells the breaker; a fault that did not count towards opening it costs the email no attempt. */

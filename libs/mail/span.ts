@@ -30,3 +30,6 @@ export const spanMs = (text: string): number => {
   if (ms === undefined) throw new Error(`"${text}" is no span: it ${MESSAGE}`);
   return ms;
 };
+
+/** A span in a process' environment, parsed to milliseconds. */
+export const SpanMs = Span.transform(spanMs);

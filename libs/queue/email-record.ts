@@ -2,7 +2,7 @@
 import { readFailure, type Failure } from '../mail/failure';
 import { readState, type Place, type State } from '../mail/state';
 import { dueAt, type StoredEmail } from '../mail/stored-email';
-import { MARK } from '../store/keys';
+import { MARK, SCORE_UNIT } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
 import type { EmailQueue } from './queues';
@@ -57,9 +57,6 @@ for index = count + 2, #ARGV do
   end
 end
 return result`);
-
-/** BullMQ keeps a delayed job under `ms * 4096 + counter` (getDelayedScore.lua). */
-const SCORE_UNIT = 4_096;
 
 type Row = [] | [place: Place, score: string, fields: (string | null)[]];
 

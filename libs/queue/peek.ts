@@ -1,4 +1,5 @@
 // What a queue holds for workers, without taking anything.
+import { SCORE_UNIT } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
 import type { EmailQueue } from './queues';
@@ -18,8 +19,6 @@ const peek = defineScript(`
 local first = redis.call('ZRANGE', KEYS[5], 0, 0, 'WITHSCORES')
 return {redis.call('HEXISTS', KEYS[1], 'paused'), redis.call('LLEN', KEYS[2]) + redis.call('ZCARD', KEYS[3]),
   redis.call('LLEN', KEYS[4]), first[2] or ''}`);
-
-const SCORE_UNIT = 4_096;
 
 export const peekQueue = async (redis: Redis, queue: EmailQueue): Promise<QueuePeek> => {
   const keys = ['meta', 'wait', 'prioritized', 'active', 'delayed'].map((type) => `${queue.keys.bull}${type}`);

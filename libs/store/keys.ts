@@ -81,3 +81,6 @@ export const MARK = {
   /** Recipients that are done with, where some are still to be tried. */
   done: 'rp:done',
 } as const;
+
+/** BullMQ keeps a delayed job under `ms * 4096 + counter` (getDelayedScore.lua). */
+export const SCORE_UNIT = 4_096;

@@ -1,5 +1,6 @@
 // Seals secrets before they are stored: AES-256-GCM with a key id, bound to the place where they belong.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { z } from 'zod';
 
 export interface SecretKey {
   id: string;
@@ -18,7 +19,7 @@ export interface SecretBox {
 }
 
 /** Reads `k2:<base64 of 32 bytes>,k1:...`; the first key seals, all open. */
-export const parseSecretKeys = (text: string): SecretKey[] | undefined => {
+const parseSecretKeys = (text: string): SecretKey[] | undefined => {
   const keys = text.split(',').map((part): SecretKey | undefined => {
     const [id, encoded, ...rest] = part.trim().split(':');
     if (!id || encoded === undefined || rest.length > 0 || !/^[A-Za-z0-9_-]{1,32}$/.test(id)) return undefined;
@@ -28,6 +29,17 @@ export const parseSecretKeys = (text: string): SecretKey[] | undefined => {
   const valid = keys.filter((key) => key !== undefined);
   return valid.length === keys.length && new Set(valid.map((key) => key.id)).size === keys.length ? valid : undefined;
 };
+
+/** Secret keys in a process' environment. */
+export const SecretKeysText = z.string().transform((text, context): SecretKey[] => {
+  const keys = parseSecretKeys(text);
+  if (keys !== undefined) return keys;
+  context.addIssue({
+    code: 'custom',
+    message: 'must be like k1:<base64 of 32 bytes>, several separated by commas (openssl rand -base64 32)',
+  });
+  return z.NEVER;
+});
 
 /**
  * Sealed form: `v1.<key id>.<12 bytes of nonce>.<ciphertext and 16 bytes of tag>`, base64url.

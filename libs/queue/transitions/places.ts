@@ -1,4 +1,5 @@
 // Where BullMQ keeps a job, in Lua: found, left and entered as BullMQ 6.7 does it (docs/decisions/0006-transitions.md).
+import { MARK, SCORE_UNIT } from '../../store/keys';
 
 /**
  * Functions for our transitions. `place` says where a job is; `marks` whether it was sent, and whether a worker vanished
@@ -18,7 +19,7 @@ local function place(prefix, id)
   return 'waiting'
 end
 local function marks(key)
-  local generation, intent, sent = unpack(redis.call('HMGET', key, 'rp:generation', 'rp:intent', 'rp:sent'))
+  local generation, intent, sent = unpack(redis.call('HMGET', key, '${MARK.generation}', '${MARK.intent}', '${MARK.sent}'))
   local open = intent and string.match(intent, '^(%d+)|') == (generation or '0')
   return sent and true or false, open and true or false
 end
@@ -30,7 +31,7 @@ local function enter(prefix, id, due, now)
   local key = prefix .. id
   if due > now then
     redis.call('HSET', key, 'delay', due - now)
-    redis.call('ZADD', prefix .. 'delayed', due * 4096, id)
+    redis.call('ZADD', prefix .. 'delayed', due * ${SCORE_UNIT}, id)
     return
   end
   redis.call('HSET', key, 'delay', 0)
