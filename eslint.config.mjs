@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 const GROUND = ['libs/runtime', 'libs/mail'];
 const WALLS = {
   'libs/runtime': { rooms: [], packages: ['zod', 'pino'] },
-  'libs/mail': { rooms: [], packages: ['zod'] },
+  'libs/mail': { rooms: [], packages: ['zod', 'postal-mime'] },
   'libs/store': { rooms: GROUND, packages: ['ioredis', 'zod', 'lru-cache'] },
   'libs/content': { rooms: GROUND, packages: [] },
   'libs/queue': { rooms: [...GROUND, 'libs/store'], packages: ['bullmq', 'uuidv7', 'lru-cache'] },

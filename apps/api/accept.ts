@@ -4,7 +4,14 @@ import { EmailInput } from '../../libs/mail/email';
 import { Problem, problemAt } from '../../libs/mail/problem';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import type { ResolvedSettings } from '../../libs/mail/settings';
-import { contentIdsOf, dueAt, messageIdOf, toStoredEmail, type StoredEmail } from '../../libs/mail/stored-email';
+import {
+  contentIdsOf,
+  dueAt,
+  messageIdOf,
+  toStoredEmail,
+  type StoredEmail,
+  type StoredRaw,
+} from '../../libs/mail/stored-email';
 import { newEmailId } from '../../libs/queue/email-id';
 import type { Queues } from '../../libs/queue/queues';
 import type { Accepted, SendQueue } from '../../libs/queue/send-queue';
@@ -52,6 +59,8 @@ interface Request {
   body: unknown;
   /** The email that this one is made from, to be sent again. */
   resentFrom?: string;
+  /** The archived message that it sends as it was. */
+  archived?: StoredRaw;
   /** Where the body stands in a batch, for pointers. */
   base?: readonly PropertyKey[];
   idempotencyKey?: string;
@@ -125,19 +134,13 @@ export const createAccept = (deps: AcceptDeps) => {
     const acceptedAt = known?.acceptedAt ?? clock.now();
     const id = known?.id ?? newEmailId();
     const settings = await settingsFor(address, input);
-    if (known === undefined) await checkReferences(address, input, settings, base);
-    const parts = await prepareParts(deps, address, input, base);
+    const parts = await prepareParts(deps, address, input, base, request.archived);
+    if (known === undefined) await checkReferences(address, input, settings, base, parts.raw);
     const expiresAt = known
       ? Date.parse((JSON.parse(known.answer) as Receipt).expiresAt)
       : expiryOf(input, settings, acceptedAt, base);
-    const email = parts.place(
-      toStoredEmail(input, {
-        domain: deps.name,
-        expiresAt,
-        attachments: parts.attachments,
-        resentFrom: request.resentFrom,
-      }),
-    );
+    const { resentFrom } = request;
+    const email = parts.place(toStoredEmail(input, { ...parts, domain: deps.name, expiresAt, resentFrom }));
     const made: Draft = {
       accepted: { id, email, acceptedAt, priority: settings.priority },
       parts,

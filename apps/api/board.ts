@@ -7,7 +7,7 @@ import { may, reaches, type Identity } from '../../libs/mail/api-key';
 import { formatAddress } from '../../libs/mail/address';
 import { Problem } from '../../libs/mail/problem';
 import { queueName, type QueueAddress } from '../../libs/mail/queue-address';
-import { recipientsOf, type StoredEmail } from '../../libs/mail/stored-email';
+import { recipientsOf, subjectOf, type StoredEmail } from '../../libs/mail/stored-email';
 import type { ApiKeys } from '../../libs/store/api-keys';
 import type { Changes } from '../../libs/store/changes';
 import { boardActions } from './board-actions';
@@ -52,7 +52,7 @@ const refuseForeign = (request: Request): void => {
 /** `ann@example.org · Invoice 114`, as a row of the board. */
 const rowName = (email: Partial<StoredEmail>): string => {
   const [first, ...others] = email.to === undefined ? [] : recipientsOf({ ...email, to: email.to });
-  const what = email.subject ?? (email.template ? `template ${email.template.name}` : '');
+  const what = subjectOf(email) ?? (email.template ? `template ${email.template.name}` : '');
   const more = others.length > 0 ? ` +${others.length}` : '';
   return `${first === undefined ? 'email' : formatAddress(first)}${more} · ${what}`;
 };

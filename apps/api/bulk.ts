@@ -72,7 +72,7 @@ const actOn = async (
     case 'delete':
       return commands.erase(subject);
     case 'resend':
-      await resend(rooms, commands, subject, {}, `bulk:${order.id}:${record.id}`);
+      await resend(rooms, commands, subject, { mode: 'render' }, `bulk:${order.id}:${record.id}`);
   }
 };
 

@@ -141,7 +141,7 @@ export const createCommands = (rooms: Rooms) => {
     async erase(subject: Subject): Promise<void> {
       const { queue, record } = subject;
       insist(await removeJob(redis, queue, record.id), record.id);
-      await erase(queue, record.id, record.email);
+      await erase(queue, record.id, record.email, record.archive);
       await audited(subject, 'erased');
     },
   };

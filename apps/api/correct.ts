@@ -34,11 +34,16 @@ export const inputOf = async (rooms: Rooms, email: StoredEmail): Promise<Record<
 
 const FINISHED = ['subject', 'html', 'text'];
 const TEMPLATED = ['template', 'data'];
+/** What else a complete message has in itself. */
+const AROUND = ['attachments', 'headers', 'replyTo'];
+
+const gives = (patch: Patch, names: string[]): boolean => names.some((name) => (patch[name] ?? null) !== null);
 
 /** Fields that cannot stand beside those of the patch: they go with what they belonged to. */
 const displaced = (patch: Patch): string[] => [
-  ...((patch['template'] ?? null) !== null ? FINISHED : []),
-  ...(FINISHED.some((name) => (patch[name] ?? null) !== null) ? TEMPLATED : []),
+  ...(gives(patch, ['template']) ? [...FINISHED, 'raw'] : []),
+  ...(gives(patch, FINISHED) ? [...TEMPLATED, 'raw'] : []),
+  ...(gives(patch, ['raw']) ? [...FINISHED, ...TEMPLATED, ...AROUND] : []),
   ...('expiresAt' in patch ? ['expiresAfter'] : []),
 ];
 
@@ -84,14 +89,14 @@ export const correct = async (rooms: Rooms, commands: Commands, subject: Subject
   const before = record.email;
   const input = parseInput(EmailInput, merged(await inputOf(rooms, before), patch));
   const settings = await rooms.accept.settingsFor(address, input);
-  await rooms.accept.checkReferences(address, input, settings, []);
-  const parts = await prepareParts(rooms, address, input, []);
+  const parts = await prepareParts(rooms, address, input, [], before.raw);
+  await rooms.accept.checkReferences(address, input, settings, [], parts.raw);
   const now = rooms.clock.now();
   const expiresAt = expiryOf(input, patch, settings.expiresAfter, before, record.acceptedAt, now);
   const made = toStoredEmail(input, {
+    ...parts,
     domain: before.domain,
     expiresAt,
-    attachments: parts.attachments,
     rev: before.rev + 1,
     resentFrom: before.resentFrom,
   });

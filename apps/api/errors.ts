@@ -19,6 +19,7 @@ const STATUS: Record<string, number> = {
   'email-sending': 409,
   'email-finished': 409,
   'email-state': 409,
+  'not-archived': 409,
   'queue-not-empty': 409,
   'tenant-not-empty': 409,
   'version-mismatch': 412,

@@ -57,7 +57,12 @@ const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: st
   ['patch', `${EMAILS}/{id}`, { summary: 'Correct an email: fields given replace, null removes' }],
   ['delete', `${EMAILS}/{id}`, { summary: 'Erase every trace, unless it is being sent', status: 204 }],
   ['get', `${EMAILS}/{id}/explain`, { summary: 'Why it has not been sent' }],
-  ['get', `${EMAILS}/{id}/content`, { summary: 'Subject, html and text as they would be rendered now' }],
+  [
+    'get',
+    `${EMAILS}/{id}/content`,
+    { summary: 'Subject, html and text: as sent where that is archived, else as they would be rendered now' },
+  ],
+  ['get', `${EMAILS}/{id}/message`, { summary: 'The archived message as it was sent, byte for byte (message/rfc822)' }],
   ['post', `${EMAILS}/{id}/hold`, { summary: 'Stop it until it is released' }],
   ['post', `${EMAILS}/{id}/release`, { summary: 'Let it go: attempts and expiry start anew' }],
   ['post', `${EMAILS}/{id}/cancel`, { summary: 'End it for good, kept in the error log' }],

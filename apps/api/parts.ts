@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { ContentStore } from '../../libs/content/store';
 import type { AttachmentInput, EmailInput } from '../../libs/mail/email';
 import { problemAt } from '../../libs/mail/problem';
+import { RawFault, readRawMessage } from '../../libs/mail/raw-message';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import {
   LARGE_PARTS,
@@ -10,6 +11,7 @@ import {
   type PartInStore,
   type StoredAttachment,
   type StoredEmail,
+  type StoredRaw,
 } from '../../libs/mail/stored-email';
 import type { ContentRefs } from '../../libs/store/content-refs';
 
@@ -18,6 +20,8 @@ const JOB_LIMIT = 16 * 1024;
 
 export interface Parts {
   attachments: StoredAttachment[];
+  /** A complete message, where the email is one. */
+  raw: StoredRaw | undefined;
   /** Moves large parts out of the email and names them instead. */
   place(email: StoredEmail): StoredEmail;
   /** Writes the bytes. Called after they were claimed, so that nobody removes them meanwhile. */
@@ -40,7 +44,28 @@ const describe = (given: AttachmentInput, contentId: string, size: number): Stor
   ...(given.disposition !== undefined && { disposition: given.disposition }),
 });
 
+/** @throws Problem that says what is wrong with the message */
+const checked = (given: Buffer, base: readonly PropertyKey[]): { bytes: Buffer; raw: StoredRaw } => {
+  try {
+    const { bytes, from, subject, messageId, dated, eightBit } = readRawMessage(given);
+    const raw = {
+      contentId: idOf(bytes),
+      size: bytes.length,
+      from: from.address,
+      ...(subject !== undefined && { subject }),
+      ...(messageId !== undefined && { messageId }),
+      dated,
+      ...(eightBit && { eightBit: true as const }),
+    };
+    return { bytes, raw };
+  } catch (error) {
+    if (error instanceof RawFault) throw problemAt('invalid', [...base, 'raw'], error.message);
+    throw error;
+  }
+};
+
 /**
+ * @param known a message that was checked before: an archived one that is sent again, or that of the email that is corrected
  * @throws Problem `content-unknown` for a content id that this queue does not have
  */
 export const prepareParts = async (
@@ -48,8 +73,33 @@ export const prepareParts = async (
   address: QueueAddress,
   input: EmailInput,
   base: readonly PropertyKey[],
+  known?: StoredRaw,
 ): Promise<Parts> => {
   const bytes = new Map<string, Buffer>();
+
+  /** How many bytes this queue has under an id. */
+  const sizeOf = async (contentId: string, path: PropertyKey[]): Promise<number> => {
+    const size = (await deps.refs.has(address, contentId)) ? await deps.content.size(contentId) : undefined;
+    if (size !== undefined) return size;
+    throw problemAt(
+      'content-unknown',
+      [...base, ...path],
+      'was not uploaded to this queue, or too long ago: upload it again',
+    );
+  };
+
+  const rawOf = async (given: NonNullable<EmailInput['raw']>): Promise<StoredRaw> => {
+    if (typeof given !== 'string') {
+      if (known?.contentId === given.contentId) return known;
+      await sizeOf(given.contentId, ['raw', 'contentId']);
+    }
+    const message =
+      typeof given === 'string' ? Buffer.from(given, 'base64') : await deps.content.readAll(given.contentId);
+    const { bytes: ready, raw } = checked(message, base);
+    bytes.set(raw.contentId, ready);
+    return raw;
+  };
+  const raw = input.raw === undefined ? undefined : await rawOf(input.raw);
 
   const attachments: StoredAttachment[] = [];
   for (const [index, given] of (input.attachments ?? []).entries()) {
@@ -61,14 +111,7 @@ export const prepareParts = async (
       continue;
     }
     const contentId = given.contentId ?? '';
-    const size = (await deps.refs.has(address, contentId)) ? await deps.content.size(contentId) : undefined;
-    if (size === undefined) {
-      throw problemAt(
-        'content-unknown',
-        [...base, 'attachments', index, 'contentId'],
-        'was not uploaded to this queue, or too long ago: upload it again',
-      );
-    }
+    const size = await sizeOf(contentId, ['attachments', index, 'contentId']);
     attachments.push(describe(given, contentId, size));
   }
 
@@ -82,6 +125,7 @@ export const prepareParts = async (
 
   return {
     attachments,
+    raw,
     place(email) {
       const moved = large(email);
       if (moved.length === 0) return email;

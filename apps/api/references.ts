@@ -1,5 +1,7 @@
 // What an input refers to: does it exist, and which settings hold for it.
 import type { EmailInput } from '../../libs/mail/email';
+import { recipientsOf, type StoredRaw } from '../../libs/mail/stored-email';
+import { mayBeFrom } from '../../libs/mail/transport';
 import { problemAt } from '../../libs/mail/problem';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import { resolveSettings, type ResolvedSettings, type SettingsLevel } from '../../libs/mail/settings';
@@ -14,17 +16,37 @@ export const createReferences = (deps: { tenants: Tenants; transports: Transport
     input: EmailInput,
     settings: ResolvedSettings,
     base: readonly PropertyKey[],
+    raw: StoredRaw | undefined,
   ): Promise<void> => {
     const { tenant } = address;
-    if (settings.from === undefined) {
+    const from = input.from?.address ?? raw?.from ?? settings.from?.address;
+    if (from === undefined) {
       throw problemAt(
         'invalid',
         [...base, 'from'],
         'must be given: neither the queue nor the tenant has a default sender',
       );
     }
-    if (input.transport !== undefined && (await deps.transports.get(tenant, input.transport)) === undefined) {
+    const transport = await deps.transports.get(tenant, settings.transport);
+    if (input.transport !== undefined && transport === undefined) {
       throw problemAt('transport-unknown', [...base, 'transport'], `the transport ${input.transport} does not exist`);
+    }
+    for (const sender of raw === undefined ? [from] : [from, raw.from]) {
+      if (mayBeFrom(transport?.allowedFrom, sender)) continue;
+      throw problemAt(
+        'from-not-allowed',
+        [...base, sender === raw?.from ? 'raw' : 'from'],
+        `must be a sender that the transport ${settings.transport} allows: ${sender} is none`,
+      );
+    }
+    const { url = '', mailto = '' } = settings.listUnsubscribe ?? {};
+    const recipients = recipientsOf({ to: input.to ?? [], cc: input.cc ?? [], bcc: input.bcc ?? [] });
+    if (recipients.length > 1 && (url + mailto).includes('{recipient}')) {
+      throw problemAt(
+        'invalid',
+        [...base, 'to'],
+        'must be one recipient alone: the address of listUnsubscribe names the recipient, and all would get the same one',
+      );
     }
     if (input.template === undefined) return;
     const wanted = typeof input.template === 'string' ? { name: input.template } : input.template;

@@ -1,7 +1,6 @@
 // Sends an email of the history again: a new email, linked both ways.
 import { z } from 'zod';
 import { AddressList } from '../../libs/mail/settings';
-import { notYetUnless } from '../../libs/mail/not-yet';
 import { Problem } from '../../libs/mail/problem';
 import { queueKeys } from '../../libs/store/keys';
 import type { Receipt } from './accept';
@@ -10,11 +9,15 @@ import { inputOf } from './correct';
 import type { Rooms } from './rooms';
 
 export const ResendInput = z.strictObject({
-  mode: notYetUnless('render'),
+  /** `as-sent`: the archived message, byte for byte; `render`: made anew from the template and settings of now. */
+  mode: z.enum(['as-sent', 'render']).default('render'),
   to: AddressList.optional(),
   cc: AddressList.optional(),
   bcc: AddressList.optional(),
 });
+
+/** What the archived message has in itself. */
+const CONTENT = ['subject', 'html', 'text', 'template', 'data', 'raw', 'attachments', 'headers', 'replyTo'];
 
 /** Times of the old email say nothing of the new one. */
 const TIMES = ['sendAt', 'expiresAfter'];
@@ -37,13 +40,29 @@ export const resend = async (
       'email-state',
       `this email is ${record.state}: only what was sent can be sent again; release it instead`,
     );
-  const old = Object.entries(await inputOf(rooms, record.email)).filter(([name]) => !TIMES.includes(name));
+  const { archive } = record;
+  if (given.mode === 'as-sent' && archive === undefined) {
+    throw new Problem(
+      'not-archived',
+      'this email was not archived (setting "archive"): send it again with mode "render", which makes it anew',
+    );
+  }
+  const archived = given.mode === 'as-sent' ? archive : undefined;
+  const left = archived === undefined ? TIMES : [...TIMES, ...CONTENT];
+  const old = Object.entries(await inputOf(rooms, record.email)).filter(([name]) => !left.includes(name));
   const anew = given.to !== undefined || given.cc !== undefined || given.bcc !== undefined;
   const recipients = anew ? { to: given.to, cc: given.cc, bcc: given.bcc } : {};
-  const body = JSON.parse(JSON.stringify({ ...Object.fromEntries(old), ...recipients })) as unknown;
+  const body = JSON.parse(
+    JSON.stringify({
+      ...Object.fromEntries(old),
+      ...recipients,
+      ...(archived && { raw: { contentId: archived.contentId } }),
+    }),
+  ) as unknown;
   const { receipt } = await rooms.accept.one(queue.address, {
     body,
     resentFrom: record.id,
+    ...(archived && { archived }),
     ...(idempotencyKey && { idempotencyKey }),
   });
   const fields = { resentAs: { before: null, after: receipt.id } };

@@ -6,7 +6,7 @@ import { formatAddress, type Address } from '../../libs/mail/address';
 import type { Reply } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
 import type { QueueAddress } from '../../libs/mail/queue-address';
-import { messageIdOf } from '../../libs/mail/stored-email';
+import { messageIdOf, subjectOf } from '../../libs/mail/stored-email';
 import type { StoredTransport } from '../../libs/mail/transport';
 import type { StoredApiKey } from '../../libs/store/api-keys';
 import type { RegisteredQueue } from '../../libs/store/tenants';
@@ -44,10 +44,11 @@ export const emailSummary = (address: QueueAddress, record: EmailRecord) => {
     to: list(email.to),
     cc: list(email.cc),
     bcc: list(email.bcc),
-    ...(email.subject !== undefined && { subject: email.subject }),
+    ...(subjectOf(email) !== undefined && { subject: subjectOf(email) }),
     ...(email.template && { template: email.template }),
     tags: email.tags ?? [],
     metadata: email.metadata ?? {},
+    ...(record.archive && { archived: true }),
     ...(email.resentFrom && { resentFrom: email.resentFrom }),
   };
 };
@@ -68,6 +69,7 @@ export const emailView = (address: QueueAddress, record: EmailRecord, settings: 
     ...(email.text !== undefined && { text: email.text }),
     ...(email.data && { data: email.data }),
     ...(email.stored && { stored: email.stored }),
+    ...(email.raw && { raw: { contentId: email.raw.contentId, size: email.raw.size, from: email.raw.from } }),
     attachments: email.attachments ?? [],
     headers: email.headers ?? {},
     settings: settingsView(settings),
@@ -91,11 +93,12 @@ export const queueView = (queue: RegisteredQueue, status: QueueStatus) => ({
 });
 
 /** A transport without its secrets. */
-export const transportView = (name: string, { auth, ...transport }: StoredTransport) => ({
+export const transportView = (name: string, { auth, dkim, ...transport }: StoredTransport) => ({
   ...transport,
   name: transport.name ?? undefined,
   transport: name,
   ...(auth && { auth: { user: auth.user, pass: { set: true } } }),
+  ...(dkim && { dkim: { domain: dkim.domain, selector: dkim.selector, privateKey: { set: true } } }),
 });
 
 /** A key without its secret. */

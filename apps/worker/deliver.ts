@@ -18,12 +18,14 @@ import type { Renderer } from '../../libs/render/render';
 import type { Clock } from '../../libs/runtime/clock';
 import type { OpenTransport } from '../../libs/send/connections';
 import type { HandOver, HandOverResult } from '../../libs/send/hand-over';
-import { envelopeAddress, type Message } from '../../libs/send/message';
+import { envelopeAddress } from '../../libs/send/message';
+import type { ContentRefs } from '../../libs/store/content-refs';
 import type { Breakers, Pass, Reported } from '../../libs/store/breaker';
 import type { Redis } from '../../libs/store/redis';
 import type { Transports } from '../../libs/store/transports';
 import { judgeHandOver } from './judge';
-import { makeMessage } from './make-message';
+import { archiveMessage } from './archive';
+import { makeMessage, type Made } from './make-message';
 
 export interface DeliverDeps {
   redis: Redis;
@@ -34,6 +36,7 @@ export interface DeliverDeps {
   onTransport: (transport: string, change: Reported['change'], why: string) => void;
   renderer: Renderer;
   content: ContentStore;
+  refs: ContentRefs;
   handOver: (work: HandOver) => Promise<HandOverResult>;
   settingsOf: (lease: Lease) => Promise<ResolvedSettings>;
 }
@@ -117,7 +120,7 @@ export const openTransport = async (
   name: string,
 ): Promise<OpenTransport | undefined> => {
   const transport = await transports.get(tenant, name);
-  return transport && { id: `${tenant}/${name}`, transport, password: transports.password(tenant, name, transport) };
+  return transport && { id: `${tenant}/${name}`, transport, secrets: transports.secrets(tenant, name, transport) };
 };
 
 /** Tells the breaker; a fault that did not count towards opening it costs the email no attempt. */
@@ -156,7 +159,7 @@ export const createDeliver = (deps: DeliverDeps) => {
   const send = async (
     lease: Lease,
     marks: Marks,
-    made: { message: Message; from: string },
+    made: Made,
     transport: OpenTransport,
     hear: ((line: string) => void) | undefined,
   ): Promise<Outcome> => {
@@ -196,12 +199,13 @@ export const createDeliver = (deps: DeliverDeps) => {
       const text = `the transport ${settings.transport} does not exist: put it, then the email goes out`;
       return { kind: 'throttled', text, until: clock.now() + NO_TRANSPORT_MS };
     }
-    const made = await makeMessage(deps, lease, settings);
+    const made = await makeMessage(deps, lease, settings, transport);
     if ('kind' in made) return made;
     if (lease.signal.aborted) return { kind: 'interrupted', text: String(lease.signal.reason) };
     const pass = await deps.breakers.permit(tenant, settings.transport);
     if (pass.kind === 'wait') return throttled(settings.transport, pass.until);
-    const outcome = await send(lease, marks, made, transport, hear);
+    const message = settings.archive ? await archiveMessage(deps, lease, made.message, made.facts) : made.message;
+    const outcome = await send(lease, marks, { ...made, message }, transport, hear);
     return tell(deps, lease, settings.transport, pass, outcome);
   };
 

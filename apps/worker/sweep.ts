@@ -66,7 +66,7 @@ export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
 
   const remove = async (queue: EmailQueue, record: EmailRecord): Promise<boolean> => {
     if ((await removeJob(redis, queue, record.id)) === 'sending') return false;
-    await deps.erase(queue, record.id, record.email);
+    await deps.erase(queue, record.id, record.email, record.archive);
     return true;
   };
 

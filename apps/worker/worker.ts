@@ -72,6 +72,7 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
     onTransport: report.transport,
     renderer: createRenderer({ templates: createTemplates({ redis, changes, clock }), content }),
     content,
+    refs,
     handOver: createHandOver(connections),
     settingsOf: ({ queue, email }) => settingsOf(tenants, queue, email),
   });

@@ -75,7 +75,7 @@ const EmailFields = z.strictObject({
   template: TemplateReference.optional(),
   data: z.record(z.string(), z.unknown()).optional(),
   dataUrl: notYet(),
-  raw: notYet(),
+  raw: z.union([Base64, z.strictObject({ contentId: ContentId })]).optional(),
   attachments: z.array(Attachment).max(50).optional(),
   headers: z
     .record(HeaderName, HeaderText(2_000))
@@ -91,14 +91,23 @@ const EmailFields = z.strictObject({
 type Fields = z.infer<typeof EmailFields>;
 type Complaint = [path: (string | number)[], message: string];
 
+/** A complete message has these in itself. */
+const IN_RAW = ['subject', 'html', 'text', 'template', 'data', 'attachments', 'headers', 'replyTo'] as const;
+
 const contentComplaints = (email: Fields): Complaint[] => {
+  if (email.raw !== undefined) {
+    return IN_RAW.filter((key) => email[key] !== undefined).map((key) => [
+      [key],
+      'must not stand beside raw: the message has its own',
+    ]);
+  }
   const finished = (['subject', 'html', 'text'] as const).filter((key) => email[key] !== undefined);
   if (email.template !== undefined) {
     return finished.map((key) => [[key], 'must not stand beside template: the template makes it']);
   }
   if (email.data !== undefined) return [[['data'], 'needs a template to be put into']];
   if (email.html === undefined && email.text === undefined) {
-    return [[[], 'must have content: html or text, or a template']];
+    return [[[], 'must have content: html or text, a template, or a raw message']];
   }
   return [];
 };

@@ -14,6 +14,7 @@ export const FAILURE_CODES = [
   'transport-unknown',
   'content-missing',
   'from-missing',
+  'from-not-allowed',
   'message-invalid',
 ] as const;
 

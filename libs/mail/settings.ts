@@ -1,6 +1,6 @@
 // Settings of tenants, queues and emails, and the one function that says which of them hold for an email.
 import { z } from 'zod';
-import { AddressInput, type Address } from './address';
+import { AddressInput, HeaderText, type Address } from './address';
 import { notYet, notYetUnless } from './not-yet';
 import { Slug } from './queue-address';
 import { Span, spanMs } from './span';
@@ -25,6 +25,23 @@ const Backoff = z
   .partial();
 
 const History = z.strictObject({ keep: z.boolean(), days: z.number().min(0).max(3_650) }).partial();
+/**
+ * How a recipient gets off the list (RFC 2369, one click by RFC 8058). `{id}` in the address stands for the email's id,
+ * `{recipient}` for the address of its only recipient.
+ */
+const ListUnsubscribe = z
+  .strictObject({
+    url: HeaderText(1_000)
+      .regex(/^https:\/\/[^\s<>]+$/, 'must be an https address (RFC 8058 3.1)')
+      .optional(),
+    mailto: HeaderText(500)
+      .regex(/^[^\s<>@]+@[^\s<>]+$/, 'must be an e-mail address, like unsubscribe@acme.example?subject={id}')
+      .optional(),
+  })
+  .refine(({ url, mailto }) => url !== undefined || mailto !== undefined, 'must have url or mailto or both');
+
+export type ListUnsubscribe = z.infer<typeof ListUnsubscribe>;
+
 const Errors = z.strictObject({ days: z.number().min(0).max(3_650) }).partial();
 
 /** What may be set on a tenant, a queue and an email alike. */
@@ -38,7 +55,8 @@ const everywhere = {
   history: History.optional(),
   log: z.enum(['none', 'attempts', 'dialogue']).optional(),
   onUncertain: z.enum(['resend', 'hold']).optional(),
-  archive: notYetUnless(false),
+  archive: z.boolean().optional(),
+  listUnsubscribe: ListUnsubscribe.optional(),
 };
 
 export const EMAIL_SETTINGS = {
@@ -74,7 +92,7 @@ export type SettingsLevel = Partial<
     QueueSettings,
     'transport' | 'from' | 'replyTo' | 'attempts' | 'backoff' | 'expiresAfter' | 'history' | 'errors' | 'log'
   > &
-    Pick<QueueSettings, 'onUncertain' | 'priority' | 'concurrency'>
+    Pick<QueueSettings, 'onUncertain' | 'priority' | 'concurrency' | 'archive' | 'listUnsubscribe'>
 >;
 
 /** All settings of an email, none missing. Spans in milliseconds, days in days. */
@@ -89,6 +107,9 @@ export interface ResolvedSettings {
   errors: { days: number };
   log: 'none' | 'attempts' | 'dialogue';
   onUncertain: 'resend' | 'hold';
+  /** The composed message is kept as it was sent. */
+  archive: boolean;
+  listUnsubscribe?: ListUnsubscribe;
   priority: Priority;
   concurrency: number;
 }
@@ -102,6 +123,7 @@ const DEFAULTS = {
   errors: { days: 90 },
   log: 'attempts',
   onUncertain: 'resend',
+  archive: false,
   priority: 'normal',
   concurrency: 10,
 } as const;
@@ -121,6 +143,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     DEFAULTS.backoff,
     'backoff',
   );
+  const listUnsubscribe = nearest('listUnsubscribe');
   return {
     transport: nearest('transport') ?? DEFAULTS.transport,
     from: nearest('from'),
@@ -132,6 +155,8 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     errors: members<{ days: number }>(DEFAULTS.errors, 'errors'),
     log: nearest('log') ?? DEFAULTS.log,
     onUncertain: nearest('onUncertain') ?? DEFAULTS.onUncertain,
+    archive: nearest('archive') ?? DEFAULTS.archive,
+    ...(listUnsubscribe && { listUnsubscribe }),
     priority: nearest('priority') ?? DEFAULTS.priority,
     concurrency: nearest('concurrency') ?? DEFAULTS.concurrency,
   };

@@ -15,6 +15,25 @@ export interface StoredAttachment {
   disposition?: 'attachment' | 'inline';
 }
 
+/** A complete message instead of content: its bytes are in the content store, checked and in their final form. */
+export interface StoredRaw {
+  contentId: string;
+  /** Bytes of the message. */
+  size: number;
+  /** The address of its From. */
+  from: string;
+  /** For people to read. */
+  subject?: string;
+  /** Its own, without the angle brackets; where it has none, that of the email is put into it. */
+  messageId?: string;
+  /** It has a Date of its own; where not, the time of the attempt is put into it. */
+  dated: boolean;
+  /** It has bytes beyond ASCII in its body. */
+  eightBit?: true;
+  /** The bytes in the store are compressed: an archived message that is sent again as it was. */
+  gzip?: true;
+}
+
 /** Parts of an email that may be too large for its job. */
 export const LARGE_PARTS = ['html', 'text', 'data'] as const;
 export type LargePart = (typeof LARGE_PARTS)[number];
@@ -46,6 +65,7 @@ export interface StoredEmail extends OwnSettings {
   data?: Record<string, unknown>;
   /** Parts that are in the content store instead of above. */
   stored?: Partial<Record<LargePart, PartInStore>>;
+  raw?: StoredRaw;
   attachments?: StoredAttachment[];
   headers?: Record<string, string>;
   tags?: string[];
@@ -61,7 +81,12 @@ export interface StoredEmail extends OwnSettings {
 }
 
 /** The Message-ID of an email (RFC 5322 3.6.4), without the angle brackets. */
-export const messageIdOf = (id: string, email: Pick<StoredEmail, 'domain'>): string => `${id}@${email.domain}`;
+export const messageIdOf = (id: string, email: Pick<StoredEmail, 'domain' | 'raw'>): string =>
+  email.raw?.messageId ?? `${id}@${email.domain}`;
+
+/** The subject, where it is known before the email is rendered. */
+export const subjectOf = (email: Pick<StoredEmail, 'subject' | 'raw'>): string | undefined =>
+  email.subject ?? email.raw?.subject;
 
 /** Every address that gets the email, in the order of its headers. */
 export const recipientsOf = (email: Pick<StoredEmail, 'to' | 'cc' | 'bcc'>): Address[] => [
@@ -75,6 +100,7 @@ export const contentIdsOf = (email: StoredEmail): string[] => [
   ...new Set([
     ...(email.attachments ?? []).map((attachment) => attachment.contentId),
     ...Object.values(email.stored ?? {}).map((part) => part.contentId),
+    ...(email.raw === undefined ? [] : [email.raw.contentId]),
   ]),
 ];
 
@@ -83,17 +109,7 @@ export const dueAt = (email: { sendAt?: string | undefined }, acceptedAt: number
   email.sendAt === undefined ? acceptedAt : Math.max(acceptedAt, Date.parse(email.sendAt));
 
 /** Fields of the input that are not kept as they were given. */
-const REMADE = new Set([
-  'to',
-  'template',
-  'attachments',
-  'sendAt',
-  'expiresAt',
-  'dataUrl',
-  'raw',
-  'archive',
-  'confidential',
-]);
+const REMADE = new Set(['to', 'template', 'attachments', 'sendAt', 'expiresAt', 'dataUrl', 'raw', 'confidential']);
 
 const isGiven = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0);
 
@@ -110,6 +126,7 @@ export const toStoredEmail = (
     domain: string;
     expiresAt: number;
     attachments: StoredAttachment[];
+    raw?: StoredRaw | undefined;
     rev?: number;
     resentFrom?: string | undefined;
   },
@@ -122,6 +139,7 @@ export const toStoredEmail = (
   ...onlyGiven({
     template: typeof input.template === 'string' ? { name: input.template } : input.template,
     attachments: made.attachments,
+    raw: made.raw,
     sendAt: input.sendAt && new Date(input.sendAt).toISOString(),
     fixedExpiry: input.expiresAt === undefined ? undefined : true,
     resentFrom: made.resentFrom,
@@ -130,7 +148,7 @@ export const toStoredEmail = (
 });
 
 /** Fields of a stored email that are not fields of an input. */
-const OURS = new Set(['v', 'rev', 'domain', 'stored', 'expiresAt', 'fixedExpiry', 'resentFrom', 'attachments']);
+const OURS = new Set(['v', 'rev', 'domain', 'stored', 'expiresAt', 'fixedExpiry', 'resentFrom', 'attachments', 'raw']);
 
 /**
  * A stored email as the input that would make it again; without its expiry, which whoever changes it decides anew.
@@ -141,5 +159,6 @@ export const toInput = (email: StoredEmail, parts: Partial<Record<LargePart, str
   ...(parts.html !== undefined && { html: parts.html }),
   ...(parts.text !== undefined && { text: parts.text }),
   ...(parts.data !== undefined && { data: JSON.parse(parts.data) as unknown }),
+  ...(email.raw && { raw: { contentId: email.raw.contentId } }),
   ...(email.attachments && { attachments: email.attachments.map((one) => ({ ...one, size: undefined })) }),
 });

@@ -1,5 +1,7 @@
 // An SMTP server that a tenant may use.
+import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
+import { addressFault, normalizeAddress } from './address';
 import { notYet } from './not-yet';
 
 /** A secret in the input: given anew, or `{"set": true}` to keep what is stored. */
@@ -11,6 +13,49 @@ const Host = z
   .min(1)
   .max(253)
   .regex(/^[a-z0-9:]([a-z0-9.:_-]*[a-z0-9])?$/i, 'must be a host name or an IP address');
+
+/** An RSA key of at least 1024 bits (RFC 8301 3.2), the strength that verifiers accept. */
+const isSigningKey = (pem: string): boolean => {
+  try {
+    const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(pem);
+    return asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= 1_024;
+  } catch {
+    return false;
+  }
+};
+
+const DnsName = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9_]([a-z0-9._-]*[a-z0-9])?$/i, 'must be a name in the DNS, in ASCII');
+
+/** How its emails are signed (RFC 6376); the public key stands in the DNS under `<selector>._domainkey.<domain>`. */
+const Dkim = z.strictObject({
+  domain: DnsName,
+  selector: DnsName,
+  privateKey: SecretInput.refine(
+    (given) => typeof given !== 'string' || isSigningKey(given),
+    'must be an RSA private key in PEM, of 1024 bits or more, without a passphrase',
+  ),
+});
+
+/** `ann@acme.example`, or `@acme.example` for every address of that domain (not of those below it). */
+const AllowedFrom = z
+  .string()
+  .max(320)
+  .refine(
+    (text) => addressFault(text.startsWith('@') ? `any${text}` : text) === undefined,
+    'must be an address like ann@acme.example, or a domain like @acme.example',
+  );
+
+/** May an email with this From go out by a transport that allows these? */
+export const mayBeFrom = (allowed: string[] | undefined, address: string): boolean => {
+  if (allowed === undefined) return true;
+  const from = normalizeAddress(address);
+  return allowed.some((one) =>
+    one.startsWith('@') ? from.endsWith(normalizeAddress(`any${one}`).slice(3)) : normalizeAddress(one) === from,
+  );
+};
 
 export const TransportInput = z
   .strictObject({
@@ -36,10 +81,10 @@ export const TransportInput = z
       })
       .optional(),
     limits: notYet(),
-    dkim: notYet(),
+    dkim: Dkim.optional(),
     /** The name given in EHLO. */
     name: Host.optional(),
-    allowedFrom: notYet(),
+    allowedFrom: z.array(AllowedFrom).min(1).max(100).optional(),
   })
   .meta({ id: 'Transport' });
 
@@ -53,6 +98,8 @@ export interface StoredTransport {
   auth?: { user: string; sealedPass: string };
   tls?: { ca?: string; servername?: string; minVersion?: 'TLSv1.2' | 'TLSv1.3' };
   name?: string;
+  dkim?: { domain: string; selector: string; sealedKey: string };
+  allowedFrom?: string[];
   /** Rises with every PUT; connections of an older version are not used again. */
   version: number;
   createdAt: string;

@@ -1,7 +1,7 @@
 // Reads emails as BullMQ and our marks hold them: any number in one round trip.
 import { readFailure, type Failure } from '../mail/failure';
 import { readState, type Place, type State } from '../mail/state';
-import { dueAt, type StoredEmail } from '../mail/stored-email';
+import { dueAt, type StoredEmail, type StoredRaw } from '../mail/stored-email';
 import { MARK, SCORE_UNIT } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
@@ -27,9 +27,11 @@ export interface EmailRecord {
   sent?: string;
   /** Recipients that are done with, where others are still to be tried. */
   done?: string;
+  /** The message as it was handed over last, where it is kept. */
+  archive?: StoredRaw;
 }
 
-const FIELDS = ['data', 'timestamp', 'atm', 'finishedOn', 'failedReason', MARK.sent, MARK.done];
+const FIELDS = ['data', 'timestamp', 'atm', 'finishedOn', 'failedReason', MARK.sent, MARK.done, MARK.archive];
 
 // KEYS: BullMQ's key prefix of the queue. ARGV: how many fields, the fields, the ids. Result: per id {place, score of
 // the delayed set or '', fields} or {} for one that is not there. Atomic, so that an email in motion is seen in one
@@ -62,7 +64,7 @@ type Row = [] | [place: Place, score: string, fields: (string | null)[]];
 
 const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined => {
   if (row.length === 0) return undefined;
-  const [place, score, [data, timestamp, attempts, finishedOn, failedReason, sent, done]] = row;
+  const [place, score, [data, timestamp, attempts, finishedOn, failedReason, sent, done, archive]] = row;
   const email = JSON.parse(data ?? '{}') as StoredEmail;
   const acceptedAt = Number(timestamp);
   const sendAt = dueAt(email, acceptedAt);
@@ -82,6 +84,7 @@ const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined =>
     ...(failure && place !== 'completed' && { failure }),
     ...(sent && { sent }),
     ...(done && { done }),
+    ...(archive && { archive: JSON.parse(archive) as StoredRaw }),
   };
 };
 

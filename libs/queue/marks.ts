@@ -1,5 +1,6 @@
 // The marks of a hand-over: written around the moment at which an email leaves, so that every possible twin is known.
 import type { Reply } from '../mail/outcome';
+import type { StoredRaw } from '../mail/stored-email';
 import { MARK } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
@@ -120,4 +121,25 @@ export const markDone = async (
 /** The hand-over ended without the message having left: the intent is void. */
 export const clearIntent = async (redis: Redis, queue: EmailQueue, id: string): Promise<void> => {
   await mark(redis, [queue.keys.job(id)], [MARK.intent, '']);
+};
+
+// KEYS: the job. ARGV: field, value. Result: what stood there before ('' for nothing), or false where the job is gone.
+const replaceField = defineScript(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+local before = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return before`);
+
+/**
+ * Records the message as it is about to be handed over.
+ * @returns the content id of the one before it, which nobody needs any more
+ */
+export const markArchive = async (
+  redis: Redis,
+  queue: EmailQueue,
+  id: string,
+  archive: StoredRaw,
+): Promise<string | undefined> => {
+  const before = await replaceField(redis, [queue.keys.job(id)], [MARK.archive, JSON.stringify(archive)]);
+  return typeof before === 'string' && before !== '' ? (JSON.parse(before) as StoredRaw).contentId : undefined;
 };

@@ -1,14 +1,15 @@
 // Connections to SMTP servers: opened when needed, kept warm for a while, never shared by two transports.
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type { TransportSecrets } from '../store/transports';
 import type { StoredTransport } from '../mail/transport';
 import { dialogueLogger, type Listener } from './dialogue';
 
-/** A transport with its password in clear. */
+/** A transport with its secrets in clear. */
 export interface OpenTransport {
   /** `tenant/name`. */
   id: string;
   transport: StoredTransport;
-  password: string | undefined;
+  secrets: TransportSecrets;
 }
 
 export interface Connection {
@@ -72,9 +73,9 @@ const smtpOptions = ({ transport }: OpenTransport, listener: Listener) => ({
  * Does the server take addresses wide of ASCII (RFC 6531)? nodemailer would send them anyway. The list is its own field;
  * test/flow/sending.test.ts holds it to that.
  */
-export const takesUtf8 = ({ smtp }: Connection): boolean => {
+export const takes = ({ smtp }: Connection, extension: 'SMTPUTF8' | '8BITMIME'): boolean => {
   const { _supportedExtensions: extensions } = smtp as unknown as { _supportedExtensions?: string[] };
-  return extensions?.includes('SMTPUTF8') ?? false;
+  return extensions?.includes(extension) ?? false;
 };
 
 /** Connects, and logs in where the transport has credentials. */
@@ -108,8 +109,8 @@ const open = (transport: OpenTransport, listener: Listener, signal?: AbortSignal
     smtp.connect((error) => {
       if (error) return fail(error);
       const { auth } = transport.transport;
-      if (auth === undefined || transport.password === undefined) return ready();
-      smtp.login({ user: auth.user, pass: transport.password }, (loginError) =>
+      if (auth === undefined || transport.secrets.password === undefined) return ready();
+      smtp.login({ user: auth.user, pass: transport.secrets.password }, (loginError) =>
         loginError ? fail(loginError) : ready(),
       );
     });

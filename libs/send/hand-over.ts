@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { SMTPConnectionSendInfo } from 'nodemailer/lib/smtp-connection';
 import { readReply, type Phase } from '../mail/reply';
 import type { Reply } from '../mail/outcome';
-import { takesUtf8, type Connection, type Connections, type OpenTransport } from './connections';
+import { takes, type Connection, type Connections, type OpenTransport } from './connections';
 import type { Message } from './message';
 
 export interface Envelope {
@@ -125,7 +125,8 @@ const transmit = (connection: Connection, work: HandOver): Promise<HandOverResul
       work.signal.removeEventListener('abort', abort);
       resolve(result);
     };
-    const envelope = { from: work.envelope.from, to: work.envelope.to, size: work.message.size };
+    const { size, eightBit = false } = work.message;
+    const envelope = { ...work.envelope, size, use8BitMime: eightBit };
     connection.smtp.send(envelope, stream, (error: Error | null, info?: SMTPConnectionSendInfo) => {
       if (error !== null || info === undefined) {
         stream.destroy();
@@ -195,10 +196,17 @@ export const createHandOver = (connections: Connections) => {
     }
   };
 
-  /** Nothing is said of an email that the server cannot take: as if it had answered 553 5.6.7 (RFC 6531 3.5). */
+  /**
+   * Nothing is said of an email that the server cannot take: as if it had answered 553 5.6.7 (RFC 6531 3.5), or 554 5.6.3
+   * (RFC 6152 3).
+   */
   const send = async (connection: Connection, work: HandOver): Promise<HandOverResult> => {
     const wide = [work.envelope.from, ...work.envelope.to].filter((address) => /[^\x20-\x7e]/.test(address));
-    if (wide.length === 0 || takesUtf8(connection)) return transmit(connection, work);
+    if (work.message.eightBit && !takes(connection, '8BITMIME')) {
+      const text = 'the server does not take messages with other than ASCII bytes (8BITMIME): encode the raw message';
+      return { kind: 'rejected', phase: 'mail', replies: [{ code: 554, enhancedCode: '5.6.3', text }] };
+    }
+    if (wide.length === 0 || takes(connection, 'SMTPUTF8')) return transmit(connection, work);
     const text = `the server does not take addresses with other than ASCII characters (SMTPUTF8): ${wide.join(', ')}`;
     return { kind: 'rejected', phase: 'mail', replies: [{ code: 553, enhancedCode: '5.6.7', text }] };
   };

@@ -14,6 +14,8 @@ export interface MessageInput {
   subject: string;
   html?: string;
   text: string;
+  /** Headers of the service's own, beside those that the email asks for; the email's own win. */
+  serviceHeaders: Record<string, string>;
   messageId: string;
   /** Time of the attempt, ms since 1970. */
   date: number;
@@ -24,10 +26,12 @@ export interface Message {
   size: number;
   /** Begins to read it; may be called once more for another try. */
   open(): Buffer | Readable;
+  /** It has bytes beyond ASCII in its body: only for a server that takes 8BITMIME (RFC 6152). */
+  eightBit?: boolean;
 }
 
-/** Attachments up to this many bytes in all are composed in memory; larger ones are read while they are sent. */
-const IN_MEMORY = 512 * 1024;
+/** Messages with up to this many bytes beside their text are made in memory; larger ones are read while they are sent. */
+export const IN_MEMORY = 512 * 1024;
 
 /** Base64 in lines of 76 with CRLF, as composed. */
 const encodedSize = (bytes: number): number => Math.ceil(bytes / 57) * 78 + 1_024;
@@ -51,6 +55,13 @@ export const envelopeAddress = (address: Address): string => wireAddress(address
  */
 const literalSubject = (subject: string): string => (subject.includes('=?') ? encodeWord(subject, 'Q', 52) : subject);
 
+const headersOf = ({ email, serviceHeaders }: MessageInput): { key: string; value: string }[] => {
+  const own = Object.entries(email.headers ?? {});
+  const given = new Set(own.map(([name]) => name.toLowerCase()));
+  const ours = Object.entries(serviceHeaders).filter(([name]) => !given.has(name.toLowerCase()));
+  return [...own, ...ours].map(([key, value]) => ({ key, value }));
+};
+
 const composer = (input: MessageInput, contentOf: ContentOf): MailComposer => {
   const { email } = input;
   return new MailComposer({
@@ -63,7 +74,7 @@ const composer = (input: MessageInput, contentOf: ContentOf): MailComposer => {
     ...(input.html !== undefined && { html: input.html }),
     messageId: `<${input.messageId}>`,
     date: new Date(input.date),
-    headers: Object.entries(email.headers ?? {}).map(([key, value]) => ({ key, value })),
+    headers: headersOf(input),
     attachments: (email.attachments ?? []).map(({ filename, contentId, contentType, cid, disposition }) => ({
       filename,
       content: contentOf(contentId),

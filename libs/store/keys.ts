@@ -80,6 +80,8 @@ export const MARK = {
   sent: 'rp:sent',
   /** Recipients that are done with, where some are still to be tried. */
   done: 'rp:done',
+  /** The message as it was handed over last, in the content store. */
+  archive: 'rp:archive',
 } as const;
 
 /** BullMQ keeps a delayed job under `ms * 4096 + counter` (getDelayedScore.lua). */

@@ -7,17 +7,29 @@ import { tenantKeys } from './keys';
 import type { Redis } from './redis';
 import type { SecretBox } from './secrets';
 
+export interface TransportSecrets {
+  password?: string;
+  /** PEM. */
+  dkimKey?: string;
+}
+
 export interface Transports {
   get(tenant: string, name: string): Promise<StoredTransport | undefined>;
   list(tenant: string): Promise<{ name: string; transport: StoredTransport }[]>;
   /** @throws Problem `secret-missing` where `{"set": true}` keeps a password that was never given */
   put(tenant: string, name: string, input: TransportInput): Promise<{ transport: StoredTransport; created: boolean }>;
   remove(tenant: string, name: string): Promise<boolean>;
-  /** The password in clear, for whoever logs in. */
-  password(tenant: string, name: string, transport: StoredTransport): string | undefined;
+  /** Its secrets in clear, for whoever logs in and signs. */
+  secrets(tenant: string, name: string, transport: StoredTransport): TransportSecrets;
 }
 
-const place = (tenant: string, name: string): string => `transport:${tenant}/${name}:pass`;
+const place = (tenant: string, name: string, secret: 'pass' | 'dkim'): string =>
+  `transport:${tenant}/${name}:${secret}`;
+
+const missing = (name: string, path: string): Problem =>
+  new Problem('secret-missing', `the transport ${name} has no secret yet that could stay: give ${path}`, [
+    { path: `/${path.replace('.', '/')}`, message: 'nothing is stored yet: give it' },
+  ]);
 
 export const createTransports = (deps: {
   redis: Redis;
@@ -43,13 +55,23 @@ export const createTransports = (deps: {
   ): StoredTransport['auth'] => {
     if (input.auth === undefined || !('pass' in input.auth)) return undefined;
     const { user, pass } = input.auth;
-    if (typeof pass === 'string') return { user, sealedPass: secrets.seal(pass, place(tenant, name)) };
-    if (old?.auth === undefined) {
-      throw new Problem('secret-missing', `the transport ${name} has no password yet that could stay: give auth.pass`, [
-        { path: '/auth/pass', message: 'no password is stored yet: give it' },
-      ]);
-    }
+    if (typeof pass === 'string') return { user, sealedPass: secrets.seal(pass, place(tenant, name, 'pass')) };
+    if (old?.auth === undefined) throw missing(name, 'auth.pass');
     return { user, sealedPass: old.auth.sealedPass };
+  };
+
+  const sealedDkim = (
+    tenant: string,
+    name: string,
+    { dkim }: TransportInput,
+    old: StoredTransport | undefined,
+  ): StoredTransport['dkim'] => {
+    if (dkim === undefined) return undefined;
+    const { domain, selector, privateKey } = dkim;
+    if (typeof privateKey === 'string')
+      return { domain, selector, sealedKey: secrets.seal(privateKey, place(tenant, name, 'dkim')) };
+    if (old?.dkim === undefined) throw missing(name, 'dkim.privateKey');
+    return { domain, selector, sealedKey: old.dkim.sealedKey };
   };
 
   return {
@@ -63,6 +85,7 @@ export const createTransports = (deps: {
     async put(tenant, name, input) {
       const old = await read(tenant, name);
       const auth = sealedPass(tenant, name, input, old);
+      const dkim = sealedDkim(tenant, name, input, old);
       const now = new Date(deps.clock.now()).toISOString();
       const transport = {
         host: input.host,
@@ -70,6 +93,8 @@ export const createTransports = (deps: {
         security: input.security,
         ...(auth && { auth }),
         ...(input.tls && { tls: input.tls }),
+        ...(dkim && { dkim }),
+        ...(input.allowedFrom && { allowedFrom: input.allowedFrom }),
         ...(input.name && { name: input.name }),
         // Never a number that was there before, even after a removal: connections are kept under it.
         version: Math.max((old?.version ?? 0) + 1, deps.clock.now()),
@@ -85,7 +110,9 @@ export const createTransports = (deps: {
       await changes.announce('transport', `${tenant}/${name}`);
       return removed === 1;
     },
-    password: (tenant, name, transport) =>
-      transport.auth && secrets.open(transport.auth.sealedPass, place(tenant, name)),
+    secrets: (tenant, name, { auth, dkim }) => ({
+      ...(auth && { password: secrets.open(auth.sealedPass, place(tenant, name, 'pass')) }),
+      ...(dkim && { dkimKey: secrets.open(dkim.sealedKey, place(tenant, name, 'dkim')) }),
+    }),
   };
 };

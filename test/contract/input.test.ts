@@ -91,7 +91,7 @@ test.each<[string, Record<string, unknown>, string, string]>([
     'content-unknown',
     '/attachments/0/contentId',
   ],
-  ['a complete message', { raw: 'aGk=', subject: undefined }, 'not-supported-yet', '/raw'],
+  ['a message without a From', { raw: 'aGk=', subject: undefined, text: undefined }, 'invalid', '/raw'],
   ['a data source', { dataUrl: 'https://example.org/' }, 'not-supported-yet', '/dataUrl'],
   ['a confidential email', { confidential: true }, 'not-supported-yet', '/confidential'],
 ])('%s is refused with a pointer', async (_name, changes, code, path) => {

@@ -202,8 +202,8 @@ test('sent again from the history: a new email, linked both ways, to others if w
   expect(links).toEqual([again.body.id, other.body.id]);
   expect(await service.email(queue, again.body.id)).toMatchObject({ resentFrom: first.id });
   expect(await act(first.id, 'resend', { mode: 'as-sent' })).toMatchObject({
-    status: 422,
-    body: { code: 'not-supported-yet' },
+    status: 409,
+    body: { code: 'not-archived' },
   });
 });
 

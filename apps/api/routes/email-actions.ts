@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Action } from '../../../libs/mail/api-key';
 import { Problem } from '../../../libs/mail/problem';
 import { param, signatureOf } from '../auth';
+import { contentOf, sendMessageFile } from '../content';
 import { insist, type Commands, type Subject } from '../commands';
 import { correct, type Patch } from '../correct';
 import { explain } from '../explain';
@@ -11,7 +12,7 @@ import { parseBody } from '../input';
 import { resend, ResendInput } from '../resend';
 import type { Rooms } from '../rooms';
 import { etagOf } from '../view';
-import { existingEmail, existingQueue, rendered, sendEmail } from './emails';
+import { existingEmail, existingQueue, sendEmail } from './emails';
 
 export const ResolveInput = z.strictObject({ as: z.enum(['sent', 'resend', 'failed']) });
 
@@ -97,14 +98,12 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
 
   router.get('/:id/content', async (request, response) => {
     const { queue, record } = await subjectOf(request, response, 'read');
-    const { subject, html, text, version } = await rendered(rooms, queue.address, record.email);
-    response.json({
-      rendered: 'now',
-      subject,
-      ...(html !== undefined && { html }),
-      text,
-      ...(version !== undefined && { templateVersion: version }),
-    });
+    response.json(await contentOf(rooms, queue.address, record));
+  });
+
+  router.get('/:id/message', async (request, response) => {
+    const { record } = await subjectOf(request, response, 'read');
+    await sendMessageFile(rooms, response, record);
   });
 
   return router;

@@ -12,10 +12,11 @@ import { readRecords, type EmailRecord } from '../../../libs/queue/email-record'
 import { readHistory } from '../../../libs/queue/history';
 import { listEmails } from '../../../libs/queue/list';
 import type { EmailQueue } from '../../../libs/queue/queues';
-import { describePlace, RenderFailure } from '../../../libs/render/failure';
 import { param } from '../auth';
+import { previewOfRaw, rendered } from '../content';
 import { notFound, toDocument } from '../errors';
 import { parseBody, parseInput, parseQuery } from '../input';
+import { prepareParts } from '../parts';
 import type { Rooms } from '../rooms';
 import { emailSummary, emailView, etagOf } from '../view';
 
@@ -121,7 +122,9 @@ const preview = (rooms: Rooms) => async (request: Request, response: Response) =
   const { address } = await rooms.guard.queue(request, response, 'read');
   const input = parseBody(EmailInput, request);
   const settings = await rooms.accept.settingsFor(address, input);
-  await rooms.accept.checkReferences(address, input, settings, []);
+  const parts = await prepareParts(rooms, address, input, []);
+  await rooms.accept.checkReferences(address, input, settings, [], parts.raw);
+  if (input.raw !== undefined) return void response.json(await previewOfRaw(rooms, input.raw));
   const email = toStoredEmail(input, { domain: rooms.config.name, expiresAt: rooms.clock.now(), attachments: [] });
   const { subject, html, text, version } = await rendered(rooms, address, email);
   const headers = {
@@ -142,22 +145,6 @@ const preview = (rooms: Rooms) => async (request: Request, response: Response) =
     size,
     ...(version !== undefined && { templateVersion: version }),
   });
-};
-
-/** Renders as a worker would. @throws Problem that says where the template failed */
-export const rendered = async (
-  rooms: Rooms,
-  address: QueueAddress,
-  email: Parameters<Rooms['renderer']['render']>[1],
-) => {
-  try {
-    return await rooms.renderer.render(address.tenant, email);
-  } catch (error) {
-    if (!(error instanceof RenderFailure)) throw error;
-    const { place } = error;
-    const errors = place ? [{ path: `/${place.part}`, message: `${describePlace(place)}: ${error.message}` }] : [];
-    throw new Problem(error.code, error.message, errors, place && { ...place });
-  }
 };
 
 const list = (rooms: Rooms) => async (request: Request, response: Response) => {

@@ -8,7 +8,7 @@ import { param, signatureOf } from '../auth';
 import { notFound } from '../errors';
 import { parseBody, parseInput } from '../input';
 import type { Rooms } from '../rooms';
-import { rendered } from './emails';
+import { rendered } from '../content';
 
 export const TemplateData = z.strictObject({
   data: z.record(z.string(), z.unknown()).optional(),

@@ -1,0 +1,87 @@
+// What an email says: as it was sent where that is kept, else as it would be made now.
+import { createGunzip, gunzip } from 'node:zlib';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import type { Response } from 'express';
+import type { EmailInput } from '../../libs/mail/email';
+import { parseMessage } from '../../libs/mail/parsed-message';
+import { Problem } from '../../libs/mail/problem';
+import type { QueueAddress } from '../../libs/mail/queue-address';
+import type { StoredRaw } from '../../libs/mail/stored-email';
+import type { EmailRecord } from '../../libs/queue/email-record';
+import { describePlace, RenderFailure } from '../../libs/render/failure';
+import { codeOf } from '../../libs/runtime/fault';
+import type { Rooms } from './rooms';
+
+type Renderable = Parameters<Rooms['renderer']['render']>[1];
+
+/** Renders as a worker would. @throws Problem that says where the template failed */
+export const rendered = async (rooms: Rooms, address: QueueAddress, email: Renderable) => {
+  try {
+    return await rooms.renderer.render(address.tenant, email);
+  } catch (error) {
+    if (!(error instanceof RenderFailure)) throw error;
+    const { place } = error;
+    const errors = place ? [{ path: `/${place.part}`, message: `${describePlace(place)}: ${error.message}` }] : [];
+    throw new Problem(error.code, error.message, errors, place && { ...place });
+  }
+};
+
+const missing = (): Problem =>
+  new Problem('content-missing', 'the message of this email is not in the content store any more');
+
+const bytesOf = async (rooms: Rooms, raw: StoredRaw): Promise<Buffer> => {
+  try {
+    const stored = await rooms.content.readAll(raw.contentId);
+    return raw.gzip ? await promisify(gunzip)(stored) : stored;
+  } catch (error) {
+    throw codeOf(error) === 'ENOENT' ? missing() : error;
+  }
+};
+
+/** The message that left, or may have left, with the last attempt. */
+const archiveOf = ({ archive, state }: EmailRecord): StoredRaw | undefined =>
+  state === 'sent' || state === 'uncertain' ? archive : undefined;
+
+/** What `GET .../content` answers. */
+export const contentOf = async (rooms: Rooms, address: QueueAddress, record: EmailRecord) => {
+  const archive = archiveOf(record);
+  const whole = archive ?? record.email.raw;
+  if (whole !== undefined) {
+    return {
+      rendered: archive === undefined ? ('now' as const) : ('sent' as const),
+      ...(await parseMessage(await bytesOf(rooms, whole))),
+    };
+  }
+  const { subject, html, text, version } = await rendered(rooms, address, record.email);
+  return {
+    rendered: 'now' as const,
+    subject,
+    ...(html !== undefined && { html }),
+    text,
+    ...(version !== undefined && { templateVersion: version }),
+  };
+};
+
+/** What `POST .../render` answers for a complete message. */
+export const previewOfRaw = async (rooms: Rooms, raw: NonNullable<EmailInput['raw']>) => {
+  const bytes = typeof raw === 'string' ? Buffer.from(raw, 'base64') : await rooms.content.readAll(raw.contentId);
+  return { ...(await parseMessage(bytes)), size: bytes.length };
+};
+
+/** Answers with the message itself, byte for byte as it was handed over. @throws Problem `not-archived` */
+export const sendMessageFile = async (rooms: Rooms, response: Response, record: EmailRecord): Promise<void> => {
+  const archive = archiveOf(record);
+  if (archive === undefined) {
+    throw new Problem(
+      'not-archived',
+      'there is no message of this email as it was sent: it was not sent yet, or not archived (setting "archive")',
+    );
+  }
+  if ((await rooms.content.size(archive.contentId)) === undefined) throw missing();
+  response
+    .type('message/rfc822')
+    .set('Content-Disposition', `attachment; filename="${record.id}.eml"`)
+    .set('Content-Length', String(archive.size));
+  await pipeline(rooms.content.read(archive.contentId), createGunzip(), response);
+};

@@ -1,0 +1,66 @@
+// Keeps a message as it is handed over: compressed, in the content store, before its first byte leaves.
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { PassThrough } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import type { ContentStore } from '../../libs/content/store';
+import type { StoredRaw } from '../../libs/mail/stored-email';
+import type { Lease } from '../../libs/queue/email-worker';
+import { markArchive } from '../../libs/queue/marks';
+import type { Message } from '../../libs/send/message';
+import { rawMessage } from '../../libs/send/raw-message';
+import type { ContentRefs } from '../../libs/store/content-refs';
+import type { Redis } from '../../libs/store/redis';
+
+export interface ArchiveDeps {
+  redis: Redis;
+  refs: ContentRefs;
+  content: ContentStore;
+}
+
+/** Counts what passes. */
+async function* counted(bytes: AsyncIterable<Buffer>, count: (size: number) => void): AsyncGenerator<Buffer> {
+  for await (const chunk of bytes) {
+    count(chunk.length);
+    yield chunk;
+  }
+}
+
+/**
+ * Every attempt replaces what the one before it kept: the message of the last hand-over is the one that was sent.
+ * @param facts of the message, for whoever looks at it or sends it again
+ * @returns the message as it is kept, which is what must be handed over: composing it anew would make other boundaries
+ */
+export const archiveMessage = async (
+  deps: ArchiveDeps,
+  lease: Lease,
+  message: Message,
+  facts: Pick<StoredRaw, 'from' | 'subject' | 'messageId'>,
+): Promise<Message> => {
+  const { address } = lease.queue;
+  const source = message.open();
+  let size = 0;
+  const plain = Buffer.isBuffer(source) ? Readable.from([source], { objectMode: false }) : source;
+  const zipped = new PassThrough();
+  const zipping = pipeline(
+    counted(plain as AsyncIterable<Buffer>, (bytes) => (size += bytes)),
+    createGzip(),
+    zipped,
+  );
+  // Who reads the end of the pipe hears of its faults; here they would be heard twice.
+  zipping.catch(() => undefined);
+  const { contentId } = await deps.content.put(zipped, (id) => deps.refs.claim(address, lease.id, [id]));
+  const kept: StoredRaw = {
+    ...facts,
+    contentId,
+    size,
+    dated: true,
+    gzip: true,
+    ...(message.eightBit && { eightBit: true }),
+  };
+  const before = await markArchive(deps.redis, lease.queue, lease.id, kept);
+  if (before !== undefined && before !== contentId)
+    await deps.refs.release(address, lease.id, [before], deps.content.remove);
+  if (Buffer.isBuffer(source)) return message;
+  return rawMessage(kept, { messageId: '', date: 0 }, deps.content);
+};

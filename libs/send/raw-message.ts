@@ -1,0 +1,51 @@
+// A message that came whole, ready to be sent: as it is, with what it lacks put before it.
+import { Readable } from 'node:stream';
+import { createGunzip, gunzip } from 'node:zlib';
+import { promisify } from 'node:util';
+import type { ContentStore } from '../content/store';
+import type { StoredRaw } from '../mail/stored-email';
+import { IN_MEMORY, type Message } from './message';
+
+/** RFC 5322 3.3, in UTC. */
+const dateHeader = (ms: number): string => new Date(ms).toUTCString().replace('GMT', '+0000');
+
+/** Reads a compressed message; a failure of the store ends it as an error. */
+const unzipped = (content: ContentStore, contentId: string): Readable => {
+  const source = content.read(contentId);
+  const plain = createGunzip();
+  source.once('error', (error) => plain.destroy(error));
+  plain.once('close', () => source.destroy());
+  return source.pipe(plain);
+};
+
+async function* joined(before: string, rest: Readable): AsyncGenerator<Buffer> {
+  if (before !== '') yield Buffer.from(before, 'latin1');
+  for await (const chunk of rest) yield chunk as Buffer;
+}
+
+/**
+ * @param messageId without the angle brackets, for a message that has none
+ * @param date time of the attempt, ms since 1970, for a message that has none
+ * @throws ENOENT where its bytes are not in the content store
+ */
+export const rawMessage = async (
+  raw: StoredRaw,
+  { messageId, date }: { messageId: string; date: number },
+  content: ContentStore,
+): Promise<Message> => {
+  const before =
+    (raw.messageId === undefined ? `Message-ID: <${messageId}>\r\n` : '') +
+    (raw.dated ? '' : `Date: ${dateHeader(date)}\r\n`);
+  const facts = { size: raw.size + before.length, ...(raw.eightBit && { eightBit: true }) };
+  if (raw.size <= IN_MEMORY) {
+    const stored = await content.readAll(raw.contentId);
+    const bytes = raw.gzip ? await promisify(gunzip)(stored) : stored;
+    const whole = before === '' ? bytes : Buffer.concat([Buffer.from(before, 'latin1'), bytes]);
+    return { ...facts, open: () => whole };
+  }
+  if ((await content.size(raw.contentId)) === undefined) {
+    throw Object.assign(new Error(`${raw.contentId} is not in the content store`), { code: 'ENOENT' });
+  }
+  const read = (): Readable => (raw.gzip ? unzipped(content, raw.contentId) : content.read(raw.contentId));
+  return { ...facts, open: () => Readable.from(joined(before, read()), { objectMode: false }) };
+};

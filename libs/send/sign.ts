@@ -1,0 +1,37 @@
+// Signs a message (DKIM, RFC 6376) with the transport's key: the last thing that is done to it.
+import { tmpdir } from 'node:os';
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import DKIM from 'nodemailer/lib/dkim';
+import { IN_MEMORY, type Message } from './message';
+
+export interface SigningKey {
+  domain: string;
+  selector: string;
+  /** PEM. */
+  privateKey: string;
+}
+
+/** More than a signature of any usual key takes. Bytes. */
+const SIGNATURE_SIZE = 4_096;
+
+/**
+ * A signature stands before the message and covers all of it: a large message waits in a temporary file meanwhile, that
+ * of nodemailer, readable by its owner alone and removed when it has been read.
+ */
+const signed = (message: Buffer | Readable, { domain, selector, privateKey }: SigningKey): Readable =>
+  new DKIM({
+    keys: [{ domainName: domain, keySelector: selector, privateKey }],
+    cacheDir: tmpdir(),
+    cacheTreshold: IN_MEMORY,
+  }).sign(message);
+
+export const signMessage = async (message: Message, key: SigningKey): Promise<Message> => {
+  const bytes = message.open();
+  if (Buffer.isBuffer(bytes)) {
+    const whole = await buffer(signed(bytes, key));
+    return { ...message, size: whole.length, open: () => whole };
+  }
+  bytes.destroy();
+  return { ...message, size: message.size + SIGNATURE_SIZE, open: () => signed(message.open(), key) };
+};
