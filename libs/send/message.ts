@@ -6,6 +6,7 @@ import { encodeWord } from 'nodemailer/lib/mime-funcs';
 import type { ContentStore } from '../content/store';
 import type { Address } from '../mail/address';
 import type { StoredEmail } from '../mail/stored-email';
+import { writeMessage } from './write-message';
 
 export interface MessageInput {
   email: Pick<StoredEmail, 'to' | 'cc' | 'attachments' | 'headers'>;
@@ -30,7 +31,7 @@ export interface Message {
   eightBit?: boolean;
 }
 
-/** Messages with up to this many bytes beside their text are made in memory; larger ones are read while they are sent. */
+/** Messages of up to this many bytes, roughly, are made in memory; larger ones are written while they are sent. */
 export const IN_MEMORY = 512 * 1024;
 
 /** Base64 in lines of 76 with CRLF, as composed. */
@@ -84,24 +85,21 @@ const composer = (input: MessageInput, contentOf: ContentOf): MailComposer => {
     })),
     disableFileAccess: true,
     disableUrlAccess: true,
+    newline: 'windows',
   });
 };
-
-const build = (mail: MailComposer): Promise<Buffer> =>
-  new Promise((resolve, reject) => {
-    mail.compile().build((error, message) => (error ? reject(error) : resolve(message)));
-  });
 
 /**
  * @throws ENOENT where an attachment is not in the content store
  */
 export const composeMessage = async (input: MessageInput, content: ContentStore): Promise<Message> => {
   const attachments = input.email.attachments ?? [];
-  const total = attachments.reduce((sum, attachment) => sum + attachment.size, 0);
+  const bodies = input.text.length + (input.html?.length ?? 0);
+  const total = attachments.reduce((sum, attachment) => sum + attachment.size, bodies);
   if (total <= IN_MEMORY) {
     const loaded = new Map<string, Buffer>();
     for (const { contentId } of attachments) loaded.set(contentId, await content.readAll(contentId));
-    const message = await build(composer(input, (id) => loaded.get(id) ?? Buffer.alloc(0)));
+    const message = writeMessage(composer(input, (id) => loaded.get(id) ?? Buffer.alloc(0)).compile());
     return { size: message.length, open: () => message };
   }
   for (const { contentId } of attachments) {
@@ -109,7 +107,7 @@ export const composeMessage = async (input: MessageInput, content: ContentStore)
       throw Object.assign(new Error(`${contentId} is not in the content store`), { code: 'ENOENT' });
     }
   }
-  const frame = await build(composer(input, () => ''));
+  const frame = writeMessage(composer(input, () => Buffer.alloc(0)).compile());
   return {
     size: frame.length + attachments.reduce((sum, { size }) => sum + encodedSize(size), 0),
     open: () =>
