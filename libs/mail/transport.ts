@@ -57,6 +57,18 @@ export const mayBeFrom = (allowed: string[] | undefined, address: string): boole
   );
 };
 
+const Limits = z
+  .strictObject({
+    connections: z.int().min(1).max(1_000),
+    perSecond: z.int().min(1).max(10_000),
+    perMinute: z.int().min(1).max(600_000),
+    perHour: z.int().min(1).max(10_000_000),
+    perDay: z.int().min(1).max(100_000_000),
+  })
+  .partial();
+
+export type TransportLimits = z.infer<typeof Limits>;
+
 export const TransportInput = z
   .strictObject({
     host: Host,
@@ -80,7 +92,8 @@ export const TransportInput = z
         minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).optional(),
       })
       .optional(),
-    limits: notYet(),
+    /** What the server allows, over all workers; what is not given is not limited. */
+    limits: Limits.optional(),
     dkim: Dkim.optional(),
     /** The name given in EHLO. */
     name: Host.optional(),
@@ -100,6 +113,7 @@ export interface StoredTransport {
   name?: string;
   dkim?: { domain: string; selector: string; sealedKey: string };
   allowedFrom?: string[];
+  limits?: TransportLimits;
   /** Rises with every PUT; connections of an older version are not used again. */
   version: number;
   createdAt: string;

@@ -38,6 +38,8 @@ export const tenantKeys = (tenant: string) => ({
   templateNumbers: `${ROOT}:{${tenant}}:template-numbers`,
   template: (name: string) => `${ROOT}:{${tenant}}:template:${name}`,
   /** Hash: how the transport has failed lately; absent while it is well. */
+  /** Hash: emails by slice of each window that its limits name. */
+  limits: (transport: string) => `${ROOT}:{${tenant}}:limits:${transport}`,
   breaker: (transport: string) => `${ROOT}:{${tenant}}:breaker:${transport}`,
 });
 

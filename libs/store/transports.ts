@@ -94,6 +94,7 @@ export const createTransports = (deps: {
         ...(auth && { auth }),
         ...(input.tls && { tls: input.tls }),
         ...(dkim && { dkim }),
+        ...(input.limits && { limits: input.limits }),
         ...(input.allowedFrom && { allowedFrom: input.allowedFrom }),
         ...(input.name && { name: input.name }),
         // Never a number that was there before, even after a removal: connections are kept under it.

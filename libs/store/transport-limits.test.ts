@@ -1,0 +1,97 @@
+// Replicas that share a server: no window ever holds more than it may, and no more connections are held than are allowed.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startRedis, type RedisServer } from '../../dev/redis';
+import { findRedisBinary } from '../../dev/redis-binary';
+import { createLog } from '../runtime/log';
+import { connectRedis, whenReady, type Redis } from './redis';
+import { createLimits, type Admission, type Limits } from './transport-limits';
+
+let dataDir: string;
+let server: RedisServer;
+const connections: Redis[] = [];
+const replicas: Limits[] = [];
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-limits-'));
+  server = await startRedis({ dataDir, binary: await findRedisBinary(dataDir) });
+  const log = createLog('test', 'silent');
+  for (const replica of ['a', 'b', 'c']) {
+    const redis = connectRedis({ url: server.url, patience: 'wait', name: replica, log });
+    connections.push(redis);
+    await whenReady(redis);
+    replicas.push(createLimits({ redis, replica }));
+  }
+});
+afterAll(async () => {
+  for (const limits of replicas) await limits.stop();
+  for (const redis of connections) redis.disconnect();
+  await server.stop();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+const until = (at: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, Math.max(1, at - Date.now())));
+const granted = (answer: Admission | { until: number }): answer is Admission => 'end' in answer;
+const pick = (index: number): Limits => replicas[index % replicas.length] as Limits;
+
+test('three replicas that ask all the time get what a second allows, never more in any second', async () => {
+  const taken: number[] = [];
+  const over = Date.now() + 4_000;
+  await Promise.all(
+    Array.from({ length: 30 }, async (_, index) => {
+      while (Date.now() < over) {
+        const answer = await pick(index).admit('acme', 'rate', { perSecond: 20, perDay: 1_000 });
+        if (granted(answer)) {
+          taken.push(Date.now());
+          answer.end();
+        } else await until(answer.until);
+      }
+    }),
+  );
+  taken.sort((one, other) => one - other);
+  // The time at which an answer is seen here is a little after it was given: what was given together may seem spread.
+  for (const [index, at] of taken.entries()) expect((taken[index + 20] ?? Infinity) - at).toBeGreaterThan(900);
+  expect(taken.length).toBeGreaterThanOrEqual(60);
+  expect(taken.length).toBeLessThanOrEqual(100);
+});
+
+test('the longest window that is full decides, and says when the next one may go', async () => {
+  const limits = { perSecond: 100, perHour: 3 };
+  for (let count = 0; count < 3; count++) expect(granted(await pick(count).admit('acme', 'hour', limits))).toBe(true);
+  const refused = await pick(0).admit('acme', 'hour', limits);
+  expect('until' in refused && refused.until - Date.now()).toBeGreaterThan(58 * 60_000);
+  expect((await pick(1).read('acme', 'hour', limits)) ?? 0).toBeGreaterThan(Date.now() + 58 * 60_000);
+  expect(await pick(1).read('acme', 'hour', { perHour: 4 })).toBeUndefined();
+});
+
+test('what was not used is given back', async () => {
+  const limits = { perHour: 1 };
+  for (let count = 0; count < 5; count++) {
+    const answer = await pick(count).admit('acme', 'back', limits);
+    expect(granted(answer)).toBe(true);
+    if (granted(answer)) answer.cancel();
+    // The way back is not waited for.
+    while ((await pick(count).read('acme', 'back', limits)) !== undefined) await until(Date.now() + 5);
+  }
+});
+
+test('no more connections at once than allowed; what is spare here is given up for others', async () => {
+  const limits = { connections: 4 };
+  const held = await Promise.all([0, 1, 2, 3].map((index) => pick(index).admit('acme', 'connections', limits)));
+  expect(held.every(granted)).toBe(true);
+  expect(granted(await pick(1).admit('acme', 'connections', limits))).toBe(false);
+  // Replica a uses its own again at once; b must wait until a has let go of it.
+  if (held[0] && granted(held[0])) held[0].end();
+  expect(granted(await pick(1).admit('acme', 'connections', limits))).toBe(false);
+  const again = await pick(0).admit('acme', 'connections', limits);
+  expect(granted(again)).toBe(true);
+  if (granted(again)) again.end();
+  let answer = await pick(1).admit('acme', 'connections', limits);
+  while (!granted(answer)) {
+    await until(answer.until);
+    answer = await pick(1).admit('acme', 'connections', limits);
+  }
+  expect(granted(await pick(2).admit('acme', 'connections', limits))).toBe(false);
+});

@@ -1,0 +1,124 @@
+// What an SMTP server allows, counted for all replicas: emails in a second, minute, hour, day, and connections at once.
+import type { TransportLimits } from '../mail/transport';
+import { createConnectionRights, type ConnectionRights } from './connection-rights';
+import { tenantKeys } from './keys';
+import type { Redis } from './redis';
+import { defineScript } from './script';
+
+/** The right to one attempt by a transport. */
+export interface Admission {
+  transport: string;
+  /** The attempt is over; its connection may be used by the next one. */
+  end(): void;
+  /** There was nothing to send: as if it had never been asked for. */
+  cancel(): void;
+}
+
+export interface Limits {
+  /** @returns the right to one attempt, or when to ask again (ms since 1970) */
+  admit(tenant: string, transport: string, limits: TransportLimits | undefined): Promise<Admission | { until: number }>;
+  /** When the transport lets the next email out (ms since 1970), where that is not now. */
+  read(tenant: string, transport: string, limits: TransportLimits | undefined): Promise<number | undefined>;
+  stop(): Promise<void>;
+}
+
+/** A window is counted in slices; the one that leaves it only in part counts whole, so no window ever holds more. */
+const WINDOWS = [
+  { limit: 'perSecond', slice: 100, slices: 10 },
+  { limit: 'perMinute', slice: 1_000, slices: 60 },
+  { limit: 'perHour', slice: 60_000, slices: 60 },
+  { limit: 'perDay', slice: 900_000, slices: 96 },
+] as const;
+
+/** Counts outlive the longest window by a little. Seconds. */
+const KEPT = 90_000;
+
+// KEYS: counts. ARGV: 1 to take or 0 to look, how long counts are kept, then per window its name, slice, number of slices
+// and limit. Result: {when to ask again or '0', now}. Atomic, so that all replicas together take no more than is allowed; by
+// Redis' own clock, since theirs may differ.
+const take = defineScript(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local counts, old, till = {}, {}, 0
+local raw = redis.call('HGETALL', KEYS[1])
+for index = 1, #raw, 2 do counts[raw[index]] = tonumber(raw[index + 1]) end
+local function field(name, slice) return name .. ':' .. string.format('%.0f', slice) end
+for at = 3, #ARGV, 4 do
+  local name, slice, slices, limit = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local current, sum = math.floor(now / slice), 0
+  for key, count in pairs(counts) do
+    if string.sub(key, 1, #name + 1) == name .. ':' then
+      if current - tonumber(string.sub(key, #name + 2)) > slices then old[#old + 1] = key else sum = sum + count end
+    end
+  end
+  for age = slices, 0, -1 do
+    if sum < limit then break end
+    local count = counts[field(name, current - age)] or 0
+    sum = sum - count
+    if count > 0 then till = math.max(till, (current - age + slices + 1) * slice) end
+  end
+end
+if till == 0 and ARGV[1] == '1' then
+  for at = 3, #ARGV, 4 do
+    redis.call('HINCRBY', KEYS[1], field(ARGV[at], math.floor(now / tonumber(ARGV[at + 1]))), 1)
+  end
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+end
+for index = 1, #old do redis.call('HDEL', KEYS[1], old[index]) end
+return {string.format('%.0f', till), string.format('%.0f', now)}`);
+
+type Window = [name: string, slice: number, slices: number, limit: number];
+
+const windowsOf = (limits: TransportLimits): Window[] =>
+  WINDOWS.flatMap(({ limit, slice, slices }): Window[] => {
+    const most = limits[limit];
+    return most === undefined ? [] : [[limit, slice, slices, most]];
+  });
+
+const UNLIMITED = { end: () => undefined, cancel: () => undefined };
+
+export const createLimits = (deps: { redis: Redis; replica: string }): Limits => {
+  const { redis } = deps;
+  const rights: ConnectionRights = createConnectionRights(deps);
+
+  const countsOf = (tenant: string, transport: string): string => tenantKeys(tenant).limits(transport);
+
+  /** @returns when to ask again, or the way to take it back */
+  const count = async (key: string, windows: Window[]): Promise<{ until: number } | { undo: () => void }> => {
+    if (windows.length === 0) return { undo: () => undefined };
+    const [till, now] = (await take(redis, [key], [1, KEPT, ...windows.flat()])) as [string, string];
+    if (till !== '0') return { until: Number(till) };
+    const undo = (): void => {
+      for (const [name, slice] of windows) {
+        redis.hincrby(key, `${name}:${Math.floor(Number(now) / slice)}`, -1).catch(() => undefined);
+      }
+    };
+    return { undo };
+  };
+
+  return {
+    async admit(tenant, transport, limits) {
+      if (limits === undefined) return { transport, ...UNLIMITED };
+      const key = countsOf(tenant, transport);
+      const right = await rights.take(key, limits.connections);
+      if ('until' in right) return right;
+      const counted = await count(key, windowsOf(limits));
+      if ('until' in counted) {
+        right.giveBack();
+        return counted;
+      }
+      const cancel = (): void => {
+        right.giveBack();
+        counted.undo();
+      };
+      return { transport, end: right.giveBack, cancel };
+    },
+    async read(tenant, transport, limits) {
+      const windows = limits === undefined ? [] : windowsOf(limits);
+      if (windows.length === 0) return undefined;
+      const [till] = (await take(redis, [countsOf(tenant, transport)], [0, KEPT, ...windows.flat()])) as [string];
+      return till === '0' ? undefined : Number(till);
+    },
+    stop: () => rights.stop(),
+  };
+};
