@@ -60,7 +60,7 @@ const judgeTaken = (
   tried: string[],
   done: RecipientsDone,
 ): Outcome => {
-  const isRefused = (one: Reply): boolean => judgeReply('rcpt', one).outcome === 'refused';
+  const isRefused = (one: Reply): boolean => judgeReply('rcpt', one, tried.length).outcome === 'refused';
   const deferred = rejected.filter((one) => !isRefused(one));
   const refused = [...done.refused, ...rejected.filter(isRefused)];
   const rejectedAddresses = new Set(rejected.map(({ recipient }) => recipient));
@@ -74,7 +74,7 @@ const judgeTaken = (
 const addressesOf = (replies: Reply[]): string[] => replies.map(({ recipient = '' }) => recipient);
 
 const judgeRejected = (phase: Phase, replies: Reply[], tried: string[], done: RecipientsDone): Outcome => {
-  const verdicts = replies.map((reply) => ({ reply, ...judgeReply(phase, reply) }));
+  const verdicts = replies.map((reply) => ({ reply, ...judgeReply(phase, reply, tried.length) }));
   const text = `${PHASE_WORDS[phase]}: ${describeReplies(replies)}`;
   const blame = verdicts.some((verdict) => verdict.blame === 'transport') ? { blame: 'transport' as const } : {};
   if (verdicts.some(({ outcome }) => outcome === 'uncertain')) return { kind: 'uncertain', text, replies, ...blame };
