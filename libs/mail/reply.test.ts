@@ -12,7 +12,7 @@ interface ReplyRow {
   blame: Blame;
 }
 
-const BEFORE_MAIL: Phase[] = ['connect', 'greeting', 'tls', 'auth'];
+const BEFORE_MAIL: Phase[] = ['connect', 'greeting', 'ehlo', 'tls', 'auth'];
 const FROM_MAIL: Phase[] = ['mail', 'rcpt', 'data', 'message', 'dot'];
 const ABOUT_THE_EMAIL: Phase[] = ['mail', 'data', 'message', 'dot'];
 

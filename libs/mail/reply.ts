@@ -2,7 +2,7 @@
 import type { Reply } from './outcome';
 
 /** Where in the dialogue something happened, in its order. */
-export const PHASES = ['connect', 'greeting', 'tls', 'auth', 'mail', 'rcpt', 'data', 'message', 'dot'] as const;
+export const PHASES = ['connect', 'greeting', 'ehlo', 'tls', 'auth', 'mail', 'rcpt', 'data', 'message', 'dot'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** Whose fault it is: that of this recipient, of this email, or of the transport (then others suffer too). */
@@ -14,7 +14,7 @@ export interface Verdict {
 }
 
 /** Phases that are about the server and the login, before anything is said of an email. */
-const OF_TRANSPORT: ReadonlySet<Phase> = new Set(['connect', 'greeting', 'tls', 'auth']);
+const OF_TRANSPORT: ReadonlySet<Phase> = new Set(['connect', 'greeting', 'ehlo', 'tls', 'auth']);
 
 /** Enhanced codes of a 552 that do not contradict "too many recipients": none, and RFC 3463 3.6. */
 const MAY_BE_TOO_MANY: ReadonlySet<string> = new Set(['', '5.5.3']);
