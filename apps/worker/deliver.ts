@@ -17,7 +17,7 @@ import type { ContentStore } from '../../libs/content/store';
 import type { Renderer } from '../../libs/render/render';
 import type { Clock } from '../../libs/runtime/clock';
 import type { OpenTransport } from '../../libs/send/connections';
-import type { HandOver, HandOverResult } from '../../libs/send/hand-over';
+import type { HandOver, HandOverResult } from '../../libs/send/transmit';
 import { envelopeAddress } from '../../libs/send/message';
 import type { ContentRefs } from '../../libs/store/content-refs';
 import type { Breakers, Pass, Reported } from '../../libs/store/breaker';

@@ -2,7 +2,7 @@
 import type { Outcome, Reply } from '../../libs/mail/outcome';
 import { PHASES, type Phase } from '../../libs/mail/reply';
 import { FenceClosed, type RecipientsDone } from '../../libs/queue/marks';
-import type { HandOverResult } from '../../libs/send/hand-over';
+import type { HandOverResult } from '../../libs/send/transmit';
 import { judgeHandOver } from './judge';
 
 const NOTHING_DONE: RecipientsDone = { accepted: [], refused: [] };
@@ -107,7 +107,7 @@ describe('one attempt', () => {
   });
 
   test.each(PHASES.filter((phase) => phase !== 'dot'))('a fault at %s is the transport’s, for now', (phase) => {
-    expect(judgeHandOver({ kind: 'fault', phase, text: 'reset by peer' }, ALL, NOTHING_DONE)).toEqual({
+    expect(judgeHandOver({ kind: 'fault', phase, text: 'reset by peer', replies: [] }, ALL, NOTHING_DONE)).toEqual({
       kind: 'deferred',
       blame: 'transport',
       text: expect.stringMatching(/^the connection failed \(.+\): reset by peer$/) as string,
@@ -116,7 +116,9 @@ describe('one attempt', () => {
   });
 
   test('a fault after the message had left is uncertain', () => {
-    expect(judgeHandOver({ kind: 'fault', phase: 'dot', text: 'reset by peer' }, ALL, NOTHING_DONE)).toEqual({
+    expect(
+      judgeHandOver({ kind: 'fault', phase: 'dot', text: 'reset by peer', replies: [] }, ALL, NOTHING_DONE),
+    ).toEqual({
       kind: 'uncertain',
       blame: 'transport',
       text: 'the connection failed (after the message was sent): reset by peer',
@@ -126,13 +128,32 @@ describe('one attempt', () => {
 
   test('what was stopped was not tried', () => {
     const lost = new FenceClosed('the hold was lost');
-    expect(judgeHandOver({ kind: 'stopped', error: lost }, ALL, NOTHING_DONE)).toEqual({
+    expect(judgeHandOver({ kind: 'stopped', phase: 'data', error: lost }, ALL, NOTHING_DONE)).toEqual({
       kind: 'interrupted',
       text: 'stopped: the hold was lost',
     });
-    expect(judgeHandOver({ kind: 'stopped', error: 'shutdown' }, ALL, NOTHING_DONE)).toEqual({
+    expect(judgeHandOver({ kind: 'stopped', phase: 'rcpt', error: 'stopping' }, ALL, NOTHING_DONE)).toEqual({
       kind: 'interrupted',
-      text: 'stopped: shutdown',
+      text: 'stopped: stopping',
+    });
+  });
+
+  test('what was given up because it took too long was tried: for now, and the transport is to blame', () => {
+    expect(judgeHandOver({ kind: 'stopped', phase: 'rcpt', error: 'took-too-long' }, ALL, NOTHING_DONE)).toEqual({
+      kind: 'deferred',
+      blame: 'transport',
+      text: 'the attempt took too long: given up at RCPT TO',
+      replies: [],
+    });
+  });
+
+  test('a fault says whom the server had refused before', () => {
+    const fault: HandOverResult = { kind: 'fault', phase: 'data', text: 'reset by peer', replies: [unknown(BOB)] };
+    expect(judgeHandOver(fault, ALL, NOTHING_DONE)).toEqual({
+      kind: 'deferred',
+      blame: 'transport',
+      text: `the connection failed (at DATA): reset by peer; refused before: ${BOB}: 550 no such user`,
+      replies: [unknown(BOB)],
     });
   });
 

@@ -1,9 +1,10 @@
 // The outcome of a hand-over: what the server's replies come to for the whole email and for each recipient.
 import type { Outcome, Reply } from '../../libs/mail/outcome';
 import { judgeFault, judgeReply, wishOf, type Phase } from '../../libs/mail/reply';
+import type { LeaseEnd } from '../../libs/queue/email-worker';
 import type { RecipientsDone } from '../../libs/queue/marks';
 import { FenceClosed } from '../../libs/queue/marks';
-import type { HandOverResult } from '../../libs/send/hand-over';
+import type { HandOverResult } from '../../libs/send/transmit';
 
 /**
  * @param tried the addresses of this attempt's envelope
@@ -17,21 +18,31 @@ export const judgeHandOver = (result: HandOverResult, tried: string[], done: Rec
       return judgeRejected(result.phase, result.replies, tried, done);
     case 'fault': {
       const verdict = judgeFault(result.phase);
-      const text = `the connection failed (${PHASE_WORDS[result.phase]}): ${result.text}`;
-      if (verdict.outcome === 'uncertain') return { kind: 'uncertain', text, replies: [], blame: 'transport' };
-      return { kind: 'deferred', text, replies: [], blame: 'transport' };
+      const { replies } = result;
+      const refused = replies.length === 0 ? '' : `; refused before: ${describeReplies(replies)}`;
+      const text = `the connection failed (${PHASE_WORDS[result.phase]}): ${result.text}${refused}`;
+      return { kind: verdict.outcome === 'uncertain' ? 'uncertain' : 'deferred', text, replies, blame: 'transport' };
     }
     case 'stopped':
-      return {
-        kind: 'interrupted',
-        text: `stopped: ${result.error instanceof FenceClosed ? result.error.message : String(result.error)}`,
-      };
+      return judgeStopped(result);
   }
 };
+
+/** A server that never ends is a fault of the transport; every other reason to stop is ours. */
+const judgeStopped = ({ phase, error }: Extract<HandOverResult, { kind: 'stopped' }>): Outcome => {
+  if (error === TOO_LONG) {
+    const text = `the attempt took too long: given up ${PHASE_WORDS[phase]}`;
+    return { kind: 'deferred', text, replies: [], blame: 'transport' };
+  }
+  return { kind: 'interrupted', text: `stopped: ${error instanceof FenceClosed ? error.message : String(error)}` };
+};
+
+const TOO_LONG: LeaseEnd = 'took-too-long';
 
 const PHASE_WORDS: Record<Phase, string> = {
   connect: 'while connecting',
   greeting: 'at the greeting',
+  ehlo: 'at EHLO',
   tls: 'at TLS',
   auth: 'at the login',
   mail: 'at MAIL FROM',
@@ -60,7 +71,7 @@ const judgeTaken = (
   tried: string[],
   done: RecipientsDone,
 ): Outcome => {
-  const isRefused = (one: Reply): boolean => judgeReply('rcpt', one).outcome === 'refused';
+  const isRefused = (one: Reply): boolean => judgeReply('rcpt', one, tried.length).outcome === 'refused';
   const deferred = rejected.filter((one) => !isRefused(one));
   const refused = [...done.refused, ...rejected.filter(isRefused)];
   const rejectedAddresses = new Set(rejected.map(({ recipient }) => recipient));
@@ -74,7 +85,7 @@ const judgeTaken = (
 const addressesOf = (replies: Reply[]): string[] => replies.map(({ recipient = '' }) => recipient);
 
 const judgeRejected = (phase: Phase, replies: Reply[], tried: string[], done: RecipientsDone): Outcome => {
-  const verdicts = replies.map((reply) => ({ reply, ...judgeReply(phase, reply) }));
+  const verdicts = replies.map((reply) => ({ reply, ...judgeReply(phase, reply, tried.length) }));
   const text = `${PHASE_WORDS[phase]}: ${describeReplies(replies)}`;
   const blame = verdicts.some((verdict) => verdict.blame === 'transport') ? { blame: 'transport' as const } : {};
   if (verdicts.some(({ outcome }) => outcome === 'uncertain')) return { kind: 'uncertain', text, replies, ...blame };

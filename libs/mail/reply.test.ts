@@ -6,11 +6,13 @@ interface ReplyRow {
   phases: Phase[];
   codes: number[];
   enhancedCode?: string;
+  /** In the envelope; one where it does not matter. */
+  recipients?: number;
   outcome: Verdict['outcome'];
   blame: Blame;
 }
 
-const BEFORE_MAIL: Phase[] = ['connect', 'greeting', 'tls', 'auth'];
+const BEFORE_MAIL: Phase[] = ['connect', 'greeting', 'ehlo', 'tls', 'auth'];
 const FROM_MAIL: Phase[] = ['mail', 'rcpt', 'data', 'message', 'dot'];
 const ABOUT_THE_EMAIL: Phase[] = ['mail', 'data', 'message', 'dot'];
 
@@ -94,6 +96,55 @@ const REPLIES: ReplyRow[] = [
     blame: 'recipient',
   },
   {
+    rule: '552 at RCPT among several means too many of them, to be taken as 452 (RFC 5321 4.5.3.1.10)',
+    phases: ['rcpt'],
+    codes: [552],
+    recipients: 2,
+    outcome: 'deferred',
+    blame: 'recipient',
+  },
+  {
+    rule: 'also where it says so itself (RFC 3463 3.6: X.5.3, too many recipients)',
+    phases: ['rcpt'],
+    codes: [552],
+    enhancedCode: '5.5.3',
+    recipients: 100,
+    outcome: 'deferred',
+    blame: 'recipient',
+  },
+  {
+    rule: '552 that names another reason, a full mailbox, is for good, however many there are',
+    phases: ['rcpt'],
+    codes: [552],
+    enhancedCode: '5.2.2',
+    recipients: 100,
+    outcome: 'refused',
+    blame: 'recipient',
+  },
+  {
+    rule: 'one recipient cannot be too many',
+    phases: ['rcpt'],
+    codes: [552],
+    outcome: 'refused',
+    blame: 'recipient',
+  },
+  {
+    rule: 'nothing but 552 changes its meaning with the number of recipients',
+    phases: ['rcpt'],
+    codes: [500, 550, 551, 553, 554, 599],
+    recipients: 100,
+    outcome: 'refused',
+    blame: 'recipient',
+  },
+  {
+    rule: '552 elsewhere is about the message, however many recipients it has',
+    phases: ABOUT_THE_EMAIL,
+    codes: [552],
+    recipients: 100,
+    outcome: 'refused',
+    blame: 'email',
+  },
+  {
     rule: '5yz elsewhere refuses the email for good',
     phases: ABOUT_THE_EMAIL,
     codes: [500, 550, 552, 553, 554, 599],
@@ -141,10 +192,11 @@ const REPLIES: ReplyRow[] = [
 ];
 
 describe('judgeReply', () => {
-  test.each(REPLIES)('$rule', ({ phases, codes, enhancedCode, outcome, blame }) => {
+  test.each(REPLIES)('$rule', ({ phases, codes, enhancedCode, recipients, outcome, blame }) => {
     for (const phase of phases) {
       for (const code of codes) {
-        const verdict = judgeReply(phase, { code, ...(enhancedCode !== undefined && { enhancedCode }) });
+        const reply = { code, ...(enhancedCode !== undefined && { enhancedCode }) };
+        const verdict = judgeReply(phase, reply, recipients);
         expect({ phase, code, ...verdict }).toEqual({ phase, code, outcome, blame });
       }
     }

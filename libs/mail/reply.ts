@@ -2,7 +2,7 @@
 import type { Reply } from './outcome';
 
 /** Where in the dialogue something happened, in its order. */
-export const PHASES = ['connect', 'greeting', 'tls', 'auth', 'mail', 'rcpt', 'data', 'message', 'dot'] as const;
+export const PHASES = ['connect', 'greeting', 'ehlo', 'tls', 'auth', 'mail', 'rcpt', 'data', 'message', 'dot'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** Whose fault it is: that of this recipient, of this email, or of the transport (then others suffer too). */
@@ -14,7 +14,10 @@ export interface Verdict {
 }
 
 /** Phases that are about the server and the login, before anything is said of an email. */
-const OF_TRANSPORT: ReadonlySet<Phase> = new Set(['connect', 'greeting', 'tls', 'auth']);
+const OF_TRANSPORT: ReadonlySet<Phase> = new Set(['connect', 'greeting', 'ehlo', 'tls', 'auth']);
+
+/** Enhanced codes of a 552 that do not contradict "too many recipients": none, and RFC 3463 3.6. */
+const MAY_BE_TOO_MANY: ReadonlySet<string> = new Set(['', '5.5.3']);
 
 /**
  * The verdict on a reply. Rows, in the order in which they are tried:
@@ -24,10 +27,13 @@ const OF_TRANSPORT: ReadonlySet<Phase> = new Set(['connect', 'greeting', 'tls', 
  * - 454 and 4.7.x up to MAIL: throttling by policy, the transport's; at RCPT it is greylisting (RFC 6647), the
  *   recipient's.
  * - 503 bad sequence: our dialogue is broken, not the email; for now.
+ * - 552 at RCPT among several recipients means "too many of them" (RFC 5321 4.5.3.1.10: to be taken as 452): that
+ *   recipient, later; unless its enhanced code names something else, as 5.2.2 (mailbox full) does.
  * - other 5yz: refused for good (RFC 5321 4.2.1); at RCPT for that recipient, else for the email.
  * - other 4yz: for now; no valid code at all after the dot: nobody knows.
+ * @param recipients how many the envelope named
  */
-export const judgeReply = (phase: Phase, reply: Pick<Reply, 'code' | 'enhancedCode'>): Verdict => {
+export const judgeReply = (phase: Phase, reply: Pick<Reply, 'code' | 'enhancedCode'>, recipients = 1): Verdict => {
   const { code, enhancedCode = '' } = reply;
   if (OF_TRANSPORT.has(phase)) return { outcome: 'deferred', blame: 'transport' };
   if (code === 421 || code === 530 || code === 535) return { outcome: 'deferred', blame: 'transport' };
@@ -35,6 +41,8 @@ export const judgeReply = (phase: Phase, reply: Pick<Reply, 'code' | 'enhancedCo
     return { outcome: 'deferred', blame: 'transport' };
   const blame: Blame = phase === 'rcpt' ? 'recipient' : 'email';
   if (code === 503) return { outcome: 'deferred', blame: 'transport' };
+  if (phase === 'rcpt' && code === 552 && recipients > 1 && MAY_BE_TOO_MANY.has(enhancedCode))
+    return { outcome: 'deferred', blame };
   if (code >= 500 && code < 600) return { outcome: 'refused', blame };
   if (code >= 400 && code < 500) return { outcome: 'deferred', blame };
   return phase === 'dot' ? { outcome: 'uncertain', blame: 'transport' } : { outcome: 'deferred', blame: 'transport' };

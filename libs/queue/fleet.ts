@@ -7,7 +7,7 @@ import type { Due } from './due';
 import { createDueWatch, LOOK_AGAIN_MS, type DueWatch } from './due-watch';
 import { createTokens, giveBack, recoverStalled, takeEmail, type Lease, type LeaseEnd } from './email-worker';
 import { createLockKeeper, type LockKeeper } from './lock-keeper';
-import { peekQueue } from './peek';
+import { createNextLook } from './next-look';
 import { createPlaces, type Turn } from './places';
 import { STALLED_CHECK_MS, type EmailQueue, type Queues } from './queues';
 
@@ -57,6 +57,7 @@ export class Fleet {
   private readonly nextToken;
   private readonly keeper: LockKeeper;
   private readonly watch: DueWatch;
+  private readonly nextLook;
   private readonly serving = new Set<Promise<void>>();
   private state: 'new' | 'running' | 'stopped' = 'new';
   private stalledTimer: NodeJS.Timeout | undefined;
@@ -68,6 +69,7 @@ export class Fleet {
     this.nextToken = createTokens(deps.replica);
     this.keeper = createLockKeeper(deps);
     this.watch = createDueWatch({ ...deps, most: deps.maxOpen, onDue: (name) => this.wake(name) });
+    this.nextLook = createNextLook({ ...deps, lookBy: this.watch.lookBy });
   }
 
   get open(): number {
@@ -203,42 +205,9 @@ export class Fleet {
       if (this.crowded) this.watch.lookBy(this.deps.clock.now());
       this.crowded = false;
       this.places.remove(turn);
-      this.afterLook(turn).catch((error: unknown) => this.complain(`leave ${turn.name}`, error));
+      this.nextLook(turn).catch((error: unknown) => this.complain(`leave ${turn.name}`, error));
     }
     this.pump();
-  }
-
-  /**
-   * Decides when the queue is looked at again. Its announcement is moved a little ahead first, the queue is looked into
-   * after, and only an announcement that is still ours is taken away: an email that was added in between is seen here, one
-   * added later announces itself again (see `Due.announce`), and whatever fails leaves the queue announced.
-   */
-  private async afterLook(turn: OpenQueue): Promise<void> {
-    const now = this.deps.clock.now();
-    const soon = now + STALLED_CHECK_MS;
-    if (turn.rateStopUntil > now) return this.lookAt(turn.name, turn.rateStopUntil);
-    await this.deps.due.lookAgain(turn.name, soon);
-    this.watch.lookBy(soon);
-    const peek = await peekQueue(this.deps.redis, turn.queue);
-    if (peek.active > 0) await recoverStalled(turn.queue);
-    const { enabled } = await this.deps.permission(turn.queue.address);
-    const times = [
-      ...(peek.waiting > 0 && !peek.paused && enabled ? [now] : []),
-      // A worker that is gone leaves active emails; whoever looks in time finds them.
-      ...(peek.active > 0 ? [soon] : []),
-      ...(peek.nextDelayedAt !== undefined && !peek.paused && enabled ? [peek.nextDelayedAt] : []),
-    ];
-    if (times.length === 0) return this.deps.due.forget(turn.name, soon);
-    const next = Math.min(...times);
-    if (next > soon) await this.lookAt(turn.name, next, soon);
-    else await this.deps.due.announce(turn.name, next);
-    this.watch.lookBy(next);
-  }
-
-  /** @param instead only where the queue is still announced for this time */
-  private async lookAt(name: string, at: number, instead?: number): Promise<void> {
-    await this.deps.due.lookAgain(name, at, instead);
-    this.watch.lookBy(at);
   }
 
   private checkStalled(): void {

@@ -2,7 +2,8 @@
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { TransportSecrets } from '../store/transports';
 import type { StoredTransport } from '../mail/transport';
-import { dialogueLogger, type Listener } from './dialogue';
+import type { Phase } from '../mail/reply';
+import { createDialogue, type Dialogue } from './dialogue';
 
 /** A transport with its secrets in clear. */
 export interface OpenTransport {
@@ -16,12 +17,23 @@ export interface Connection {
   smtp: SMTPConnection;
   /** Has carried an email before: a fault before its first reply may be the idle time's. */
   reused: boolean;
-  /** What is said is told to its listener. */
-  listener: Listener;
+  /** Where it is, and what was said. */
+  dialogue: Dialogue;
 }
 
+/** What nodemailer throws, as far as we read it. */
+export interface SmtpError extends Error {
+  code?: string;
+  command?: string;
+  response?: string;
+  responseCode?: number;
+}
+
+/** A connection that could not be opened: at which step. */
+export type OpeningError = SmtpError & { phase: Phase };
+
 export interface Connections {
-  /** A connection that is greeted, encrypted and logged in. @throws nodemailer's error */
+  /** A connection that is greeted, encrypted and logged in. @throws OpeningError */
   take(
     transport: OpenTransport,
     options: { fresh: boolean; signal?: AbortSignal; hear?: (line: string) => void },
@@ -49,7 +61,7 @@ interface Idle {
   onEnd: () => void;
 }
 
-const smtpOptions = ({ transport }: OpenTransport, listener: Listener) => ({
+const smtpOptions = ({ transport }: OpenTransport, { logger }: Dialogue) => ({
   host: transport.host,
   port: transport.port,
   secure: transport.security === 'tls',
@@ -66,7 +78,7 @@ const smtpOptions = ({ transport }: OpenTransport, listener: Listener) => ({
   greetingTimeout: GREETING_MS,
   socketTimeout: SOCKET_MS,
   transactionLog: true,
-  logger: dialogueLogger(listener),
+  logger,
 });
 
 /**
@@ -78,15 +90,21 @@ export const takes = ({ smtp }: Connection, extension: 'SMTPUTF8' | '8BITMIME'):
   return extensions?.includes(extension) ?? false;
 };
 
+/** Before the greeting only the words of a fault tell whether TLS was the cause; a login may fail without being tried. */
+const phaseOfOpening = (error: SmtpError, step: Phase): Phase => {
+  if (error.code === 'EAUTH' || error.code === 'ENOAUTH') return 'auth';
+  return step === 'connect' && /certificate|self.signed|SSL|TLS/i.test(error.message) ? 'tls' : step;
+};
+
 /** Connects, and logs in where the transport has credentials. */
-const open = (transport: OpenTransport, listener: Listener, signal?: AbortSignal): Promise<Connection> =>
+const open = (transport: OpenTransport, dialogue: Dialogue, signal?: AbortSignal): Promise<Connection> =>
   new Promise((resolve, reject) => {
-    const smtp = new SMTPConnection(smtpOptions(transport, listener));
+    const smtp = new SMTPConnection(smtpOptions(transport, dialogue));
     const fail = (error: Error): void => {
       signal?.removeEventListener('abort', giveUp);
       clearTimeout(timer);
       smtp.close();
-      reject(error);
+      reject(Object.assign(error, { phase: phaseOfOpening(error, dialogue.step) }));
     };
     const giveUp = (): void => fail(new Error('given up while connecting'));
     const late = Object.assign(new Error(`not ready within ${OPENING_MS / 1_000} s`), { code: 'ETIMEDOUT' });
@@ -104,7 +122,7 @@ const open = (transport: OpenTransport, listener: Listener, signal?: AbortSignal
       smtp.off('error', fail);
       // From here on a fault reaches whoever uses the connection; an idle one is let go by its own listener.
       smtp.on('error', () => undefined);
-      resolve({ smtp, reused: false, listener });
+      resolve({ smtp, reused: false, dialogue });
     };
     smtp.connect((error) => {
       if (error) return fail(error);
@@ -135,13 +153,15 @@ export const createConnections = (): Connections => {
       const entry = fresh ? undefined : idle.get(key)?.at(-1);
       if (entry !== undefined) {
         drop(key, entry);
-        entry.connection.listener.hear = hear;
+        entry.connection.dialogue.hear = hear;
         return { ...entry.connection, reused: true };
       }
-      return open(transport, { hear }, signal);
+      const dialogue = createDialogue();
+      dialogue.hear = hear;
+      return open(transport, dialogue, signal);
     },
     giveBack(transport, connection) {
-      connection.listener.hear = undefined;
+      connection.dialogue.hear = undefined;
       const count = (carried.get(connection.smtp) ?? 0) + 1;
       carried.set(connection.smtp, count);
       if (count >= MOST_EMAILS || connection.smtp.destroyed) return connection.smtp.quit();

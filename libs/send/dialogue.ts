@@ -1,23 +1,111 @@
-// Listens to an SMTP dialogue without content and secrets, for emails that ask for it.
+// Follows an SMTP dialogue by what is said and heard: which step waits for its reply, and what was answered to which.
+import type { Phase } from '../mail/reply';
 
-/** Receives lines as they are said: `C: MAIL FROM:<...>`, `S: 250 OK`. */
-export interface Listener {
-  hear?: ((line: string) => void) | undefined;
+/** What the server answered, and to what. */
+export interface Answer {
+  step: Phase;
+  /** At RCPT: whom it is about. */
+  recipient?: string;
+  text: string;
 }
 
+export interface Dialogue {
+  /** The earliest step without a reply: where a fault comes now, it comes there. Commands may leave together (RFC 2920). */
+  readonly step: Phase;
+  /** Since the present email began, in order. */
+  readonly answers: readonly Answer[];
+  /** An email begins: whatever was said before belongs to another. */
+  begin(): void;
+  /** Receives lines as they are said: `C: MAIL FROM:<...>`, `S: 250 OK`; without content and secrets. */
+  hear: ((line: string) => void) | undefined;
+  /** Called whenever another reply is waited for. */
+  onStep: ((step: Phase) => void) | undefined;
+  /** As nodemailer's connection takes it; it strikes out credentials itself. */
+  logger: Record<'level' | 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal', (...args: never[]) => void>;
+}
+
+/** nodemailer's entries: what was said carries its side, a connection that stands its port, a message that left whole `message`. */
 interface Entry {
   tnx?: string;
+  remotePort?: number;
 }
 
-/** A bunyan-like logger as nodemailer's connection takes it; it strikes out credentials itself. */
-export const dialogueLogger = (listener: Listener) => {
-  const hear = (entry: Entry, message: string, ...args: unknown[]): void => {
-    if (listener.hear === undefined) return;
-    const side = entry.tnx === 'client' ? 'C' : entry.tnx === 'server' ? 'S' : undefined;
-    if (side === undefined) return;
-    const text = args.reduce<string>((line, arg) => line.replace('%s', String(arg)), message);
-    for (const line of text.split(/\r?\n/)) if (line !== '') listener.hear(`${side}: ${line.slice(0, 1_000)}`);
+const STEPS: [command: RegExp, step: Phase][] = [
+  [/^(EHLO|HELO) /, 'ehlo'],
+  [/^STARTTLS$/, 'tls'],
+  [/^AUTH /, 'auth'],
+  [/^MAIL FROM:/, 'mail'],
+  [/^RCPT TO:/, 'rcpt'],
+  [/^DATA$/, 'data'],
+];
+
+const asked = (line: string): Omit<Answer, 'text'> | undefined => {
+  const [, step] = STEPS.find(([command]) => command.test(line)) ?? [];
+  if (step !== 'rcpt') return step && { step };
+  return { step, recipient: /<([^>]*)>/.exec(line)?.[1] ?? '' };
+};
+
+export const createDialogue = (): Dialogue => {
+  let waiting: Omit<Answer, 'text'>[] = [];
+  let answers: Answer[] = [];
+  let step: Phase = 'connect';
+
+  const enter = (next: Phase): void => {
+    step = next;
+    dialogue.onStep?.(next);
   };
+
+  const waitFor = (next: Omit<Answer, 'text'>): void => {
+    if (waiting.push(next) === 1) enter(next.step);
+  };
+
+  const said = (line: string): void => {
+    // What is no command of its own continues the login; RSET and QUIT are of no email.
+    const next = asked(line) ?? (step === 'auth' ? { step } : undefined);
+    if (next !== undefined) waitFor(next);
+  };
+
+  const heard = (text: string): void => {
+    const question = waiting.shift() ?? (step === 'message' || step === 'dot' ? { step } : undefined);
+    if (question === undefined) return;
+    answers.push({ ...question, text });
+    if (question.step === 'data' && /^[23]/.test(text)) enter('message');
+    else if (waiting[0] !== undefined) enter(waiting[0].step);
+  };
+
+  const tell = (side: 'C' | 'S', text: string): void => {
+    if (dialogue.hear === undefined) return;
+    for (const line of text.split(/\r?\n/)) if (line !== '') dialogue.hear(`${side}: ${line.slice(0, 1_000)}`);
+  };
+
+  const follow = (entry: Entry, message: string, ...args: unknown[]): void => {
+    const text = (): string => args.reduce<string>((line, arg) => line.replace('%s', String(arg)), message);
+    if (entry.tnx === 'client') {
+      said(text());
+      tell('C', text());
+    } else if (entry.tnx === 'server') {
+      heard(text());
+      tell('S', text());
+    } else if (entry.tnx === 'network' && entry.remotePort !== undefined) waitFor({ step: 'greeting' });
+    else if (entry.tnx === 'message') enter('dot');
+  };
+
   const silent = (): void => undefined;
-  return { level: silent, trace: silent, debug: hear, info: hear, warn: silent, error: silent, fatal: silent };
+  const dialogue: Dialogue = {
+    get step() {
+      return step;
+    },
+    get answers() {
+      return answers;
+    },
+    begin() {
+      waiting = [];
+      answers = [];
+      step = 'mail';
+    },
+    hear: undefined,
+    onStep: undefined,
+    logger: { level: silent, trace: silent, debug: follow, info: follow, warn: silent, error: silent, fatal: silent },
+  };
+  return dialogue;
 };

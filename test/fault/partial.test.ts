@@ -204,3 +204,14 @@ test('the one that is still to come is taken away: nobody else is tried, and who
   expect(email.reason?.code).toBe('refused');
   expect(email.reason?.text).toContain(`${CID}: 550`);
 });
+
+test('more recipients than the server takes at once: the rest gets it in the next attempts', async () => {
+  let taken = 0;
+  smtp.setScript({
+    mail: () => void (taken = 0),
+    rcpt: () => (++taken > 2 ? '552 too many recipients' : undefined),
+  });
+  const email = await send('sent');
+  expect(outcomes(email)).toEqual(['deferred', 'sent']);
+  expect(envelopes()).toEqual([[ANN, BOB], [CID]]);
+});

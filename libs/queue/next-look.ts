@@ -1,0 +1,58 @@
+// Decides when a queue is looked at again, after a replica has let go of it.
+import type { QueueAddress } from '../mail/queue-address';
+import type { Clock } from '../runtime/clock';
+import type { Redis } from '../store/redis';
+import type { Due } from './due';
+import { recoverStalled } from './email-worker';
+import { peekQueue } from './peek';
+import { STALLED_CHECK_MS, type EmailQueue } from './queues';
+
+/** A queue that was looked into, as far as it matters here. */
+export interface Looked {
+  name: string;
+  queue: EmailQueue;
+  /** When its rate allows more, ms since 1970. */
+  rateStopUntil: number;
+}
+
+/**
+ * The announcement of the queue is moved a little ahead first, the queue is looked into after, and only an announcement
+ * that is still ours is taken away: an email that was added in between is seen here, one added later announces itself
+ * again (see `Due.announce`), and whatever fails leaves the queue announced.
+ * @param deps.lookBy looks at the due queues at this time (ms) at the latest
+ */
+export const createNextLook = (deps: {
+  redis: Redis;
+  due: Due;
+  clock: Clock;
+  permission: (address: QueueAddress) => Promise<{ enabled: boolean }>;
+  lookBy: (at: number) => void;
+}) => {
+  const { due, lookBy } = deps;
+
+  const lookAt = async (name: string, at: number, instead?: number): Promise<void> => {
+    await due.lookAgain(name, at, instead);
+    lookBy(at);
+  };
+
+  return async ({ name, queue, rateStopUntil }: Looked): Promise<void> => {
+    const now = deps.clock.now();
+    const soon = now + STALLED_CHECK_MS;
+    if (rateStopUntil > now) return lookAt(name, rateStopUntil);
+    await lookAt(name, soon);
+    const peek = await peekQueue(deps.redis, queue);
+    if (peek.active > 0) await recoverStalled(queue);
+    const { enabled } = await deps.permission(queue.address);
+    const times = [
+      ...(peek.waiting > 0 && !peek.paused && enabled ? [now] : []),
+      // A worker that is gone leaves active emails; whoever looks in time finds them.
+      ...(peek.active > 0 ? [soon] : []),
+      ...(peek.nextDelayedAt !== undefined && !peek.paused && enabled ? [peek.nextDelayedAt] : []),
+    ];
+    if (times.length === 0) return due.forget(name, soon);
+    const next = Math.min(...times);
+    if (next > soon) return lookAt(name, next, soon);
+    await due.announce(name, next);
+    lookBy(next);
+  };
+};

@@ -1,0 +1,184 @@
+// One message over one open connection: how it went, at which step it ended, in what time at most.
+import { Readable } from 'node:stream';
+import type { SMTPConnectionSendInfo } from 'nodemailer/lib/smtp-connection';
+import { readReply, type Phase } from '../mail/reply';
+import type { Reply } from '../mail/outcome';
+import type { Connection, OpenTransport, SmtpError } from './connections';
+import type { Answer } from './dialogue';
+import type { Message } from './message';
+
+export interface Envelope {
+  from: string;
+  to: string[];
+}
+
+export interface HandOver {
+  transport: OpenTransport;
+  envelope: Envelope;
+  message: Message;
+  /** Called after the server's 354, before the first byte of the message; what it throws stops the message. */
+  beforeMessage: () => Promise<void>;
+  signal: AbortSignal;
+  /** Hears the dialogue, where it is wanted. */
+  hear?: (line: string) => void;
+}
+
+/** What the server said. `reply` of `taken` is the one to the final dot. */
+export type HandOverResult =
+  | { kind: 'taken'; reply: Reply; rejected: Reply[] }
+  /** The server said no at this phase; at `rcpt` to every recipient. */
+  | { kind: 'rejected'; phase: Phase; replies: Reply[] }
+  /** No reply: the connection failed in this phase. `dot` means that the message had left. `replies`: whom it refused before. */
+  | { kind: 'fault'; phase: Phase; text: string; replies: Reply[] }
+  /** `beforeMessage` said no, or the signal was given, before the message had left. */
+  | { kind: 'stopped'; phase: Phase; error: unknown };
+
+/** How long a step may wait for its reply, ms; what is not named is bounded by the socket's silence. */
+export type StepBounds = Partial<Record<Phase, number>>;
+
+/** RFC 5321 4.5.3.2; a shorter one for the final dot manufactures uncertain emails. */
+export const STEP_BOUNDS: StepBounds = { mail: 300_000, rcpt: 300_000, data: 120_000, dot: 600_000 };
+
+interface Rejection extends SmtpError {
+  rejectedErrors?: (SmtpError & { recipient?: string })[];
+}
+
+/** Watches a message leave: the stream's own progress tells a living worker where a fault came (facts.md 0.7). */
+interface Progress {
+  begun: boolean;
+  ended: boolean;
+  stopped?: { error: unknown };
+}
+
+const asStream = (message: Message, before: () => Promise<void>, progress: Progress): Readable => {
+  const bytes = async function* (): AsyncGenerator<Buffer> {
+    try {
+      await before();
+    } catch (error) {
+      progress.stopped = { error };
+      throw error;
+    }
+    progress.begun = true;
+    const source = message.open();
+    if (Buffer.isBuffer(source)) yield source;
+    else for await (const chunk of source) yield chunk as Buffer;
+    progress.ended = true;
+  };
+  return Readable.from(bytes(), { objectMode: false });
+};
+
+/**
+ * After the end of the stream nodemailer writes the dot at once: whatever fails now may come after it. Before the message
+ * an answer is of its command, and what is none (`CONN`: the connection ended) is of the step that is waited for.
+ */
+const phaseOf = ({ command = '', response }: SmtpError, { dialogue }: Connection, progress: Progress): Phase => {
+  if (progress.ended) return 'dot';
+  if (progress.begun) return 'message';
+  if (!response || command === 'CONN') return dialogue.step;
+  if (command.startsWith('RCPT')) return 'rcpt';
+  return command.startsWith('DATA') ? 'data' : 'mail';
+};
+
+const isReply = ({ text }: Answer): boolean => /^[2-5]\d\d/.test(text);
+const isRefusal = ({ text }: Answer): boolean => /^[45]\d\d/.test(text);
+const toReply = ({ text, recipient }: Answer): Reply => readReply(text, recipient);
+
+/**
+ * The connection failed before all commands were answered. What was answered counts all the same: commands up to DATA
+ * may leave together (RFC 2920), and a server that refuses and goes has refused.
+ */
+const judgeFault = (error: SmtpError, connection: Connection, to: string[], progress: Progress): HandOverResult => {
+  const { answers } = connection.dialogue;
+  // After garbage the answers may be shifted by one.
+  const refusals = answers.every(isReply) ? answers.filter(isRefusal) : [];
+  const ofMail = refusals.filter(({ step }) => step === 'mail');
+  if (ofMail.length > 0) return { kind: 'rejected', phase: 'mail', replies: ofMail.map(toReply) };
+  const ofRecipients = refusals.filter(({ step }) => step === 'rcpt');
+  if (ofRecipients.length === to.length) return { kind: 'rejected', phase: 'rcpt', replies: ofRecipients.map(toReply) };
+  const ofMessage = refusals.find(({ step }) => step !== 'rcpt');
+  if (ofMessage !== undefined) {
+    return { kind: 'rejected', phase: progress.ended ? 'dot' : ofMessage.step, replies: [toReply(ofMessage)] };
+  }
+  return {
+    kind: 'fault',
+    phase: phaseOf(error, connection, progress),
+    text: error.message,
+    replies: ofRecipients.map(toReply),
+  };
+};
+
+const judge = (error: Rejection, connection: Connection, to: string[], progress: Progress): HandOverResult => {
+  const phase = phaseOf(error, connection, progress);
+  if (progress.stopped !== undefined) return { kind: 'stopped', phase, error: progress.stopped.error };
+  if (phase === 'rcpt' && error.rejectedErrors !== undefined && error.rejectedErrors.length > 0) {
+    return {
+      kind: 'rejected',
+      phase,
+      replies: error.rejectedErrors.map((one) => readReply(one.response ?? one.message, one.recipient)),
+    };
+  }
+  // `CONN`: the reply is of the connection's end, and may be of any command.
+  if (error.responseCode !== undefined && error.response && error.command !== 'CONN')
+    return { kind: 'rejected', phase, replies: [readReply(error.response)] };
+  if (/larger than allowed/.test(error.message)) {
+    // The server's own limit, announced by SIZE in its greeting (RFC 1870 6.1): as if it had said 552 5.3.4.
+    return { kind: 'rejected', phase: 'mail', replies: [{ code: 552, enhancedCode: '5.3.4', text: error.message }] };
+  }
+  return judgeFault(error, connection, to, progress);
+};
+
+/**
+ * Never rejects.
+ * @param bounds a server that is silent, or says a reply without ever ending it, is left after these
+ */
+export const transmit = (connection: Connection, work: HandOver, bounds: StepBounds): Promise<HandOverResult> => {
+  const { smtp, dialogue } = connection;
+  const { signal, message } = work;
+  const { from, to } = work.envelope;
+  const progress: Progress = { begun: false, ended: false };
+  const stream = asStream(message, work.beforeMessage, progress);
+  dialogue.begin();
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve({ kind: 'stopped', phase: 'mail', error: signal.reason });
+    let timer: NodeJS.Timeout | undefined;
+    const done = (result: HandOverResult): void => {
+      clearTimeout(timer);
+      dialogue.onStep = undefined;
+      signal.removeEventListener('abort', abort);
+      resolve(result);
+    };
+    // nodemailer forgets whoever waits for a connection that it was told to close: judged first, closed then.
+    const giveUp = (why: string): void => {
+      const result = judge(new Error(why), connection, to, progress);
+      smtp.close();
+      done(result);
+    };
+    const abort = (): void => {
+      if (!progress.ended) progress.stopped ??= { error: signal.reason };
+      giveUp(`the attempt was given up: ${String(signal.reason)}`);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    dialogue.onStep = (step) => {
+      clearTimeout(timer);
+      const ms = bounds[step];
+      if (ms !== undefined) timer = setTimeout(giveUp, ms, `no reply within ${ms / 1_000} s`);
+    };
+    const { size, eightBit = false } = message;
+    smtp.send(
+      { from, to, size, use8BitMime: eightBit },
+      stream,
+      (error: Error | null, info?: SMTPConnectionSendInfo) => {
+        if (error !== null || info === undefined) {
+          stream.destroy();
+          return done(judge(error ?? new Error('the server gave no answer'), connection, to, progress));
+        }
+        const rejected = (info.rejectedErrors ?? []) as NonNullable<Rejection['rejectedErrors']>;
+        done({
+          kind: 'taken',
+          reply: readReply(info.response),
+          rejected: rejected.map((one) => readReply(one.response ?? one.message, one.recipient)),
+        });
+      },
+    );
+  });
+};
