@@ -22,6 +22,7 @@ import { connectRedis, redisUnfit, whenReady, type Patience, type Redis } from '
 import { createSecretBox } from '../../libs/store/secrets';
 import { createTemplates } from '../../libs/store/templates';
 import { createTenants } from '../../libs/store/tenants';
+import { createLimits } from '../../libs/store/transport-limits';
 import { createTransports } from '../../libs/store/transports';
 import { createAccept } from './accept';
 import { createApp } from './app';
@@ -54,6 +55,8 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
   const tenants = createTenants({ redis, changes, clock });
   const templates = createTemplates({ redis, changes, clock });
   const transports = createTransports({ redis, changes, clock, secrets: createSecretBox(config.secretKeys) });
+  const limits = createLimits({ redis, replica: 'api' });
+  lifecycle.add({ name: 'limits', stop: () => limits.stop() });
   const content = createFileStore(join(config.dataDir, 'content'));
   const refs = createContentRefs({ redis, clock });
   const queues = createQueues({ redis, waits: false });
@@ -66,6 +69,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
     tenants,
     transports,
     breakers: createBreakers({ redis, clock, replica: 'api' }),
+    limits,
     templates,
     keys: createApiKeys({ redis, changes, clock, operatorKey: config.operatorKey }),
     content,

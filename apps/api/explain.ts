@@ -1,5 +1,6 @@
 // Why has this email not been sent? One answer from everything that may stand in its way.
 import { queueName } from '../../libs/mail/queue-address';
+import type { StoredTransport } from '../../libs/mail/transport';
 import type { EmailRecord } from '../../libs/queue/email-record';
 import type { EmailQueue } from '../../libs/queue/queues';
 import type { Rooms } from './rooms';
@@ -51,12 +52,26 @@ const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
   return reasons;
 };
 
+const limited = async (rooms: Rooms, tenant: string, name: string, { limits }: StoredTransport): Promise<Reason[]> => {
+  const until = await rooms.limits.read(tenant, name, limits);
+  if (until === undefined) return [];
+  const given = Object.entries(limits ?? {}).map(([limit, most]) => `${limit} ${most}`);
+  return [
+    {
+      code: 'transport-limited',
+      text: `the transport ${name} is at its limit (${given.join(', ')})`,
+      until: iso(until),
+    },
+  ];
+};
+
 const ofTransport = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Promise<Reason[]> => {
   const { transport } = await rooms.accept.settingsFor(queue.address, record.email);
   const { tenant } = queue.address;
-  if ((await rooms.transports.get(tenant, transport)) !== undefined) {
+  const known = await rooms.transports.get(tenant, transport);
+  if (known !== undefined) {
     const broken = await rooms.breakers.read(tenant, transport);
-    if (broken === undefined) return [];
+    if (broken === undefined) return limited(rooms, tenant, transport, known);
     const text = `the transport ${transport} is ${broken.state === 'open' ? 'down' : 'coming back'} since ${iso(broken.since)}`;
     return [{ code: 'transport-down', text, until: iso(broken.nextProbeAt) }];
   }

@@ -12,6 +12,7 @@ import type { ContentRefs } from '../../libs/store/content-refs';
 import type { Redis } from '../../libs/store/redis';
 import type { Templates } from '../../libs/store/templates';
 import type { Tenants } from '../../libs/store/tenants';
+import type { Limits } from '../../libs/store/transport-limits';
 import type { Transports } from '../../libs/store/transports';
 import type { Accept } from './accept';
 import type { Guard } from './auth';
@@ -24,6 +25,7 @@ export interface Rooms {
   tenants: Tenants;
   transports: Transports;
   breakers: Breakers;
+  limits: Limits;
   templates: Templates;
   keys: ApiKeys;
   content: ContentStore;

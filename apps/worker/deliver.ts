@@ -22,6 +22,7 @@ import { envelopeAddress } from '../../libs/send/message';
 import type { ContentRefs } from '../../libs/store/content-refs';
 import type { Breakers, Pass, Reported } from '../../libs/store/breaker';
 import type { Redis } from '../../libs/store/redis';
+import type { Admission, Limits } from '../../libs/store/transport-limits';
 import type { Transports } from '../../libs/store/transports';
 import { judgeHandOver } from './judge';
 import { archiveMessage } from './archive';
@@ -32,6 +33,7 @@ export interface DeliverDeps {
   clock: Clock;
   transports: Transports;
   breakers: Breakers;
+  limits: Limits;
   /** A transport went down or came up. */
   onTransport: (transport: string, change: Reported['change'], why: string) => void;
   renderer: Renderer;
@@ -209,7 +211,29 @@ export const createDeliver = (deps: DeliverDeps) => {
     return tell(deps, lease, settings.transport, pass, outcome);
   };
 
-  return async (lease: Lease): Promise<Delivery> => {
+  /** The queue's transport has admitted the attempt; an email that names another one must be admitted there. */
+  const admitted = async (
+    lease: Lease,
+    { transport }: ResolvedSettings,
+    admission: Admission,
+    work: () => Promise<Outcome>,
+  ): Promise<Outcome> => {
+    if (transport === admission.transport) return work();
+    admission.cancel();
+    const { tenant } = lease.queue.address;
+    const limits = (await deps.transports.get(tenant, transport))?.limits;
+    const own = await deps.limits.admit(tenant, transport, limits);
+    if ('until' in own) {
+      return { kind: 'throttled', text: `the transport ${transport} is at its limit`, until: own.until };
+    }
+    try {
+      return await work();
+    } finally {
+      own.end();
+    }
+  };
+
+  return async (lease: Lease, admission: Admission): Promise<Delivery> => {
     const startedAt = new Date(clock.now()).toISOString();
     const settings = await deps.settingsOf(lease);
     // A first start of an email that was never corrected or released cannot have left marks.
@@ -219,7 +243,7 @@ export const createDeliver = (deps: DeliverDeps) => {
     const ended = beforehand(lease, marks, clock.now());
     const dialogue: string[] = [];
     const hear = settings.log === 'dialogue' ? (line: string) => void dialogue.push(line) : undefined;
-    const outcome = ended ?? (await attempt(lease, marks, settings, hear));
+    const outcome = ended ?? (await admitted(lease, settings, admission, () => attempt(lease, marks, settings, hear)));
     const record: Attempt = {
       number: lease.attemptsMade + 1,
       startedAt,

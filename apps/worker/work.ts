@@ -4,6 +4,7 @@ import type { Settle } from '../../libs/queue/settle';
 import type { Outcome } from '../../libs/mail/outcome';
 import { resolveSettings } from '../../libs/mail/settings';
 import type { Clock } from '../../libs/runtime/clock';
+import type { Admission } from '../../libs/store/transport-limits';
 import type { Delivery } from './deliver';
 import type { Report } from './report';
 
@@ -11,14 +12,14 @@ import type { Report } from './report';
 const BROKEN_MS = 30_000;
 
 export const createWork = (deps: {
-  deliver: (lease: Lease) => Promise<Delivery>;
+  deliver: (lease: Lease, admission: Admission) => Promise<Delivery>;
   settle: Settle;
   report: Report;
   clock: Clock;
 }) => {
-  const deliver = async (lease: Lease): Promise<Delivery> => {
+  const deliver = async (lease: Lease, admission: Admission): Promise<Delivery> => {
     try {
-      return await deps.deliver(lease);
+      return await deps.deliver(lease, admission);
     } catch (error) {
       deps.report.broken(lease, error);
       const outcome: Outcome = { kind: 'throttled', text: 'an unexpected fault', until: deps.clock.now() + BROKEN_MS };
@@ -27,8 +28,8 @@ export const createWork = (deps: {
   };
 
   /** Never rejects. */
-  return async (lease: Lease): Promise<void> => {
-    const { outcome, settings, attempt } = await deliver(lease);
+  return async (lease: Lease, admission: Admission): Promise<void> => {
+    const { outcome, settings, attempt } = await deliver(lease, admission);
     try {
       deps.report.settled(lease, outcome, await deps.settle(lease, outcome, settings, attempt));
     } catch (error) {

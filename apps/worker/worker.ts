@@ -25,7 +25,8 @@ import { connectRedis, redisUnfit, whenReady } from '../../libs/store/redis';
 import { createSecretBox } from '../../libs/store/secrets';
 import { createTemplates } from '../../libs/store/templates';
 import { createTenants, type Tenants } from '../../libs/store/tenants';
-import { createTransports } from '../../libs/store/transports';
+import { createLimits, type Admission, type Limits } from '../../libs/store/transport-limits';
+import { createTransports, type Transports } from '../../libs/store/transports';
 import type { WorkerConfig } from './config';
 import { createDeliver, openTransport } from './deliver';
 import { createReport } from './report';
@@ -63,12 +64,16 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
   const connections = createConnections();
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
 
+  const limits = createLimits({ redis, replica: config.replica });
+  lifecycle.add({ name: 'limits', stop: () => limits.stop() });
+
   const report = createReport(log);
   const deliver = createDeliver({
     redis,
     clock,
     transports,
     breakers: createBreakers({ redis, clock, replica: config.replica }),
+    limits,
     onTransport: report.transport,
     renderer: createRenderer({ templates: createTemplates({ redis, changes, clock }), content }),
     content,
@@ -94,6 +99,7 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
     maxOpen: config.maxOpenQueues,
     replica: config.replica,
     permission: (address) => permission(tenants, address),
+    admit: (address) => admit({ tenants, transports, limits }, address),
     work: createWork({ deliver, settle, report, clock }),
   });
   lifecycle.add({ name: 'fleet', stop: (deadline) => fleet.stop(deadline) });
@@ -141,4 +147,16 @@ const permission = async (
   const [tenant, queue] = await Promise.all([tenants.tenant(address.tenant), tenants.queue(address)]);
   const { concurrency } = resolveSettings(tenant?.settings, queue?.settings);
   return { enabled: tenant !== undefined && tenant.settings.enabled !== false, concurrency };
+};
+
+/** By the transport of the queue; the few emails that name another one are admitted there when they are taken. */
+const admit = async (
+  deps: { tenants: Tenants; transports: Transports; limits: Limits },
+  address: QueueAddress,
+): Promise<Admission | { until: number }> => {
+  const { tenants } = deps;
+  const [tenant, queue] = await Promise.all([tenants.tenant(address.tenant), tenants.queue(address)]);
+  const { transport } = resolveSettings(tenant?.settings, queue?.settings);
+  const limits = (await deps.transports.get(address.tenant, transport))?.limits;
+  return deps.limits.admit(address.tenant, transport, limits);
 };

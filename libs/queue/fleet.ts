@@ -3,6 +3,7 @@ import { parseQueueName, type QueueAddress } from '../mail/queue-address';
 import type { Clock } from '../runtime/clock';
 import type { Log } from '../runtime/log';
 import type { Redis } from '../store/redis';
+import type { Admission } from '../store/transport-limits';
 import type { Due } from './due';
 import { createDueWatch, LOOK_AGAIN_MS, type DueWatch } from './due-watch';
 import { createTokens, giveBack, recoverStalled, takeEmail, type Lease, type LeaseEnd } from './email-worker';
@@ -32,8 +33,16 @@ export interface FleetDeps {
   /** Names this replica in locks and logs. */
   replica: string;
   permission: (address: QueueAddress) => Promise<Permission>;
+  /** The right to one attempt in this queue, asked for before an email is taken; or when to ask again (ms since 1970). */
+  admit: (address: QueueAddress) => Promise<Admission | { until: number }>;
   /** One attempt, settled. Never rejects. */
-  work: (lease: Lease) => Promise<void>;
+  work: (lease: Lease, admission: Admission) => Promise<void>;
+}
+
+interface Taken {
+  lease: Lease;
+  end: (reason: LeaseEnd) => void;
+  admission: Admission;
 }
 
 interface OpenQueue extends Turn {
@@ -155,15 +164,19 @@ export class Fleet {
   private async serve(turn: OpenQueue): Promise<void> {
     const taken = await this.take(turn);
     if (taken === undefined) return;
-    const { email: lease, end } = taken;
-    if (this.state !== 'running') return giveBack(lease);
-    this.keeper.keep(lease, end);
-    this.pump();
-    await this.deps.work(lease);
-    this.keeper.release(lease);
+    const { lease, end, admission } = taken;
+    try {
+      if (this.state !== 'running') return await giveBack(lease);
+      this.keeper.keep(lease, end);
+      this.pump();
+      await this.deps.work(lease, admission);
+      this.keeper.release(lease);
+    } finally {
+      admission.end();
+    }
   }
 
-  private async take(turn: OpenQueue): Promise<{ email: Lease; end: (reason: LeaseEnd) => void } | undefined> {
+  private async take(turn: OpenQueue): Promise<Taken | undefined> {
     const calls = turn.calls;
     try {
       const permission = await this.deps.permission(turn.queue.address);
@@ -172,15 +185,24 @@ export class Fleet {
         turn.hungry = false;
         return undefined;
       }
-      const taken = await takeEmail(turn.queue, this.nextToken(), this.deps.replica);
+      const admission = await this.deps.admit(turn.queue.address);
+      if ('until' in admission) {
+        this.stopUntil(turn, admission.until);
+        return undefined;
+      }
+      const taken = await takeEmail(turn.queue, this.nextToken(), this.deps.replica).catch((error: unknown) => {
+        admission.cancel();
+        throw error;
+      });
       if (taken.email !== undefined) {
         turn.taken++;
         turn.stride = Math.min(turn.stride * 2, turn.limit);
-        return taken;
+        return { lease: taken.email, end: taken.end, admission };
       }
+      admission.cancel();
       turn.stride = 1;
-      if (taken.rateStopMs > 0) turn.rateStopUntil = this.deps.clock.now() + taken.rateStopMs;
-      turn.hungry = turn.calls !== calls;
+      if (taken.rateStopMs > 0) this.stopUntil(turn, this.deps.clock.now() + taken.rateStopMs);
+      else turn.hungry = turn.calls !== calls;
     } catch (error) {
       turn.hungry = false;
       this.complain(`take from ${turn.name}`, error);
@@ -189,6 +211,14 @@ export class Fleet {
       turn.fetching--;
     }
     return undefined;
+  }
+
+  /** A rate or a limit holds the queue: it gives its places to others until then. */
+  private stopUntil(turn: OpenQueue, until: number): void {
+    turn.stride = 1;
+    turn.hungry = false;
+    turn.rateStopUntil = until;
+    this.watch.lookBy(until);
   }
 
   /** Where more queues have work than may be open, each sends some emails and goes to the end. */

@@ -52,6 +52,8 @@ const OPENING_MS = 60_000;
 const SOCKET_MS = 600_000;
 /** Servers close idle connections after minutes; ours end before. */
 const IDLE_MS = 15_000;
+/** Where connections are counted, they are given up sooner than the right to them (libs/store/connection-rights.ts). */
+const COUNTED_IDLE_MS = 1_000;
 /** Fresh connections now and then, so that a load balancer's servers share the work. */
 const MOST_EMAILS = 200;
 
@@ -134,6 +136,9 @@ const open = (transport: OpenTransport, dialogue: Dialogue, signal?: AbortSignal
     });
   });
 
+const idleFor = ({ transport }: OpenTransport): number =>
+  transport.limits?.connections === undefined ? IDLE_MS : COUNTED_IDLE_MS;
+
 export const createConnections = (): Connections => {
   const idle = new Map<string, Idle[]>();
   const carried = new WeakMap<SMTPConnection, number>();
@@ -170,7 +175,7 @@ export const createConnections = (): Connections => {
       const timer = setTimeout(() => {
         drop(key, entry);
         connection.smtp.quit();
-      }, IDLE_MS);
+      }, idleFor(transport));
       timer.unref();
       const entry: Idle = { connection, timer, onEnd };
       connection.smtp.once('end', onEnd);

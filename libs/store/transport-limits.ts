@@ -9,9 +9,9 @@ import { defineScript } from './script';
 export interface Admission {
   transport: string;
   /** The attempt is over; its connection may be used by the next one. */
-  end(): void;
+  end: () => void;
   /** There was nothing to send: as if it had never been asked for. */
-  cancel(): void;
+  cancel: () => void;
 }
 
 export interface Limits {
