@@ -29,6 +29,8 @@ export interface FleetDeps {
   concurrency: number;
   /** Queues that are open at once. */
   maxOpen: number;
+  /** How long one attempt may take, ms. */
+  attemptMs: number;
   /** Names this replica in locks and logs. */
   replica: string;
   permission: (address: QueueAddress) => Promise<Permission>;
@@ -69,7 +71,7 @@ export class Fleet {
     this.nextToken = createTokens(deps.replica);
     this.keeper = createLockKeeper(deps);
     this.watch = createDueWatch({ ...deps, most: deps.maxOpen, onDue: (name) => this.wake(name) });
-    this.nextLook = createNextLook({ ...deps, lookBy: this.watch.lookBy });
+    this.nextLook = createNextLook({ ...deps, lookBy: (at) => this.watch.lookBy(at) });
   }
 
   get open(): number {
@@ -143,10 +145,9 @@ export class Fleet {
     this.places.pump((turn) => {
       const served: Promise<void> = this.serve(turn)
         .catch((error: unknown) => this.complain(`serve ${turn.name}`, error))
-        .finally(() => {
-          this.serving.delete(served);
-          this.leave(turn);
-        });
+        .then(() => this.leave(turn))
+        .catch((error: unknown) => this.complain(`leave ${turn.name}`, error))
+        .finally(() => this.serving.delete(served));
       this.serving.add(served);
     });
   }
@@ -158,8 +159,10 @@ export class Fleet {
     const { email: lease, end } = taken;
     if (this.state !== 'running') return giveBack(lease);
     this.keeper.keep(lease, end);
+    const timer = setTimeout(end, this.deps.attemptMs, 'took-too-long' satisfies LeaseEnd);
     this.pump();
     await this.deps.work(lease);
+    clearTimeout(timer);
     this.keeper.release(lease);
   }
 
@@ -196,18 +199,22 @@ export class Fleet {
     return this.crowded && turn.taken >= TURN_EMAILS;
   }
 
-  /** A place is free again; a queue without work and without hunger is closed. */
-  private leave(turn: OpenQueue): void {
+  /**
+   * A place is free again; a queue without work and without hunger is closed. So is every queue when the fleet stops: what
+   * was put back or deferred meanwhile is announced to the others.
+   */
+  private async leave(turn: OpenQueue): Promise<void> {
     turn.busy--;
     this.places.free();
-    if (turn.busy === 0 && !turn.hungry) {
+    const closes = turn.busy === 0 && (!turn.hungry || this.state === 'stopped');
+    if (closes) {
       this.openQueues.delete(turn.name);
       if (this.crowded) this.watch.lookBy(this.deps.clock.now());
       this.crowded = false;
       this.places.remove(turn);
-      this.nextLook(turn).catch((error: unknown) => this.complain(`leave ${turn.name}`, error));
     }
     this.pump();
+    if (closes) await this.nextLook(turn);
   }
 
   private checkStalled(): void {
