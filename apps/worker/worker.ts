@@ -16,6 +16,7 @@ import type { Log } from '../../libs/runtime/log';
 import { takeOrders } from '../../libs/queue/internal-jobs';
 import { createConnections } from '../../libs/send/connections';
 import { createHandOver } from '../../libs/send/hand-over';
+import { STEP_BOUNDS, type StepBounds } from '../../libs/send/transmit';
 import { verifyTransport } from '../../libs/send/verify';
 import { createBreakers } from '../../libs/store/breaker';
 import { createChanges } from '../../libs/store/changes';
@@ -40,8 +41,18 @@ export interface RunningWorker {
   problems: () => Promise<string[]>;
 }
 
+/** What an attempt may cost in time. */
+export interface Bounds {
+  /** The whole of it, ms: whatever a server does, its place is free again after this. */
+  attempt: number;
+  /** Each reply, ms. */
+  steps: StepBounds;
+}
+
+export const BOUNDS: Bounds = { attempt: 15 * 60_000, steps: STEP_BOUNDS };
+
 /** Waits for Redis as long as it takes. */
-export const startWorker = async (config: WorkerConfig, log: Log): Promise<RunningWorker> => {
+export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUNDS): Promise<RunningWorker> => {
   const clock = systemClock;
   const lifecycle = createLifecycle({ log, grace: config.grace, now: clock.now });
   const connect = (name: string) => {
@@ -78,7 +89,7 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
     renderer: createRenderer({ templates: createTemplates({ redis, changes, clock }), content }),
     content,
     refs,
-    handOver: createHandOver(connections),
+    handOver: createHandOver(connections, bounds.steps),
     settingsOf: ({ queue, email }) => settingsOf(tenants, queue, email),
   });
   const erase = createErase({
@@ -97,6 +108,7 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
     log,
     concurrency: config.concurrency,
     maxOpen: config.maxOpenQueues,
+    attemptMs: bounds.attempt,
     replica: config.replica,
     permission: (address) => permission(tenants, address),
     admit: (address) => admit({ tenants, transports, limits }, address),

@@ -30,6 +30,8 @@ export interface FleetDeps {
   concurrency: number;
   /** Queues that are open at once. */
   maxOpen: number;
+  /** How long one attempt may take, ms. */
+  attemptMs: number;
   /** Names this replica in locks and logs. */
   replica: string;
   permission: (address: QueueAddress) => Promise<Permission>;
@@ -78,7 +80,7 @@ export class Fleet {
     this.nextToken = createTokens(deps.replica);
     this.keeper = createLockKeeper(deps);
     this.watch = createDueWatch({ ...deps, most: deps.maxOpen, onDue: (name) => this.wake(name) });
-    this.nextLook = createNextLook({ ...deps, lookBy: this.watch.lookBy });
+    this.nextLook = createNextLook({ ...deps, lookBy: (at) => this.watch.lookBy(at) });
   }
 
   get open(): number {
@@ -152,10 +154,9 @@ export class Fleet {
     this.places.pump((turn) => {
       const served: Promise<void> = this.serve(turn)
         .catch((error: unknown) => this.complain(`serve ${turn.name}`, error))
-        .finally(() => {
-          this.serving.delete(served);
-          this.leave(turn);
-        });
+        .then(() => this.leave(turn))
+        .catch((error: unknown) => this.complain(`leave ${turn.name}`, error))
+        .finally(() => this.serving.delete(served));
       this.serving.add(served);
     });
   }
@@ -165,6 +166,7 @@ export class Fleet {
     const taken = await this.take(turn);
     if (taken === undefined) return;
     const { lease, end, admission } = taken;
+    const timer = setTimeout(end, this.deps.attemptMs, 'took-too-long' satisfies LeaseEnd);
     try {
       if (this.state !== 'running') return await giveBack(lease);
       this.keeper.keep(lease, end);
@@ -172,6 +174,7 @@ export class Fleet {
       await this.deps.work(lease, admission);
       this.keeper.release(lease);
     } finally {
+      clearTimeout(timer);
       admission.end();
     }
   }
@@ -226,18 +229,22 @@ export class Fleet {
     return this.crowded && turn.taken >= TURN_EMAILS;
   }
 
-  /** A place is free again; a queue without work and without hunger is closed. */
-  private leave(turn: OpenQueue): void {
+  /**
+   * A place is free again; a queue without work and without hunger is closed. So is every queue when the fleet stops: what
+   * was put back or deferred meanwhile is announced to the others.
+   */
+  private async leave(turn: OpenQueue): Promise<void> {
     turn.busy--;
     this.places.free();
-    if (turn.busy === 0 && !turn.hungry) {
+    const closes = turn.busy === 0 && (!turn.hungry || this.state === 'stopped');
+    if (closes) {
       this.openQueues.delete(turn.name);
       if (this.crowded) this.watch.lookBy(this.deps.clock.now());
       this.crowded = false;
       this.places.remove(turn);
-      this.nextLook(turn).catch((error: unknown) => this.complain(`leave ${turn.name}`, error));
     }
     this.pump();
+    if (closes) await this.nextLook(turn);
   }
 
   private checkStalled(): void {

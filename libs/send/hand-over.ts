@@ -1,7 +1,7 @@
 // Hands one message over to a server and tells what became of it: taken, refused or for now per recipient, or unknown.
 import { readReply } from '../mail/reply';
 import { takes, type Connection, type Connections, type OpeningError } from './connections';
-import { STEP_BOUNDS, transmit, type HandOver, type HandOverResult, type StepBounds } from './transmit';
+import { transmit, type HandOver, type HandOverResult, type StepBounds } from './transmit';
 
 /**
  * A connection that had lain idle and failed before it said anything, or said only that it closes (421), tells of the idle
@@ -47,7 +47,7 @@ const mayReset = ({ dialogue }: Connection, result: Extract<HandOverResult, { ki
 /**
  * @param bounds ms that a server may take for each reply
  */
-export const createHandOver = (connections: Connections, bounds: StepBounds = STEP_BOUNDS) => {
+export const createHandOver = (connections: Connections, bounds: StepBounds) => {
   const connect = async (work: HandOver, fresh: boolean): Promise<Connection | HandOverResult> => {
     try {
       return await connections.take(work.transport, {

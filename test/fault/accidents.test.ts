@@ -166,3 +166,47 @@ test('an upload that was given up while Redis did not answer ended the API', asy
   await expect(upload).rejects.toThrow();
   await eventually(async () => expect((await service.call('GET', '/readyz')).status).toBe(200));
 });
+
+test.each([
+  { how: 'deferred', reply: '451 4.3.0 later' },
+  { how: 'given back', reply: undefined },
+])('an email that was $how by a stopping worker was announced five seconds late', async ({ reply }) => {
+  service = await startService({ worker: { grace: 2_000 } });
+  const backoff = { type: 'fixed', delay: '1ms', jitter: 0 };
+  // One at a time: the worker would go on to the next email, and stops before it does.
+  const { queue, emails } = await setUpQueue(service, 'acme/app', smtp.port, { backoff, concurrency: 1 });
+  const dueAt = async (): Promise<number> => Number(await command('ZSCORE', 'rohrpost:{fleet}:due', 'acme.app'));
+  const reached = deferred<void>();
+  const said = deferred<string>();
+  smtp.setScript({ rcpt: () => (reached.resolve(), said.promise) });
+  const { id } = await service.ok<EmailBody>('POST', emails, anEmail());
+  await reached.promise;
+  // Another worker has seen that there is nothing to do for now, and looks again some seconds later.
+  const other = await service.addWorker();
+  await eventually(async () => expect(await dueAt()).toBeGreaterThan(Date.now() + 1_000));
+  await other.lifecycle.stop('it only looked');
+  const stopped = service.workers[0]?.lifecycle.stop('end of its day');
+  if (reply !== undefined) said.resolve(reply);
+  await stopped;
+  expect((await service.email(queue, id)).attempts).toHaveLength(reply === undefined ? 0 : 1);
+  // Whoever looks at what is due from now on finds it.
+  expect(await dueAt()).toBeLessThanOrEqual(Date.now());
+});
+
+test('an attempt with a server that is never done held its place for ever', async () => {
+  service = await startService({ bounds: { attempt: 500 } });
+  const backoff = { type: 'fixed', delay: '1h', jitter: 0 };
+  const { queue, emails } = await setUpQueue(service, 'acme/app', smtp.port, { backoff, onUncertain: 'hold' });
+  for (const [phase, state, text] of [
+    ['rcpt', 'deferred', 'the attempt took too long: given up at RCPT TO'],
+    ['dot', 'uncertain', 'after the message was sent'],
+  ] as const) {
+    smtp.setScript({ [phase]: () => ({ action: 'stall' }) });
+    const { id } = await service.ok<EmailBody>('POST', emails, anEmail());
+    await stateIs(queue, id, state);
+    expect((await service.email(queue, id)).attempts).toMatchObject([
+      { outcome: state, text: expect.stringContaining(text) as string },
+    ]);
+    await eventually(() => expect(service.workers[0]?.fleet.inWork).toBe(0));
+  }
+});

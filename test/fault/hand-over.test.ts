@@ -5,7 +5,7 @@ import { startSmtpServer, type SmtpServer, type SmtpServerOptions } from '../sup
 import type { Phase } from '../../libs/mail/reply';
 import { createConnections, type Connections } from '../../libs/send/connections';
 import { createHandOver } from '../../libs/send/hand-over';
-import type { HandOver, HandOverResult, StepBounds } from '../../libs/send/transmit';
+import { STEP_BOUNDS, type HandOver, type HandOverResult, type StepBounds } from '../../libs/send/transmit';
 
 const [ANN, BOB] = ['ann@example.org', 'bob@example.org'];
 const PLAIN = ['8BITMIME'];
@@ -44,7 +44,7 @@ const transportAt = (port: number): HandOver['transport']['transport'] => ({
   updatedAt: '',
 });
 
-const handOver = (bounds?: StepBounds, changes?: Partial<HandOver>): Promise<HandOverResult> =>
+const handOver = (bounds: StepBounds = STEP_BOUNDS, changes?: Partial<HandOver>): Promise<HandOverResult> =>
   createHandOver(connections, bounds)(workFor(smtp.port, changes));
 const inFirst =
   (step: object) =>

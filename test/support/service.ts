@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { startApi, type RunningApi } from '../../apps/api/api';
 import type { ApiConfig } from '../../apps/api/config';
 import type { WorkerConfig } from '../../apps/worker/config';
-import { startWorker, type RunningWorker } from '../../apps/worker/worker';
+import { BOUNDS, startWorker, type Bounds, type RunningWorker } from '../../apps/worker/worker';
 import { findRedisBinary } from '../../dev/redis-binary';
 import { startRedis, type RedisServer } from '../../dev/redis';
 import { createLog } from '../../libs/runtime/log';
@@ -95,6 +95,7 @@ export interface ServiceOptions {
   workers?: number;
   worker?: Partial<WorkerConfig>;
   api?: Partial<ApiConfig>;
+  bounds?: Partial<Bounds>;
 }
 
 let replicas = 0;
@@ -146,6 +147,7 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
           ...overrides,
         },
         log,
+        { ...BOUNDS, ...options.bounds },
       );
       workers.push(worker);
       return worker;
