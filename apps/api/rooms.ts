@@ -5,6 +5,7 @@ import type { Due } from '../../libs/queue/due';
 import type { Orders } from '../../libs/queue/internal-jobs';
 import type { Queues } from '../../libs/queue/queues';
 import type { Renderer } from '../../libs/render/render';
+import type { Templating } from '../../libs/render/templates';
 import type { Clock } from '../../libs/runtime/clock';
 import type { ApiKeys } from '../../libs/store/api-keys';
 import type { Breakers } from '../../libs/store/breaker';
@@ -25,6 +26,7 @@ export interface Rooms {
   transports: Transports;
   breakers: Breakers;
   templates: Templates;
+  templating: Templating;
   keys: ApiKeys;
   content: ContentStore;
   refs: ContentRefs;

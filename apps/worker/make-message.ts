@@ -25,13 +25,13 @@ export const makeMessage = async (
   deps: { renderer: Renderer; content: ContentStore; clock: Clock },
   lease: Lease,
   settings: ResolvedSettings,
-): Promise<{ message: Message; from: string } | Outcome> => {
+): Promise<{ message: Message; from: string; version?: number } | Outcome> => {
   const from = lease.email.from ?? settings.from;
   if (from === undefined)
     return unreached('from-missing', 'no sender: give the email a from, or its queue or tenant a default');
   try {
     const { tenant } = lease.queue.address;
-    const { subject, html, text } = await deps.renderer.render(tenant, lease.email);
+    const { subject, html, text, version } = await deps.renderer.render(tenant, lease.email);
     const message = await composeMessage(
       {
         email: lease.email,
@@ -45,7 +45,7 @@ export const makeMessage = async (
       },
       deps.content,
     );
-    return { message, from: envelopeAddress(from) };
+    return { message, from: envelopeAddress(from), ...(version !== undefined && { version }) };
   } catch (error) {
     if (error instanceof RenderFailure) return { kind: 'refused', code: error.code, text: error.message, replies: [] };
     if (codeOf(error) === 'ENOENT') return unreached('content-missing', messageOf(error));

@@ -9,7 +9,9 @@ import { createErase } from '../../libs/queue/erase';
 import { Fleet } from '../../libs/queue/fleet';
 import { createQueues, type EmailQueue } from '../../libs/queue/queues';
 import { createSettle } from '../../libs/queue/settle';
+import { createPool } from '../../libs/render/pool';
 import { createRenderer } from '../../libs/render/render';
+import { createTemplating } from '../../libs/render/templates';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
@@ -60,6 +62,9 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
   const content = createFileStore(join(config.dataDir, 'content'));
   const refs = createContentRefs({ redis, clock });
   const queues = createQueues({ redis, waits: true });
+  const templates = createTemplates({ redis, changes, clock });
+  const pool = createPool({ ...config.render, now: clock.now });
+  lifecycle.add({ name: 'render threads', stop: () => pool.close() });
   const connections = createConnections();
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
 
@@ -70,7 +75,11 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
     transports,
     breakers: createBreakers({ redis, clock, replica: config.replica }),
     onTransport: report.transport,
-    renderer: createRenderer({ templates: createTemplates({ redis, changes, clock }), content }),
+    renderer: createRenderer({
+      templates,
+      content,
+      templating: createTemplating({ templates, pool, trusted: config.render.trusted }),
+    }),
     content,
     handOver: createHandOver(connections),
     settingsOf: ({ queue, email }) => settingsOf(tenants, queue, email),
