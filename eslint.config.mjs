@@ -13,7 +13,7 @@ const WALLS = {
   'libs/events': { rooms: [...GROUND, 'libs/store', 'libs/queue'], packages: ['zod'] },
   'libs/render': {
     rooms: [...GROUND, 'libs/store', 'libs/content'],
-    packages: ['eta', 'acorn', 'html-to-text', 'lru-cache'],
+    packages: ['eta', 'acorn', 'html-to-text', 'lru-cache', '@jitl', 'quickjs-emscripten-core', '@cfworker', 'diff'],
   },
   'libs/send': { rooms: [...GROUND, 'libs/store', 'libs/content'], packages: ['nodemailer', 'lru-cache'] },
   'apps/api': {

@@ -15,6 +15,7 @@ import {
 import { newEmailId } from '../../libs/queue/email-id';
 import type { Queues } from '../../libs/queue/queues';
 import type { Accepted, SendQueue } from '../../libs/queue/send-queue';
+import type { Templating } from '../../libs/render/templates';
 import type { Clock } from '../../libs/runtime/clock';
 import type { ContentRefs } from '../../libs/store/content-refs';
 import { claimKey, confirmKey, hashBody, hashKey, recall, type Remembered } from '../../libs/store/idempotency';
@@ -35,6 +36,7 @@ export interface AcceptDeps {
   tenants: Tenants;
   transports: Transports;
   templates: Templates;
+  templating: Templating;
   content: ContentStore;
   refs: ContentRefs;
   queues: Queues;

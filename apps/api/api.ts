@@ -9,7 +9,9 @@ import { createOrders } from '../../libs/queue/internal-jobs';
 import { createOperations } from '../../libs/queue/operations';
 import { createQueues } from '../../libs/queue/queues';
 import { createSendQueue } from '../../libs/queue/send-queue';
+import { createPool } from '../../libs/render/pool';
 import { createRenderer } from '../../libs/render/render';
+import { createTemplating } from '../../libs/render/templates';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
@@ -57,6 +59,9 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
   const transports = createTransports({ redis, changes, clock, secrets: createSecretBox(config.secretKeys) });
   const limits = createLimits({ redis, replica: 'api' });
   lifecycle.add({ name: 'limits', stop: () => limits.stop() });
+  const pool = createPool({ ...config.render, now: clock.now });
+  lifecycle.add({ name: 'render threads', stop: () => pool.close() });
+  const templating = createTemplating({ templates, pool, trusted: config.render.trusted });
   const content = createFileStore(join(config.dataDir, 'content'));
   const refs = createContentRefs({ redis, clock });
   const queues = createQueues({ redis, waits: false });
@@ -77,7 +82,8 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
     queues,
     due,
     orders,
-    renderer: createRenderer({ templates, content }),
+    templating,
+    renderer: createRenderer({ templates, content, templating }),
     accept: createAccept({
       redis,
       clock,
@@ -85,6 +91,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
       tenants,
       transports,
       templates,
+      templating,
       content,
       refs,
       queues,

@@ -63,7 +63,7 @@ export const createApp = (
 ): Express => {
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
   app.use(everyAnswer, logRequests(log));
-  app.use(healthRoutes(rooms.redis));
+  app.use(healthRoutes(rooms.redis, rooms.config.render.trusted));
   app.get('/openapi.json', (_request, response) => void response.json(openapiDocument()));
   app.use(BOARD_PATH, createBoard(rooms, changes, commands));
 

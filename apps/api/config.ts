@@ -1,6 +1,7 @@
 // What the API is told by its environment.
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import { defaultThreads } from '../../libs/render/pool';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SpanMs } from '../../libs/mail/span';
 import { SecretKeysText, type SecretKey } from '../../libs/store/secrets';
@@ -28,6 +29,9 @@ export const ApiEnv = z.object({
     .int()
     .min(1_024)
     .default(25 * 1024 * 1024),
+  /** With less than two, an attack by templates would hold up everybody. */
+  ROHRPOST_RENDER_THREADS: z.coerce.number().int().min(1).max(256).default(defaultThreads),
+  ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
   ROHRPOST_GRACE: SpanMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
@@ -44,6 +48,8 @@ export interface ApiConfig {
   name: string;
   /** Bytes of a request. */
   maxBody: number;
+  /** How many threads render, and whether templates run in plain V8 instead of the sandbox. */
+  render: { threads: number; trusted: boolean };
   /** ms */
   grace: number;
 }
@@ -57,5 +63,6 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   dataDir: env.ROHRPOST_DATA_DIR,
   name: env.ROHRPOST_NAME,
   maxBody: env.ROHRPOST_MAX_BODY,
+  render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   grace: env.ROHRPOST_GRACE,
 });

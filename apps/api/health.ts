@@ -13,14 +13,15 @@ const problemsOf = async (redis: Redis): Promise<string[]> => {
 };
 
 /** Liveness never asks Redis: a restart of every replica would not bring it back. */
-export const healthRoutes = (redis: Redis): Router => {
+export const healthRoutes = (redis: Redis, trusted: boolean): Router => {
+  const templates = trusted ? 'trusted' : 'sandboxed';
   const router = Router();
   router.get('/livez', (_request, response) => void response.json({ status: 'ok' }));
   router.get('/readyz', async (_request, response) => {
     const problems = await problemsOf(redis);
     response
       .status(problems.length === 0 ? 200 : 503)
-      .json({ status: problems.length === 0 ? 'ok' : 'unfit', problems });
+      .json({ status: problems.length === 0 ? 'ok' : 'unfit', problems, templates });
   });
   return router;
 };

@@ -1,15 +1,22 @@
 // What an input refers to: does it exist, and which settings hold for it.
 import type { EmailInput } from '../../libs/mail/email';
+import { Problem, pointer, problemAt } from '../../libs/mail/problem';
 import { recipientsOf, type StoredRaw } from '../../libs/mail/stored-email';
+import type { TemplateVersion } from '../../libs/mail/template';
 import { mayBeFrom } from '../../libs/mail/transport';
-import { problemAt } from '../../libs/mail/problem';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import { resolveSettings, type ResolvedSettings, type SettingsLevel } from '../../libs/mail/settings';
+import type { Templating } from '../../libs/render/templates';
 import type { Templates } from '../../libs/store/templates';
 import type { Tenants } from '../../libs/store/tenants';
 import type { Transports } from '../../libs/store/transports';
 
-export const createReferences = (deps: { tenants: Tenants; transports: Transports; templates: Templates }) => {
+export const createReferences = (deps: {
+  tenants: Tenants;
+  transports: Transports;
+  templates: Templates;
+  templating: Templating;
+}) => {
   /** What the schema cannot know: does what the email names exist? */
   const checkReferences = async (
     address: QueueAddress,
@@ -50,10 +57,38 @@ export const createReferences = (deps: { tenants: Tenants; transports: Transport
     }
     if (input.template === undefined) return;
     const wanted = typeof input.template === 'string' ? { name: input.template } : input.template;
-    if ((await deps.templates.get(tenant, wanted.name, wanted.version)) === undefined) {
+    const version = await deps.templates.get(tenant, wanted.name, wanted.version);
+    if (version === undefined) {
       const which = wanted.version === undefined ? wanted.name : `${wanted.name}, version ${wanted.version},`;
       throw problemAt('template-unknown', [...base, 'template'], `the template ${which} does not exist`);
     }
+    if (version.subject === undefined) {
+      throw problemAt(
+        'invalid',
+        [...base, 'template'],
+        `the template ${wanted.name} has no subject: it is a part for others`,
+      );
+    }
+    // Data that come later are checked when they are there.
+    if (input.dataUrl === undefined) await checkData(tenant, version, input.data ?? {}, base);
+  };
+
+  /** @throws Problem that points at what the template's schema does not allow */
+  const checkData = async (
+    tenant: string,
+    version: TemplateVersion,
+    data: Record<string, unknown>,
+    base: readonly PropertyKey[],
+  ): Promise<void> => {
+    const found = await deps.templating.checkData(tenant, version, data);
+    const [first] = found;
+    if (first === undefined) return;
+    const errors = found.map(({ path, message }) => ({ path: `${pointer([...base, 'data'])}${path}`, message }));
+    throw new Problem(
+      'data-invalid',
+      `the data are not as the template wants them: ${errors[0]?.path} ${first.message}`,
+      errors,
+    );
   };
 
   /** The settings that hold for an input now. */

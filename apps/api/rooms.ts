@@ -5,6 +5,7 @@ import type { Due } from '../../libs/queue/due';
 import type { Orders } from '../../libs/queue/internal-jobs';
 import type { Queues } from '../../libs/queue/queues';
 import type { Renderer } from '../../libs/render/render';
+import type { Templating } from '../../libs/render/templates';
 import type { Clock } from '../../libs/runtime/clock';
 import type { ApiKeys } from '../../libs/store/api-keys';
 import type { Breakers } from '../../libs/store/breaker';
@@ -27,6 +28,7 @@ export interface Rooms {
   breakers: Breakers;
   limits: Limits;
   templates: Templates;
+  templating: Templating;
   keys: ApiKeys;
   content: ContentStore;
   refs: ContentRefs;

@@ -1,6 +1,7 @@
 // What a worker is told by its environment.
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import { defaultThreads } from '../../libs/render/pool';
 import { SpanMs } from '../../libs/mail/span';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SecretKeysText, type SecretKey } from '../../libs/store/secrets';
@@ -11,6 +12,9 @@ export const WorkerEnv = z.object({
   ROHRPOST_DATA_DIR: z.string().default('.rohrpost'),
   ROHRPOST_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(50),
   ROHRPOST_MAX_OPEN_QUEUES: z.coerce.number().int().min(1).max(100_000).default(500),
+  /** With less than two, an attack by templates would hold up everybody. */
+  ROHRPOST_RENDER_THREADS: z.coerce.number().int().min(1).max(256).default(defaultThreads),
+  ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
   ROHRPOST_GRACE: SpanMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   /** 0: no probe. */
@@ -24,6 +28,8 @@ export interface WorkerConfig {
   dataDir: string;
   concurrency: number;
   maxOpenQueues: number;
+  /** How many threads render, and whether templates run in plain V8 instead of the sandbox. */
+  render: { threads: number; trusted: boolean };
   /** ms */
   grace: number;
   /** Names this process in locks and logs. */
@@ -36,6 +42,7 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   dataDir: env.ROHRPOST_DATA_DIR,
   concurrency: env.ROHRPOST_CONCURRENCY,
   maxOpenQueues: env.ROHRPOST_MAX_OPEN_QUEUES,
+  render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   grace: env.ROHRPOST_GRACE,
   replica: `${hostname()}-${process.pid}`,
 });

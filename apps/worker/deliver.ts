@@ -50,6 +50,12 @@ export interface Delivery {
   attempt?: Attempt;
 }
 
+/** What an attempt leaves behind besides its outcome. */
+interface Notes {
+  hear?: (line: string) => void;
+  templateVersion?: number;
+}
+
 /** An email that took its worker down so often is put aside: the next one would be the sixth. */
 const MOST_CRASHES = 5;
 /** A worker that vanished while handing over may still have a `sent` under way; as long as its lock could live. */
@@ -189,12 +195,7 @@ export const createDeliver = (deps: DeliverDeps) => {
     return outcome;
   };
 
-  const attempt = async (
-    lease: Lease,
-    marks: Marks,
-    settings: ResolvedSettings,
-    hear?: (line: string) => void,
-  ): Promise<Outcome> => {
+  const attempt = async (lease: Lease, marks: Marks, settings: ResolvedSettings, notes: Notes): Promise<Outcome> => {
     const { tenant } = lease.queue.address;
     const transport = await openTransport(deps.transports, tenant, settings.transport);
     if (transport === undefined) {
@@ -203,11 +204,12 @@ export const createDeliver = (deps: DeliverDeps) => {
     }
     const made = await makeMessage(deps, lease, settings, transport);
     if ('kind' in made) return made;
+    if (made.version !== undefined) notes.templateVersion = made.version;
     if (lease.signal.aborted) return { kind: 'interrupted', text: String(lease.signal.reason) };
     const pass = await deps.breakers.permit(tenant, settings.transport);
     if (pass.kind === 'wait') return throttled(settings.transport, pass.until);
     const message = settings.archive ? await archiveMessage(deps, lease, made.message, made.facts) : made.message;
-    const outcome = await send(lease, marks, { ...made, message }, transport, hear);
+    const outcome = await send(lease, marks, { ...made, message }, transport, notes.hear);
     return tell(deps, lease, settings.transport, pass, outcome);
   };
 
@@ -242,14 +244,15 @@ export const createDeliver = (deps: DeliverDeps) => {
     if (marks.gone) return goneAlready(settings);
     const ended = beforehand(lease, marks, clock.now());
     const dialogue: string[] = [];
-    const hear = settings.log === 'dialogue' ? (line: string) => void dialogue.push(line) : undefined;
-    const outcome = ended ?? (await admitted(lease, settings, admission, () => attempt(lease, marks, settings, hear)));
+    const notes: Notes = settings.log === 'dialogue' ? { hear: (line) => void dialogue.push(line) } : {};
+    const outcome = ended ?? (await admitted(lease, settings, admission, () => attempt(lease, marks, settings, notes)));
     const record: Attempt = {
       number: lease.attemptsMade + 1,
       startedAt,
       endedAt: new Date(clock.now()).toISOString(),
       outcome: outcome.kind,
       transport: settings.transport,
+      ...(notes.templateVersion !== undefined && { templateVersion: notes.templateVersion }),
       ...('text' in outcome && { text: outcome.text }),
       replies: settings.log === 'none' || !('replies' in outcome) ? NO_RECIPIENTS : outcome.replies,
       ...(dialogue.length > 0 && { dialogue }),

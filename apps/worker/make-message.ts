@@ -28,6 +28,8 @@ export interface Made {
   message: Message;
   /** The sender of the envelope. */
   from: string;
+  /** Of the template it was made from. */
+  version?: number;
   /** What an archive says of it. */
   facts: Pick<StoredRaw, 'from' | 'subject' | 'messageId'>;
 }
@@ -38,9 +40,9 @@ const compose = async (
   lease: Lease,
   settings: ResolvedSettings,
   from: NonNullable<ResolvedSettings['from']>,
-): Promise<{ message: Message; subject: string }> => {
+): Promise<Pick<Made, 'message' | 'version'> & { subject: string }> => {
   const { id, email, queue } = lease;
-  const { subject, html, text } = await deps.renderer.render(queue.address.tenant, email);
+  const { subject, html, text, version } = await deps.renderer.render(queue.address.tenant, email);
   const message = await composeMessage(
     {
       email,
@@ -55,7 +57,7 @@ const compose = async (
     },
     deps.content,
   );
-  return { message, subject };
+  return { message, subject, ...(version !== undefined && { version }) };
 };
 
 /** A message that came whole stays as it is; one that was sent before is signed already. */
@@ -63,7 +65,7 @@ const ofRaw = async (
   deps: Deps,
   { id, email }: Lease,
   raw: StoredRaw,
-): Promise<{ message: Message; subject: string }> => ({
+): Promise<Pick<Made, 'message' | 'version'> & { subject: string }> => ({
   message: await rawMessage(raw, { messageId: messageIdOf(id, email), date: deps.clock.now() }, deps.content),
   subject: subjectOf(email) ?? '',
 });
@@ -86,13 +88,14 @@ export const makeMessage = async (
     return unreached('from-not-allowed', text);
   }
   try {
-    const { message, subject } =
+    const { message, subject, version } =
       raw === undefined ? await compose(deps, lease, settings, from) : await ofRaw(deps, lease, raw);
     const { dkim } = transport;
     const key = dkim && raw?.gzip !== true && secrets.dkimKey !== undefined && { ...dkim, privateKey: secrets.dkimKey };
     return {
       message: key ? await signMessage(message, key) : message,
       from: envelopeAddress(from),
+      ...(version !== undefined && { version }),
       facts: { from: raw?.from ?? from.address, subject, messageId: messageIdOf(id, email) },
     };
   } catch (error) {

@@ -9,7 +9,9 @@ import { createErase } from '../../libs/queue/erase';
 import { Fleet } from '../../libs/queue/fleet';
 import { createQueues, type EmailQueue } from '../../libs/queue/queues';
 import { createSettle } from '../../libs/queue/settle';
+import { createPool } from '../../libs/render/pool';
 import { createRenderer } from '../../libs/render/render';
+import { createTemplating } from '../../libs/render/templates';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
@@ -72,6 +74,9 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
   const content = createFileStore(join(config.dataDir, 'content'));
   const refs = createContentRefs({ redis, clock });
   const queues = createQueues({ redis, waits: true });
+  const templates = createTemplates({ redis, changes, clock });
+  const pool = createPool({ ...config.render, now: clock.now });
+  lifecycle.add({ name: 'render threads', stop: () => pool.close() });
   const connections = createConnections();
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
 
@@ -86,7 +91,11 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
     breakers: createBreakers({ redis, clock, replica: config.replica }),
     limits,
     onTransport: report.transport,
-    renderer: createRenderer({ templates: createTemplates({ redis, changes, clock }), content }),
+    renderer: createRenderer({
+      templates,
+      content,
+      templating: createTemplating({ templates, pool, trusted: config.render.trusted }),
+    }),
     content,
     refs,
     handOver: createHandOver(connections, bounds.steps),

@@ -11,6 +11,7 @@ export const FAILURE_CODES = [
   'attempts-exhausted',
   'template-failed',
   'template-unknown',
+  'data-invalid',
   'transport-unknown',
   'content-missing',
   'from-missing',

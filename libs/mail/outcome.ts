@@ -51,6 +51,8 @@ export interface Attempt {
   endedAt: string;
   outcome: OutcomeKind;
   transport?: string;
+  /** The version of the template that it was rendered from. */
+  templateVersion?: number;
   text?: string;
   replies: Reply[];
   /** The SMTP dialogue without content and secrets, where the `log` setting asks for it. */

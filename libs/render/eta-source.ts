@@ -1,5 +1,4 @@
-// One Eta source: compiled once, its errors placed by line and column.
-import { parse } from 'acorn';
+// One Eta source: turned into the body of a function, as text; which of its places belong to which place of the source.
 import { Eta } from 'eta';
 
 /** A fault in a template, at a place counted from 1 where it is known. */
@@ -14,108 +13,122 @@ export class TemplateFault extends Error {
   }
 }
 
-export type Compiled = (data: Record<string, unknown>) => string;
-
 /** What `<%= %>` does with a value: html is escaped, a subject or a text is not html. */
 export type Escaping = 'html' | 'none';
 
-/** A value that is missing must not go out as the word "undefined"; optional ones are written `it.x ?? ''`. */
-const requireValue = (value: unknown): string => {
-  if (value === undefined || value === null) throw new TypeError('the value is missing');
-  if (Array.isArray(value)) return value.map(requireValue).join(',');
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
-  throw new TypeError(`the value is of type ${typeof value}, not a text`);
+/** A tag of a source. */
+export interface Tag {
+  /** Of its `<%`, from 1. */
+  line: number;
+  column: number;
+  code: string;
+}
+
+/** A stretch of the body that was written by the template's author. */
+interface Stretch {
+  body: number;
+  source: number;
+  length: number;
+}
+
+export interface Compiled {
+  /** The body of `function (...PARAMETERS)`; nothing here ever evaluates it (runtime.ts does, in its sandbox). */
+  body: string;
+  tags: Tag[];
+  /** The author's code in the body. */
+  stretches: Stretch[];
+}
+
+/** What a template's code sees besides its data `it` and what the language has. */
+export const TEMPLATE_FUNCTIONS = ['include', 'layout', 'output', 'capture', 'block'] as const;
+export const PARAMETERS = ['it', '__eta', ...TEMPLATE_FUNCTIONS] as const;
+
+const eta = new Eta({});
+
+/** A place in a text by its offset; both count from 1. */
+export const placeAt = (source: string, offset: number): { line: number; column: number } => {
+  const before = source.slice(0, offset);
+  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
 };
-
-/** Without these two Eta reads no files: include() and layout() find nothing. `debug` places errors. */
-const createEngine = (autoEscape: boolean): Eta =>
-  Object.assign(new Eta({ autoEscape, autoFilter: true, filterFunction: requireValue, debug: true }), {
-    readFile: null,
-    resolvePath: null,
-  });
-
-const ENGINES: Record<Escaping, Eta> = { html: createEngine(true), none: createEngine(false) };
-
-const at = (source: string, offset: number): { line: number; column: number } => {
-  const before = source.slice(0, offset).split('\n');
-  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
-};
-
-const offsetOfLine = (source: string, line: number): number =>
-  source
-    .split('\n')
-    .slice(0, line - 1)
-    .reduce((sum, text) => sum + text.length + 1, 0);
 
 /** Eta ends its message with ` at line 3 col 7:` and an excerpt. */
-const placedByEta = (message: string): TemplateFault | undefined => {
+const placedByEta = (message: string): TemplateFault => {
   const [, text, line, column] = /^(.*?) at line (\d+) col (\d+):/s.exec(message) ?? [];
-  return text === undefined ? undefined : new TemplateFault(text, Number(line), Number(column));
+  return text === undefined ? new TemplateFault(message) : new TemplateFault(text, Number(line), Number(column));
 };
 
-/** Finds the place in the template of an offset in the code that Eta made of it. */
-const placeOfCode = (source: string, code: string, offset: number): { line: number; column: number } | undefined => {
-  const marks = [...code.slice(0, offset).matchAll(/__eta\.line=(\d+)\n(?:__eta\.res\+=(?:__eta\.\w\()*)?/g)];
-  const mark = marks.at(-1);
-  if (mark === undefined) return undefined;
-  const lineStart = offsetOfLine(source, Number(mark[1]));
-  const contentStart = mark.index + mark[0].length;
-  const content = code.slice(contentStart, Math.max(contentStart, offset));
-  const tag = source.indexOf('<%', lineStart);
-  const found = source.indexOf(content.slice(0, 40), Math.max(tag, 0));
-  return at(source, found < 0 ? Math.max(tag, lineStart) : found + content.length);
-};
+type Node = string | { t: string; val: string };
 
-/** @throws TemplateFault where Eta or JavaScript does not understand the source */
-const toCode = (source: string, eta: Eta): string => {
-  let code: string;
+/** @throws TemplateFault where Eta finds no end of a tag, a string or a comment */
+const parse = (source: string): Node[] => {
   try {
-    code = eta.compileToString(source);
+    return eta.parse(source) as Node[];
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw placedByEta(message) ?? new TemplateFault(message);
+    throw placedByEta(error instanceof Error ? error.message : String(error));
   }
-  try {
-    parse(code, { ecmaVersion: 2023, allowReturnOutsideFunction: true });
-  } catch (error) {
-    if (!(error instanceof SyntaxError) || !('pos' in error)) throw error;
-    const place = placeOfCode(source, code, Number(error.pos));
-    throw new TemplateFault(error.message.replace(/ \(\d+:\d+\)$/, ''), place?.line, place?.column);
-  }
-  return code;
 };
 
-/** @throws TemplateFault with the place of the first error */
-export const checkSource = (source: string, escaping: Escaping): void => void toCode(source, ENGINES[escaping]);
+/** Code that continues a statement: nothing may stand before it. */
+const CONTINUES = /^(case|default|else|catch|finally)\b/;
 
-/** A fault while a template ran: Eta's message begins with the line; the column is that of the tag. */
-const placedAtRun = (source: string, error: unknown): TemplateFault => {
-  if (!(error instanceof Error)) return new TemplateFault(String(error));
-  const cause = error.cause instanceof Error ? error.cause : error;
-  const line = Number(/^line (\d+)\n/.exec(error.message)?.[1]);
-  if (!Number.isInteger(line)) return new TemplateFault(cause.message);
-  const lineStart = offsetOfLine(source, line);
-  const tag = source.indexOf('<%', lineStart);
-  const content = /^<%[-_]?\s*[=~]?\s*(.*?)\s*[-_]?%>/s.exec(source.slice(tag))?.[1] ?? '';
-  const place = at(source, Math.max(tag, lineStart));
-  return new TemplateFault(`${cause.message}: ${content.slice(0, 100)}`, place.line, place.column);
+/**
+ * What stands around a tag's code. The number of the tag is noted before its code runs, so that a fault at run time has
+ * its place; as a part of the expression, so that an `if` without braces rules the whole of it, as in plain Eta.
+ */
+const around = (type: string, code: string, number: number, escaping: Escaping): [before: string, after: string] => {
+  if (type === 'e') return [CONTINUES.test(code) ? '' : `__eta.tag=${number};`, '\n'];
+  const escape = type === 'i' && escaping === 'html' ? '__eta.e' : '';
+  return [`__eta.res+=(__eta.tag=${number},${escape}(__eta.f(`, `)));\n`];
 };
 
 /**
- * Compiles a source.
- * @returns a function that throws TemplateFault where the data does not fit
+ * Compiles a source to text, in the way of Eta's `compileBody`; a string of it is already escaped by its parser.
  * @throws TemplateFault
  */
 export const compileSource = (source: string, escaping: Escaping): Compiled => {
-  const eta = ENGINES[escaping];
-  toCode(source, eta);
-  const compiled = eta.compile(source);
-  return (data) => {
-    try {
-      return eta.render(compiled, data);
-    } catch (error) {
-      throw placedAtRun(source, error);
+  const open = /<%[-_]?\s*[=~]?\s*/g;
+  const tags: Tag[] = [];
+  const stretches: Stretch[] = [];
+  let body = '';
+  for (const node of parse(source)) {
+    if (typeof node === 'string') {
+      body += `__eta.res+='${node}';\n`;
+      continue;
     }
-  };
+    // Eta does not tell where a tag is; it looks for them just so.
+    const found = open.exec(source);
+    const start = open.lastIndex;
+    const code = node.val ?? '';
+    const [before, after] = around(node.t, code, tags.length, escaping);
+    stretches.push({ body: body.length + before.length, source: start, length: code.length });
+    tags.push({ ...placeAt(source, found?.index ?? start), code });
+    body += before + code + after;
+    open.lastIndex = start + code.length;
+  }
+  return { body, tags, stretches };
+};
+
+/** The place in the source of an offset in the body: within the author's code, or right behind it. */
+export const placeOfBody = (
+  source: string,
+  { stretches }: Compiled,
+  offset: number,
+): { line: number; column: number } => {
+  const stretch = stretches.filter(({ body }) => body <= offset).at(-1) ?? stretches[0];
+  if (stretch === undefined) return { line: 1, column: 1 };
+  const inside = Math.max(0, Math.min(offset - stretch.body, stretch.length));
+  return placeAt(source, stretch.source + inside);
+};
+
+/** Whether an offset of the body is in code of the author. */
+export const isAuthors = ({ stretches }: Compiled, offset: number): boolean => {
+  let [low, high] = [0, stretches.length - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const stretch = stretches[middle];
+    if (stretch === undefined || offset < stretch.body) high = middle - 1;
+    else if (offset >= stretch.body + stretch.length) low = middle + 1;
+    else return true;
+  }
+  return false;
 };

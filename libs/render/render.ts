@@ -5,7 +5,7 @@ import type { ContentStore } from '../content/store';
 import { codeOf } from '../runtime/fault';
 import type { Templates } from '../store/templates';
 import { RenderFailure } from './failure';
-import { createTemplateRenderer } from './templates';
+import type { Templating } from './templates';
 import { textFromHtml } from './text-body';
 
 export interface Rendered {
@@ -24,9 +24,11 @@ export interface Renderer {
   render(tenant: string, email: Renderable): Promise<Rendered>;
 }
 
-export const createRenderer = (deps: { templates: Templates; content: ContentStore }): Renderer => {
-  const templates = createTemplateRenderer();
-
+export const createRenderer = (deps: {
+  templates: Templates;
+  content: ContentStore;
+  templating: Templating;
+}): Renderer => {
   const part = async (email: Renderable, name: 'html' | 'text' | 'data'): Promise<string | undefined> => {
     const stored = email.stored?.[name];
     if (stored === undefined) return name === 'data' ? undefined : email[name];
@@ -59,35 +61,20 @@ export const createRenderer = (deps: { templates: Templates; content: ContentSto
         `the template ${which} does not exist: put it again and release the email`,
       );
     }
-    const stored = await part(email, 'data');
-    const data = stored === undefined ? (email.data ?? {}) : (JSON.parse(stored) as Record<string, unknown>);
-    const one = (which: 'subject' | 'html' | 'text'): string => templates.render(tenant, name, version, which, data);
-
-    const html = version.html === undefined ? undefined : await framed(tenant, version.layout, one('html'), data);
-    return {
-      subject: one('subject').trim(),
-      version: version.version,
-      ...(html !== undefined && { html }),
-      ...(version.text !== undefined && { text: one('text') }),
-    };
-  };
-
-  /** Puts the html into its layout: the html of another template, which shows it as `it.body`. */
-  const framed = async (
-    tenant: string,
-    layout: string | undefined,
-    body: string,
-    data: Record<string, unknown>,
-  ): Promise<string> => {
-    if (layout === undefined) return body;
-    const frame = await deps.templates.get(tenant, layout);
-    if (frame?.html === undefined) {
+    if (version.subject === undefined) {
       throw new RenderFailure(
-        'template-unknown',
-        `the layout ${layout} does not exist or has no html: put it again and release the email`,
+        'template-failed',
+        `the template ${name} has no subject: it is a part for other templates, not an email`,
       );
     }
-    return templates.render(tenant, layout, frame, 'html', { ...data, body });
+    const data = (await part(email, 'data')) ?? JSON.stringify(email.data ?? {});
+    const { subject = '', html, text } = await deps.templating.render(tenant, name, version, data);
+    return {
+      subject: subject.trim(),
+      version: version.version,
+      ...(html !== undefined && { html }),
+      ...(text !== undefined && { text }),
+    };
   };
 
   return {

@@ -52,6 +52,8 @@ const calls = (tenant: string): [method: string, path: string, body?: unknown][]
     ['DELETE', `${own}/templates/welcome`],
     ['GET', `${own}/templates/welcome/versions`],
     ['GET', `${own}/templates/welcome/versions/1`],
+    ['GET', `${own}/templates/welcome/compare?from=1`],
+    ['POST', `${own}/templates/welcome/versions/1/restore`],
     ['POST', `${own}/templates/welcome/render`, {}],
   ];
 };
@@ -115,6 +117,9 @@ test.each<[string, Record<string, number>]>([
       'PUT /v1/queues/acme/app': 403,
       'POST /v1/queues/acme/app/pause': 403,
       'POST /v1/keys': 403,
+      'PUT /v1/tenants/acme/templates/welcome': 403,
+      'DELETE /v1/tenants/acme/templates/welcome': 403,
+      'POST /v1/tenants/acme/templates/welcome/versions/1/restore': 403,
     },
   ],
   [
@@ -122,7 +127,9 @@ test.each<[string, Record<string, number>]>([
     {
       'PUT /v1/queues/acme/app': 200,
       'POST /v1/queues/acme/app/pause': 200,
-      'PUT /v1/tenants/acme/templates/welcome': 403,
+      'PUT /v1/tenants/acme/templates/welcome': 201,
+      'POST /v1/tenants/acme/templates/welcome/versions/1/restore': 201,
+      'DELETE /v1/tenants/acme/templates/welcome': 204,
       'GET /v1/keys': 200,
       'GET /v1/tenants': 403,
       'DELETE /v1/tenants/acme': 403,
@@ -135,9 +142,13 @@ test.each<[string, Record<string, number>]>([
       ? anEmail()
       : path.endsWith('/keys') && method === 'POST'
         ? { role: 'reader', tenant: 'acme' }
-        : method === 'PUT'
-          ? { from: 'a@b.example' }
-          : undefined;
+        : path.includes('/templates/')
+          ? method === 'PUT'
+            ? { subject: 'New', text: 'New' }
+            : undefined
+          : method === 'PUT'
+            ? { from: 'a@b.example' }
+            : undefined;
     expect([call, (await service.call(method, path, body, { key: keys[role] ?? '' })).status]).toEqual([call, status]);
   }
 });

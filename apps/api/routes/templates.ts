@@ -1,12 +1,11 @@
-// Templates of a tenant: versions put, read, rendered.
-import { Router } from 'express';
+// Templates of a tenant: versions put, read, compared, made current again, rendered.
+import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { Slug } from '../../../libs/mail/queue-address';
-import { TemplateInput } from '../../../libs/mail/template';
-import { checkTemplate } from '../../../libs/render/templates';
+import { TemplateInput, type TemplateVersion } from '../../../libs/mail/template';
 import { param, signatureOf } from '../auth';
 import { notFound } from '../errors';
-import { parseBody, parseInput } from '../input';
+import { parseBody, parseInput, parseQuery } from '../input';
 import type { Rooms } from '../rooms';
 import { rendered } from '../content';
 
@@ -15,42 +14,60 @@ export const TemplateData = z.strictObject({
   version: z.int().min(1).optional(),
 });
 
+const Version = z.coerce.number().int().min(1);
+export const CompareQuery = z.strictObject({ from: Version, to: Version.optional() });
+
 export const templateRoutes = (rooms: Rooms): Router => {
-  const { guard, templates } = rooms;
+  const { guard, templates, templating } = rooms;
   const router = Router({ mergeParams: true });
+  /** Templates that run in no sandbox can do whatever the service can: only the operator may bring any. */
+  const mayChange = rooms.config.render.trusted ? 'operate' : 'administer';
+
+  /** A version, or the present one. @throws Problem `not-found` */
+  const existing = async (tenant: string, name: string, version?: number | string): Promise<TemplateVersion> => {
+    const number = version === undefined ? undefined : Number(version);
+    const isNumber = number === undefined || (Number.isInteger(number) && number > 0);
+    const found = isNumber ? await templates.get(tenant, name, number) : undefined;
+    if (found !== undefined) return found;
+    throw notFound(version === undefined ? `template ${name}` : `template ${name}, version ${version}`);
+  };
+
+  /** Puts a version and answers with the one that is present now. */
+  const put = async (request: Request, response: Response, input: TemplateInput, why: string): Promise<void> => {
+    const { identity, tenant } = await guard.tenant(request, response, mayChange);
+    const name = param(request, 'name');
+    const { version, created } = await templates.put(tenant, name, input);
+    if (created)
+      await rooms.audit.record({
+        by: signatureOf(identity),
+        what: `template ${why}, version ${version.version}`,
+        tenant,
+        target: name,
+      });
+    response.status(created ? 201 : 200).json({ name, ...version });
+  };
 
   router.get('/', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, 'read');
     response.json({ templates: await templates.list(tenant) });
   });
 
-  // Templates are code: until they run in a sandbox only the operator may bring any.
   router.put('/:name', async (request, response) => {
-    const { identity, tenant } = await guard.tenant(request, response, 'operate');
-    const name = parseInput(Slug, param(request, 'name'), ['name']);
+    const { tenant } = await guard.tenant(request, response, mayChange);
+    parseInput(Slug, param(request, 'name'), ['name']);
     const input = parseBody(TemplateInput, request);
-    checkTemplate(input);
-    const { version, created } = await templates.put(tenant, name, input);
-    if (created)
-      await rooms.audit.record({
-        by: signatureOf(identity),
-        what: `template put, version ${version.version}`,
-        tenant,
-        target: name,
-      });
-    response.status(created ? 201 : 200).json({ name, ...version });
+    await templating.check(tenant, input);
+    await put(request, response, input, 'put');
   });
 
   router.get('/:name', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, 'read');
     const name = param(request, 'name');
-    const version = await templates.get(tenant, name);
-    if (version === undefined) throw notFound(`template ${name}`);
-    response.json({ name, ...version });
+    response.json({ name, ...(await existing(tenant, name)) });
   });
 
   router.delete('/:name', async (request, response) => {
-    const { identity, tenant } = await guard.tenant(request, response, 'operate');
+    const { identity, tenant } = await guard.tenant(request, response, mayChange);
     const name = param(request, 'name');
     if (!(await templates.remove(tenant, name))) throw notFound(`template ${name}`);
     await rooms.audit.record({ by: signatureOf(identity), what: 'template deleted', tenant, target: name });
@@ -67,17 +84,31 @@ export const templateRoutes = (rooms: Rooms): Router => {
 
   router.get('/:name/versions/:version', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, 'read');
-    const [name, number] = [param(request, 'name'), Number(param(request, 'version'))];
-    const version = Number.isInteger(number) && number > 0 ? await templates.get(tenant, name, number) : undefined;
-    if (version === undefined) throw notFound(`template ${name}, version ${param(request, 'version')}`);
-    response.json({ name, ...version });
+    const name = param(request, 'name');
+    response.json({ name, ...(await existing(tenant, name, param(request, 'version'))) });
+  });
+
+  router.get('/:name/compare', async (request, response) => {
+    const { tenant } = await guard.tenant(request, response, 'read');
+    const name = param(request, 'name');
+    const { from, to } = parseQuery(CompareQuery, request);
+    const [before, after] = [await existing(tenant, name, from), await existing(tenant, name, to)];
+    const diffs = await templating.compare(tenant, before, after);
+    response.json({ name, from: before.version, to: after.version, diffs });
+  });
+
+  router.post('/:name/versions/:version/restore', async (request, response) => {
+    const { tenant } = await guard.tenant(request, response, mayChange);
+    const version = param(request, 'version');
+    const { version: _number, createdAt: _time, ...input } = await existing(tenant, param(request, 'name'), version);
+    await put(request, response, input, `version ${version} restored`);
   });
 
   router.post('/:name/render', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, 'read');
     const name = param(request, 'name');
-    if ((await templates.get(tenant, name)) === undefined) throw notFound(`template ${name}`);
     const { data, version: wanted } = parseBody(TemplateData, request);
+    await existing(tenant, name);
     const template = { name, ...(wanted !== undefined && { version: wanted }) };
     const { subject, html, text, version } = await rendered(
       rooms,

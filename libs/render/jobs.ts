@@ -1,0 +1,200 @@
+// What a render thread does for the process: everything that touches what a tenant wrote.
+import { LRUCache } from 'lru-cache';
+import type { InputError } from '../mail/problem';
+import { compareParts } from './compare';
+import { checkData, checkSchema, type DataSchema } from './data-schema';
+import { EngineFault, type Engine, type Exhausted, type Program } from './engine';
+import { compileSource, TemplateFault, type Escaping, type Tag } from './eta-source';
+import { checkSource } from './lint';
+
+export type Part = 'subject' | 'html' | 'text';
+export const PARTS = ['subject', 'html', 'text'] as const;
+
+/** Sources by what they are for: `subject:`, `html:`, `text:` of the template itself, `html:<name>` of others. */
+export type Sources = Record<string, string>;
+
+export interface RenderJob {
+  kind: 'render';
+  /** Names the tenant and the versions of all sources. */
+  key: string;
+  sources: Sources;
+  parts: Part[];
+  /** The template whose html is the frame. */
+  layout?: string;
+  /** Sources that were asked for and do not exist. */
+  gone: string[];
+  schema?: DataSchema;
+  /** JSON. */
+  data: string;
+}
+
+/** A fault of a template; `key` says in which source. */
+export interface PlacedFault {
+  message: string;
+  key?: string;
+  line?: number;
+  column?: number;
+}
+
+export type RenderAnswer =
+  | { kind: 'made'; made: Partial<Record<Part, string>> }
+  /** A source is needed that was not given. */
+  | { kind: 'missing'; key: string }
+  | { kind: 'fault'; fault: PlacedFault }
+  | { kind: 'data-invalid'; errors: InputError[] };
+
+export interface CheckJob {
+  kind: 'check';
+  sources: Sources;
+  schema?: DataSchema;
+  /** Also which JavaScript they use. */
+  strict: boolean;
+}
+
+export interface CheckAnswer {
+  faults: PlacedFault[];
+  schema: InputError[];
+}
+
+export interface DataJob {
+  kind: 'data';
+  schema: DataSchema;
+  data: string;
+}
+
+export interface CompareJob {
+  kind: 'compare';
+  before: { name: string; parts: Record<string, string> };
+  after: { name: string; parts: Record<string, string> };
+}
+
+/** Kinds of jobs and what they are answered with. */
+export interface Answers {
+  render: RenderAnswer;
+  check: CheckAnswer;
+  data: InputError[];
+  compare: Record<string, string | null>;
+}
+
+export type Job = RenderJob | CheckJob | DataJob | CompareJob;
+export type AnswerOf<J extends Job> = Answers[J['kind']];
+/** Everything that a thread may say of a job. */
+export type Reply = { answer: Answers[Job['kind']] } | { exhausted: Exhausted | 'output'; detail: string };
+
+/** Characters of all parts of an email together. */
+const MOST_OUTPUT = 5 * 1_024 * 1_024;
+
+const escapingOf = (key: string): Escaping => (key.startsWith('html:') ? 'html' : 'none');
+
+interface Prepared extends Program {
+  tags: Record<string, Tag[]>;
+}
+
+const prepare = (key: string, sources: Sources): Prepared => {
+  const compiled = Object.entries(sources).map(([name, source]) => {
+    try {
+      return [name, compileSource(source, escapingOf(name))] as const;
+    } catch (error) {
+      if (error instanceof TemplateFault) throw new SourceFault({ ...placed(error), key: name });
+      throw error;
+    }
+  });
+  const bodies = Object.fromEntries(compiled.map(([name, { body }]) => [name, body]));
+  const tags = Object.fromEntries(compiled.map(([name, one]) => [name, one.tags]));
+  return { key, json: JSON.stringify({ bodies }), tags };
+};
+
+class SourceFault extends Error {
+  constructor(readonly fault: PlacedFault) {
+    super(fault.message);
+  }
+}
+
+const placed = ({ message, line, column }: TemplateFault): PlacedFault => ({
+  message,
+  ...(line !== undefined && { line }),
+  ...(column !== undefined && { column }),
+});
+
+interface Said {
+  made?: Partial<Record<Part, unknown>>;
+  missing?: unknown;
+  fault?: { message: unknown; key: unknown; tag: unknown };
+}
+
+/** The fault that the runtime told, at its tag. */
+const placeFault = ({ message, key, tag }: NonNullable<Said['fault']>, { tags }: Prepared): PlacedFault => {
+  const found = Object.hasOwn(tags, String(key)) ? tags[String(key)]?.[Number(tag)] : undefined;
+  const text = String(message).slice(0, 500);
+  if (found === undefined) return { message: text };
+  const { line, column, code } = found;
+  return { message: `${text}: ${code.slice(0, 100)}`, key: String(key), line, column };
+};
+
+/** Nothing that comes out of a sandbox is believed to be of its type. */
+const readSaid = (text: string, job: RenderJob, program: Prepared): RenderAnswer => {
+  const said = JSON.parse(text) as Said;
+  if (said.missing !== undefined) return { kind: 'missing', key: String(said.missing) };
+  if (said.fault !== undefined) return { kind: 'fault', fault: placeFault(said.fault, program) };
+  const made: Partial<Record<Part, string>> = {};
+  for (const part of job.parts) {
+    const value = said.made?.[part];
+    if (typeof value !== 'string') throw new EngineFault('broken', 'what was rendered is not a text');
+    made[part] = value;
+  }
+  if (Object.values(made).reduce((sum, { length }) => sum + length, 0) > MOST_OUTPUT) throw new OutputFault();
+  return { kind: 'made', made };
+};
+
+class OutputFault extends Error {}
+
+/** What a thread does, over an engine. @returns a function that never throws */
+export const createJobs = (engine: Engine): ((job: Job) => Reply) => {
+  const programs = new LRUCache<string, Prepared>({ max: 500 });
+
+  const render = (job: RenderJob): RenderAnswer => {
+    if (job.schema !== undefined) {
+      const errors = checkData(job.schema, JSON.parse(job.data));
+      if (errors.length > 0) return { kind: 'data-invalid', errors };
+    }
+    const program = programs.get(job.key) ?? prepare(job.key, job.sources);
+    programs.set(job.key, program);
+    const { parts, layout, gone } = job;
+    return readSaid(engine.render(program, JSON.stringify({ parts, layout, gone }), job.data), job, program);
+  };
+
+  const check = ({ sources, schema, strict }: CheckJob): CheckAnswer => {
+    const faults = Object.entries(sources).flatMap(([key, source]) =>
+      checkSource(source, escapingOf(key), strict).map((fault) => ({ ...placed(fault), key })),
+    );
+    const schemaErrors = schema === undefined ? [] : checkSchema(schema);
+    if (faults.length > 0) return { faults, schema: schemaErrors };
+    // The engine's own parser has the last word.
+    const refused = engine.load(prepare('', sources));
+    return { faults: refused === '' ? [] : [JSON.parse(refused) as PlacedFault], schema: schemaErrors };
+  };
+
+  const answer = (job: Job): Answers[Job['kind']] => {
+    switch (job.kind) {
+      case 'render':
+        return render(job);
+      case 'check':
+        return check(job);
+      case 'data':
+        return checkData(job.schema, JSON.parse(job.data));
+      case 'compare':
+        return compareParts(job.before, job.after);
+    }
+  };
+
+  return (job) => {
+    try {
+      return { answer: answer(job) };
+    } catch (error) {
+      if (error instanceof SourceFault) return { answer: { kind: 'fault', fault: error.fault } };
+      if (error instanceof OutputFault) return { exhausted: 'output', detail: '' };
+      if (error instanceof EngineFault) return { exhausted: error.why, detail: error.message };
+      return { exhausted: 'broken', detail: error instanceof Error ? error.message : String(error) };
+    }
+  };
+};

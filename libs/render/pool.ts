@@ -1,0 +1,199 @@
+// The render threads of a process: who waits, whose turn it is, and the end of those that take too long.
+import { availableParallelism } from 'node:os';
+import { extname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { Exhausted } from './engine';
+import type { AnswerOf, Job, Reply } from './jobs';
+
+/** What a thread is started with. */
+export interface ThreadOptions {
+  /** Plain V8 instead of the sandbox. */
+  trusted: boolean;
+  /** ms that a template may take. */
+  limit: number;
+}
+
+/** A job that came to no answer because of what is in it. */
+export class JobExhausted extends Error {
+  override name = 'JobExhausted';
+  constructor(
+    readonly why: Exhausted | 'output',
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+export interface Pool {
+  /**
+   * @param tenant whose job it is: tenants take turns
+   * @throws JobExhausted where the job used up what it may; Error where no thread can be had
+   */
+  run<J extends Job>(tenant: string, job: J): Promise<AnswerOf<J>>;
+  /** Ends all threads; what waits is rejected. */
+  close(): Promise<void>;
+}
+
+/** ms of a template, and ms after which its thread is ended: loops of the engine itself do not look at a clock. */
+export const TIME_LIMIT = 250;
+const HARD_LIMIT = 600;
+/** ms that a thread may take to start, on a busy machine. */
+const START_LIMIT = 30_000;
+/** A tenant whose jobs were exhausted so often within this time (ms) shares one thread with its like. */
+const [MOST_OFFENCES, PROBATION] = [2, 60_000];
+/** Threads that end before they are ready, one after another, until those who wait are told. */
+const MOST_BAD_STARTS = 3;
+
+/** Of the thread's own heap, MiB: lint, schemas, Eta's parser. The sandbox has its own bound. */
+const RESOURCES = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 };
+
+interface Task {
+  tenant: string;
+  job: Job;
+  resolve(answer: never): void;
+  reject(error: Error): void;
+}
+
+interface Thread {
+  worker: Worker;
+  ready: boolean;
+  task?: Task;
+  timer: NodeJS.Timeout;
+}
+
+/** Run from its sources, the thread reads them with the same loader. */
+const ENTRY = join(__dirname, `thread${extname(__filename)}`);
+const EXEC_ARGV = ENTRY.endsWith('.ts') ? ['--require', 'tsx/cjs'] : [];
+
+/** How many threads, where nothing is said: with less than two, an attack would hold up everybody. */
+export const defaultThreads = (): number => Math.max(2, availableParallelism());
+
+export const createPool = (options: { threads: number; trusted: boolean; now: () => number }): Pool => {
+  const threads = new Set<Thread>();
+  /** Whoever is first has had no turn for the longest time. */
+  const lanes = new Map<string, Task[]>();
+  const offences = new Map<string, number[]>();
+  let badStarts = 0;
+  let closed = false;
+
+  const isOnProbation = (tenant: string): boolean => {
+    const recent = (offences.get(tenant) ?? []).filter((at) => at > options.now() - PROBATION);
+    if (recent.length === 0) offences.delete(tenant);
+    return recent.length >= MOST_OFFENCES;
+  };
+  const busy = (): Task[] => [...threads].flatMap(({ task }) => task ?? []);
+  const mayRun = (tenant: string): boolean => {
+    if (isOnProbation(tenant) && busy().some((task) => isOnProbation(task.tenant))) return false;
+    return busy().filter((task) => task.tenant === tenant).length < Math.max(1, options.threads - 1);
+  };
+
+  /** The next task of the tenant that waits longest and may run. */
+  const takeNext = (): Task | undefined => {
+    for (const [tenant, tasks] of lanes) {
+      if (!mayRun(tenant)) continue;
+      lanes.delete(tenant);
+      const task = tasks.shift();
+      if (tasks.length > 0) lanes.set(tenant, tasks);
+      return task;
+    }
+    return undefined;
+  };
+
+  const enqueue = (task: Task): void => {
+    const lane = lanes.get(task.tenant);
+    if (lane === undefined) lanes.set(task.tenant, [task]);
+    else lane.push(task);
+  };
+
+  const rejectAll = (error: Error): void => {
+    const waiting = [...lanes.values()].flat();
+    lanes.clear();
+    waiting.forEach((task) => task.reject(error));
+  };
+
+  const dispatch = (): void => {
+    for (const thread of threads) {
+      if (!thread.ready || thread.task !== undefined) continue;
+      const task = takeNext();
+      if (task === undefined) return;
+      thread.task = task;
+      thread.timer = setTimeout(() => end(thread, 'time'), HARD_LIMIT);
+      thread.worker.postMessage(task.job);
+    }
+    const starting = [...threads].filter(({ ready }) => !ready).length;
+    const wanted = [...lanes.keys()].filter(mayRun).length;
+    if (wanted > starting && threads.size < options.threads && !closed) start();
+  };
+
+  const offend = (tenant: string): void =>
+    void offences.set(tenant, [...(offences.get(tenant) ?? []), options.now()].slice(-MOST_OFFENCES));
+
+  /** The task of a thread, which is free of it now. */
+  const release = (thread: Thread): Task | undefined => {
+    clearTimeout(thread.timer);
+    const { task } = thread;
+    delete thread.task;
+    return task;
+  };
+
+  const exhaust = (task: Task, why: Exhausted | 'output', detail: string): void => {
+    offend(task.tenant);
+    task.reject(new JobExhausted(why, detail));
+  };
+
+  /** Ends a thread; another one is started when somebody needs it. */
+  const end = (thread: Thread, why: Exhausted, detail = 'the thread was ended'): void => {
+    if (!threads.delete(thread)) return;
+    const task = release(thread);
+    if (task !== undefined) exhaust(task, why, detail);
+    if (!thread.ready && ++badStarts >= MOST_BAD_STARTS) {
+      badStarts = 0;
+      rejectAll(new Error(`the render threads do not start: ${detail}`));
+    }
+    void thread.worker.terminate();
+    dispatch();
+  };
+
+  const hear = (thread: Thread, reply: Reply | 'ready'): void => {
+    if (reply === 'ready') {
+      clearTimeout(thread.timer);
+      thread.ready = true;
+      badStarts = 0;
+      return dispatch();
+    }
+    const task = release(thread);
+    if ('answer' in reply) task?.resolve(reply.answer as never);
+    else if (task !== undefined) exhaust(task, reply.exhausted, reply.detail);
+    if ('exhausted' in reply && reply.exhausted === 'broken') end(thread, 'broken');
+    else dispatch();
+  };
+
+  const start = (): void => {
+    const workerData: ThreadOptions = { trusted: options.trusted, limit: TIME_LIMIT };
+    const worker = new Worker(ENTRY, { workerData, env: {}, execArgv: EXEC_ARGV, resourceLimits: RESOURCES });
+    const thread: Thread = { worker, ready: false, timer: setTimeout(() => end(thread, 'time'), START_LIMIT) };
+    threads.add(thread);
+    worker.unref();
+    worker.on('message', (reply: Reply | 'ready') => hear(thread, reply));
+    worker.on('error', (error) => end(thread, 'memory', error.message));
+    worker.on('exit', () => end(thread, 'broken'));
+  };
+
+  return {
+    run: (tenant, job) =>
+      new Promise((resolve, reject) => {
+        if (closed) return reject(new Error('the render threads are stopped'));
+        enqueue({ tenant, job, resolve, reject });
+        dispatch();
+      }),
+    async close() {
+      closed = true;
+      const error = new Error('the render threads are stopped');
+      rejectAll(error);
+      const all = [...threads];
+      threads.clear();
+      all.forEach((thread) => release(thread)?.reject(error));
+      await Promise.all(all.map(({ worker }) => worker.terminate()));
+    },
+  };
+};
