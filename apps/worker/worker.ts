@@ -31,8 +31,10 @@ import { createTenants, type Tenants } from '../../libs/store/tenants';
 import { createLimits, type Admission, type Limits } from '../../libs/store/transport-limits';
 import { createTransports, type Transports } from '../../libs/store/transports';
 import type { WorkerConfig } from './config';
-import { createDeliver, openTransport } from './deliver';
+import { createDeliver } from './deliver';
 import { createReport } from './report';
+import { createSendEmail } from './send-email';
+import { openTransport } from './through-transport';
 import { startUpkeep } from './upkeep';
 import { createWork } from './work';
 
@@ -98,7 +100,7 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
     }),
     content,
     refs,
-    handOver: createHandOver(connections, bounds.steps),
+    sendEmail: createSendEmail({ redis, clock, handOver: createHandOver(connections, bounds.steps) }),
     settingsOf: ({ queue, email }) => settingsOf(tenants, queue, email),
   });
   const erase = createErase({

@@ -1,0 +1,67 @@
+// Hands a message over for the recipients that are left, and remembers at once what is known of them.
+import type { Outcome } from '../../libs/mail/outcome';
+import { recipientsOf } from '../../libs/mail/stored-email';
+import type { Lease } from '../../libs/queue/email-worker';
+import { clearIntent, FenceClosed, markDone, markIntent, markSent, type Marks } from '../../libs/queue/marks';
+import type { Clock } from '../../libs/runtime/clock';
+import type { OpenTransport } from '../../libs/send/connections';
+import { envelopeAddress } from '../../libs/send/message';
+import type { HandOver, HandOverResult } from '../../libs/send/transmit';
+import type { Redis } from '../../libs/store/redis';
+import { judgeHandOver } from './judge';
+import type { Made } from './make-message';
+
+export type SendEmail = ReturnType<typeof createSendEmail>;
+
+export const createSendEmail = (deps: {
+  redis: Redis;
+  clock: Clock;
+  handOver: (work: HandOver) => Promise<HandOverResult>;
+}) => {
+  const { redis, clock } = deps;
+
+  /** Records what is known of recipients before anything else is done: this is what keeps twins away. */
+  const remember = async (lease: Lease, marks: Marks, outcome: Outcome, result: HandOverResult): Promise<void> => {
+    if (outcome.kind === 'sent') {
+      await markSent(redis, lease.queue, lease.id, { at: clock.now(), replies: outcome.replies });
+    } else if ((outcome.kind === 'deferred' || outcome.kind === 'refused') && outcome.recipients !== undefined) {
+      const { accepted, refused } = outcome.recipients;
+      const replies = [...marks.done.refused, ...outcome.replies];
+      const words = refused.flatMap((address) => replies.find(({ recipient }) => recipient === address) ?? []);
+      await markDone(redis, lease.queue, lease.id, marks.generation, { accepted, refused: words });
+    } else if (outcome.kind !== 'uncertain' && !(result.kind === 'stopped' && result.error instanceof FenceClosed)) {
+      await clearIntent(redis, lease.queue, lease.id);
+    }
+  };
+
+  return async (
+    lease: Lease,
+    marks: Marks,
+    made: Made,
+    transport: OpenTransport,
+    hear: ((line: string) => void) | undefined,
+  ): Promise<Outcome> => {
+    const all = [...new Set(recipientsOf(lease.email).map(envelopeAddress))];
+    // A correction may have taken recipients away that earlier attempts were done with.
+    const done = {
+      accepted: marks.done.accepted.filter((address) => all.includes(address)),
+      refused: marks.done.refused.filter(({ recipient = '' }) => all.includes(recipient)),
+    };
+    const doneWith = [...done.accepted, ...done.refused.map(({ recipient }) => recipient)];
+    const to = all.filter((address) => !doneWith.includes(address));
+    const result: HandOverResult =
+      to.length === 0
+        ? { kind: 'taken', reply: { code: 0, text: 'every recipient has it already' }, rejected: [] }
+        : await deps.handOver({
+            transport,
+            envelope: { from: made.from, to },
+            message: made.message,
+            signal: lease.signal,
+            ...(hear && { hear }),
+            beforeMessage: () => markIntent(redis, lease.queue, lease, clock.now()),
+          });
+    const outcome = judgeHandOver(result, to, done);
+    await remember(lease, { ...marks, done }, outcome, result);
+    return outcome;
+  };
+};

@@ -1,0 +1,86 @@
+// What an attempt owes its transport: to be admitted by its limits and its breaker, and to tell how it went.
+import type { Outcome } from '../../libs/mail/outcome';
+import type { Lease } from '../../libs/queue/email-worker';
+import type { OpenTransport } from '../../libs/send/connections';
+import type { Breakers, Pass, Reported } from '../../libs/store/breaker';
+import type { Admission, Limits } from '../../libs/store/transport-limits';
+import type { Transports } from '../../libs/store/transports';
+
+export interface TransportDeps {
+  transports: Transports;
+  breakers: Breakers;
+  limits: Limits;
+  /** A transport went down or came up. */
+  onTransport: (transport: string, change: Reported['change'], why: string) => void;
+}
+
+/** Emails parked for a broken transport come back spread over this. */
+const SPREAD_MS = 500;
+
+/** Parked: everyone comes back a little later than the transport is tried again, not all at once. */
+const throttled = (transport: string, until: number): Outcome => ({
+  kind: 'throttled',
+  text: `the transport ${transport} is down`,
+  until: until + Math.floor(Math.random() * SPREAD_MS),
+});
+
+/** A transport with its secrets, ready to be used. */
+export const openTransport = async (
+  transports: Transports,
+  tenant: string,
+  name: string,
+): Promise<OpenTransport | undefined> => {
+  const transport = await transports.get(tenant, name);
+  return transport && { id: `${tenant}/${name}`, transport, secrets: transports.secrets(tenant, name, transport) };
+};
+
+/** Tells the breaker; a fault that did not count towards opening it costs the email no attempt. */
+const tell = async (
+  deps: TransportDeps,
+  lease: Lease,
+  transport: string,
+  pass: Pass,
+  outcome: Outcome,
+): Promise<Outcome> => {
+  const { tenant } = lease.queue.address;
+  const fault = (outcome.kind === 'deferred' || outcome.kind === 'uncertain') && outcome.blame === 'transport';
+  const { change, counted, until } = await deps.breakers.report(tenant, transport, pass, lease.id, fault);
+  if (change !== 'none') deps.onTransport(`${tenant}/${transport}`, change, 'text' in outcome ? outcome.text : '');
+  if (outcome.kind !== 'deferred' || !fault || counted || until === undefined) return outcome;
+  return throttled(transport, until);
+};
+
+/** Asks the breaker, works, tells it. */
+export const pastBreaker = async (
+  deps: TransportDeps,
+  lease: Lease,
+  transport: string,
+  work: () => Promise<Outcome>,
+): Promise<Outcome> => {
+  const pass = await deps.breakers.permit(lease.queue.address.tenant, transport);
+  if (pass.kind === 'wait') return throttled(transport, pass.until);
+  return tell(deps, lease, transport, pass, await work());
+};
+
+/** The queue's transport has admitted the attempt; an email that names another one must be admitted there. */
+export const withinLimits = async (
+  deps: TransportDeps,
+  lease: Lease,
+  transport: string,
+  admission: Admission,
+  work: () => Promise<Outcome>,
+): Promise<Outcome> => {
+  if (transport === admission.transport) return work();
+  admission.cancel();
+  const { tenant } = lease.queue.address;
+  const limits = (await deps.transports.get(tenant, transport))?.limits;
+  const own = await deps.limits.admit(tenant, transport, limits);
+  if ('until' in own) {
+    return { kind: 'throttled', text: `the transport ${transport} is at its limit`, until: own.until };
+  }
+  try {
+    return await work();
+  } finally {
+    own.end();
+  }
+};
