@@ -33,7 +33,7 @@ export const inputOf = async (rooms: Rooms, email: StoredEmail): Promise<Record<
 };
 
 const FINISHED = ['subject', 'html', 'text'];
-const TEMPLATED = ['template', 'data'];
+const TEMPLATED = ['template', 'data', 'dataUrl'];
 
 /** Fields that cannot stand beside those of the patch: they go with what they belonged to. */
 const displaced = (patch: Patch): string[] => [

@@ -1,6 +1,7 @@
 // What routes work with, in one object.
 import type { ContentStore } from '../../libs/content/store';
 import type { Audit } from '../../libs/events/audit';
+import type { Fetcher } from '../../libs/fetch/fetcher';
 import type { Due } from '../../libs/queue/due';
 import type { Orders } from '../../libs/queue/internal-jobs';
 import type { Queues } from '../../libs/queue/queues';
@@ -10,6 +11,7 @@ import type { ApiKeys } from '../../libs/store/api-keys';
 import type { Breakers } from '../../libs/store/breaker';
 import type { ContentRefs } from '../../libs/store/content-refs';
 import type { Redis } from '../../libs/store/redis';
+import type { SigningSecretStore } from '../../libs/store/signing-secrets';
 import type { Templates } from '../../libs/store/templates';
 import type { Tenants } from '../../libs/store/tenants';
 import type { Transports } from '../../libs/store/transports';
@@ -27,6 +29,8 @@ export interface Rooms {
   templates: Templates;
   keys: ApiKeys;
   content: ContentStore;
+  fetcher: Fetcher;
+  signingSecrets: SigningSecretStore;
   refs: ContentRefs;
   queues: Queues;
   due: Due;

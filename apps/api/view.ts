@@ -67,6 +67,7 @@ export const emailView = (address: QueueAddress, record: EmailRecord, settings: 
     ...(email.html !== undefined && { html: email.html }),
     ...(email.text !== undefined && { text: email.text }),
     ...(email.data && { data: email.data }),
+    ...(email.dataUrl !== undefined && { dataUrl: email.dataUrl }),
     ...(email.stored && { stored: email.stored }),
     attachments: email.attachments ?? [],
     headers: email.headers ?? {},

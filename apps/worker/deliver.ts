@@ -13,7 +13,6 @@ import {
 import type { Attempt, Outcome, Reply } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
 import { dueAt, EMAIL_FORMAT, recipientsOf } from '../../libs/mail/stored-email';
-import type { ContentStore } from '../../libs/content/store';
 import type { Renderer } from '../../libs/render/render';
 import type { Clock } from '../../libs/runtime/clock';
 import type { OpenTransport } from '../../libs/send/connections';
@@ -23,6 +22,7 @@ import type { Breakers, Pass, Reported } from '../../libs/store/breaker';
 import type { Redis } from '../../libs/store/redis';
 import type { Transports } from '../../libs/store/transports';
 import { judgeHandOver } from './judge';
+import { needsFetching, type Gather } from './gather';
 import { makeMessage } from './make-message';
 
 export interface DeliverDeps {
@@ -33,7 +33,7 @@ export interface DeliverDeps {
   /** A transport went down or came up. */
   onTransport: (transport: string, change: Reported['change'], why: string) => void;
   renderer: Renderer;
-  content: ContentStore;
+  gather: Gather;
   handOver: (work: HandOver) => Promise<HandOverResult>;
   settingsOf: (lease: Lease) => Promise<ResolvedSettings>;
 }
@@ -109,6 +109,19 @@ const throttled = (transport: string, until: number): Outcome => ({
   text: `the transport ${transport} is down`,
   until: until + Math.floor(Math.random() * SPREAD_MS),
 });
+
+const noTransport = (transport: string, now: number): Outcome => {
+  const text = `the transport ${transport} does not exist: put it, then the email goes out`;
+  return { kind: 'throttled', text, until: now + NO_TRANSPORT_MS };
+};
+
+/** Sources are not asked again and again for an email that a broken transport would not take. */
+const parked = async (deps: DeliverDeps, lease: Lease, transport: string): Promise<Outcome | undefined> => {
+  if (!needsFetching(lease.email)) return undefined;
+  const broken = await deps.breakers.read(lease.queue.address.tenant, transport);
+  if (broken === undefined || broken.nextProbeAt <= deps.clock.now()) return undefined;
+  return throttled(transport, broken.nextProbeAt);
+};
 
 /** A transport with its password, ready to be used. */
 export const openTransport = async (
@@ -192,17 +205,18 @@ export const createDeliver = (deps: DeliverDeps) => {
   ): Promise<Outcome> => {
     const { tenant } = lease.queue.address;
     const transport = await openTransport(deps.transports, tenant, settings.transport);
-    if (transport === undefined) {
-      const text = `the transport ${settings.transport} does not exist: put it, then the email goes out`;
-      return { kind: 'throttled', text, until: clock.now() + NO_TRANSPORT_MS };
-    }
-    const made = await makeMessage(deps, lease, settings);
+    if (transport === undefined) return noTransport(settings.transport, clock.now());
+    const made = (await parked(deps, lease, settings.transport)) ?? (await makeMessage(deps, lease, settings));
     if ('kind' in made) return made;
-    if (lease.signal.aborted) return { kind: 'interrupted', text: String(lease.signal.reason) };
-    const pass = await deps.breakers.permit(tenant, settings.transport);
-    if (pass.kind === 'wait') return throttled(settings.transport, pass.until);
-    const outcome = await send(lease, marks, made, transport, hear);
-    return tell(deps, lease, settings.transport, pass, outcome);
+    try {
+      if (lease.signal.aborted) return { kind: 'interrupted', text: String(lease.signal.reason) };
+      const pass = await deps.breakers.permit(tenant, settings.transport);
+      if (pass.kind === 'wait') return throttled(settings.transport, pass.until);
+      const outcome = await send(lease, marks, made, transport, hear);
+      return await tell(deps, lease, settings.transport, pass, outcome);
+    } finally {
+      await made.discard();
+    }
   };
 
   return async (lease: Lease): Promise<Delivery> => {

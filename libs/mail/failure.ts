@@ -13,6 +13,11 @@ export const FAILURE_CODES = [
   'template-unknown',
   'transport-unknown',
   'content-missing',
+  'source-not-allowed',
+  'data-gone',
+  'data-invalid',
+  'attachment-gone',
+  'attachment-invalid',
   'from-missing',
   'message-invalid',
 ] as const;

@@ -1,7 +1,8 @@
 // Settings of tenants, queues and emails, and the one function that says which of them hold for an email.
 import { z } from 'zod';
 import { AddressInput, type Address } from './address';
-import { notYet, notYetUnless } from './not-yet';
+import { SourcePrefix } from './data-source';
+import { notYetUnless } from './not-yet';
 import { Slug } from './queue-address';
 import { Span, spanMs } from './span';
 
@@ -27,6 +28,9 @@ const Backoff = z
 const History = z.strictObject({ keep: z.boolean(), days: z.number().min(0).max(3_650) }).partial();
 const Errors = z.strictObject({ days: z.number().min(0).max(3_650) }).partial();
 
+/** Where data and documents of emails may be fetched from; only the operator sets it. */
+const DataSources = z.array(SourcePrefix).max(100);
+
 /** What may be set on a tenant, a queue and an email alike. */
 const everywhere = {
   transport: Slug.optional(),
@@ -51,7 +55,7 @@ export const TenantSettings = z.strictObject({
   ...everywhere,
   enabled: z.boolean().optional(),
   errors: Errors.optional(),
-  dataSources: notYet(),
+  dataSources: DataSources.optional(),
 });
 
 export const QueueSettings = z.strictObject({
@@ -62,7 +66,7 @@ export const QueueSettings = z.strictObject({
   concurrency: z.int().min(1).max(1_000).optional(),
   rate: z.strictObject({ max: z.int().min(1).max(1_000_000), per: Span }).optional(),
   confidential: notYetUnless(false),
-  dataSources: notYet(),
+  dataSources: DataSources.optional(),
 });
 
 export type TenantSettings = z.infer<typeof TenantSettings>;
@@ -74,7 +78,7 @@ export type SettingsLevel = Partial<
     QueueSettings,
     'transport' | 'from' | 'replyTo' | 'attempts' | 'backoff' | 'expiresAfter' | 'history' | 'errors' | 'log'
   > &
-    Pick<QueueSettings, 'onUncertain' | 'priority' | 'concurrency'>
+    Pick<QueueSettings, 'onUncertain' | 'priority' | 'concurrency' | 'dataSources'>
 >;
 
 /** All settings of an email, none missing. Spans in milliseconds, days in days. */
@@ -91,6 +95,8 @@ export interface ResolvedSettings {
   onUncertain: 'resend' | 'hold';
   priority: Priority;
   concurrency: number;
+  /** Prefixes of addresses; the queue's instead of the tenant's, never both. */
+  dataSources: string[];
 }
 
 const DEFAULTS = {
@@ -134,6 +140,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     onUncertain: nearest('onUncertain') ?? DEFAULTS.onUncertain,
     priority: nearest('priority') ?? DEFAULTS.priority,
     concurrency: nearest('concurrency') ?? DEFAULTS.concurrency,
+    dataSources: nearest('dataSources') ?? [],
   };
 };
 

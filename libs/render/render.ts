@@ -17,7 +17,10 @@ export interface Rendered {
 }
 
 /** What rendering needs of an email. */
-export type Renderable = Pick<StoredEmail, 'subject' | 'html' | 'text' | 'template' | 'data' | 'stored'>;
+export type Renderable = Pick<StoredEmail, 'subject' | 'html' | 'text' | 'template' | 'data' | 'stored'> & {
+  /** What was fetched for it just now; goes before its own data, member by member. */
+  fetched?: Record<string, unknown>;
+};
 
 export interface Renderer {
   /** @throws RenderFailure where the email cannot be made: it fails with that code and text */
@@ -60,7 +63,8 @@ export const createRenderer = (deps: { templates: Templates; content: ContentSto
       );
     }
     const stored = await part(email, 'data');
-    const data = stored === undefined ? (email.data ?? {}) : (JSON.parse(stored) as Record<string, unknown>);
+    const own = stored === undefined ? (email.data ?? {}) : (JSON.parse(stored) as Record<string, unknown>);
+    const data = { ...own, ...email.fetched };
     const one = (which: 'subject' | 'html' | 'text'): string => templates.render(tenant, name, version, which, data);
 
     const html = version.html === undefined ? undefined : await framed(tenant, version.layout, one('html'), data);

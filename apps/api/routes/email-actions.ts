@@ -9,6 +9,7 @@ import { correct, type Patch } from '../correct';
 import { explain } from '../explain';
 import { parseBody } from '../input';
 import { resend, ResendInput } from '../resend';
+import { withData } from '../preview-data';
 import type { Rooms } from '../rooms';
 import { etagOf } from '../view';
 import { existingEmail, existingQueue, rendered, sendEmail } from './emails';
@@ -97,7 +98,8 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
 
   router.get('/:id/content', async (request, response) => {
     const { queue, record } = await subjectOf(request, response, 'read');
-    const { subject, html, text, version } = await rendered(rooms, queue.address, record.email);
+    const email = await withData(rooms, queue.address, record.email);
+    const { subject, html, text, version } = await rendered(rooms, queue.address, email);
     response.json({
       rendered: 'now',
       subject,
