@@ -8,7 +8,8 @@ const WALLS = {
   'libs/runtime': { rooms: [], packages: ['zod', 'pino'] },
   'libs/mail': { rooms: [], packages: ['zod', 'postal-mime'] },
   'libs/store': { rooms: GROUND, packages: ['ioredis', 'zod', 'lru-cache'] },
-  'libs/content': { rooms: GROUND, packages: [] },
+  'libs/content': { rooms: GROUND, packages: ['aws4fetch', 'zod'] },
+  'libs/fetch': { rooms: GROUND, packages: ['undici', 'ipaddr.js', 'zod'] },
   'libs/queue': { rooms: [...GROUND, 'libs/store'], packages: ['bullmq', 'uuidv7', 'lru-cache'] },
   'libs/events': { rooms: [...GROUND, 'libs/store', 'libs/queue'], packages: ['zod'] },
   'libs/render': {
@@ -17,11 +18,20 @@ const WALLS = {
   },
   'libs/send': { rooms: [...GROUND, 'libs/store', 'libs/content'], packages: ['nodemailer', 'lru-cache'] },
   'apps/api': {
-    rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/queue', 'libs/render', 'libs/events'],
+    rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/fetch', 'libs/queue', 'libs/render', 'libs/events'],
     packages: ['express', '@bull-board', 'zod', 'zod-openapi'],
   },
   'apps/worker': {
-    rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/queue', 'libs/render', 'libs/send', 'libs/events'],
+    rooms: [
+      ...GROUND,
+      'libs/store',
+      'libs/content',
+      'libs/fetch',
+      'libs/queue',
+      'libs/render',
+      'libs/send',
+      'libs/events',
+    ],
     packages: ['zod'],
   },
 };

@@ -11,6 +11,7 @@ const FLOOR: Record<string, number> = {
   'libs/runtime': 0,
   'libs/store': 1,
   'libs/content': 1,
+  'libs/fetch': 1,
   'libs/queue': 2,
   'libs/render': 3,
   'libs/send': 3,

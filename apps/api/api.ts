@@ -1,8 +1,8 @@
 // The API: everything it is made of, put together; started and stopped as one.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import { createFileStore } from '../../libs/content/file-store';
+import { openContentStore } from '../../libs/content/open-store';
+import { createFetcher } from '../../libs/fetch/fetcher';
 import { createAudit } from '../../libs/events/audit';
 import { createDue } from '../../libs/queue/due';
 import { createOrders } from '../../libs/queue/internal-jobs';
@@ -22,6 +22,7 @@ import { createContentRefs } from '../../libs/store/content-refs';
 import { claimFormat } from '../../libs/store/format';
 import { connectRedis, redisUnfit, whenReady, type Patience, type Redis } from '../../libs/store/redis';
 import { createSecretBox } from '../../libs/store/secrets';
+import { createSigningSecrets } from '../../libs/store/signing-secrets';
 import { createTemplates } from '../../libs/store/templates';
 import { createTenants } from '../../libs/store/tenants';
 import { createLimits } from '../../libs/store/transport-limits';
@@ -56,13 +57,16 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
 
   const tenants = createTenants({ redis, changes, clock });
   const templates = createTemplates({ redis, changes, clock });
-  const transports = createTransports({ redis, changes, clock, secrets: createSecretBox(config.secretKeys) });
+  const secrets = createSecretBox(config.secretKeys);
+  const transports = createTransports({ redis, changes, clock, secrets });
+  const content = openContentStore(config);
+  const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
+  lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
   const limits = createLimits({ redis, replica: 'api' });
   lifecycle.add({ name: 'limits', stop: () => limits.stop() });
   const pool = createPool({ ...config.render, now: clock.now });
   lifecycle.add({ name: 'render threads', stop: () => pool.close() });
   const templating = createTemplating({ templates, pool, trusted: config.render.trusted });
-  const content = createFileStore(join(config.dataDir, 'content'));
   const refs = createContentRefs({ redis, clock });
   const queues = createQueues({ redis, waits: false });
   const due = createDue(redis);
@@ -78,6 +82,8 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
     templates,
     keys: createApiKeys({ redis, changes, clock, operatorKey: config.operatorKey }),
     content,
+    fetcher,
+    signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
     refs,
     queues,
     due,

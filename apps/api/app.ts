@@ -20,6 +20,7 @@ import { emailRoutes } from './routes/emails';
 import { keyRoutes } from './routes/keys';
 import { bulkRoutes, operationRoutes } from './routes/operations';
 import { queueRoutes } from './routes/queues';
+import { signingSecretRoutes } from './routes/signing-secret';
 import { templateRoutes } from './routes/templates';
 import { tenantRoutes } from './routes/tenants';
 import { transportRoutes } from './routes/transports';
@@ -75,6 +76,7 @@ export const createApp = (
   app.use('/v1/queues', queueRoutes(rooms));
   app.use('/v1/tenants/:tenant/transports', transportRoutes(rooms));
   app.use('/v1/tenants/:tenant/templates', templateRoutes(rooms));
+  app.use('/v1/tenants/:tenant/signing-secret', signingSecretRoutes(rooms));
   app.use('/v1/tenants', tenantRoutes(rooms));
   app.use('/v1/keys', keyRoutes(rooms));
   app.use('/v1/operations', operationRoutes(operations));

@@ -2,6 +2,8 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { defaultThreads } from '../../libs/render/pool';
+import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
+import { PrivateHostsText } from '../../libs/fetch/addresses';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SpanMs } from '../../libs/mail/span';
 import { SecretKeysText, type SecretKey } from '../../libs/store/secrets';
@@ -14,7 +16,8 @@ export const ApiEnv = z.object({
   ROHRPOST_SECRET_KEYS: SecretKeysText,
   ROHRPOST_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(3_000),
   ROHRPOST_HTTP_HOST: z.string().default('127.0.0.1'),
-  ROHRPOST_DATA_DIR: z.string().default('.rohrpost'),
+  ...CONTENT_ENV,
+  ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_NAME: z
     .string()
     .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be a domain name')
@@ -36,20 +39,21 @@ export const ApiEnv = z.object({
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
-export interface ApiConfig {
+export interface ApiConfig extends ContentPlace {
   redisUrl: string;
   operatorKey: string;
   secretKeys: SecretKey[];
   /** 0: any free one. */
   port: number;
   host: string;
-  dataDir: string;
   /** The installation's name: the domain of Message-IDs. */
   name: string;
   /** Bytes of a request. */
   maxBody: number;
   /** How many threads render, and whether templates run in plain V8 instead of the sandbox. */
   render: { threads: number; trusted: boolean };
+  /** Hosts of private networks that data and documents may be fetched from all the same. */
+  allowPrivate: string[];
   /** ms */
   grace: number;
 }
@@ -60,7 +64,8 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   secretKeys: env.ROHRPOST_SECRET_KEYS,
   port: env.ROHRPOST_HTTP_PORT,
   host: env.ROHRPOST_HTTP_HOST,
-  dataDir: env.ROHRPOST_DATA_DIR,
+  ...toContentPlace(env),
+  allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
   name: env.ROHRPOST_NAME,
   maxBody: env.ROHRPOST_MAX_BODY,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },

@@ -11,6 +11,7 @@ import type { StoredRaw } from '../../libs/mail/stored-email';
 import type { EmailRecord } from '../../libs/queue/email-record';
 import { describePlace, RenderFailure } from '../../libs/render/failure';
 import { codeOf } from '../../libs/runtime/fault';
+import { withData } from './preview-data';
 import type { Rooms } from './rooms';
 
 type Renderable = Parameters<Rooms['renderer']['render']>[1];
@@ -53,7 +54,7 @@ export const contentOf = async (rooms: Rooms, address: QueueAddress, record: Ema
       ...(await parseMessage(await bytesOf(rooms, whole))),
     };
   }
-  const { subject, html, text, version } = await rendered(rooms, address, record.email);
+  const { subject, html, text, version } = await rendered(rooms, address, await withData(rooms, address, record.email));
   return {
     rendered: 'now' as const,
     subject,

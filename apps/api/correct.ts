@@ -33,7 +33,7 @@ export const inputOf = async (rooms: Rooms, email: StoredEmail): Promise<Record<
 };
 
 const FINISHED = ['subject', 'html', 'text'];
-const TEMPLATED = ['template', 'data'];
+const TEMPLATED = ['template', 'data', 'dataUrl'];
 /** What else a complete message has in itself. */
 const AROUND = ['attachments', 'headers', 'replyTo'];
 

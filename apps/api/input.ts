@@ -1,30 +1,19 @@
 // Reads and validates what a request carries.
 import express, { type Request, type RequestHandler } from 'express';
 import type { z } from 'zod';
+import { shapeFault } from '../../libs/mail/json-shape';
 import { Problem } from '../../libs/mail/problem';
 import { invalidInput } from './errors';
 
-/** Nested deeper than this is an attack, not data; recursion stays safe below it. */
-const DEEPEST = 32;
-/** Keys that change an object's prototype in careless code. */
-const POISON = new Set(['__proto__', 'constructor', 'prototype']);
-
 const checkShape = (body: unknown): void => {
-  let level: { value: unknown; path: string }[] = [{ value: body, path: '' }];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > DEEPEST) throw new Problem('invalid', `the body is nested deeper than ${DEEPEST} levels`);
-    level = level.flatMap(({ value, path }) => {
-      if (typeof value !== 'object' || value === null) return [];
-      return Object.entries(value).map(([key, inner]) => {
-        if (POISON.has(key)) {
-          throw new Problem('invalid', `the key ${key} is not allowed`, [
-            { path: `${path}/${key}`, message: 'is not allowed as a key' },
-          ]);
-        }
-        return { value: inner as unknown, path: `${path}/${key}` };
-      });
-    });
-  }
+  const fault = shapeFault(body);
+  if (fault === undefined) return;
+  const { path, text } = fault;
+  throw new Problem(
+    'invalid',
+    `the body ${text}`,
+    path === undefined ? [] : [{ path, message: 'is not allowed as a key' }],
+  );
 };
 
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;

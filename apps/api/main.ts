@@ -1,4 +1,5 @@
 // The API's process: reads the environment, starts, stops on a signal.
+import { requireS3 } from '../../libs/content/open-store';
 import { ConfigError, readEnv } from '../../libs/runtime/env';
 import { untilSignal } from '../../libs/runtime/lifecycle';
 import { createLog } from '../../libs/runtime/log';
@@ -6,7 +7,7 @@ import { startApi } from './api';
 import { ApiEnv, toApiConfig } from './config';
 
 const main = async (): Promise<void> => {
-  const env = readEnv(ApiEnv, process.env);
+  const env = readEnv(ApiEnv.superRefine(requireS3), process.env);
   const log = createLog('api', env.ROHRPOST_LOG_LEVEL);
   const api = await startApi(toApiConfig(env), log);
   untilSignal(api.lifecycle, log);

@@ -88,6 +88,8 @@ const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: st
   ['put', TENANT, { summary: 'Put a tenant', body: TenantSettings }],
   ['get', TENANT, { summary: 'A tenant and its settings' }],
   ['delete', TENANT, { summary: 'Delete a tenant without queues', status: 204 }],
+  ['get', `${TENANT}/signing-secret`, { summary: 'What data sources check our requests with' }],
+  ['post', `${TENANT}/signing-secret`, { summary: 'A new signing secret; the old one holds for a day', status: 201 }],
   ['get', `${TENANT}/transports`, { summary: 'The transports of a tenant' }],
   ['put', `${TENANT}/transports/{name}`, { summary: 'Put a transport', body: TransportInput }],
   ['get', `${TENANT}/transports/{name}`, { summary: 'A transport, without its secrets' }],

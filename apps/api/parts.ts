@@ -8,6 +8,7 @@ import type { QueueAddress } from '../../libs/mail/queue-address';
 import {
   LARGE_PARTS,
   type LargePart,
+  type LinkedAttachment,
   type PartInStore,
   type StoredAttachment,
   type StoredEmail,
@@ -19,7 +20,7 @@ import type { ContentRefs } from '../../libs/store/content-refs';
 const JOB_LIMIT = 16 * 1024;
 
 export interface Parts {
-  attachments: StoredAttachment[];
+  attachments: (StoredAttachment | LinkedAttachment)[];
   /** A complete message, where the email is one. */
   raw: StoredRaw | undefined;
   /** Moves large parts out of the email and names them instead. */
@@ -35,10 +36,9 @@ interface Deps {
 
 const idOf = (bytes: Buffer): string => `sha256-${createHash('sha256').update(bytes).digest('hex')}`;
 
-const describe = (given: AttachmentInput, contentId: string, size: number): StoredAttachment => ({
+const describe = <T>(given: AttachmentInput, where: T) => ({
   filename: given.filename,
-  contentId,
-  size,
+  ...where,
   ...(given.contentType !== undefined && { contentType: given.contentType }),
   ...(given.cid !== undefined && { cid: given.cid }),
   ...(given.disposition !== undefined && { disposition: given.disposition }),
@@ -101,18 +101,22 @@ export const prepareParts = async (
   };
   const raw = input.raw === undefined ? undefined : await rawOf(input.raw);
 
-  const attachments: StoredAttachment[] = [];
+  const attachments: (StoredAttachment | LinkedAttachment)[] = [];
   for (const [index, given] of (input.attachments ?? []).entries()) {
     if (given.content !== undefined) {
       const decoded = Buffer.from(given.content, 'base64');
       const contentId = idOf(decoded);
       bytes.set(contentId, decoded);
-      attachments.push(describe(given, contentId, decoded.length));
+      attachments.push(describe(given, { contentId, size: decoded.length }));
+      continue;
+    }
+    if (given.url !== undefined) {
+      attachments.push(describe(given, { url: given.url }));
       continue;
     }
     const contentId = given.contentId ?? '';
     const size = await sizeOf(contentId, ['attachments', index, 'contentId']);
-    attachments.push(describe(given, contentId, size));
+    attachments.push(describe(given, { contentId, size }));
   }
 
   const large = (email: StoredEmail): LargePart[] => {

@@ -1,6 +1,7 @@
 // What an input refers to: does it exist, and which settings hold for it.
 import type { EmailInput } from '../../libs/mail/email';
-import { Problem, pointer, problemAt } from '../../libs/mail/problem';
+import { isAllowedSource } from '../../libs/mail/data-source';
+import { pointer, Problem, problemAt } from '../../libs/mail/problem';
 import { recipientsOf, type StoredRaw } from '../../libs/mail/stored-email';
 import type { TemplateVersion } from '../../libs/mail/template';
 import { mayBeFrom } from '../../libs/mail/transport';
@@ -10,6 +11,23 @@ import type { Templating } from '../../libs/render/templates';
 import type { Templates } from '../../libs/store/templates';
 import type { Tenants } from '../../libs/store/tenants';
 import type { Transports } from '../../libs/store/transports';
+
+/** The addresses that an email is to be completed from at its time, each with its place in the input. */
+const sourcesOf = (input: EmailInput): { path: (string | number)[]; url: string }[] => [
+  ...(input.dataUrl === undefined ? [] : [{ path: ['dataUrl'], url: input.dataUrl }]),
+  ...(input.attachments ?? []).flatMap(({ url }, index) =>
+    url === undefined ? [] : [{ path: ['attachments', index, 'url'], url }],
+  ),
+];
+
+/** @throws Problem `source-not-allowed` that points at each address outside the prefixes */
+const checkSources = (input: EmailInput, prefixes: readonly string[], base: readonly PropertyKey[]): void => {
+  const outside = sourcesOf(input).filter(({ url }) => !isAllowedSource(url, prefixes));
+  if (outside.length === 0) return;
+  const message = 'is under none of the data sources of this queue and tenant: the operator sets them (dataSources)';
+  const errors = outside.map(({ path }) => ({ path: pointer([...base, ...path]), message }));
+  throw new Problem('source-not-allowed', `${errors[0]?.path} ${message}`, errors);
+};
 
 export const createReferences = (deps: {
   tenants: Tenants;
@@ -55,6 +73,7 @@ export const createReferences = (deps: {
         'must be one recipient alone: the address of listUnsubscribe names the recipient, and all would get the same one',
       );
     }
+    checkSources(input, settings.dataSources, base);
     if (input.template === undefined) return;
     const wanted = typeof input.template === 'string' ? { name: input.template } : input.template;
     const version = await deps.templates.get(tenant, wanted.name, wanted.version);

@@ -1,6 +1,7 @@
 // What routes work with, in one object.
 import type { ContentStore } from '../../libs/content/store';
 import type { Audit } from '../../libs/events/audit';
+import type { Fetcher } from '../../libs/fetch/fetcher';
 import type { Due } from '../../libs/queue/due';
 import type { Orders } from '../../libs/queue/internal-jobs';
 import type { Queues } from '../../libs/queue/queues';
@@ -11,6 +12,7 @@ import type { ApiKeys } from '../../libs/store/api-keys';
 import type { Breakers } from '../../libs/store/breaker';
 import type { ContentRefs } from '../../libs/store/content-refs';
 import type { Redis } from '../../libs/store/redis';
+import type { SigningSecretStore } from '../../libs/store/signing-secrets';
 import type { Templates } from '../../libs/store/templates';
 import type { Tenants } from '../../libs/store/tenants';
 import type { Limits } from '../../libs/store/transport-limits';
@@ -31,6 +33,8 @@ export interface Rooms {
   templating: Templating;
   keys: ApiKeys;
   content: ContentStore;
+  fetcher: Fetcher;
+  signingSecrets: SigningSecretStore;
   refs: ContentRefs;
   queues: Queues;
   due: Due;

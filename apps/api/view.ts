@@ -68,6 +68,7 @@ export const emailView = (address: QueueAddress, record: EmailRecord, settings: 
     ...(email.html !== undefined && { html: email.html }),
     ...(email.text !== undefined && { text: email.text }),
     ...(email.data && { data: email.data }),
+    ...(email.dataUrl !== undefined && { dataUrl: email.dataUrl }),
     ...(email.stored && { stored: email.stored }),
     ...(email.raw && { raw: { contentId: email.raw.contentId, size: email.raw.size, from: email.raw.from } }),
     attachments: email.attachments ?? [],

@@ -2,6 +2,8 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { defaultThreads } from '../../libs/render/pool';
+import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
+import { PrivateHostsText } from '../../libs/fetch/addresses';
 import { SpanMs } from '../../libs/mail/span';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SecretKeysText, type SecretKey } from '../../libs/store/secrets';
@@ -9,7 +11,8 @@ import { SecretKeysText, type SecretKey } from '../../libs/store/secrets';
 export const WorkerEnv = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),
   ROHRPOST_SECRET_KEYS: SecretKeysText,
-  ROHRPOST_DATA_DIR: z.string().default('.rohrpost'),
+  ...CONTENT_ENV,
+  ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(50),
   ROHRPOST_MAX_OPEN_QUEUES: z.coerce.number().int().min(1).max(100_000).default(500),
   /** With less than two, an attack by templates would hold up everybody. */
@@ -22,14 +25,15 @@ export const WorkerEnv = z.object({
   ROHRPOST_PROBE_HOST: z.string().default('127.0.0.1'),
 });
 
-export interface WorkerConfig {
+export interface WorkerConfig extends ContentPlace {
   redisUrl: string;
   secretKeys: SecretKey[];
-  dataDir: string;
   concurrency: number;
   maxOpenQueues: number;
   /** How many threads render, and whether templates run in plain V8 instead of the sandbox. */
   render: { threads: number; trusted: boolean };
+  /** Hosts of private networks that data and documents may be fetched from all the same. */
+  allowPrivate: string[];
   /** ms */
   grace: number;
   /** Names this process in locks and logs. */
@@ -39,7 +43,8 @@ export interface WorkerConfig {
 export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => ({
   redisUrl: env.REDIS_URL,
   secretKeys: env.ROHRPOST_SECRET_KEYS,
-  dataDir: env.ROHRPOST_DATA_DIR,
+  ...toContentPlace(env),
+  allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
   concurrency: env.ROHRPOST_CONCURRENCY,
   maxOpenQueues: env.ROHRPOST_MAX_OPEN_QUEUES,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },

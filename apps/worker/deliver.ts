@@ -11,9 +11,10 @@ import type { Redis } from '../../libs/store/redis';
 import type { Admission } from '../../libs/store/transport-limits';
 import { archiveMessage } from './archive';
 import { beforehand } from './beforehand';
+import { needsFetching, type Gather } from './gather';
 import { makeMessage } from './make-message';
 import type { SendEmail } from './send-email';
-import { openTransport, pastBreaker, withinLimits, type TransportDeps } from './through-transport';
+import { openTransport, parkedBy, pastBreaker, withinLimits, type TransportDeps } from './through-transport';
 
 export interface DeliverDeps extends TransportDeps {
   redis: Redis;
@@ -22,6 +23,7 @@ export interface DeliverDeps extends TransportDeps {
   content: ContentStore;
   refs: ContentRefs;
   sendEmail: SendEmail;
+  gather: Gather;
   settingsOf: (lease: Lease) => Promise<ResolvedSettings>;
 }
 
@@ -59,14 +61,20 @@ export const createDeliver = (deps: DeliverDeps) => {
       const text = `the transport ${name} does not exist: put it, then the email goes out`;
       return { kind: 'throttled', text, until: clock.now() + NO_TRANSPORT_MS };
     }
-    const made = await makeMessage(deps, lease, settings, transport);
+    // Sources are not asked again and again for an email that a broken transport would not take.
+    const parked = needsFetching(lease.email) ? await parkedBy(deps, lease, name) : undefined;
+    const made = parked ?? (await makeMessage(deps, lease, settings, transport));
     if ('kind' in made) return made;
     if (made.version !== undefined) notes.templateVersion = made.version;
-    if (lease.signal.aborted) return { kind: 'interrupted', text: String(lease.signal.reason) };
-    return pastBreaker(deps, lease, name, async () => {
-      const message = settings.archive ? await archiveMessage(deps, lease, made.message, made.facts) : made.message;
-      return deps.sendEmail(lease, marks, { ...made, message }, transport, notes.hear);
-    });
+    try {
+      if (lease.signal.aborted) return { kind: 'interrupted', text: String(lease.signal.reason) };
+      return await pastBreaker(deps, lease, name, async () => {
+        const message = settings.archive ? await archiveMessage(deps, lease, made.message, made.facts) : made.message;
+        return deps.sendEmail(lease, marks, { ...made, message }, transport, notes.hear);
+      });
+    } finally {
+      await made.discard();
+    }
   };
 
   return async (lease: Lease, admission: Admission): Promise<Delivery> => {

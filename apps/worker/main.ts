@@ -1,4 +1,5 @@
 // The worker's process: reads the environment, starts, stops on a signal.
+import { requireS3 } from '../../libs/content/open-store';
 import { ConfigError, readEnv } from '../../libs/runtime/env';
 import { untilSignal } from '../../libs/runtime/lifecycle';
 import { createLog } from '../../libs/runtime/log';
@@ -7,7 +8,7 @@ import { toWorkerConfig, WorkerEnv } from './config';
 import { startWorker } from './worker';
 
 const main = async (): Promise<void> => {
-  const env = readEnv(WorkerEnv, process.env);
+  const env = readEnv(WorkerEnv.superRefine(requireS3), process.env);
   const log = createLog('worker', env.ROHRPOST_LOG_LEVEL);
   const worker = await startWorker(toWorkerConfig(env), log);
   if (env.ROHRPOST_PROBE_PORT > 0) {

@@ -1,5 +1,6 @@
-// The message of an email at its time: rendered, composed and signed, or the reason why it cannot be made.
+// The message of an email at its time: gathered, rendered, composed and signed, or the reason why it cannot be made.
 import type { ContentStore } from '../../libs/content/store';
+import type { Address } from '../../libs/mail/address';
 import type { FailureCode } from '../../libs/mail/failure';
 import type { Outcome } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
@@ -14,11 +15,11 @@ import type { OpenTransport } from '../../libs/send/connections';
 import { composeMessage, envelopeAddress, type Message } from '../../libs/send/message';
 import { rawMessage } from '../../libs/send/raw-message';
 import { signMessage } from '../../libs/send/sign';
+import type { Gather, Gathered } from './gather';
 import { serviceHeaders } from './service-headers';
 
-const unreached = (code: FailureCode, text: string): Outcome => ({ kind: 'refused', code, text, replies: [] });
-
 interface Deps {
+  gather: Gather;
   renderer: Renderer;
   content: ContentStore;
   clock: Clock;
@@ -32,20 +33,46 @@ export interface Made {
   version?: number;
   /** What an archive says of it. */
   facts: Pick<StoredRaw, 'from' | 'subject' | 'messageId'>;
+  /** To be called when the message is not read any more. */
+  discard: () => Promise<void>;
 }
 
-/** Renders and composes. @throws RenderFailure, ENOENT */
+type Written = Pick<Made, 'message' | 'version'> & { subject: string };
+
+const unreached = (code: FailureCode, text: string): Outcome => ({ kind: 'refused', code, text, replies: [] });
+
+/** The sender, if the transport lets him; a complete message has one of its own, who must be allowed too. */
+const senderOf = (
+  { email }: Lease,
+  settings: ResolvedSettings,
+  { transport }: OpenTransport,
+): { from: Address } | Outcome => {
+  const { raw } = email;
+  const from = email.from ?? (raw === undefined ? settings.from : { address: raw.from });
+  if (from === undefined)
+    return unreached('from-missing', 'no sender: give the email a from, or its queue or tenant a default');
+  const refused = [from.address, raw?.from ?? from.address].find((one) => !mayBeFrom(transport.allowedFrom, one));
+  if (refused === undefined) return { from };
+  const text = `the transport ${settings.transport} does not allow emails from ${refused}: correct from, or its allowedFrom`;
+  return unreached('from-not-allowed', text);
+};
+
 const compose = async (
   deps: Deps,
-  lease: Lease,
+  { id, email, queue }: Lease,
   settings: ResolvedSettings,
-  from: NonNullable<ResolvedSettings['from']>,
-): Promise<Pick<Made, 'message' | 'version'> & { subject: string }> => {
-  const { id, email, queue } = lease;
-  const { subject, html, text, version } = await deps.renderer.render(queue.address.tenant, email);
+  from: Address,
+  { fetched, attachments, content }: Gathered,
+): Promise<Written> => {
+  const { tenant } = queue.address;
+  const { subject, html, text, version } = await deps.renderer.render(tenant, {
+    ...email,
+    ...(fetched && { fetched }),
+  });
   const message = await composeMessage(
     {
       email,
+      attachments,
       from,
       replyTo: settings.replyTo,
       subject,
@@ -55,52 +82,59 @@ const compose = async (
       messageId: messageIdOf(id, email),
       date: deps.clock.now(),
     },
-    deps.content,
+    content,
   );
   return { message, subject, ...(version !== undefined && { version }) };
 };
 
-/** A message that came whole stays as it is; one that was sent before is signed already. */
-const ofRaw = async (
-  deps: Deps,
-  { id, email }: Lease,
-  raw: StoredRaw,
-): Promise<Pick<Made, 'message' | 'version'> & { subject: string }> => ({
+const complete = async (deps: Deps, { id, email }: Lease, raw: StoredRaw): Promise<Written> => ({
   message: await rawMessage(raw, { messageId: messageIdOf(id, email), date: deps.clock.now() }, deps.content),
   subject: subjectOf(email) ?? '',
 });
+
+/** A message that is sent again as it was is signed already. */
+const sign = async (message: Message, raw: StoredRaw | undefined, { transport, secrets }: OpenTransport) => {
+  const { dkim } = transport;
+  if (dkim === undefined || secrets.dkimKey === undefined || raw?.gzip === true) return message;
+  return signMessage(message, { ...dkim, privateKey: secrets.dkimKey });
+};
+
+/** What a fault in making it comes to. @throws what nobody expected */
+const faultOutcome = (error: unknown, { signal }: Lease): Outcome => {
+  if (error instanceof RenderFailure) return unreached(error.code, error.message);
+  if (codeOf(error) === 'ENOENT') return unreached('content-missing', messageOf(error));
+  if (signal.aborted) return { kind: 'interrupted', text: String(signal.reason) };
+  throw error;
+};
 
 /** @returns an outcome where the email cannot be made */
 export const makeMessage = async (
   deps: Deps,
   lease: Lease,
   settings: ResolvedSettings,
-  { transport, secrets }: OpenTransport,
+  transport: OpenTransport,
 ): Promise<Made | Outcome> => {
   const { id, email } = lease;
   const { raw } = email;
-  const from = email.from ?? (raw === undefined ? settings.from : { address: raw.from });
-  if (from === undefined)
-    return unreached('from-missing', 'no sender: give the email a from, or its queue or tenant a default');
-  for (const address of [from.address, ...(raw === undefined ? [] : [raw.from])]) {
-    if (mayBeFrom(transport.allowedFrom, address)) continue;
-    const text = `the transport ${settings.transport} does not allow emails from ${address}: correct from, or its allowedFrom`;
-    return unreached('from-not-allowed', text);
-  }
+  const sender = senderOf(lease, settings, transport);
+  if ('kind' in sender) return sender;
+  const { from } = sender;
+  let discard: Made['discard'] | undefined;
   try {
+    const gathered = await deps.gather(lease, settings);
+    if ('kind' in gathered) return gathered;
+    ({ discard } = gathered);
     const { message, subject, version } =
-      raw === undefined ? await compose(deps, lease, settings, from) : await ofRaw(deps, lease, raw);
-    const { dkim } = transport;
-    const key = dkim && raw?.gzip !== true && secrets.dkimKey !== undefined && { ...dkim, privateKey: secrets.dkimKey };
+      raw === undefined ? await compose(deps, lease, settings, from, gathered) : await complete(deps, lease, raw);
     return {
-      message: key ? await signMessage(message, key) : message,
+      message: await sign(message, raw, transport),
       from: envelopeAddress(from),
       ...(version !== undefined && { version }),
       facts: { from: raw?.from ?? from.address, subject, messageId: messageIdOf(id, email) },
+      discard,
     };
   } catch (error) {
-    if (error instanceof RenderFailure) return unreached(error.code, error.message);
-    if (codeOf(error) === 'ENOENT') return unreached('content-missing', messageOf(error));
-    throw error;
+    await discard?.();
+    return faultOutcome(error, lease);
   }
 };

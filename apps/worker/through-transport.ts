@@ -1,12 +1,14 @@
 // What an attempt owes its transport: to be admitted by its limits and its breaker, and to tell how it went.
 import type { Outcome } from '../../libs/mail/outcome';
 import type { Lease } from '../../libs/queue/email-worker';
+import type { Clock } from '../../libs/runtime/clock';
 import type { OpenTransport } from '../../libs/send/connections';
 import type { Breakers, Pass, Reported } from '../../libs/store/breaker';
 import type { Admission, Limits } from '../../libs/store/transport-limits';
 import type { Transports } from '../../libs/store/transports';
 
 export interface TransportDeps {
+  clock: Clock;
   transports: Transports;
   breakers: Breakers;
   limits: Limits;
@@ -48,6 +50,13 @@ const tell = async (
   if (change !== 'none') deps.onTransport(`${tenant}/${transport}`, change, 'text' in outcome ? outcome.text : '');
   if (outcome.kind !== 'deferred' || !fault || counted || until === undefined) return outcome;
   return throttled(transport, until);
+};
+
+/** Where the breaker is open and stays so: the email waits without anything being done for it. */
+export const parkedBy = async (deps: TransportDeps, lease: Lease, transport: string): Promise<Outcome | undefined> => {
+  const broken = await deps.breakers.read(lease.queue.address.tenant, transport);
+  if (broken === undefined || broken.nextProbeAt <= deps.clock.now()) return undefined;
+  return throttled(transport, broken.nextProbeAt);
 };
 
 /** Asks the breaker, works, tells it. */

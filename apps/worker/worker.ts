@@ -1,6 +1,7 @@
 // A worker: everything it is made of, put together; started and stopped as one.
-import { join } from 'node:path';
-import { createFileStore } from '../../libs/content/file-store';
+import { openContentStore, spoolFolder } from '../../libs/content/open-store';
+import { clearSpool } from '../../libs/content/spool';
+import { createFetcher } from '../../libs/fetch/fetcher';
 import { resolveSettings, type ResolvedSettings } from '../../libs/mail/settings';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import type { StoredEmail } from '../../libs/mail/stored-email';
@@ -26,17 +27,22 @@ import { createContentRefs } from '../../libs/store/content-refs';
 import { claimFormat } from '../../libs/store/format';
 import { connectRedis, redisUnfit, whenReady } from '../../libs/store/redis';
 import { createSecretBox } from '../../libs/store/secrets';
+import { createSigningSecrets } from '../../libs/store/signing-secrets';
 import { createTemplates } from '../../libs/store/templates';
 import { createTenants, type Tenants } from '../../libs/store/tenants';
 import { createLimits, type Admission, type Limits } from '../../libs/store/transport-limits';
 import { createTransports, type Transports } from '../../libs/store/transports';
 import type { WorkerConfig } from './config';
 import { createDeliver } from './deliver';
+import { createGather, type Gather, type GatherDeps } from './gather';
 import { createReport } from './report';
 import { createSendEmail } from './send-email';
 import { openTransport } from './through-transport';
 import { startUpkeep } from './upkeep';
 import { createWork } from './work';
+
+/** No attempt takes so long: what is older in the spool belongs to a worker that is gone. */
+const SPOOL_KEPT_MS = 24 * 3_600_000;
 
 export interface RunningWorker {
   lifecycle: Lifecycle;
@@ -72,8 +78,11 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
 
   const changes = createChanges({ redis, subscriber });
   const tenants = createTenants({ redis, changes, clock });
-  const transports = createTransports({ redis, changes, clock, secrets: createSecretBox(config.secretKeys) });
-  const content = createFileStore(join(config.dataDir, 'content'));
+  const secrets = createSecretBox(config.secretKeys);
+  const transports = createTransports({ redis, changes, clock, secrets });
+  const content = openContentStore(config);
+  const signingSecrets = createSigningSecrets({ redis, changes, secrets, clock });
+  const gather = await openSources(config, lifecycle, { content, signingSecrets, clock });
   const refs = createContentRefs({ redis, clock });
   const queues = createQueues({ redis, waits: true });
   const templates = createTemplates({ redis, changes, clock });
@@ -100,6 +109,7 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
     }),
     content,
     refs,
+    gather,
     sendEmail: createSendEmail({ redis, clock, handOver: createHandOver(connections, bounds.steps) }),
     settingsOf: ({ queue, email }) => settingsOf(tenants, queue, email),
   });
@@ -156,6 +166,18 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
     fleet,
     problems: async () => (redis.status === 'ready' ? redisUnfit(redis) : ['Redis does not answer']),
   };
+};
+
+/** What emails need from elsewhere at their time. */
+const openSources = async (
+  config: WorkerConfig,
+  lifecycle: Lifecycle,
+  deps: Pick<GatherDeps, 'content' | 'signingSecrets' | 'clock'>,
+): Promise<Gather> => {
+  const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
+  lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
+  await clearSpool(spoolFolder(config), deps.clock.now() - SPOOL_KEPT_MS);
+  return createGather({ ...deps, fetcher, spoolFolder: spoolFolder(config) });
 };
 
 const settingsOf = async (tenants: Tenants, queue: EmailQueue, email: StoredEmail): Promise<ResolvedSettings> => {

@@ -1,11 +1,12 @@
 // A content store in a folder, which may be shared by all API and worker replicas (a network file system does).
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { codeOf } from '../runtime/fault';
-import type { ContentStore, StoredContent } from './store';
+import { spool } from './spool';
+import type { ContentStore } from './store';
 
 const ID = /^sha256-([0-9a-f]{64})$/;
 
@@ -30,36 +31,14 @@ export const createFileStore = (folder: string): ContentStore => {
     }
   };
 
-  const writeTemporary = async (bytes: Buffer | Readable): Promise<StoredContent & { path: string }> => {
-    const incoming = join(folder, 'incoming');
-    await mkdir(incoming, { recursive: true });
-    const path = join(incoming, randomBytes(12).toString('hex'));
-    const file = await open(path, 'wx', 0o600);
-    const hash = createHash('sha256');
-    let written = 0;
-    try {
-      for await (const chunk of Buffer.isBuffer(bytes) ? [bytes] : (bytes as AsyncIterable<Buffer>)) {
-        hash.update(chunk);
-        written += chunk.length;
-        await file.write(chunk);
-      }
-      await file.sync();
-    } catch (error) {
-      await rm(path, { force: true });
-      throw error;
-    } finally {
-      await file.close();
-    }
-    return { path, contentId: `sha256-${hash.digest('hex')}`, size: written };
-  };
-
   return {
     async put(bytes, claim) {
       if (Buffer.isBuffer(bytes) && claim === undefined) {
         const contentId = `sha256-${createHash('sha256').update(bytes).digest('hex')}`;
         if ((await size(contentId)) === bytes.length) return { contentId, size: bytes.length };
       }
-      const { path, ...stored } = await writeTemporary(bytes);
+      const source = Buffer.isBuffer(bytes) ? Readable.from([bytes]) : bytes;
+      const { path, ...stored } = await spool(join(folder, 'incoming'), source, { sync: true });
       const target = pathOf(stored.contentId);
       await claim?.(stored.contentId);
       await mkdir(join(target, '..'), { recursive: true });

@@ -24,3 +24,6 @@ export interface ContentStore {
   /** Whoever calls makes sure that nobody needs the bytes any more. */
   remove: (contentId: string) => Promise<void>;
 }
+
+/** What whoever only reads needs of a store. */
+export type ContentReader = Pick<ContentStore, 'read' | 'readAll' | 'size'>;

@@ -1,9 +1,9 @@
 // An email as a client hands it in: its fields, and what must hold among them.
 import { z } from 'zod';
 import { HeaderText } from './address';
+import { SourceUrl } from './data-source';
 import { AddressList, EMAIL_SETTINGS } from './settings';
 import { Slug } from './queue-address';
-import { notYet } from './not-yet';
 
 /** The most recipients that one email may have, over to, cc and bcc. */
 export const MOST_RECIPIENTS = 100;
@@ -35,15 +35,16 @@ const Attachment = z
     filename: HeaderText(255).min(1),
     content: Base64.optional(),
     contentId: ContentId.optional(),
-    url: notYet(),
+    /** Fetched when the email is sent. */
+    url: SourceUrl.optional(),
     contentType: ContentType.optional(),
     cid: HeaderText(255)
       .regex(/^[^\s<>]+$/, 'must hold no spaces and no < >')
       .optional(),
     disposition: z.enum(['attachment', 'inline']).optional(),
   })
-  .refine((given) => (given.content === undefined) !== (given.contentId === undefined), {
-    message: 'must have either content or contentId',
+  .refine(({ content, contentId, url }) => [content, contentId, url].filter((one) => one !== undefined).length === 1, {
+    message: 'must have exactly one of content, contentId and url',
   })
   .meta({ id: 'Attachment' });
 
@@ -74,7 +75,8 @@ const EmailFields = z.strictObject({
   text: z.string().optional(),
   template: TemplateReference.optional(),
   data: z.record(z.string(), z.unknown()).optional(),
-  dataUrl: notYet(),
+  /** Asked for when the email is sent; its object is merged over data. */
+  dataUrl: SourceUrl.optional(),
   raw: z.union([Base64, z.strictObject({ contentId: ContentId })]).optional(),
   attachments: z.array(Attachment).max(50).optional(),
   headers: z
@@ -105,7 +107,8 @@ const contentComplaints = (email: Fields): Complaint[] => {
   if (email.template !== undefined) {
     return finished.map((key) => [[key], 'must not stand beside template: the template makes it']);
   }
-  if (email.data !== undefined) return [[['data'], 'needs a template to be put into']];
+  const orphans = (['data', 'dataUrl'] as const).filter((key) => email[key] !== undefined);
+  if (orphans.length > 0) return orphans.map((key) => [[key], 'needs a template to be put into']);
   if (email.html === undefined && email.text === undefined) {
     return [[[], 'must have content: html or text, a template, or a raw message']];
   }

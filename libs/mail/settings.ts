@@ -1,7 +1,8 @@
 // Settings of tenants, queues and emails, and the one function that says which of them hold for an email.
 import { z } from 'zod';
 import { AddressInput, HeaderText, type Address } from './address';
-import { notYet, notYetUnless } from './not-yet';
+import { SourcePrefix } from './data-source';
+import { notYetUnless } from './not-yet';
 import { Slug } from './queue-address';
 import { Span, spanMs } from './span';
 
@@ -44,6 +45,9 @@ export type ListUnsubscribe = z.infer<typeof ListUnsubscribe>;
 
 const Errors = z.strictObject({ days: z.number().min(0).max(3_650) }).partial();
 
+/** Where data and documents of emails may be fetched from; only the operator sets it. */
+const DataSources = z.array(SourcePrefix).max(100);
+
 /** What may be set on a tenant, a queue and an email alike. */
 const everywhere = {
   transport: Slug.optional(),
@@ -69,7 +73,7 @@ export const TenantSettings = z.strictObject({
   ...everywhere,
   enabled: z.boolean().optional(),
   errors: Errors.optional(),
-  dataSources: notYet(),
+  dataSources: DataSources.optional(),
 });
 
 export const QueueSettings = z.strictObject({
@@ -80,7 +84,7 @@ export const QueueSettings = z.strictObject({
   concurrency: z.int().min(1).max(1_000).optional(),
   rate: z.strictObject({ max: z.int().min(1).max(1_000_000), per: Span }).optional(),
   confidential: notYetUnless(false),
-  dataSources: notYet(),
+  dataSources: DataSources.optional(),
 });
 
 export type TenantSettings = z.infer<typeof TenantSettings>;
@@ -92,7 +96,7 @@ export type SettingsLevel = Partial<
     QueueSettings,
     'transport' | 'from' | 'replyTo' | 'attempts' | 'backoff' | 'expiresAfter' | 'history' | 'errors' | 'log'
   > &
-    Pick<QueueSettings, 'onUncertain' | 'priority' | 'concurrency' | 'archive' | 'listUnsubscribe'>
+    Pick<QueueSettings, 'onUncertain' | 'priority' | 'concurrency' | 'archive' | 'listUnsubscribe' | 'dataSources'>
 >;
 
 /** All settings of an email, none missing. Spans in milliseconds, days in days. */
@@ -112,6 +116,8 @@ export interface ResolvedSettings {
   listUnsubscribe?: ListUnsubscribe;
   priority: Priority;
   concurrency: number;
+  /** Prefixes of addresses; the queue's instead of the tenant's, never both. */
+  dataSources: string[];
 }
 
 const DEFAULTS = {
@@ -159,6 +165,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     ...(listUnsubscribe && { listUnsubscribe }),
     priority: nearest('priority') ?? DEFAULTS.priority,
     concurrency: nearest('concurrency') ?? DEFAULTS.concurrency,
+    dataSources: nearest('dataSources') ?? [],
   };
 };
 

@@ -6,10 +6,8 @@ import type { SettingsLevel } from './settings';
 /** Rises when the format changes; a worker refuses what it does not know instead of sending something wrong. */
 export const EMAIL_FORMAT = 1;
 
-export interface StoredAttachment {
+interface AttachmentHeader {
   filename: string;
-  contentId: string;
-  size: number;
   contentType?: string;
   cid?: string;
   disposition?: 'attachment' | 'inline';
@@ -34,6 +32,20 @@ export interface StoredRaw {
   gzip?: true;
 }
 
+/** One whose bytes are in the content store. */
+export interface StoredAttachment extends AttachmentHeader {
+  contentId: string;
+  size: number;
+}
+
+/** One that is fetched at each attempt. */
+export interface LinkedAttachment extends AttachmentHeader {
+  url: string;
+}
+
+export const isLinked = (attachment: StoredAttachment | LinkedAttachment): attachment is LinkedAttachment =>
+  'url' in attachment;
+
 /** Parts of an email that may be too large for its job. */
 export const LARGE_PARTS = ['html', 'text', 'data'] as const;
 export type LargePart = (typeof LARGE_PARTS)[number];
@@ -45,7 +57,7 @@ export interface PartInStore {
 }
 
 /** What a client gave as settings of the email itself; read by `resolveSettings` as the nearest level. */
-type OwnSettings = Omit<SettingsLevel, 'from' | 'replyTo' | 'errors' | 'concurrency'>;
+type OwnSettings = Omit<SettingsLevel, 'from' | 'replyTo' | 'errors' | 'concurrency' | 'dataSources'>;
 
 export interface StoredEmail extends OwnSettings {
   v: typeof EMAIL_FORMAT;
@@ -63,10 +75,12 @@ export interface StoredEmail extends OwnSettings {
   text?: string;
   template?: { name: string; version?: number };
   data?: Record<string, unknown>;
+  /** Where more data is fetched from at each attempt. */
+  dataUrl?: string;
   /** Parts that are in the content store instead of above. */
   stored?: Partial<Record<LargePart, PartInStore>>;
   raw?: StoredRaw;
-  attachments?: StoredAttachment[];
+  attachments?: (StoredAttachment | LinkedAttachment)[];
   headers?: Record<string, string>;
   tags?: string[];
   metadata?: Record<string, string | number | boolean>;
@@ -98,7 +112,7 @@ export const recipientsOf = (email: Pick<StoredEmail, 'to' | 'cc' | 'bcc'>): Add
 /** The content ids that an email needs. */
 export const contentIdsOf = (email: StoredEmail): string[] => [
   ...new Set([
-    ...(email.attachments ?? []).map((attachment) => attachment.contentId),
+    ...(email.attachments ?? []).flatMap((one) => (isLinked(one) ? [] : [one.contentId])),
     ...Object.values(email.stored ?? {}).map((part) => part.contentId),
     ...(email.raw === undefined ? [] : [email.raw.contentId]),
   ]),
@@ -109,7 +123,7 @@ export const dueAt = (email: { sendAt?: string | undefined }, acceptedAt: number
   email.sendAt === undefined ? acceptedAt : Math.max(acceptedAt, Date.parse(email.sendAt));
 
 /** Fields of the input that are not kept as they were given. */
-const REMADE = new Set(['to', 'template', 'attachments', 'sendAt', 'expiresAt', 'dataUrl', 'raw', 'confidential']);
+const REMADE = new Set(['to', 'template', 'attachments', 'sendAt', 'expiresAt', 'raw', 'confidential']);
 
 const isGiven = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0);
 
@@ -125,7 +139,7 @@ export const toStoredEmail = (
   made: {
     domain: string;
     expiresAt: number;
-    attachments: StoredAttachment[];
+    attachments: (StoredAttachment | LinkedAttachment)[];
     raw?: StoredRaw | undefined;
     rev?: number;
     resentFrom?: string | undefined;

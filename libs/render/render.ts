@@ -17,7 +17,10 @@ export interface Rendered {
 }
 
 /** What rendering needs of an email. */
-export type Renderable = Pick<StoredEmail, 'subject' | 'html' | 'text' | 'template' | 'data' | 'stored'>;
+export type Renderable = Pick<StoredEmail, 'subject' | 'html' | 'text' | 'template' | 'data' | 'stored'> & {
+  /** What was fetched for it just now; goes before its own data, member by member. */
+  fetched?: Record<string, unknown>;
+};
 
 export interface Renderer {
   /** @throws RenderFailure where the email cannot be made: it fails with that code and text */
@@ -67,7 +70,9 @@ export const createRenderer = (deps: {
         `the template ${name} has no subject: it is a part for other templates, not an email`,
       );
     }
-    const data = (await part(email, 'data')) ?? JSON.stringify(email.data ?? {});
+    const own = (await part(email, 'data')) ?? JSON.stringify(email.data ?? {});
+    const data =
+      email.fetched === undefined ? own : JSON.stringify({ ...(JSON.parse(own) as object), ...email.fetched });
     const { subject = '', html, text } = await deps.templating.render(tenant, name, version, data);
     return {
       subject: subject.trim(),

@@ -3,13 +3,14 @@ import { domainToASCII } from 'node:url';
 import type { Readable } from 'node:stream';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import { encodeWord } from 'nodemailer/lib/mime-funcs';
-import type { ContentStore } from '../content/store';
+import type { ContentReader } from '../content/store';
 import type { Address } from '../mail/address';
-import type { StoredEmail } from '../mail/stored-email';
+import type { StoredAttachment, StoredEmail } from '../mail/stored-email';
 import { writeMessage } from './write-message';
 
 export interface MessageInput {
-  email: Pick<StoredEmail, 'to' | 'cc' | 'attachments' | 'headers'>;
+  email: Pick<StoredEmail, 'to' | 'cc' | 'headers'>;
+  attachments: StoredAttachment[];
   from: Address;
   replyTo: Address[];
   subject: string;
@@ -76,7 +77,7 @@ const composer = (input: MessageInput, contentOf: ContentOf): MailComposer => {
     messageId: `<${input.messageId}>`,
     date: new Date(input.date),
     headers: headersOf(input),
-    attachments: (email.attachments ?? []).map(({ filename, contentId, contentType, cid, disposition }) => ({
+    attachments: input.attachments.map(({ filename, contentId, contentType, cid, disposition }) => ({
       filename,
       content: contentOf(contentId),
       ...(contentType !== undefined && { contentType }),
@@ -92,8 +93,8 @@ const composer = (input: MessageInput, contentOf: ContentOf): MailComposer => {
 /**
  * @throws ENOENT where an attachment is not in the content store
  */
-export const composeMessage = async (input: MessageInput, content: ContentStore): Promise<Message> => {
-  const attachments = input.email.attachments ?? [];
+export const composeMessage = async (input: MessageInput, content: ContentReader): Promise<Message> => {
+  const { attachments } = input;
   const bodies = input.text.length + (input.html?.length ?? 0);
   const total = attachments.reduce((sum, attachment) => sum + attachment.size, bodies);
   if (total <= IN_MEMORY) {

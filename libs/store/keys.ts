@@ -32,6 +32,8 @@ export const CHANNELS = {
 export const tenantKeys = (tenant: string) => ({
   queues: `${ROOT}:{${tenant}}:queues`,
   transports: `${ROOT}:{${tenant}}:transports`,
+  /** The sealed secrets that requests to the tenant's data sources are signed with. */
+  signingSecrets: `${ROOT}:{${tenant}}:signing-secrets`,
   /** Hash: template name -> its present version. */
   templates: `${ROOT}:{${tenant}}:templates`,
   /** Hash: template name -> the last number given; survives a removal, so that no number is given twice. */

@@ -78,12 +78,14 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
       await redis.del(
         keys.queues,
         keys.transports,
+        keys.signingSecrets,
         keys.templates,
         keys.templateNumbers,
         ...templates.map(keys.template),
       );
       await redis.hdel(KEYS.tenants, slug);
       await changes.announce('tenant', slug);
+      await changes.announce('signing-secret', slug);
     },
     queue: (address) => cachedQueue(queueName(address)),
     async queues(slug) {

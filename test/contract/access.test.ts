@@ -46,6 +46,8 @@ const calls = (tenant: string): [method: string, path: string, body?: unknown][]
     ['PUT', `${own}/transports/default`, { host: 'evil.example' }],
     ['DELETE', `${own}/transports/default`],
     ['POST', `${own}/transports/default/verify`],
+    ['GET', `${own}/signing-secret`],
+    ['POST', `${own}/signing-secret`],
     ['GET', `${own}/templates`],
     ['GET', `${own}/templates/welcome`],
     ['PUT', `${own}/templates/welcome`, { subject: 'x', text: 'x' }],

@@ -92,7 +92,31 @@ test.each<[string, Record<string, unknown>, string, string]>([
     '/attachments/0/contentId',
   ],
   ['a message without a From', { raw: 'aGk=', subject: undefined, text: undefined }, 'invalid', '/raw'],
-  ['a data source', { dataUrl: 'https://example.org/' }, 'not-supported-yet', '/dataUrl'],
+  ['a data source without a template', { dataUrl: 'https://erp.example/1' }, 'invalid', '/dataUrl'],
+  [
+    'a data source that nobody allowed',
+    { subject: undefined, text: undefined, template: 'strict', dataUrl: 'https://erp.example/1' },
+    'source-not-allowed',
+    '/dataUrl',
+  ],
+  ['a data source that is no address', { dataUrl: 'file:///etc/passwd' }, 'invalid', '/dataUrl'],
+  [
+    'a document that nobody allowed',
+    {
+      attachments: [
+        { filename: 'a', content: 'YQ==' },
+        { filename: 'b', url: 'https://dms.example/1' },
+      ],
+    },
+    'source-not-allowed',
+    '/attachments/1/url',
+  ],
+  [
+    'an attachment given twice',
+    { attachments: [{ filename: 'a', content: 'YQ==', url: 'https://dms.example/1' }] },
+    'invalid',
+    '/attachments/0',
+  ],
   ['a confidential email', { confidential: true }, 'not-supported-yet', '/confidential'],
 ])('%s is refused with a pointer', async (_name, changes, code, path) => {
   const answer = await service.call<ProblemBody>('POST', emails, JSON.parse(JSON.stringify(anEmail(changes))));
@@ -153,7 +177,7 @@ test.each<[string, string, unknown, string, string]>([
   ['PUT', '/v1/tenants/UPPER', {}, 'invalid', '/tenant'],
   ['PUT', '/v1/tenants/acme', { colour: 1 }, 'invalid', '/colour'],
   ['PUT', '/v1/queues/acme/app', { concurrency: 0 }, 'invalid', '/concurrency'],
-  ['PUT', '/v1/queues/acme/app', { dataSources: ['https://x/'] }, 'not-supported-yet', '/dataSources'],
+  ['PUT', '/v1/queues/acme/app', { dataSources: ['https://x/?a'] }, 'invalid', '/dataSources/0'],
   ['PUT', '/v1/tenants/acme/transports/default', { port: 25 }, 'invalid', '/host'],
   ['PUT', '/v1/tenants/acme/transports/default', { host: 'a b' }, 'invalid', '/host'],
   [

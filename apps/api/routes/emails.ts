@@ -17,6 +17,7 @@ import { previewOfRaw, rendered } from '../content';
 import { notFound, toDocument } from '../errors';
 import { parseBody, parseInput, parseQuery } from '../input';
 import { prepareParts } from '../parts';
+import { withData } from '../preview-data';
 import type { Rooms } from '../rooms';
 import { emailSummary, emailView, etagOf } from '../view';
 
@@ -121,12 +122,14 @@ const FRAME_SIZE = 1_024;
 const preview = (rooms: Rooms) => async (request: Request, response: Response) => {
   const { address } = await rooms.guard.queue(request, response, 'read');
   const input = parseBody(EmailInput, request);
+  // Whoever only reads emails must not read what lies beside them at the sources.
+  if (input.dataUrl !== undefined) await rooms.guard.queue(request, response, 'send');
   const settings = await rooms.accept.settingsFor(address, input);
   const parts = await prepareParts(rooms, address, input, []);
   await rooms.accept.checkReferences(address, input, settings, [], parts.raw);
   if (input.raw !== undefined) return void response.json(await previewOfRaw(rooms, input.raw));
   const email = toStoredEmail(input, { domain: rooms.config.name, expiresAt: rooms.clock.now(), attachments: [] });
-  const { subject, html, text, version } = await rendered(rooms, address, email);
+  const { subject, html, text, version } = await rendered(rooms, address, await withData(rooms, address, email));
   const headers = {
     ...(settings.from && { From: formatAddress(settings.from) }),
     To: email.to.map(formatAddress).join(', '),

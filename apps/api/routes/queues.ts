@@ -10,6 +10,7 @@ import { readStatus } from '../../../libs/queue/counts';
 import { readRecords } from '../../../libs/queue/email-record';
 import type { EmailQueue } from '../../../libs/queue/queues';
 import type { RegisteredQueue } from '../../../libs/store/tenants';
+import { keepSources, requireNoSources } from '../data-sources';
 import { identityOf, param, signatureOf } from '../auth';
 import { notFound } from '../errors';
 import { parseBody, parseInput } from '../input';
@@ -84,8 +85,8 @@ const put = (rooms: Rooms) => async (request: Request, response: Response) => {
   const address: QueueAddress = { tenant, application };
   await rooms.guard.queue(request, response, 'administer');
   parseInput(Slug, application, ['application']);
-  const settings = parseBody(QueueSettings, request);
   const before = (await rooms.tenants.queue(address))?.settings ?? null;
+  const settings = keepSources(identityOf(response), parseBody(QueueSettings, request), before);
   const { queue, created } = await rooms.tenants.putQueue(address, settings);
   const by = signatureOf(identityOf(response));
   if (settings.enabled === false) await rooms.tenants.notePause(address, by);
@@ -97,6 +98,7 @@ const put = (rooms: Rooms) => async (request: Request, response: Response) => {
 const remove = (rooms: Rooms) => async (request: Request, response: Response) => {
   const { address } = await rooms.guard.queue(request, response, 'administer');
   const queue = await existingQueue(rooms, address);
+  requireNoSources(identityOf(response), (await rooms.tenants.queue(address))?.settings);
   const { counts } = await readStatus(rooms.redis, queue);
   const unsent = counts.scheduled + counts.queued + counts.sending + counts.deferred;
   if (unsent > 0) {

@@ -6,6 +6,7 @@ import { queueName, Slug } from '../../../libs/mail/queue-address';
 import { TenantSettings } from '../../../libs/mail/settings';
 import { AT_ONCE } from '../../../libs/queue/due';
 import type { Tenant } from '../../../libs/store/tenants';
+import { keepSources } from '../data-sources';
 import { identityOf, param, signatureOf } from '../auth';
 import { parseBody, parseInput } from '../input';
 import type { Rooms } from '../rooms';
@@ -41,8 +42,8 @@ export const tenantRoutes = (rooms: Rooms): Router => {
     if (known) await guard.tenant(request, response, 'administer');
     else guard.installation(response, 'operate');
     parseInput(Slug, slug, ['tenant']);
-    const settings = parseBody(TenantSettings, request);
     const before = (await tenants.tenant(slug))?.settings ?? null;
+    const settings = keepSources(identityOf(response), parseBody(TenantSettings, request), before);
     const { tenant, created } = await tenants.put(slug, settings);
     await rooms.audit.record({
       by: signatureOf(identityOf(response)),

@@ -1,0 +1,163 @@
+// What an email needs from elsewhere at its time: data and documents are fetched before the server is asked for anything.
+import { createReadStream } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { spool, type Spooled } from '../../libs/content/spool';
+import type { ContentReader, ContentStore } from '../../libs/content/store';
+import { fetchData } from '../../libs/fetch/data';
+import { FetchFailure } from '../../libs/fetch/failure';
+import type { Fetcher } from '../../libs/fetch/fetcher';
+import type { FailureCode } from '../../libs/mail/failure';
+import type { Outcome } from '../../libs/mail/outcome';
+import type { ResolvedSettings } from '../../libs/mail/settings';
+import { isLinked, type LinkedAttachment, type StoredAttachment, type StoredEmail } from '../../libs/mail/stored-email';
+import type { Lease } from '../../libs/queue/email-worker';
+import type { Clock } from '../../libs/runtime/clock';
+import { contentTypeOf, HEAD_BYTES } from '../../libs/send/content-type';
+import type { SigningSecretStore } from '../../libs/store/signing-secrets';
+
+const MIB = 1024 * 1024;
+/** Of one fetched document, and of all that one email fetches. Bytes. */
+const MOST_EACH = 25 * MIB;
+const MOST_TOGETHER = 50 * MIB;
+/** How long one document may take, ms. */
+const LONGEST_MS = 60_000;
+
+export interface GatherDeps {
+  fetcher: Fetcher;
+  content: ContentStore;
+  signingSecrets: SigningSecretStore;
+  /** Where documents lie during an attempt. */
+  spoolFolder: string;
+  clock: Clock;
+}
+
+/** Everything that the message is made of. */
+export interface Gathered {
+  /** The object of `dataUrl`. */
+  fetched?: Record<string, unknown>;
+  /** All attachments, each with its type; those that were fetched are in `content` like the others. */
+  attachments: StoredAttachment[];
+  content: ContentReader;
+  /** Removes what was fetched; after it nothing can be read any more. */
+  discard: () => Promise<void>;
+}
+
+export const needsFetching = (email: StoredEmail): boolean =>
+  email.dataUrl !== undefined || (email.attachments ?? []).some(isLinked);
+
+const CODES: Record<'data' | 'attachment', Record<'refused' | 'gone' | 'invalid', FailureCode>> = {
+  data: { refused: 'source-not-allowed', gone: 'data-gone', invalid: 'data-invalid' },
+  attachment: { refused: 'source-not-allowed', gone: 'attachment-gone', invalid: 'attachment-invalid' },
+};
+
+/** A source that fails for now is no fault of the transport: only this email waits. */
+const toOutcome = (what: 'data' | 'attachment', { kind, message, retryAfter }: FetchFailure): Outcome =>
+  kind === 'for-now'
+    ? { kind: 'deferred', text: message, replies: [], ...(retryAfter !== undefined && { retryAfter }) }
+    : { kind: 'refused', code: CODES[what][kind], text: message, replies: [] };
+
+/** What a server says of a document is believed where it says something, and nothing that would be more than one part. */
+const typeFromAnswer = (given: string | undefined): string | undefined => {
+  const [, type] = /^\s*([\w!#$&^.+-]+\/[\w!#$&^.+-]+)\s*(?:;[ -~]*)?$/.exec(given ?? '') ?? [];
+  if (given === undefined || type === undefined || given.length > 255) return undefined;
+  return /^(application|binary)\/octet-stream$|^(multipart|message)\//i.test(type) ? undefined : given.trim();
+};
+
+const headOf = async (bytes: Readable): Promise<Buffer> => {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of bytes as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size >= HEAD_BYTES) break;
+  }
+  return Buffer.concat(chunks).subarray(0, HEAD_BYTES);
+};
+
+/** Reads files of this attempt where they are, everything else from the store. */
+const overlay = (store: ContentReader, files: Map<string, Spooled>): ContentReader => ({
+  read: (id) => {
+    const file = files.get(id);
+    return file === undefined ? store.read(id) : createReadStream(file.path);
+  },
+  readAll: (id) => {
+    const file = files.get(id);
+    return file === undefined ? store.readAll(id) : readFile(file.path);
+  },
+  size: async (id) => files.get(id)?.size ?? store.size(id),
+});
+
+export const createGather = (deps: GatherDeps) => {
+  const data = async (lease: Lease, url: string, prefixes: string[]): Promise<Record<string, unknown>> =>
+    fetchData(deps.fetcher, {
+      url,
+      prefixes,
+      signing: {
+        // Every start of an attempt asks under an id of its own.
+        id: `${lease.id}_${lease.starts}`,
+        at: deps.clock.now(),
+        secrets: await deps.signingSecrets.current(lease.queue.address.tenant),
+      },
+      signal: lease.signal,
+    });
+
+  const document = async (
+    { url, contentType, ...rest }: LinkedAttachment,
+    lease: Lease,
+    prefixes: string[],
+    bytes: number,
+  ): Promise<{ file: Spooled; attachment: StoredAttachment }> => {
+    const limits = { bytes, ms: LONGEST_MS };
+    const answer = await deps.fetcher.fetch({ url, prefixes, limits, signal: lease.signal });
+    const file = await spool(deps.spoolFolder, answer.body, { sync: false });
+    const type = contentType ?? typeFromAnswer(answer.contentType);
+    const { contentId, size } = file;
+    return { file, attachment: { ...rest, contentId, size, ...(type !== undefined && { contentType: type }) } };
+  };
+
+  const typed = async (attachment: StoredAttachment, content: ContentReader): Promise<StoredAttachment> => {
+    if (attachment.contentType !== undefined) return attachment;
+    const head = () => headOf(content.read(attachment.contentId));
+    return { ...attachment, contentType: await contentTypeOf(attachment.filename, head) };
+  };
+
+  /**
+   * Fetches what the email names; an outcome where that cannot be done.
+   * @throws ENOENT where a stored attachment is not in the content store; the reason of the lease's signal
+   */
+  return async (lease: Lease, settings: ResolvedSettings): Promise<Gathered | Outcome> => {
+    const { email } = lease;
+    const files: Spooled[] = [];
+    const discard = async (): Promise<void> => {
+      for (const { path } of files) await rm(path, { force: true });
+    };
+    let what: 'data' | 'attachment' = 'data';
+    try {
+      const fetched = email.dataUrl === undefined ? undefined : await data(lease, email.dataUrl, settings.dataSources);
+      what = 'attachment';
+      const known = new Map<string, Spooled>();
+      const content = overlay(deps.content, known);
+      const attachments: StoredAttachment[] = [];
+      let left = MOST_TOGETHER;
+      for (const given of email.attachments ?? []) {
+        if (!isLinked(given)) {
+          attachments.push(await typed(given, content));
+          continue;
+        }
+        const { file, attachment } = await document(given, lease, settings.dataSources, Math.min(left, MOST_EACH));
+        files.push(file);
+        known.set(file.contentId, file);
+        left -= file.size;
+        attachments.push(await typed(attachment, content));
+      }
+      return { ...(fetched && { fetched }), attachments, content, discard };
+    } catch (error) {
+      await discard();
+      if (error instanceof FetchFailure) return toOutcome(what, error);
+      throw error;
+    }
+  };
+};
+
+export type Gather = ReturnType<typeof createGather>;

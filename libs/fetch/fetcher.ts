@@ -1,0 +1,179 @@
+// Fetches from addresses that tenants name, without ever reaching what they must not: outgoing HTTP, guarded.
+import { lookup as systemLookup, type LookupAddress } from 'node:dns';
+import { isIP } from 'node:net';
+import type { Readable } from 'node:stream';
+import { Agent, request, type Dispatcher } from 'undici';
+import { isAllowedSource } from '../mail/data-source';
+import { codeOf, messageOf } from '../runtime/fault';
+import { createAddressRule, type AddressRule } from './addresses';
+import { bounded } from './body';
+import { FetchFailure, notAllowed, shownUrl } from './failure';
+import { redirectOf } from './redirect';
+
+export interface FetchOrder {
+  url: string;
+  /** The address, and every address that it redirects to, must be under one of these; not given: anywhere public. */
+  prefixes?: readonly string[];
+  method?: 'GET' | 'POST';
+  /** Not sent on to another origin. */
+  headers?: Record<string, string>;
+  body?: Buffer;
+  /** Bytes of the body as it is read, so after inflating; ms over all, from the name to the last byte. */
+  limits: { bytes: number; ms: number };
+  signal?: AbortSignal;
+}
+
+/** A successful answer (2xx). */
+export interface Fetched {
+  status: number;
+  contentType?: string;
+  /** Must be read to its end or left; what it throws is a FetchFailure, or the signal's reason. */
+  body: AsyncIterable<Buffer>;
+}
+
+export interface Fetcher {
+  /** @throws FetchFailure, or the reason of the order's signal */
+  fetch(order: FetchOrder): Promise<Fetched>;
+  close(): Promise<void>;
+}
+
+/** All addresses of a name. */
+export type Resolve = (host: string) => Promise<LookupAddress[]>;
+
+const CONNECT_MS = 5_000;
+
+const resolveBySystem: Resolve = (host) =>
+  new Promise((resolve, reject) =>
+    systemLookup(host, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses))),
+  );
+
+const notPublic = (host: string): FetchFailure =>
+  new FetchFailure(
+    'refused',
+    `${host} is not on the public network: the operator may allow it (ROHRPOST_ALLOW_PRIVATE_HOSTS)`,
+  );
+
+const hostOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, '$1');
+
+/**
+ * The lookup of the socket itself: what was checked is what is connected to, so a name that answers differently the
+ * next time gains nothing. One address that is not allowed is enough to refuse them all.
+ */
+const guardedLookup =
+  (mayReach: AddressRule, resolve: Resolve) =>
+  (
+    host: string,
+    options: { all?: boolean | undefined },
+    done: (error: Error | null, address: string | LookupAddress[], family?: number) => void,
+  ): void => {
+    resolve(host).then(
+      (addresses) => {
+        const [first] = addresses;
+        const bad = addresses.some(({ address }) => !mayReach(host, address));
+        if (first === undefined || bad) done(notPublic(host), []);
+        else if (options.all === true) done(null, addresses);
+        else done(null, first.address, first.family);
+      },
+      (error: Error) => done(error, []),
+    );
+  };
+
+/** The check before every request, the first one and those that it redirects to. @throws FetchFailure `refused` */
+const check = (url: URL, order: FetchOrder, mayReach: AddressRule): void => {
+  const isWeb = url.protocol === 'https:' || url.protocol === 'http:';
+  if (!isWeb || url.username !== '' || url.password !== '') throw notAllowed(url, 'is no plain http or https address');
+  if (order.prefixes !== undefined && !isAllowedSource(url.href, order.prefixes))
+    throw notAllowed(url, 'is under none of the allowed data sources');
+  // An address in the URL never reaches the lookup.
+  const host = hostOf(url);
+  if (isIP(host) !== 0 && !mayReach(host, host)) throw notPublic(host);
+};
+
+/** Seconds, as nearly everybody gives it (RFC 9110 10.2.3); ms. */
+const retryAfterOf = (header: unknown): number | undefined =>
+  typeof header === 'string' && /^\d{1,6}$/.test(header) ? Number(header) * 1_000 : undefined;
+
+const headerOf = (response: Dispatcher.ResponseData, name: string): string | undefined => {
+  const value = response.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+};
+
+const unhappy = (url: URL, response: Dispatcher.ResponseData): FetchFailure => {
+  const { statusCode } = response;
+  const text = `${shownUrl(url)} answered ${statusCode}`;
+  if (statusCode === 404 || statusCode === 410) return new FetchFailure('gone', text);
+  return new FetchFailure('for-now', text, retryAfterOf(headerOf(response, 'retry-after')));
+};
+
+const dropped = (body: Readable): void => {
+  body.on('error', () => undefined);
+  body.destroy();
+};
+
+/**
+ * @param deps.allowPrivate hosts, addresses and ranges of private networks that may be reached all the same
+ * @param deps.resolve the system's resolver unless another is given
+ */
+export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?: Resolve }): Fetcher => {
+  const mayReach = createAddressRule(deps.allowPrivate);
+  const lookup = guardedLookup(mayReach, deps.resolve ?? resolveBySystem);
+  const agent = new Agent({ connect: { lookup, timeout: CONNECT_MS }, maxHeaderSize: 16_384 });
+
+  const toFailure = (error: unknown, url: URL, order: FetchOrder, timeout: AbortSignal): unknown => {
+    if (error instanceof FetchFailure) return error;
+    if (order.signal?.aborted === true) return order.signal.reason;
+    if (timeout.aborted)
+      return new FetchFailure('for-now', `${shownUrl(url)} was not done within ${order.limits.ms} ms`);
+    const why = messageOf(error) || (codeOf(error) ?? 'the connection failed');
+    return new FetchFailure('for-now', `${shownUrl(url)} could not be fetched: ${why}`);
+  };
+
+  const ask = (url: URL, order: FetchOrder, sameOrigin: boolean, signal: AbortSignal) =>
+    request(url, {
+      dispatcher: agent,
+      method: order.method ?? 'GET',
+      headers: { 'user-agent': 'rohrpost', 'accept-encoding': 'gzip', ...(sameOrigin && order.headers) },
+      ...(order.body && { body: order.body }),
+      signal,
+    });
+
+  const follow = async (first: URL, order: FetchOrder, timeout: AbortSignal): Promise<Fetched> => {
+    const signal = order.signal === undefined ? timeout : AbortSignal.any([timeout, order.signal]);
+    let url = first;
+    let sameOrigin = true;
+    for (let hops = 0; ; hops++) {
+      check(url, order, mayReach);
+      try {
+        const response = await ask(url, order, sameOrigin, signal);
+        if (response.statusCode >= 200 && response.statusCode < 300) {
+          const at = url;
+          const contentType = headerOf(response, 'content-type');
+          return {
+            status: response.statusCode,
+            ...(contentType !== undefined && { contentType }),
+            body: bounded(response.body, headerOf(response, 'content-encoding'), order.limits.bytes, at, (error) =>
+              toFailure(error, at, order, timeout),
+            ),
+          };
+        }
+        dropped(response.body);
+        const location = headerOf(response, 'location');
+        // What was posted is posted to nobody else.
+        const next = order.method === 'POST' ? undefined : redirectOf(url, response.statusCode, location, hops);
+        if (next === undefined) throw unhappy(url, response);
+        sameOrigin = sameOrigin && next.origin === url.origin;
+        url = next;
+      } catch (error) {
+        throw toFailure(error, url, order, timeout);
+      }
+    }
+  };
+
+  return {
+    async fetch(order) {
+      if (!URL.canParse(order.url)) throw new FetchFailure('refused', 'this is no URL');
+      return follow(new URL(order.url), order, AbortSignal.timeout(order.limits.ms));
+    },
+    close: () => agent.destroy(),
+  };
+};
