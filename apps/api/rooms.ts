@@ -4,6 +4,7 @@ import type { Audit } from '../../libs/events/audit';
 import type { Due } from '../../libs/queue/due';
 import type { Orders } from '../../libs/queue/internal-jobs';
 import type { Queues } from '../../libs/queue/queues';
+import type { Removal } from '../../libs/queue/removal';
 import type { Renderer } from '../../libs/render/render';
 import type { Clock } from '../../libs/runtime/clock';
 import type { ApiKeys } from '../../libs/store/api-keys';
@@ -29,6 +30,7 @@ export interface Rooms {
   content: ContentStore;
   refs: ContentRefs;
   queues: Queues;
+  removal: Removal;
   due: Due;
   orders: Orders;
   renderer: Renderer;

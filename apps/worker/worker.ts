@@ -8,6 +8,7 @@ import { createDue } from '../../libs/queue/due';
 import { createErase } from '../../libs/queue/erase';
 import { Fleet } from '../../libs/queue/fleet';
 import { createQueues, type EmailQueue } from '../../libs/queue/queues';
+import { createRemoval } from '../../libs/queue/removal';
 import { createSettle } from '../../libs/queue/settle';
 import { createRenderer } from '../../libs/render/render';
 import { systemClock } from '../../libs/runtime/clock';
@@ -124,7 +125,7 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
     log,
     queues,
     refs,
-    erase,
+    removal: createRemoval({ redis, clock, erase }),
     due,
     tenants,
     removeContent: content.remove,

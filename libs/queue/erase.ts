@@ -5,12 +5,13 @@ import type { Clock } from '../runtime/clock';
 import type { Redis } from '../store/redis';
 import { leaveIndexes } from './index-entries';
 import type { EmailQueue } from './queues';
-
-/** A late repetition of the add must not send the email again; idempotency keys live 24 h (engine.md). Seconds. */
-const GONE_KEPT = 25 * 3_600;
+import { GONE_KEPT } from './transitions/remove';
 
 export interface Erase {
-  /** May be repeated. Called before the job is removed, so that a crash in between leaves something to go on with. */
+  /**
+   * May be repeated, also from the middle: the entries that lead to the email go last. Called while its job is in work or
+   * being removed (`Removal`), so that a crash in between leaves something to go on with.
+   */
   (queue: EmailQueue, id: string, email: StoredEmail): Promise<void>;
 }
 
@@ -23,6 +24,6 @@ export const createErase =
   }): Erase =>
   async (queue, id, email) => {
     await deps.redis.set(queue.keys.gone(id), deps.clock.now(), 'EX', GONE_KEPT);
-    await leaveIndexes(deps.redis, queue.keys, id, email);
     await deps.releaseContent(queue.address, id, contentIdsOf(email));
+    await leaveIndexes(deps.redis, queue.keys, id, email);
   };

@@ -4,13 +4,12 @@ import { QueueSettings } from '../../../libs/mail/settings';
 import { spanMs } from '../../../libs/mail/span';
 import { Problem } from '../../../libs/mail/problem';
 import { queueName, Slug, type QueueAddress } from '../../../libs/mail/queue-address';
-import { contentIdsOf } from '../../../libs/mail/stored-email';
 import { AT_ONCE } from '../../../libs/queue/due';
 import { readStatus } from '../../../libs/queue/counts';
-import { readRecords } from '../../../libs/queue/email-record';
 import type { EmailQueue } from '../../../libs/queue/queues';
 import type { RegisteredQueue } from '../../../libs/store/tenants';
 import { identityOf, param, signatureOf } from '../auth';
+import { emptyQueue } from '../empty-queue';
 import { notFound } from '../errors';
 import { parseBody, parseInput } from '../input';
 import type { Rooms } from '../rooms';
@@ -40,23 +39,6 @@ export const resumeQueue = async (rooms: Rooms, queue: EmailQueue): Promise<void
   await queue.bull.resume();
   await rooms.due.announce(queue.name, AT_ONCE);
 };
-
-/** Removes a queue's emails with all that belongs to them. */
-const empty = async (rooms: Rooms, queue: EmailQueue): Promise<void> => {
-  const { byTime } = queue.keys;
-  for (let ids = await redisIds(rooms, byTime); ids.length > 0; ids = await redisIds(rooms, byTime)) {
-    for (const record of await readRecords(rooms.redis, queue, ids, rooms.clock.now())) {
-      if (record !== undefined)
-        await rooms.refs.release(queue.address, record.id, contentIdsOf(record.email), rooms.content.remove);
-    }
-    await rooms.redis.zrem(byTime, ...ids);
-  }
-  await queue.bull.obliterate({ force: true });
-  await rooms.redis.del(queue.keys.byTime, queue.keys.byAddress, queue.keys.upkeep, queue.keys.uploads);
-  await rooms.due.forget(queue.name);
-};
-
-const redisIds = (rooms: Rooms, key: string): Promise<string[]> => rooms.redis.zrange(key, 0, '199');
 
 /** Who paused or resumed a queue is kept with it, for `explain`, and in the audit. */
 export const notePause = async (
@@ -105,9 +87,10 @@ const remove = (rooms: Rooms) => async (request: Request, response: Response) =>
       `${unsent} emails of this queue are not sent yet: let them be sent or cancel them first`,
     );
   }
+  await emptyQueue(rooms, queue);
+  // Last: what is still known can be deleted again where this was interrupted.
   await rooms.tenants.removeQueue(address);
   await rooms.audit.record({ by: signatureOf(identityOf(response)), what: 'queue deleted', ...address });
-  await empty(rooms, queue);
   rooms.queues.forget(address);
   response.status(204).end();
 };
