@@ -197,7 +197,7 @@ class World {
         return;
       }
       case 'erase':
-        expect(await removeJob(redis, this.queue, id)).toBeUndefined();
+        expect(await removeJob(redis, this.queue, id, { now, resumeAt: now })).toBeUndefined();
         this.emails.delete(id);
     }
   }

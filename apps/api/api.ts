@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { openContentStore } from '../../libs/content/open-store';
 import { createFetcher } from '../../libs/fetch/fetcher';
 import { createAudit } from '../../libs/events/audit';
+import { createErase } from '../../libs/queue/erase';
 import { createDue } from '../../libs/queue/due';
 import { createOrders } from '../../libs/queue/internal-jobs';
 import { createOperations } from '../../libs/queue/operations';
+import { createRemoval } from '../../libs/queue/removal';
 import { createQueues } from '../../libs/queue/queues';
 import { createSendQueue } from '../../libs/queue/send-queue';
 import { createPool } from '../../libs/render/pool';
@@ -71,6 +73,11 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
   const queues = createQueues({ redis, waits: false });
   const due = createDue(redis);
   const sendQueue = createSendQueue({ redis, due });
+  const erase = createErase({
+    redis,
+    clock,
+    releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
+  });
   const rooms: Rooms = {
     config,
     clock,
@@ -86,6 +93,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
     signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
     refs,
     queues,
+    removal: createRemoval({ redis, clock, erase }),
     due,
     orders,
     templating,

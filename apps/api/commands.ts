@@ -4,12 +4,10 @@ import { Problem } from '../../libs/mail/problem';
 import { dueAt, type StoredEmail } from '../../libs/mail/stored-email';
 import type { EmailRecord } from '../../libs/queue/email-record';
 import { AT_ONCE } from '../../libs/queue/due';
-import { createErase } from '../../libs/queue/erase';
 import type { EmailQueue } from '../../libs/queue/queues';
 import type { Refusal } from '../../libs/queue/transitions/places';
 import { putAside } from '../../libs/queue/transitions/put-aside';
 import { releaseEmail } from '../../libs/queue/transitions/release';
-import { removeJob } from '../../libs/queue/transitions/remove';
 import { resolveSent } from '../../libs/queue/transitions/resolve-sent';
 import { notFound } from './errors';
 import type { FieldChanges } from './changes-of';
@@ -55,11 +53,6 @@ const renewed = async (rooms: Rooms, queue: EmailQueue, email: StoredEmail, due:
 
 export const createCommands = (rooms: Rooms) => {
   const { redis, clock, audit } = rooms;
-  const erase = createErase({
-    redis,
-    clock,
-    releaseContent: (address, id, ids) => rooms.refs.release(address, id, ids, rooms.content.remove),
-  });
 
   const change = ({ by }: Subject, what: string, fields?: FieldChanges): { kind: 'change' } & Change => ({
     kind: 'change',
@@ -140,8 +133,7 @@ export const createCommands = (rooms: Rooms) => {
     /** Removes every trace, unless it is being sent. */
     async erase(subject: Subject): Promise<void> {
       const { queue, record } = subject;
-      insist(await removeJob(redis, queue, record.id), record.id);
-      await erase(queue, record.id, record.email, record.archive);
+      insist(await rooms.removal.remove(queue, record.id), record.id);
       await audited(subject, 'erased');
     },
   };

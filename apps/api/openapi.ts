@@ -7,6 +7,7 @@ import { QueueSettings, TenantSettings } from '../../libs/mail/settings';
 import { TemplateInput } from '../../libs/mail/template';
 import { TransportInput } from '../../libs/mail/transport';
 import { BulkInput } from './bulk';
+import { PageQuery } from './page';
 import { ResendInput } from './resend';
 import { AuditQuery } from './routes/audit';
 import { ResolveInput } from './routes/email-actions';
@@ -77,14 +78,14 @@ const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: st
     `${QUEUE}/content`,
     { summary: 'Upload bytes for an attachment', status: 201, contentType: 'application/octet-stream' },
   ],
-  ['get', '/v1/queues', { summary: 'All queues that the key reaches' }],
-  ['get', '/v1/queues/{tenant}', { summary: 'The queues of a tenant' }],
+  ['get', '/v1/queues', { summary: 'All queues that the key reaches, by name', query: PageQuery }],
+  ['get', '/v1/queues/{tenant}', { summary: 'The queues of a tenant, by name', query: PageQuery }],
   ['get', QUEUE, { summary: 'A queue, its settings and counts' }],
   ['put', QUEUE, { summary: 'Put a queue', body: QueueSettings }],
   ['delete', QUEUE, { summary: 'Delete a queue that has nothing unsent', status: 204 }],
   ['post', `${QUEUE}/pause`, { summary: 'Send nothing until resumed' }],
   ['post', `${QUEUE}/resume`, { summary: 'Send again' }],
-  ['get', '/v1/tenants', { summary: 'All tenants' }],
+  ['get', '/v1/tenants', { summary: 'All tenants, by name', query: PageQuery }],
   ['put', TENANT, { summary: 'Put a tenant', body: TenantSettings }],
   ['get', TENANT, { summary: 'A tenant and its settings' }],
   ['delete', TENANT, { summary: 'Delete a tenant without queues', status: 204 }],

@@ -5,6 +5,7 @@ import type { Fetcher } from '../../libs/fetch/fetcher';
 import type { Due } from '../../libs/queue/due';
 import type { Orders } from '../../libs/queue/internal-jobs';
 import type { Queues } from '../../libs/queue/queues';
+import type { Removal } from '../../libs/queue/removal';
 import type { Renderer } from '../../libs/render/render';
 import type { Templating } from '../../libs/render/templates';
 import type { Clock } from '../../libs/runtime/clock';
@@ -37,6 +38,7 @@ export interface Rooms {
   signingSecrets: SigningSecretStore;
   refs: ContentRefs;
   queues: Queues;
+  removal: Removal;
   due: Due;
   orders: Orders;
   renderer: Renderer;

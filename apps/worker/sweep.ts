@@ -3,10 +3,9 @@ import { parseQueueName } from '../../libs/mail/queue-address';
 import type { ResolvedSettings } from '../../libs/mail/settings';
 import type { StoredEmail } from '../../libs/mail/stored-email';
 import { readRecords, type EmailRecord } from '../../libs/queue/email-record';
-import type { Erase } from '../../libs/queue/erase';
 import type { EmailQueue, Queues } from '../../libs/queue/queues';
+import type { Removal } from '../../libs/queue/removal';
 import { putAside } from '../../libs/queue/transitions/put-aside';
-import { removeJob } from '../../libs/queue/transitions/remove';
 import type { Clock } from '../../libs/runtime/clock';
 import type { Log } from '../../libs/runtime/log';
 import type { ContentRefs } from '../../libs/store/content-refs';
@@ -19,7 +18,7 @@ export interface SweepDeps {
   log: Log;
   queues: Queues;
   refs: ContentRefs;
-  erase: Erase;
+  removal: Removal;
   removeContent: (contentId: string) => Promise<void>;
   settingsOf: (queue: EmailQueue, email: StoredEmail) => Promise<ResolvedSettings>;
 }
@@ -64,12 +63,6 @@ export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
     return refusal === undefined;
   };
 
-  const remove = async (queue: EmailQueue, record: EmailRecord): Promise<boolean> => {
-    if ((await removeJob(redis, queue, record.id)) === 'sending') return false;
-    await deps.erase(queue, record.id, record.email, record.archive);
-    return true;
-  };
-
   /** One email whose entry is due: the entry may be older than a correction. */
   const attend = async (queue: EmailQueue, record: EmailRecord, now: number, swept: Swept): Promise<void> => {
     const again = (at: number): Promise<unknown> => redis.zadd(queue.keys.upkeep, at, record.id);
@@ -78,7 +71,7 @@ export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
     if (record.place === 'completed' || record.place === 'failed') {
       const removal = removalOf(record, settings);
       if (removal > now) return void (await again(removal));
-      if (await remove(queue, record)) swept.removed++;
+      if ((await deps.removal.remove(queue, record.id)) === undefined) swept.removed++;
       return;
     }
     const expiresAt = Date.parse(record.email.expiresAt);
@@ -95,7 +88,8 @@ export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
       for (const [index, record] of records.entries()) {
         const id = ids[index] ?? '';
         if (record !== undefined) await attend(queue, record, now, swept);
-        // An entry without a job: its add failed, or its removal was interrupted.
+        // An entry without a job: its removal was interrupted, or its add failed.
+        else if (await deps.removal.resume(queue, id)) swept.removed++;
         else await redis.multi().zrem(queue.keys.upkeep, id).zrem(queue.keys.byTime, id).exec();
       }
       if (ids.length < EMAILS_AT_ONCE) return;

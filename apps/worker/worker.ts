@@ -9,6 +9,7 @@ import { createDue } from '../../libs/queue/due';
 import { createErase } from '../../libs/queue/erase';
 import { Fleet } from '../../libs/queue/fleet';
 import { createQueues, type EmailQueue } from '../../libs/queue/queues';
+import { createRemoval } from '../../libs/queue/removal';
 import { createSettle } from '../../libs/queue/settle';
 import { createPool } from '../../libs/render/pool';
 import { createRenderer } from '../../libs/render/render';
@@ -152,7 +153,7 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
     log,
     queues,
     refs,
-    erase,
+    removal: createRemoval({ redis, clock, erase }),
     due,
     tenants,
     removeContent: content.remove,

@@ -2,17 +2,18 @@
 import { contentIdsOf, type StoredEmail, type StoredRaw } from '../mail/stored-email';
 import type { QueueAddress } from '../mail/queue-address';
 import type { Clock } from '../runtime/clock';
-import { MARK } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { leaveIndexes } from './index-entries';
 import type { EmailQueue } from './queues';
-
-/** A late repetition of the add must not send the email again; idempotency keys live 24 h (engine.md). Seconds. */
-const GONE_KEPT = 25 * 3_600;
+import { GONE_KEPT } from './transitions/remove';
 
 export interface Erase {
-  /** May be repeated. Called before the job is removed, so that a crash in between leaves something to go on with. */
-  (queue: EmailQueue, id: string, email: StoredEmail, archive?: StoredRaw): Promise<void>;
+  /**
+   * May be repeated, also from the middle: the entries that lead to the email go last. Called while its job is in work or
+   * being removed (`Removal`), so that a crash in between leaves something to go on with.
+   * @param archive the mark of its archived message
+   */
+  (queue: EmailQueue, id: string, email: StoredEmail, archive: string | null): Promise<void>;
 }
 
 export const createErase =
@@ -22,11 +23,9 @@ export const createErase =
     /** Lets go of contents that an email needed. */
     releaseContent: (address: QueueAddress, id: string, contentIds: string[]) => Promise<void>;
   }): Erase =>
-  async (queue, id, email, known) => {
+  async (queue, id, email, archive) => {
     await deps.redis.set(queue.keys.gone(id), deps.clock.now(), 'EX', GONE_KEPT);
-    await leaveIndexes(deps.redis, queue.keys, id, email);
-    const archive = await deps.redis.hget(queue.keys.job(id), MARK.archive);
-    const kept = archive === null ? known : (JSON.parse(archive) as StoredRaw);
-    const archived = kept === undefined ? [] : [kept.contentId];
+    const archived = archive === null ? [] : [(JSON.parse(archive) as StoredRaw).contentId];
     await deps.releaseContent(queue.address, id, [...contentIdsOf(email), ...archived]);
+    await leaveIndexes(deps.redis, queue.keys, id, email);
   };

@@ -45,12 +45,13 @@ export const enterIndexes = async (
   await addToIndexes(redis, [keys.byTime, keys.byAddress, keys.upkeep], [JSON.stringify(rows)]);
 };
 
-/** Takes an email out of the indexes. */
+/** Takes an email out of the indexes, and with them what was left of its job while it was removed. */
 export const leaveIndexes = async (redis: Redis, keys: QueueKeys, id: string, email: StoredEmail): Promise<void> => {
   await redis
     .multi()
     .zrem(keys.byTime, id)
     .zrem(keys.byAddress, ...addressMembers(id, email))
     .zrem(keys.upkeep, id)
+    .del(keys.removal(id))
     .exec();
 };

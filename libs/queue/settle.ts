@@ -58,7 +58,8 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
       if (line !== undefined) await writeLog(lease, line);
       await keepUntil(lease, keep.days);
     } else {
-      await deps.erase(lease.queue, lease.id, lease.email);
+      const archive = await redis.hget(lease.queue.keys.job(lease.id), MARK.archive);
+      await deps.erase(lease.queue, lease.id, lease.email, archive);
     }
     await lease.queue.backend.moveToCompleted(lease.job, '', !keep.keep, lease.token, false);
     return { state: 'sent' };

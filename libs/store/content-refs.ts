@@ -23,8 +23,8 @@ export interface ContentRefs {
     contentIds: string[],
     remove: (id: string) => Promise<void>,
   ): Promise<void>;
-  /** Lets go of uploads whose time is over; gives how many. */
-  releaseUploads(address: QueueAddress, remove: (id: string) => Promise<void>): Promise<number>;
+  /** Lets go of uploads whose time is over at `until` (ms, default now). */
+  releaseUploads(address: QueueAddress, remove: (id: string) => Promise<void>, until?: number | '+inf'): Promise<void>;
 }
 
 /** Stands for all uploads of one content in a queue: the same bytes uploaded twice wait once. */
@@ -98,14 +98,16 @@ export const createContentRefs = (deps: { redis: Redis; clock: Clock }): Content
     async release(address, member, contentIds, remove) {
       for (const id of contentIds) await releaseOne(address, member, id, remove);
     },
-    async releaseUploads(address, remove) {
+    async releaseUploads(address, remove, until = deps.clock.now()) {
       const { uploads } = queueKeys(address);
-      const over = await redis.zrangebyscore(uploads, '-inf', deps.clock.now(), 'LIMIT', 0, 1_000);
-      for (const id of over) {
-        await releaseOne(address, UPLOAD, id, remove);
-        await redis.zrem(uploads, id);
+      for (;;) {
+        const over = await redis.zrangebyscore(uploads, '-inf', until, 'LIMIT', 0, 1_000);
+        for (const id of over) {
+          await releaseOne(address, UPLOAD, id, remove);
+          await redis.zrem(uploads, id);
+        }
+        if (over.length < 1_000) return;
       }
-      return over.length;
     },
   };
 };

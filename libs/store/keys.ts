@@ -68,6 +68,8 @@ export const queueKeys = (address: QueueAddress) => {
     idempotency: (hash: string) => `${prefix}:idempotency:${hash}`,
     /** Says that an email once was, after its job is gone: a late repetition of the add must not send it again. */
     gone: (id: string) => `${prefix}:gone:${id}`,
+    /** The job of an email that is being removed, until everything that belongs to it is erased. */
+    removal: (id: string) => `${prefix}:removal:${id}`,
     /** Sorted set of the emails (and uploads) that need a content: member -> until when (ms, or +inf). */
     content: (id: string) => `${prefix}:content:${id}`,
     /** Sorted set: content id -> until when an upload waits for its email (ms). */

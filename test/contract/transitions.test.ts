@@ -35,6 +35,8 @@ beforeEach(() => {
   queue = createQueues({ redis, waits: true }).open({ tenant: 'acme', application: `app-${count++}` });
 });
 
+const AT = { now: 1, resumeAt: 2 };
+
 const email = (more: Partial<StoredEmail> = {}): StoredEmail => ({
   v: 1,
   rev: 1,
@@ -140,7 +142,7 @@ test('an email in work is left alone by every transition, also when its lock ran
     if (!locked) await redis.del(queue.keys.lock('m_1'));
     expect(await aside('m_1')).toBe('sending');
     expect(await back('m_1', stored)).toBe('sending');
-    expect(await removeJob(redis, queue, 'm_1')).toBe('sending');
+    expect(await removeJob(redis, queue, 'm_1', AT)).toBe('sending');
     const change = { before: stored, after: stored, priority: 10, line, now: Date.now() };
     expect(await correctEmail(redis, queue, 'm_1', change)).toBe('sending');
   }
@@ -151,8 +153,8 @@ test('an email in work is left alone by every transition, also when its lock ran
 
 test.each(PLACES)('a %s email is removed without a trace in BullMQ', async (_name, more) => {
   await add('m_1', more);
-  expect(await removeJob(redis, queue, 'm_1')).toBeUndefined();
+  expect(await removeJob(redis, queue, 'm_1', AT)).toBeUndefined();
   expect(await queue.bull.getJobCounts()).toMatchObject({ failed: 0, waiting: 0, prioritized: 0, delayed: 0 });
   expect(await redis.keys(`${queue.keys.bull}m_1*`)).toEqual([]);
-  expect(await removeJob(redis, queue, 'm_1')).toBe('missing');
+  expect(await removeJob(redis, queue, 'm_1', AT)).toBe('missing');
 });

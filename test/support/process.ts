@@ -26,10 +26,17 @@ export const serviceEnv = (redisUrl: string, dataDir: string): NodeJS.ProcessEnv
   ROHRPOST_GRACE: '8s',
 });
 
-/** Starts `apps/api` or `apps/worker` from its sources and waits until it says that it is ready. */
-export const startProcess = async (app: 'api' | 'worker', env: NodeJS.ProcessEnv): Promise<ServiceProcess> => {
+/**
+ * Starts `apps/api` or `apps/worker` from its sources and waits until it says that it is ready.
+ * @param preload a file of this folder that the process loads first: what is done to it needs no switch in its code
+ */
+export const startProcess = async (
+  app: 'api' | 'worker',
+  env: NodeJS.ProcessEnv,
+  preload?: string,
+): Promise<ServiceProcess> => {
   const child = fork(join(ROOT, `apps/${app}/main.ts`), {
-    execArgv: ['--import', 'tsx'],
+    execArgv: ['--import', 'tsx', ...(preload === undefined ? [] : ['--import', join(__dirname, preload)])],
     env,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     cwd: ROOT,

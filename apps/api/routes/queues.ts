@@ -4,16 +4,16 @@ import { QueueSettings } from '../../../libs/mail/settings';
 import { spanMs } from '../../../libs/mail/span';
 import { Problem } from '../../../libs/mail/problem';
 import { queueName, Slug, type QueueAddress } from '../../../libs/mail/queue-address';
-import { contentIdsOf } from '../../../libs/mail/stored-email';
 import { AT_ONCE } from '../../../libs/queue/due';
 import { readStatus } from '../../../libs/queue/counts';
-import { readRecords } from '../../../libs/queue/email-record';
 import type { EmailQueue } from '../../../libs/queue/queues';
-import type { RegisteredQueue } from '../../../libs/store/tenants';
+import type { RegisteredQueue, Tenants } from '../../../libs/store/tenants';
 import { keepSources, requireNoSources } from '../data-sources';
 import { identityOf, param, signatureOf } from '../auth';
+import { emptyQueue } from '../empty-queue';
 import { notFound } from '../errors';
-import { parseBody, parseInput } from '../input';
+import { parseBody, parseInput, parseQuery } from '../input';
+import { pageOf, PageQuery, sortByName, type Page } from '../page';
 import type { Rooms } from '../rooms';
 import { queueView } from '../view';
 import { existingQueue } from './emails';
@@ -41,23 +41,6 @@ export const resumeQueue = async (rooms: Rooms, queue: EmailQueue): Promise<void
   await queue.bull.resume();
   await rooms.due.announce(queue.name, AT_ONCE);
 };
-
-/** Removes a queue's emails with all that belongs to them. */
-const empty = async (rooms: Rooms, queue: EmailQueue): Promise<void> => {
-  const { byTime } = queue.keys;
-  for (let ids = await redisIds(rooms, byTime); ids.length > 0; ids = await redisIds(rooms, byTime)) {
-    for (const record of await readRecords(rooms.redis, queue, ids, rooms.clock.now())) {
-      if (record !== undefined)
-        await rooms.refs.release(queue.address, record.id, contentIdsOf(record.email), rooms.content.remove);
-    }
-    await rooms.redis.zrem(byTime, ...ids);
-  }
-  await queue.bull.obliterate({ force: true });
-  await rooms.redis.del(queue.keys.byTime, queue.keys.byAddress, queue.keys.upkeep, queue.keys.uploads);
-  await rooms.due.forget(queue.name);
-};
-
-const redisIds = (rooms: Rooms, key: string): Promise<string[]> => rooms.redis.zrange(key, 0, '199');
 
 /** Who paused or resumed a queue is kept with it, for `explain`, and in the audit. */
 export const notePause = async (
@@ -107,31 +90,59 @@ const remove = (rooms: Rooms) => async (request: Request, response: Response) =>
       `${unsent} emails of this queue are not sent yet: let them be sent or cancel them first`,
     );
   }
+  await emptyQueue(rooms, queue);
+  // Last: what is still known can be deleted again where this was interrupted.
   await rooms.tenants.removeQueue(address);
   await rooms.audit.record({ by: signatureOf(identityOf(response)), what: 'queue deleted', ...address });
-  await empty(rooms, queue);
   rooms.queues.forget(address);
   response.status(204).end();
+};
+
+const pathOf = ({ tenant, application }: QueueAddress): string => `${tenant}/${application}`;
+
+/** Tenants whose queues are asked for at once. */
+const TENANTS_AT_ONCE = 50;
+
+/** Queues after the cursor, tenant by tenant until there are more than the page takes. */
+const queuesAfter = async (
+  tenants: Tenants,
+  slugs: string[],
+  { limit, cursor = '' }: Page,
+  isReached: (queue: QueueAddress) => boolean,
+): Promise<RegisteredQueue[]> => {
+  // `0` comes right after `/`: all queues of a tenant sort before it.
+  const rest = sortByName(slugs, (slug) => `${slug}/`).filter((slug) => `${slug}0` > cursor);
+  const found: RegisteredQueue[] = [];
+  for (let from = 0; from < rest.length && found.length <= limit; from += TENANTS_AT_ONCE) {
+    const some = await Promise.all(rest.slice(from, from + TENANTS_AT_ONCE).map((slug) => tenants.queues(slug)));
+    found.push(...some.flat().filter((queue) => isReached(queue) && pathOf(queue) > cursor));
+  }
+  return found;
+};
+
+const listOf = async (rooms: Rooms, all: RegisteredQueue[], asked: Page) => {
+  const { page, nextCursor } = pageOf(all, pathOf, asked);
+  return { queues: await Promise.all(page.map((queue) => viewOf(rooms, queue))), nextCursor };
 };
 
 export const queueRoutes = (rooms: Rooms): Router => {
   const { guard, tenants } = rooms;
   const router = Router();
 
-  router.get('/', async (_request, response) => {
+  router.get('/', async (request, response) => {
     const identity = identityOf(response);
+    const page = parseQuery(PageQuery, request);
     const slugs =
       identity.tenant === undefined ? (await tenants.list()).map(({ tenant }) => tenant) : [identity.tenant];
-    const all = (await Promise.all(slugs.map((slug) => tenants.queues(slug)))).flat();
-    const reached = all.filter(
-      ({ application }) => identity.application === undefined || identity.application === application,
-    );
-    response.json({ queues: await Promise.all(reached.map((queue) => viewOf(rooms, queue))) });
+    const isReached = ({ application }: QueueAddress): boolean =>
+      identity.application === undefined || identity.application === application;
+    response.json(await listOf(rooms, await queuesAfter(tenants, slugs, page, isReached), page));
   });
 
   router.get('/:tenant', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, 'read');
-    response.json({ queues: await Promise.all((await tenants.queues(tenant)).map((queue) => viewOf(rooms, queue))) });
+    const page = parseQuery(PageQuery, request);
+    response.json(await listOf(rooms, await tenants.queues(tenant), page));
   });
 
   router.get('/:tenant/:application', async (request, response) => {

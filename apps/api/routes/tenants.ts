@@ -8,7 +8,8 @@ import { AT_ONCE } from '../../../libs/queue/due';
 import type { Tenant } from '../../../libs/store/tenants';
 import { keepSources } from '../data-sources';
 import { identityOf, param, signatureOf } from '../auth';
-import { parseBody, parseInput } from '../input';
+import { parseBody, parseInput, parseQuery } from '../input';
+import { pageOf, PageQuery } from '../page';
 import type { Rooms } from '../rooms';
 
 const view = ({ tenant, settings, createdAt, updatedAt }: Tenant) => ({
@@ -31,9 +32,10 @@ export const tenantRoutes = (rooms: Rooms): Router => {
   const { guard, tenants } = rooms;
   const router = Router();
 
-  router.get('/', async (_request, response) => {
+  router.get('/', async (request, response) => {
     guard.installation(response, 'operate');
-    response.json({ tenants: (await tenants.list()).map(view) });
+    const { page, nextCursor } = pageOf(await tenants.list(), ({ tenant }) => tenant, parseQuery(PageQuery, request));
+    response.json({ tenants: page.map(view), nextCursor });
   });
 
   router.put('/:tenant', async (request, response) => {

@@ -1,10 +1,15 @@
-// Removes an email's job, unless a worker has it.
+// Takes an email's job away from everybody, unless a worker has it; what belongs to it is still to be erased.
 import type { Redis } from '../../store/redis';
 import { defineScript } from '../../store/script';
 import type { EmailQueue } from '../queues';
 import { PLACES, readRefusal, type Refusal } from './places';
 
-// KEYS: BullMQ's prefix. ARGV: id. Result: 1, or 0 missing, -1 sending. Atomic, so that no worker takes it meanwhile.
+/** A late repetition of the add must not send the email again; idempotency keys live 24 h (engine.md). Seconds. */
+export const GONE_KEPT = 25 * 3_600;
+
+// KEYS: BullMQ's prefix, the job's key while it is removed, the sign that it is gone, upkeep. ARGV: id, now, when the
+// sweep goes on with the removal, how long the sign lives (s). Result: 1, or 0 missing, -1 sending. Atomic, so that no
+// worker takes it meanwhile, and nobody ever finds less of it than what is needed to remove the rest.
 const removeScript = defineScript(`${PLACES}
 local prefix, id = KEYS[1], ARGV[1]
 local key = prefix .. id
@@ -14,8 +19,24 @@ if from == 'active' then return -1 end
 local _, open = marks(key)
 if open and UNFINISHED[from] then return -1 end
 leave(prefix, id, from)
-redis.call('DEL', key, key .. ':logs')
+redis.call('DEL', key .. ':logs')
+redis.call('RENAME', key, KEYS[2])
+redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[4])
+redis.call('ZADD', KEYS[4], ARGV[3], id)
 return 1`);
 
-export const removeJob = async (redis: Redis, queue: EmailQueue, id: string): Promise<Refusal | undefined> =>
-  readRefusal(await removeScript(redis, [queue.keys.bull], [id]));
+/**
+ * @param at.now ms since 1970
+ * @param at.resumeAt when the sweep goes on, where whoever called has not (ms since 1970)
+ */
+export const removeJob = async (
+  redis: Redis,
+  queue: EmailQueue,
+  id: string,
+  at: { now: number; resumeAt: number },
+): Promise<Refusal | undefined> => {
+  const { bull, removal, gone, upkeep } = queue.keys;
+  return readRefusal(
+    await removeScript(redis, [bull, removal(id), gone(id), upkeep], [id, at.now, at.resumeAt, GONE_KEPT]),
+  );
+};

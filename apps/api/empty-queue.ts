@@ -1,0 +1,43 @@
+// Empties a queue that is to be deleted: its emails, its uploads, and the contents that nobody else needs.
+import { contentIdsOf } from '../../libs/mail/stored-email';
+import { readRecords } from '../../libs/queue/email-record';
+import type { EmailQueue } from '../../libs/queue/queues';
+import type { Rooms } from './rooms';
+
+const AT_ONCE = 200;
+
+/** May be repeated where it was interrupted: what leads to an email goes after what belongs to it. */
+export const emptyQueue = async (
+  {
+    redis,
+    clock,
+    refs,
+    content,
+    removal,
+    due,
+  }: Pick<Rooms, 'redis' | 'clock' | 'refs' | 'content' | 'removal' | 'due'>,
+  queue: EmailQueue,
+): Promise<void> => {
+  const { keys } = queue;
+  // An email stands in both; one whose removal was interrupted may stand in upkeep alone.
+  for (const index of [keys.byTime, keys.upkeep]) {
+    for (;;) {
+      const ids = await redis.zrange(index, 0, String(AT_ONCE - 1));
+      if (ids.length === 0) break;
+      for (const [position, record] of (await readRecords(redis, queue, ids, clock.now())).entries()) {
+        const id = ids[position] ?? '';
+        if (record === undefined) await removal.resume(queue, id);
+        else await refs.release(queue.address, id, contentIdsOf(record.email), content.remove);
+      }
+      await redis
+        .multi()
+        .zrem(keys.byTime, ...ids)
+        .zrem(keys.upkeep, ...ids)
+        .exec();
+    }
+  }
+  await refs.releaseUploads(queue.address, content.remove, '+inf');
+  await queue.bull.obliterate({ force: true });
+  await redis.del(keys.byTime, keys.byAddress, keys.upkeep, keys.uploads);
+  await due.forget(queue.name);
+};

@@ -1,0 +1,209 @@
+// Killed between any two steps of erasing: the sweep goes on, nothing of the email is left but the sign that it was.
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { emptyQueue } from '../../apps/api/empty-queue';
+import { createSweep } from '../../apps/worker/sweep';
+import { startRedis, type RedisServer } from '../../dev/redis';
+import { createFileStore } from '../../libs/content/file-store';
+import { resolveSettings } from '../../libs/mail/settings';
+import type { StoredEmail } from '../../libs/mail/stored-email';
+import { createDue } from '../../libs/queue/due';
+import { readRecords } from '../../libs/queue/email-record';
+import { createErase } from '../../libs/queue/erase';
+import { createQueues, type EmailQueue } from '../../libs/queue/queues';
+import { createRemoval } from '../../libs/queue/removal';
+import { createSendQueue } from '../../libs/queue/send-queue';
+import { createLog } from '../../libs/runtime/log';
+import { createContentRefs } from '../../libs/store/content-refs';
+import { showTable } from '../support/fault';
+
+const ID = 'm_06bhdh0jq0000000000000000a';
+const LATER_MS = 2 * 60_000;
+const KILLED = 'killed here';
+
+let server: RedisServer;
+let redis: Redis;
+let folder: string;
+let count = 0;
+const found: Record<string, string | number>[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
+  server = await startRedis({ dataDir: folder });
+  redis = new Redis(server.url, { maxRetriesPerRequest: null });
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+  showTable('erasing', found);
+});
+beforeEach(() => redis.flushall());
+
+/** Lets so many steps through and none after them: what a crash at this point leaves. */
+const dyingAfter = (steps: number) => {
+  let left = steps;
+  const step = (): void => {
+    if (left-- <= 0) throw new Error(KILLED);
+  };
+  return { step, died: () => left < 0 };
+};
+const dyingRedis = (step: () => void): Redis =>
+  new Proxy(redis, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown => {
+        step();
+        return (value as (...given: unknown[]) => unknown).apply(target, args);
+      };
+    },
+  });
+
+const filesIn = async (path: string): Promise<string[]> =>
+  (await readdir(path, { recursive: true, withFileTypes: true }).catch(() => [])).flatMap((entry) =>
+    entry.isFile() ? [entry.name] : [],
+  );
+
+/** Everything that removes, with steps that may be the last. */
+const makeRooms = (step: () => void = () => undefined, ahead = 0) => {
+  const dying = dyingRedis(step);
+  const clock = { now: () => Date.now() + ahead };
+  const path = join(folder, `content-${count}`);
+  const content = createFileStore(path);
+  const removeContent = (id: string): Promise<void> => (step(), content.remove(id));
+  const refs = createContentRefs({ redis: dying, clock });
+  const erase = createErase({
+    redis: dying,
+    clock,
+    releaseContent: (address, id, ids) => refs.release(address, id, ids, removeContent),
+  });
+  const removal = createRemoval({ redis: dying, clock, erase });
+  const queues = createQueues({ redis, waits: true });
+  const due = createDue(dying);
+  return {
+    redis: dying,
+    clock,
+    path,
+    content: { ...content, remove: removeContent },
+    refs,
+    removal,
+    removeContent,
+    queues,
+    due,
+  };
+};
+
+/** A waiting email with an attachment that nobody else has. */
+const setTheStage = async (): Promise<{ queue: EmailQueue; contentId: string }> => {
+  count++;
+  const rooms = makeRooms();
+  const queue = rooms.queues.open({ tenant: 'acme', application: `app-${count}` });
+  const { contentId } = await rooms.content.put(Buffer.from(`attachment ${count}`));
+  await rooms.refs.claim(queue.address, ID, [contentId]);
+  const email: StoredEmail = {
+    v: 1,
+    rev: 1,
+    domain: 'mail.test',
+    to: [{ address: 'ann@example.org' }],
+    subject: 'Hi',
+    text: 'Hi',
+    attachments: [{ filename: 'a.txt', contentId, size: 12 }],
+    expiresAt: '2035-01-01T00:00:00.000Z',
+  };
+  const accepted = { id: ID, email, acceptedAt: Date.now(), priority: 'normal' as const };
+  await createSendQueue({ redis, due: rooms.due }).add(queue, [accepted]);
+  return { queue, contentId };
+};
+
+const sweepLater = (): Promise<unknown> => {
+  const rooms = makeRooms(undefined, LATER_MS);
+  const settingsOf = (): Promise<ReturnType<typeof resolveSettings>> => Promise.resolve(resolveSettings());
+  return createSweep({ ...rooms, log: createLog('test', 'silent'), settingsOf })();
+};
+
+/** What is left of the email and its content, but the sign that it was. */
+const traces = async (contentId: string): Promise<string[]> => {
+  const keys = await redis.keys(`*${ID}*`);
+  const members: string[] = [];
+  for (const key of await redis.keys('*')) {
+    if ((await redis.type(key)) === 'zset' && !/{fleet}|:marker$/.test(key))
+      members.push(...(await redis.zrange(key, 0, '-1')).map((member) => `${key}: ${member}`));
+  }
+  const contents = await redis.keys(`*${contentId}*`);
+  return [
+    ...keys.filter((key) => !key.includes(':gone:')),
+    ...members,
+    ...contents,
+    ...(await filesIn(makeRooms().path)),
+  ];
+};
+
+test('an email is erased, wherever it stopped', async () => {
+  for (let steps = 0, whole = false; !whole; steps++) {
+    await redis.flushall();
+    const { queue, contentId } = await setTheStage();
+    const { step, died } = dyingAfter(steps);
+    const outcome = await makeRooms(step)
+      .removal.remove(queue, ID)
+      .catch((error: Error) => error.message);
+    whole = !died();
+    expect(outcome).toBe(whole ? undefined : KILLED);
+    const [record] = await readRecords(redis, queue, [ID], Date.now());
+    if (record !== undefined) {
+      // Not begun: the email is as it was, whoever asked was told so and asks again.
+      expect(await filesIn(makeRooms().path)).toHaveLength(1);
+      expect(await makeRooms().removal.remove(queue, ID)).toBeUndefined();
+    } else {
+      expect(await redis.exists(queue.keys.gone(ID))).toBe(1);
+      await sweepLater();
+    }
+    expect(await traces(contentId)).toEqual([]);
+    expect(await redis.exists(queue.keys.gone(ID))).toBe(1);
+    found.push({
+      what: 'email',
+      'killed before step': whole ? 'none' : steps + 1,
+      'went on': whole ? '' : record ? 'asked again' : 'the sweep',
+    });
+  }
+  expect(found.length).toBeGreaterThan(8);
+});
+
+test('an email in its removal is nobody’s any more: it is not found, sent, held or removed twice', async () => {
+  const { queue } = await setTheStage();
+  const { step } = dyingAfter(3);
+  await expect(makeRooms(step).removal.remove(queue, ID)).rejects.toThrow(KILLED);
+  expect(await queue.bull.getJobCounts()).toMatchObject({ waiting: 0, prioritized: 0 });
+  expect(await makeRooms().removal.remove(queue, ID)).toBe('missing');
+  await sweepLater();
+  expect(await redis.exists(queue.keys.removal(ID))).toBe(0);
+});
+
+test('a queue is emptied, with its uploads, wherever it stopped: asked again it is done', async () => {
+  for (let steps = 0, whole = false; !whole; steps++) {
+    await redis.flushall();
+    const { queue, contentId } = await setTheStage();
+    const rooms = makeRooms();
+    const upload = await rooms.content.put(Buffer.from(`upload ${count}`));
+    await rooms.refs.claimUpload(queue.address, upload.contentId);
+    // Also one whose removal was interrupted, and which stands in one index only.
+    const interrupted = dyingAfter(steps % 2 === 0 ? 3 : 0);
+    await makeRooms(interrupted.step)
+      .removal.remove(queue, ID)
+      .catch(() => undefined);
+    if (steps % 2 === 0) await redis.zrem(queue.keys.byTime, ID);
+    const { step, died } = dyingAfter(steps);
+    const failed = await emptyQueue(makeRooms(step), queue).then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    whole = !died();
+    expect(failed).toBe(whole ? undefined : KILLED);
+    if (!whole) await emptyQueue(makeRooms(), queue);
+    expect(await traces(contentId)).toEqual([]);
+    expect(await traces(upload.contentId)).toEqual([]);
+    if (whole) found.push({ what: 'queue', 'killed before step': `1 to ${steps}`, 'went on': 'asked again' });
+  }
+});
