@@ -8,6 +8,7 @@ let times: number[] = [];
 let recipients: string[] = [];
 let open = 0;
 let mostOpen = 0;
+let bytes = 0;
 let expected = Infinity;
 
 const say = (answer: SinkAnswer): void => void process.send?.(answer);
@@ -53,6 +54,7 @@ const serve = (socket: Socket): void => {
       const line = rest.slice(0, end);
       rest = rest.slice(end + (inMessage ? 5 : 2));
       if (inMessage) {
+        bytes += end;
         onMessage();
         late = delay > 0;
         said += '250 2.0.0 taken\r\n';
@@ -70,12 +72,12 @@ const serve = (socket: Socket): void => {
 
 process.on('message', (order: SinkOrder) => {
   if (order.ask === 'forget') {
-    [times, recipients, mostOpen, expected] = [[], [], open, Infinity];
+    [times, recipients, mostOpen, bytes, expected] = [[], [], open, 0, Infinity];
     say({ forgotten: true });
   } else if (order.ask === 'expect') {
     expected = order.count;
     if (times.length >= expected) say({ reached: expected });
-  } else say({ times, recipients, mostOpen });
+  } else say({ times, recipients, mostOpen, bytes });
 });
 process.once('disconnect', () => process.exit(0));
 

@@ -11,9 +11,9 @@ export interface Row {
   ours: string;
   baseline: string;
   ratio: string;
-  /** What was promised, in words. */
+  /** What was promised, in words; nothing for a figure beside it. */
   reach: string;
-  met: boolean;
+  met?: boolean;
 }
 
 /** The sizes of a benchmark: a look, the usual, everything. */
@@ -26,7 +26,7 @@ export interface Sizes<T> {
 const HEAD = { name: '', ours: 'ours', baseline: 'baseline', ratio: 'ratio', reach: 'reach', met: 'reached' };
 
 const printTable = (rows: Row[]): void => {
-  const lines = [HEAD, ...rows.map((row) => ({ ...row, met: row.met ? 'yes' : 'no' }))];
+  const lines = [HEAD, ...rows.map((row) => ({ ...row, met: row.met === undefined ? '' : row.met ? 'yes' : 'no' }))];
   const columns = ['name', 'ours', 'baseline', 'ratio', 'reach', 'met'] as const;
   const widths = columns.map((column) => Math.max(...lines.map((line) => line[column].length)));
   for (const line of lines) console.log(columns.map((column, n) => line[column].padEnd(widths[n] ?? 0)).join('  '));

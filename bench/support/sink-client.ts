@@ -12,6 +12,8 @@ export interface Taken {
   recipients: string[];
   /** Connections at once, at most. */
   mostOpen: number;
+  /** Of all messages. */
+  bytes: number;
 }
 
 export interface Sink {
