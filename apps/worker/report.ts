@@ -12,6 +12,8 @@ export interface Report {
   unsettled(lease: Lease, error: unknown): void;
   /** A transport's breaker changed. */
   transport: (transport: string, change: Reported['change'], why: string) => void;
+  /** The audit could not be written. */
+  unrecorded: (error: unknown) => void;
   /** A fault that no step expected. */
   broken(lease: Lease, error: unknown): void;
 }
@@ -43,6 +45,7 @@ export const createReport = (log: Log): Report => ({
   },
   unsettled: (lease, error) =>
     log.warn({ ...about(lease), error }, 'an attempt was not settled: another worker decides'),
+  unrecorded: (error) => log.error({ error }, 'the audit could not be written'),
   broken: (lease, error) =>
     log.error({ ...about(lease), error }, 'an attempt broke unexpectedly; the email is tried again'),
 });

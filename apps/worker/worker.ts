@@ -5,6 +5,7 @@ import { createFetcher } from '../../libs/fetch/fetcher';
 import { resolveSettings, type ResolvedSettings } from '../../libs/mail/settings';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import type { StoredEmail } from '../../libs/mail/stored-email';
+import { createAudit, type Audit } from '../../libs/events/audit';
 import { createDue } from '../../libs/queue/due';
 import { createErase } from '../../libs/queue/erase';
 import { Fleet } from '../../libs/queue/fleet';
@@ -96,13 +97,18 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
   lifecycle.add({ name: 'limits', stop: () => limits.stop() });
 
   const report = createReport(log);
+  const audit = createAudit({ redis, clock });
   const deliver = createDeliver({
     redis,
     clock,
     transports,
     breakers: createBreakers({ redis, clock, replica: config.replica }),
     limits,
-    onTransport: report.transport,
+    onTransport: (transport, change, why) => {
+      report.transport(transport, change, why);
+      if (change === 'opened' || change === 'closed')
+        void recordTransport(audit, transport, change, why).catch(report.unrecorded);
+    },
     renderer: createRenderer({
       templates,
       content,
@@ -205,4 +211,11 @@ const admit = async (
   const { transport } = resolveSettings(tenant?.settings, queue?.settings);
   const limits = (await deps.transports.get(address.tenant, transport))?.limits;
   return deps.limits.admit(address.tenant, transport, limits);
+};
+
+/** For administrators, beside the log of this process: a transport went down or is up again. */
+const recordTransport = (audit: Audit, id: string, change: 'opened' | 'closed', why: string): Promise<void> => {
+  const [tenant = '', target = ''] = id.split('/');
+  const what = change === 'opened' ? `transport down: ${why}` : 'transport up';
+  return audit.record({ by: 'the service', what, tenant, target });
 };
