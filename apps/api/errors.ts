@@ -2,6 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { z } from 'zod';
+import { ContentStoreAway } from '../../libs/content/store';
 import { NOT_YET } from '../../libs/mail/not-yet';
 import { pointer, Problem, type InputError } from '../../libs/mail/problem';
 import type { Log } from '../../libs/runtime/log';
@@ -142,8 +143,15 @@ const ofRedis = (error: unknown): Problem | undefined => {
   }
 };
 
+const storeAway = (): Problem =>
+  new Problem(
+    'unavailable',
+    'the content store does not answer: try again, with the same Idempotency-Key if you gave one',
+  );
+
 export const toProblem = (error: unknown): Problem | undefined => {
   if (error instanceof Problem) return error;
+  if (error instanceof ContentStoreAway) return storeAway();
   return ofRedis(error) ?? (typeof error === 'object' && error !== null ? ofExpress(error) : undefined);
 };
 
@@ -153,7 +161,8 @@ export const handleErrors =
     if (response.headersSent) return next(error);
     const problem = toProblem(error);
     const requestId = response.getHeader('X-Request-Id');
-    if (problem === undefined) log.error({ error, requestId, path: request.path }, 'a request broke');
+    if (problem === undefined || error instanceof ContentStoreAway)
+      log.error({ error, requestId, path: request.path }, 'a request broke');
     sendProblem(
       response,
       problem ??

@@ -3,10 +3,11 @@ import { createReadStream } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { spool, type Spooled } from '../../libs/content/spool';
-import type { ContentReader, ContentStore } from '../../libs/content/store';
+import type { ContentReader } from '../../libs/content/store';
 import { fetchData } from '../../libs/fetch/data';
 import { FetchFailure } from '../../libs/fetch/failure';
-import type { Fetcher } from '../../libs/fetch/fetcher';
+import type { Fetcher, FetchOrder } from '../../libs/fetch/fetcher';
+import { signatureHeaders, type Signing } from '../../libs/fetch/signature';
 import type { FailureCode } from '../../libs/mail/failure';
 import type { Outcome } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
@@ -25,7 +26,7 @@ const LONGEST_MS = 60_000;
 
 export interface GatherDeps {
   fetcher: Fetcher;
-  content: ContentStore;
+  content: ContentReader;
   signingSecrets: SigningSecretStore;
   /** Where documents lie during an attempt. */
   spoolFolder: string;
@@ -52,10 +53,12 @@ const CODES: Record<'data' | 'attachment', Record<'refused' | 'gone' | 'invalid'
 };
 
 /** A source that fails for now is no fault of the transport: only this email waits. */
-const toOutcome = (what: 'data' | 'attachment', { kind, message, retryAfter }: FetchFailure): Outcome =>
-  kind === 'for-now'
-    ? { kind: 'deferred', text: message, replies: [], ...(retryAfter !== undefined && { retryAfter }) }
-    : { kind: 'refused', code: CODES[what][kind], text: message, replies: [] };
+const toOutcome = (what: 'data' | 'attachment', { kind, message, retryAfter }: FetchFailure): Outcome => {
+  if (kind === 'for-now')
+    return { kind: 'deferred', text: message, replies: [], ...(retryAfter !== undefined && { retryAfter }) };
+  const limits = what === 'attachment' && kind === 'invalid' ? ' (25 MiB each, 50 MiB in all may be fetched)' : '';
+  return { kind: 'refused', code: CODES[what][kind], text: message + limits, replies: [] };
+};
 
 /** What a server says of a document is believed where it says something, and nothing that would be more than one part. */
 const typeFromAnswer = (given: string | undefined): string | undefined => {
@@ -89,27 +92,22 @@ const overlay = (store: ContentReader, files: Map<string, Spooled>): ContentRead
 });
 
 export const createGather = (deps: GatherDeps) => {
+  /** Every request of every start has an id of its own. */
+  const signing = async (lease: Lease, what: string): Promise<Signing> => ({
+    id: `${lease.id}_${lease.starts}_${what}`,
+    at: deps.clock.now(),
+    secrets: await deps.signingSecrets.current(lease.queue.address.tenant),
+  });
+
   const data = async (lease: Lease, url: string, prefixes: string[]): Promise<Record<string, unknown>> =>
-    fetchData(deps.fetcher, {
-      url,
-      prefixes,
-      signing: {
-        // Every start of an attempt asks under an id of its own.
-        id: `${lease.id}_${lease.starts}`,
-        at: deps.clock.now(),
-        secrets: await deps.signingSecrets.current(lease.queue.address.tenant),
-      },
-      signal: lease.signal,
-    });
+    fetchData(deps.fetcher, { url, prefixes, signing: await signing(lease, 'data'), signal: lease.signal });
 
   const document = async (
     { url, contentType, ...rest }: LinkedAttachment,
     lease: Lease,
-    prefixes: string[],
-    bytes: number,
+    order: Pick<FetchOrder, 'prefixes' | 'limits' | 'headers'>,
   ): Promise<{ file: Spooled; attachment: StoredAttachment }> => {
-    const limits = { bytes, ms: LONGEST_MS };
-    const answer = await deps.fetcher.fetch({ url, prefixes, limits, signal: lease.signal });
+    const answer = await deps.fetcher.fetch({ url, ...order, signal: lease.signal });
     const file = await spool(deps.spoolFolder, answer.body, { sync: false });
     const type = contentType ?? typeFromAnswer(answer.contentType);
     const { contentId, size } = file;
@@ -140,12 +138,16 @@ export const createGather = (deps: GatherDeps) => {
       const content = overlay(deps.content, known);
       const attachments: StoredAttachment[] = [];
       let left = MOST_TOGETHER;
-      for (const given of email.attachments ?? []) {
+      for (const [index, given] of (email.attachments ?? []).entries()) {
         if (!isLinked(given)) {
           attachments.push(await typed(given, content));
           continue;
         }
-        const { file, attachment } = await document(given, lease, settings.dataSources, Math.min(left, MOST_EACH));
+        const { file, attachment } = await document(given, lease, {
+          prefixes: settings.dataSources,
+          limits: { bytes: Math.min(left, MOST_EACH), ms: LONGEST_MS },
+          headers: signatureHeaders(await signing(lease, String(index))),
+        });
         files.push(file);
         known.set(file.contentId, file);
         left -= file.size;

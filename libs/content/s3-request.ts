@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { AwsV4Signer } from 'aws4fetch';
+import { ContentStoreAway } from './store';
 
 export interface S3Place {
   /** Like `https://s3.eu-central-1.amazonaws.com`; the bucket is named in the path. */
@@ -36,7 +37,7 @@ export interface S3Request {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Asks; 404 is an answer. @throws Error where S3 does not do it, also after some more tries */
+/** Asks; 404 is an answer. @throws ContentStoreAway after some more tries; Error where S3 will not do it */
 export type AskS3 = (request: S3Request) => Promise<Response>;
 
 export const createS3Client = (place: S3Place): AskS3 => {
@@ -71,15 +72,14 @@ export const createS3Client = (place: S3Place): AskS3 => {
   return async (request) => {
     for (let tries = 1; ; tries++) {
       const answer = await once(request).catch((error: unknown) => {
-        if (tries === TRIES) throw new Error(`S3 cannot be reached: ${place.endpoint}`, { cause: error });
+        if (tries === TRIES) throw new ContentStoreAway(`S3 cannot be reached: ${place.endpoint}`, { cause: error });
         return undefined;
       });
       if (answer?.ok === true || answer?.status === 404) return answer;
       if (answer !== undefined) {
-        const words = (await answer.text()).slice(0, 300);
-        const lasting = answer.status < 500 && answer.status !== 429;
-        if (lasting || tries === TRIES)
-          throw new Error(`S3 answered ${answer.status} to ${request.method} in ${place.bucket}: ${words}`);
+        const text = `S3 answered ${answer.status} to ${request.method} in ${place.bucket}: ${(await answer.text()).slice(0, 300)}`;
+        if (answer.status < 500 && answer.status !== 429) throw new Error(text);
+        if (tries === TRIES) throw new ContentStoreAway(text);
       }
       await pause(PAUSE_MS * 2 ** tries);
     }

@@ -25,5 +25,10 @@ export interface ContentStore {
   remove: (contentId: string) => Promise<void>;
 }
 
+/** The store does not answer; it may do so again. */
+export class ContentStoreAway extends Error {
+  override name = 'ContentStoreAway';
+}
+
 /** What whoever only reads needs of a store. */
 export type ContentReader = Pick<ContentStore, 'read' | 'readAll' | 'size'>;

@@ -63,7 +63,7 @@ const cruel = fc.oneof(
 const hostile = fc
   .array(
     fc.tuple(
-      fc.constantFrom(...Object.keys(GOOD), 'from', 'template', 'data', 'expiresAt', 'priority', 'unknown'),
+      fc.constantFrom(...Object.keys(GOOD), 'from', 'template', 'data', 'dataUrl', 'expiresAt', 'priority', 'unknown'),
       cruel,
       fc.boolean(),
     ),
@@ -117,6 +117,10 @@ test('hostile bodies for everything else', async () => {
     'role',
     'tenant',
     'emails',
+    'dataSources',
+    'dataUrl',
+    'template',
+    'attachments',
     'filter',
     'action',
     'rate',

@@ -168,6 +168,41 @@ test('documents arrive byte for byte, with their types, and leave nothing behind
   expect(parsed?.attachments[3]?.content.toString()).toBe('<html><script>');
   await ended(id, 'sent');
   expect(await spooled()).toEqual([]);
+  const ids = source.asked.map(({ headers }) => String(headers['webhook-id']));
+  expect([new Set(ids).size, ids.every((one) => one.startsWith(id))]).toEqual([5, true]);
+});
+
+test('while the transport is down, sources are not asked for emails that it would not take', async () => {
+  source.answer((_request, response) => json(response, { total: '1' }));
+  await smtp.close();
+  await service.ok('POST', `${emails}/batch`, { emails: Array.from({ length: 40 }, () => invoice()) });
+  const down = await eventually(async () => {
+    const status = await service.ok<{ breaker: string; counts: Record<string, number> }>('GET', `/v1/queues/${queue}`);
+    expect([status.breaker, status.counts['sending']]).toEqual(['open', 0]);
+    return source.asked.length;
+  });
+  // At most ten at a time were under way before it was known.
+  expect(down).toBeLessThan(40);
+  await eventually(() => expect(source.asked.length).toBeGreaterThan(down));
+  // Each later question belongs to a probe, one at a time after a growing pause.
+  expect(source.asked.length).toBeLessThan(40);
+});
+
+test('documents are bounded each and together', async () => {
+  const mib = 1024 * 1024;
+  const sizes: Record<string, number> = { '/docs/26': 26 * mib, '/docs/20': 20 * mib };
+  source.answer((request, response) => response.end(Buffer.alloc(sizes[request.url ?? ''] ?? 0)));
+  const attach = (...names: string[]) =>
+    anEmail({ attachments: names.map((name) => ({ filename: name, url: `${source.url}/docs/${name}` })) });
+  for (const email of [attach('26'), attach('20', '20', '20')]) {
+    const { id } = await accept(email);
+    expect((await ended(id, 'failed')).reason).toEqual({
+      code: 'attachment-invalid',
+      text: expect.stringMatching(/is larger than .* \(25 MiB each, 50 MiB in all/) as string,
+    });
+  }
+  expect(smtp.connections).toBe(0);
+  expect(await spooled()).toEqual([]);
 });
 
 test('a document that is gone fails the email, one that breaks off in the middle is fetched again', async () => {

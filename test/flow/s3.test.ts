@@ -22,7 +22,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await service.close();
   await smtp.close();
-  await s3.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -57,4 +56,15 @@ test('what is uploaded, attached or large lies in the bucket, is sent from there
   // The upload itself stays for a day: another email may name it.
   await eventually(async () => expect(await objects()).toBe(1));
   expect((await service.call('GET', `${emails}/${id}`)).status).toBe(404);
+});
+
+test('while the bucket cannot be reached nothing is accepted by halves: 503, and the email is not there', async () => {
+  const { emails } = await setUpQueue(service, 'acme/away', smtp.port);
+  await s3.close();
+  const attachments = [{ filename: 'a', content: 'YQ==' }];
+  const answer = await service.call('POST', emails, anEmail({ attachments }));
+  expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+  expect(answer.headers.get('retry-after')).toBeTruthy();
+  expect((await service.ok<{ emails: unknown[] }>('GET', emails)).emails).toEqual([]);
+  expect((await service.call('POST', emails, anEmail())).status).toBe(202);
 });
