@@ -4,7 +4,7 @@ import { judgeFault, judgeReply, wishOf, type Phase } from '../../libs/mail/repl
 import type { LeaseEnd } from '../../libs/queue/email-worker';
 import type { RecipientsDone } from '../../libs/queue/marks';
 import { FenceClosed } from '../../libs/queue/marks';
-import type { HandOverResult } from '../../libs/send/transmit';
+import { MessageUnreadable, type HandOverResult } from '../../libs/send/transmit';
 
 /**
  * @param tried the addresses of this attempt's envelope
@@ -34,6 +34,8 @@ const judgeStopped = ({ phase, error }: Extract<HandOverResult, { kind: 'stopped
     const text = `the attempt took too long: given up ${PHASE_WORDS[phase]}`;
     return { kind: 'deferred', text, replies: [], blame: 'transport' };
   }
+  if (error instanceof MessageUnreadable)
+    return { kind: 'deferred', text: `its content could not be read: ${error.message}`, replies: [] };
   return { kind: 'interrupted', text: `stopped: ${error instanceof FenceClosed ? error.message : String(error)}` };
 };
 

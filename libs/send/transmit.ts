@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { SMTPConnectionSendInfo } from 'nodemailer/lib/smtp-connection';
 import { readReply, type Phase } from '../mail/reply';
 import type { Reply } from '../mail/outcome';
+import { messageOf } from '../runtime/fault';
 import type { Connection, OpenTransport, SmtpError } from './connections';
 import type { Answer } from './dialogue';
 import type { Message } from './message';
@@ -39,6 +40,11 @@ export type StepBounds = Partial<Record<Phase, number>>;
 /** RFC 5321 4.5.3.2; a shorter one for the final dot manufactures uncertain emails. */
 export const STEP_BOUNDS: StepBounds = { mail: 300_000, rcpt: 300_000, data: 120_000, dot: 600_000 };
 
+/** What the message is read from failed in the middle of it: no fault of the server, which has not got its end. */
+export class MessageUnreadable extends Error {
+  override name = 'MessageUnreadable';
+}
+
 interface Rejection extends SmtpError {
   rejectedErrors?: (SmtpError & { recipient?: string })[];
 }
@@ -59,9 +65,14 @@ const asStream = (message: Message, before: () => Promise<void>, progress: Progr
       throw error;
     }
     progress.begun = true;
-    const source = message.open();
-    if (Buffer.isBuffer(source)) yield source;
-    else for await (const chunk of source) yield chunk as Buffer;
+    try {
+      const source = message.open();
+      if (Buffer.isBuffer(source)) yield source;
+      else for await (const chunk of source) yield chunk as Buffer;
+    } catch (error) {
+      progress.stopped = { error: new MessageUnreadable(messageOf(error)) };
+      throw error;
+    }
     progress.ended = true;
   };
   return Readable.from(bytes(), { objectMode: false });

@@ -1,6 +1,8 @@
 // Where a dialogue broke off, what had been said until then, how long a server may take, and what its connection is worth.
+import { Readable } from 'node:stream';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import type { Phase as ServerPhase } from '../support/smtp-script';
+import { judgeHandOver } from '../../apps/worker/judge';
 import { startSmtpServer, type SmtpServer, type SmtpServerOptions } from '../support/smtp-server';
 import type { Phase } from '../../libs/mail/reply';
 import { createConnections, type Connections } from '../../libs/send/connections';
@@ -77,6 +79,23 @@ describe.each([
   ])('a connection lost at $at says so', async ({ at, phase }) => {
     await start({ ...options, script: { [at]: () => ({ action: 'close' }) } });
     expect(await handOver()).toMatchObject({ kind: 'fault', phase });
+  });
+
+  test('a message that cannot be read to its end never gets one, and the server is not blamed', async () => {
+    await start(options);
+    async function* broken(): AsyncGenerator<Buffer> {
+      yield Buffer.from('Subject: x\r\n\r\nhalf of it');
+      throw new Error('the bucket is gone');
+    }
+    const message = { size: 100, open: () => Readable.from(broken(), { objectMode: false }) };
+    const result = await handOver({}, { message });
+    expect(result).toMatchObject({ kind: 'stopped', phase: 'message', error: { name: 'MessageUnreadable' } });
+    expect(judgeHandOver(result, [ANN, BOB], { accepted: [], refused: [] })).toEqual({
+      kind: 'deferred',
+      text: 'its content could not be read: the bucket is gone',
+      replies: [],
+    });
+    expect(smtp.messages).toEqual([]);
   });
 
   test('each reply has its own time: many recipients may take longer than one may', async () => {
