@@ -9,7 +9,6 @@ import { createErase } from '../../libs/queue/erase';
 import { Fleet } from '../../libs/queue/fleet';
 import { createQueues, type EmailQueue } from '../../libs/queue/queues';
 import { createSettle } from '../../libs/queue/settle';
-import { createPool } from '../../libs/render/pool';
 import { createRenderer } from '../../libs/render/render';
 import { createTemplating } from '../../libs/render/templates';
 import { systemClock } from '../../libs/runtime/clock';
@@ -63,8 +62,8 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
   const refs = createContentRefs({ redis, clock });
   const queues = createQueues({ redis, waits: true });
   const templates = createTemplates({ redis, changes, clock });
-  const pool = createPool({ ...config.render, now: clock.now });
-  lifecycle.add({ name: 'render threads', stop: () => pool.close() });
+  const templating = createTemplating({ templates, ...config.render, now: clock.now });
+  lifecycle.add({ name: 'render threads', stop: () => templating.close() });
   const connections = createConnections();
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
 
@@ -75,11 +74,7 @@ export const startWorker = async (config: WorkerConfig, log: Log): Promise<Runni
     transports,
     breakers: createBreakers({ redis, clock, replica: config.replica }),
     onTransport: report.transport,
-    renderer: createRenderer({
-      templates,
-      content,
-      templating: createTemplating({ templates, pool, trusted: config.render.trusted }),
-    }),
+    renderer: createRenderer({ templates, content, templating }),
     content,
     handOver: createHandOver(connections),
     settingsOf: ({ queue, email }) => settingsOf(tenants, queue, email),
