@@ -1,5 +1,5 @@
 // Whether data are as the template's schema wants them. Interpreted, never compiled: a schema is a tenant's input.
-import { Validator, type OutputUnit, type Schema } from '@cfworker/json-schema';
+import { Validator, type OutputUnit } from '@cfworker/json-schema';
 import type { InputError } from '../mail/problem';
 
 export type DataSchema = Record<string, unknown>;
@@ -17,7 +17,7 @@ const isSummary = ({ keyword }: OutputUnit): boolean =>
 /** @returns what is wrong with the data, with pointers that begin at the data; nothing where they fit */
 export const checkData = (schema: DataSchema, data: unknown): InputError[] => {
   try {
-    const { valid, errors } = new Validator(schema as Schema, '2020-12', false).validate(data);
+    const { valid, errors } = new Validator(schema, '2020-12', false).validate(data);
     if (valid) return [];
     const reasons = errors.filter((unit) => !isSummary(unit));
     return (reasons.length > 0 ? reasons : errors)
@@ -32,16 +32,27 @@ export const checkData = (schema: DataSchema, data: unknown): InputError[] => {
 /** What stands under these is data, not schema. */
 const EXAMPLES = new Set(['default', 'const', 'enum', 'examples']);
 
-/** Patterns of a schema, which its shape (libs/mail/data-schema.ts) does not tell. */
-const faultsOf = (value: unknown, path: string): InputError[] => {
+/** Patterns and references of a schema, which its shape (libs/mail/data-schema.ts) does not tell. */
+const faultsOf = (value: unknown, path: string, root: DataSchema): InputError[] => {
   if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, inner]): InputError[] => {
+  return Object.entries(value as Record<string, unknown>).flatMap(([key, inner]): InputError[] => {
     if (EXAMPLES.has(key)) return [];
     const here = `${path}/${key.replace(/~/g, '~0').replace(/\//g, '~1')}`;
     const patterns = key === 'pattern' && typeof inner === 'string' ? [inner] : [];
     const names = key === 'patternProperties' && typeof inner === 'object' && inner !== null ? Object.keys(inner) : [];
-    return [...[...patterns, ...names].flatMap((pattern) => patternFault(pattern, here)), ...faultsOf(inner, here)];
+    return [
+      ...[...patterns, ...names].flatMap((pattern) => patternFault(pattern, here)),
+      ...(key === '$ref' && typeof inner === 'string' ? referenceFault(inner, here, root) : []),
+      ...faultsOf(inner, here, root),
+    ];
   });
+};
+
+/** `#` or `#/$defs/name`, as the shape demands. */
+const referenceFault = (reference: string, path: string, root: DataSchema): InputError[] => {
+  const name = reference.slice('#/$defs/'.length);
+  if (reference === '#' || Object.hasOwn(root['$defs'] ?? {}, name)) return [];
+  return [{ path, message: `there is no $defs/${name} in the schema` }];
 };
 
 const patternFault = (pattern: string, path: string): InputError[] => {
@@ -54,4 +65,4 @@ const patternFault = (pattern: string, path: string): InputError[] => {
 };
 
 /** @returns what is wrong with a schema itself, with pointers into it */
-export const checkSchema = (schema: DataSchema): InputError[] => faultsOf(schema, '').slice(0, MOST_ERRORS);
+export const checkSchema = (schema: DataSchema): InputError[] => faultsOf(schema, '', schema).slice(0, MOST_ERRORS);

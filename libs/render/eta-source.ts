@@ -62,7 +62,7 @@ type Node = string | { t: string; val: string };
 /** @throws TemplateFault where Eta finds no end of a tag, a string or a comment */
 const parse = (source: string): Node[] => {
   try {
-    return eta.parse(source) as Node[];
+    return eta.parse(source);
   } catch (error) {
     throw placedByEta(error instanceof Error ? error.message : String(error));
   }
@@ -77,6 +77,8 @@ const CONTINUES = /^(case|default|else|catch|finally)\b/;
  */
 const around = (type: string, code: string, number: number, escaping: Escaping): [before: string, after: string] => {
   if (type === 'e') return [CONTINUES.test(code) ? '' : `__eta.tag=${number};`, '\n'];
+  // A block that goes on over several tags: `<%~ block('foot', () => { %>...<% }) %>`.
+  if (type === 'r' && code.endsWith('{')) return [`__eta.tag=${number};__eta.res+=`, ';\n'];
   const escape = type === 'i' && escaping === 'html' ? '__eta.e' : '';
   return [`__eta.res+=(__eta.tag=${number},${escape}(__eta.f(`, `)));\n`];
 };

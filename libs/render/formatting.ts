@@ -49,7 +49,7 @@ const KINDS: Record<string, (...values: never[]) => string | number> = {
   toLocaleTimeString: (value: number, locale?: string, options?: Options) =>
     new Date(value).toLocaleTimeString(locale, options as Intl.DateTimeFormatOptions),
   toLocaleNumber: (value: string, locale?: string, options?: Options) =>
-    new Intl.NumberFormat(locale, options as Intl.NumberFormatOptions).format(value as unknown as number),
+    new Intl.NumberFormat(locale, options).format(value as unknown as number),
   /** The machine's own would be the same after each clean image. */
   random: () => Math.random(),
   compare: (one: string, other: string, locale?: string, options?: Options) =>

@@ -131,15 +131,24 @@ const placeFault = ({ message, key, tag }: NonNullable<Said['fault']>, { tags }:
   return { message: `${text}: ${code.slice(0, 100)}`, key: String(key), line, column };
 };
 
+const parseSaid = (text: string): Said => {
+  try {
+    return (JSON.parse(text) ?? {}) as Said;
+  } catch {
+    return {};
+  }
+};
+
 /** Nothing that comes out of a sandbox is believed to be of its type. */
 const readSaid = (text: string, job: RenderJob, program: Prepared): RenderAnswer => {
-  const said = JSON.parse(text) as Said;
-  if (said.missing !== undefined) return { kind: 'missing', key: String(said.missing) };
+  const said = parseSaid(text);
+  if (typeof said.missing === 'string') return { kind: 'missing', key: said.missing };
   if (said.fault !== undefined) return { kind: 'fault', fault: placeFault(said.fault, program) };
   const made: Partial<Record<Part, string>> = {};
   for (const part of job.parts) {
     const value = said.made?.[part];
-    if (typeof value !== 'string') throw new EngineFault('broken', 'what was rendered is not a text');
+    if (typeof value !== 'string')
+      return { kind: 'fault', fault: { message: `the ${part} that was rendered is not a text` } };
     made[part] = value;
   }
   if (Object.values(made).reduce((sum, { length }) => sum + length, 0) > MOST_OUTPUT) throw new OutputFault();

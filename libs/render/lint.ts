@@ -132,6 +132,8 @@ const lint = (source: string, compiled: Compiled, program: Child): TemplateFault
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const [node] = next;
     all.push(next);
+    // What is refused as a whole is told once.
+    if (!ALLOWED.has(node.type)) continue;
     for (const [name, child] of childrenOf(node))
       open.push([child, child.type === 'Identifier' && namesVariable(node, name)]);
   }

@@ -153,7 +153,7 @@ export const createMachine = async (deps: { limit: number; now: () => number }):
     if (known !== undefined) return known;
     restore(clean);
     const fault = call(load, program.json);
-    if (fault !== '') throw new EngineFault('broken', `a template that was checked is not JavaScript: ${fault}`);
+    if (fault !== '') throw new EngineFault('syntax', fault);
     const image = capture();
     images.set(program.key, image);
     return image;

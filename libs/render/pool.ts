@@ -1,16 +1,23 @@
-// The render threads of a process: who waits, whose turn it is, and the end of those that take too long.
+// The render threads of a process: started when somebody needs them, ended when a job takes too long.
 import { availableParallelism } from 'node:os';
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Exhausted } from './engine';
 import type { AnswerOf, Job, Reply } from './jobs';
+import { openCpuClock, type CpuClock } from '../runtime/thread-cpu';
+import { createTurns } from './turns';
 
 /** What a thread is started with. */
 export interface ThreadOptions {
   /** Plain V8 instead of the sandbox. */
   trusted: boolean;
-  /** ms that a template may take. */
+  /** ms of CPU time that a template may take. */
   limit: number;
+}
+
+/** What a thread says when it can be given work: its name, where it has one. */
+export interface Ready {
+  ready: string | undefined;
 }
 
 /** A job that came to no answer because of what is in it. */
@@ -24,6 +31,25 @@ export class JobExhausted extends Error {
   }
 }
 
+/**
+ * CPU time of a template, and that after which its thread is ended: loops of the engine itself do not look at a clock. Not
+ * the time of day: an honest email must not fail because the machine was busy. ms.
+ */
+export const TIME_LIMIT = 250;
+const HARD_LIMIT = 600;
+/** A thread that does nothing and gives no answer is ended all the same. ms. */
+const LONGEST_WAIT = 30_000;
+
+/** Why, in words. */
+export const WHY: Record<JobExhausted['why'], string> = {
+  time: `it takes longer than ${TIME_LIMIT} ms of CPU time`,
+  memory: 'it needs more than 32 MiB of memory, or the data are larger than 4 MiB',
+  depth: 'its functions or templates call each other too deep',
+  syntax: 'it is not JavaScript that the sandbox understands',
+  output: 'it writes more than 5 MiB',
+  broken: 'it broke the sandbox that it runs in',
+};
+
 export interface Pool {
   /**
    * @param tenant whose job it is: tenants take turns
@@ -34,13 +60,8 @@ export interface Pool {
   close(): Promise<void>;
 }
 
-/** ms of a template, and ms after which its thread is ended: loops of the engine itself do not look at a clock. */
-export const TIME_LIMIT = 250;
-const HARD_LIMIT = 600;
 /** ms that a thread may take to start, on a busy machine. */
 const START_LIMIT = 30_000;
-/** A tenant whose jobs were exhausted so often within this time (ms) shares one thread with its like. */
-const [MOST_OFFENCES, PROBATION] = [2, 60_000];
 /** Threads that end before they are ready, one after another, until those who wait are told. */
 const MOST_BAD_STARTS = 3;
 
@@ -56,7 +77,8 @@ interface Task {
 
 interface Thread {
   worker: Worker;
-  ready: boolean;
+  /** Its CPU time; there is none before it is ready. */
+  cpu?: CpuClock;
   task?: Task;
   timer: NodeJS.Timeout;
 }
@@ -68,76 +90,51 @@ const EXEC_ARGV = ENTRY.endsWith('.ts') ? ['--require', 'tsx/cjs'] : [];
 /** How many threads, where nothing is said: with less than two, an attack would hold up everybody. */
 export const defaultThreads = (): number => Math.max(2, availableParallelism());
 
+const startWorker = (trusted: boolean): Worker => {
+  const workerData: ThreadOptions = { trusted, limit: TIME_LIMIT };
+  const worker = new Worker(ENTRY, { workerData, env: {}, execArgv: EXEC_ARGV, resourceLimits: RESOURCES });
+  worker.unref();
+  return worker;
+};
+
+/** The task of a thread, which is free of it now. */
+const release = (thread: Thread): Task | undefined => {
+  clearTimeout(thread.timer);
+  const { task } = thread;
+  delete thread.task;
+  return task;
+};
+
 export const createPool = (options: { threads: number; trusted: boolean; now: () => number }): Pool => {
   const threads = new Set<Thread>();
-  /** Whoever is first has had no turn for the longest time. */
-  const lanes = new Map<string, Task[]>();
-  const offences = new Map<string, number[]>();
+  const turns = createTurns<Task>(options);
   let badStarts = 0;
   let closed = false;
 
-  const isOnProbation = (tenant: string): boolean => {
-    const recent = (offences.get(tenant) ?? []).filter((at) => at > options.now() - PROBATION);
-    if (recent.length === 0) offences.delete(tenant);
-    return recent.length >= MOST_OFFENCES;
-  };
-  const busy = (): Task[] => [...threads].flatMap(({ task }) => task ?? []);
-  const mayRun = (tenant: string): boolean => {
-    if (isOnProbation(tenant) && busy().some((task) => isOnProbation(task.tenant))) return false;
-    return busy().filter((task) => task.tenant === tenant).length < Math.max(1, options.threads - 1);
-  };
-
-  /** The next task of the tenant that waits longest and may run. */
-  const takeNext = (): Task | undefined => {
-    for (const [tenant, tasks] of lanes) {
-      if (!mayRun(tenant)) continue;
-      lanes.delete(tenant);
-      const task = tasks.shift();
-      if (tasks.length > 0) lanes.set(tenant, tasks);
-      return task;
-    }
-    return undefined;
-  };
-
-  const enqueue = (task: Task): void => {
-    const lane = lanes.get(task.tenant);
-    if (lane === undefined) lanes.set(task.tenant, [task]);
-    else lane.push(task);
-  };
-
-  const rejectAll = (error: Error): void => {
-    const waiting = [...lanes.values()].flat();
-    lanes.clear();
-    waiting.forEach((task) => task.reject(error));
-  };
+  const running = (): Task[] => [...threads].flatMap(({ task }) => task ?? []);
 
   const dispatch = (): void => {
     for (const thread of threads) {
-      if (!thread.ready || thread.task !== undefined) continue;
-      const task = takeNext();
+      if (thread.cpu === undefined || thread.task !== undefined) continue;
+      const task = turns.next(running());
       if (task === undefined) return;
       thread.task = task;
-      thread.timer = setTimeout(() => end(thread, 'time'), HARD_LIMIT);
+      watch(thread, thread.cpu, thread.cpu.now() + HARD_LIMIT, options.now() + LONGEST_WAIT);
       thread.worker.postMessage(task.job);
     }
-    const starting = [...threads].filter(({ ready }) => !ready).length;
-    const wanted = [...lanes.keys()].filter(mayRun).length;
-    if (wanted > starting && threads.size < options.threads && !closed) start();
+    const starting = [...threads].filter(({ cpu }) => cpu === undefined).length;
+    if (turns.ready(running()) > starting && threads.size < options.threads && !closed) start();
   };
 
-  const offend = (tenant: string): void =>
-    void offences.set(tenant, [...(offences.get(tenant) ?? []), options.now()].slice(-MOST_OFFENCES));
-
-  /** The task of a thread, which is free of it now. */
-  const release = (thread: Thread): Task | undefined => {
-    clearTimeout(thread.timer);
-    const { task } = thread;
-    delete thread.task;
-    return task;
+  /** Ends the thread at a point of its CPU time, or of the clock. */
+  const watch = (thread: Thread, cpu: CpuClock, cpuEnd: number, latest: number): void => {
+    const left = Math.min(cpuEnd - cpu.now(), latest - options.now());
+    if (left <= 0) return end(thread, 'time');
+    thread.timer = setTimeout(() => watch(thread, cpu, cpuEnd, latest), left);
   };
 
   const exhaust = (task: Task, why: Exhausted | 'output', detail: string): void => {
-    offend(task.tenant);
+    turns.offend(task.tenant);
     task.reject(new JobExhausted(why, detail));
   };
 
@@ -146,18 +143,20 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
     if (!threads.delete(thread)) return;
     const task = release(thread);
     if (task !== undefined) exhaust(task, why, detail);
-    if (!thread.ready && ++badStarts >= MOST_BAD_STARTS) {
+    thread.cpu?.close();
+    if (thread.cpu === undefined && ++badStarts >= MOST_BAD_STARTS) {
       badStarts = 0;
-      rejectAll(new Error(`the render threads do not start: ${detail}`));
+      const error = new Error(`the render threads do not start: ${detail}`);
+      turns.drain().forEach((waiting) => waiting.reject(error));
     }
     void thread.worker.terminate();
     dispatch();
   };
 
-  const hear = (thread: Thread, reply: Reply | 'ready'): void => {
-    if (reply === 'ready') {
+  const hear = (thread: Thread, reply: Reply | Ready): void => {
+    if ('ready' in reply) {
       clearTimeout(thread.timer);
-      thread.ready = true;
+      thread.cpu = openCpuClock(reply.ready);
       badStarts = 0;
       return dispatch();
     }
@@ -169,12 +168,10 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
   };
 
   const start = (): void => {
-    const workerData: ThreadOptions = { trusted: options.trusted, limit: TIME_LIMIT };
-    const worker = new Worker(ENTRY, { workerData, env: {}, execArgv: EXEC_ARGV, resourceLimits: RESOURCES });
-    const thread: Thread = { worker, ready: false, timer: setTimeout(() => end(thread, 'time'), START_LIMIT) };
+    const worker = startWorker(options.trusted);
+    const thread: Thread = { worker, timer: setTimeout(() => end(thread, 'time'), START_LIMIT) };
     threads.add(thread);
-    worker.unref();
-    worker.on('message', (reply: Reply | 'ready') => hear(thread, reply));
+    worker.on('message', (reply: Reply | Ready) => hear(thread, reply));
     worker.on('error', (error) => end(thread, 'memory', error.message));
     worker.on('exit', () => end(thread, 'broken'));
   };
@@ -183,16 +180,16 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
     run: (tenant, job) =>
       new Promise((resolve, reject) => {
         if (closed) return reject(new Error('the render threads are stopped'));
-        enqueue({ tenant, job, resolve, reject });
+        turns.add({ tenant, job, resolve, reject });
         dispatch();
       }),
     async close() {
       closed = true;
       const error = new Error('the render threads are stopped');
-      rejectAll(error);
       const all = [...threads];
       threads.clear();
-      all.forEach((thread) => release(thread)?.reject(error));
+      for (const task of [...turns.drain(), ...all.flatMap((thread) => release(thread) ?? [])]) task.reject(error);
+      all.forEach(({ cpu }) => cpu?.close());
       await Promise.all(all.map(({ worker }) => worker.terminate()));
     },
   };

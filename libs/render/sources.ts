@@ -26,6 +26,9 @@ export interface SourceFinder {
   learn(tenant: string, name: string, version: TemplateVersion, key: string): boolean;
 }
 
+/** Characters of a name with its kind; what is no name at all is looked for nowhere. */
+const LONGEST_KEY = 200;
+
 const NAMED = /\b(?:include|layout)\(\s*(['"`])([a-z0-9-]+)\1/g;
 
 /** What a source includes by a written name. Includes of html want html; those of a subject or a text want text. */
@@ -63,7 +66,7 @@ export const createSourceFinder = (templates: Templates): SourceFinder => {
         if (wanted.size > MOST_SOURCES)
           throw new RenderFailure('template-failed', `the template ${name} includes more than ${MOST_SOURCES} others`);
         const other = key.slice(5);
-        const found = await templates.get(tenant, other);
+        const found = isKey(key) ? await templates.get(tenant, other) : undefined;
         const source = found?.[key.startsWith('html:') ? 'html' : 'text'];
         if (found === undefined || source === undefined) {
           bundle.gone.push(key);
@@ -78,7 +81,7 @@ export const createSourceFinder = (templates: Templates): SourceFinder => {
     learn(tenant, name, version, key) {
       const id = idOf(tenant, name, version);
       const known = learned.get(id) ?? new Set();
-      if (!isKey(key) || known.has(key) || known.size >= MOST_SOURCES) return false;
+      if (key.length > LONGEST_KEY || known.has(key) || known.size >= MOST_SOURCES) return false;
       learned.set(id, known.add(key));
       return true;
     },

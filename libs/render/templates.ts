@@ -1,51 +1,39 @@
 // Templates as the service uses them: rendered, checked when they come in, compared; always in a render thread.
-import { Problem, type InputError } from '../mail/problem';
-import type { TemplateInput, TemplateVersion } from '../mail/template';
+import type { InputError } from '../mail/problem';
+import type { TemplateVersion } from '../mail/template';
 import type { Templates } from '../store/templates';
-import type { DataSchema } from './data-schema';
+import { createChecks, type Checks } from './checks';
 import { describePlace, RenderFailure, type Place } from './failure';
 import { PARTS, type Part, type PlacedFault, type RenderAnswer, type RenderJob } from './jobs';
-import { JobExhausted, TIME_LIMIT, type Pool } from './pool';
+import { createPool, JobExhausted, WHY } from './pool';
 import { createSourceFinder, type Bundle } from './sources';
 
-export interface Templating {
+export interface Templating extends Checks {
   /**
    * Renders all parts that the version has.
    * @param data JSON
    * @throws RenderFailure with the place in the template
    */
   render(tenant: string, name: string, version: TemplateVersion, data: string): Promise<Partial<Record<Part, string>>>;
-  /** @throws Problem `template-syntax` or `invalid` that points at each broken part, with line and column of the first */
-  check(tenant: string, input: TemplateInput): Promise<void>;
-  /** @returns what the template's schema finds wrong, with pointers that begin at the data */
-  checkData(tenant: string, version: TemplateVersion, data: unknown): Promise<InputError[]>;
-  /** @returns a unified diff for each part that differs, null where that would take too long */
-  compare(tenant: string, before: TemplateVersion, after: TemplateVersion): Promise<Record<string, string | null>>;
+  /** Ends the threads. */
+  close(): Promise<void>;
 }
-
-const WHY: Record<JobExhausted['why'], string> = {
-  time: `it takes longer than ${TIME_LIMIT} ms`,
-  memory: 'it needs more than 32 MiB of memory, or the data are larger than 4 MiB',
-  depth: 'its functions or templates call each other too deep',
-  output: 'it writes more than 5 MiB',
-  broken: 'it broke the sandbox that it runs in',
-};
 
 /** What a schema finds, as one line. */
 const inOneLine = (errors: InputError[]): string =>
   errors.map(({ path, message }) => `data${path}: ${message}`).join('; ');
 
-/** Parts for comparing: what is not a text is written as one. */
-const partsOf = ({ subject, html, text, layout, schema }: TemplateVersion): Record<string, string> => ({
-  ...(subject !== undefined && { subject }),
-  ...(html !== undefined && { html }),
-  ...(text !== undefined && { text }),
-  ...(layout !== undefined && { layout }),
-  ...(schema !== undefined && { schema: JSON.stringify(schema, null, 2) }),
-});
-
-export const createTemplating = (deps: { templates: Templates; pool: Pool; trusted: boolean }): Templating => {
-  const { pool } = deps;
+/**
+ * @param deps.trusted templates run in plain V8 instead of the sandbox
+ * @param deps.now ms since 1970
+ */
+export const createTemplating = (deps: {
+  templates: Templates;
+  threads: number;
+  trusted: boolean;
+  now: () => number;
+}): Templating => {
+  const pool = createPool(deps);
   const finder = createSourceFinder(deps.templates);
 
   /** A machine that stood still for a moment looks like a template without end: the second time decides. */
@@ -119,54 +107,7 @@ export const createTemplating = (deps: { templates: Templates; pool: Pool; trust
         throw new RenderFailure('template-failed', text);
       }
     },
-    async check(tenant, input) {
-      const sources = Object.fromEntries(
-        PARTS.flatMap((part) => (input[part] === undefined ? [] : [[`${part}:`, input[part]]])),
-      );
-      const { schema } = input;
-      const job = { kind: 'check' as const, sources, strict: !deps.trusted, ...(schema && { schema }) };
-      const answer = await pool.run(tenant, job).catch((error: unknown) => {
-        if (!(error instanceof JobExhausted)) throw error;
-        throw new Problem('template-syntax', `the template cannot be checked: ${WHY[error.why]}`);
-      });
-      if (answer.faults.length > 0) throw syntaxProblem(answer.faults);
-      if (answer.schema.length > 0) throw schemaProblem(answer.schema);
-    },
-    async checkData(tenant, { schema }, data) {
-      if (schema === undefined) return [];
-      const job = { kind: 'data' as const, schema: schema as DataSchema, data: JSON.stringify(data) };
-      return pool.run(tenant, job).catch((error: unknown) => {
-        if (!(error instanceof JobExhausted)) throw error;
-        return [{ path: '', message: `cannot be checked against the template's schema: ${WHY[error.why]}` }];
-      });
-    },
-    async compare(tenant, before, after) {
-      const [from, to] = [before, after].map((version) => ({
-        name: `version ${version.version}`,
-        parts: partsOf(version),
-      }));
-      if (from === undefined || to === undefined) return {};
-      return pool.run(tenant, { kind: 'compare', before: from, after: to }).catch((error: unknown) => {
-        if (!(error instanceof JobExhausted)) throw error;
-        return Object.fromEntries(PARTS.map((part) => [part, null]));
-      });
-    },
+    close: () => pool.close(),
+    ...createChecks({ pool, trusted: deps.trusted }),
   };
-};
-
-const syntaxProblem = (faults: PlacedFault[]): Problem => {
-  const where = ({ line, column }: PlacedFault): string =>
-    line === undefined ? '' : `line ${line}, column ${column}: `;
-  const [first] = faults;
-  return new Problem(
-    'template-syntax',
-    `the template's ${first?.key?.slice(0, -1)} has an error: ${first && where(first)}${first?.message}`,
-    faults.map((fault) => ({ path: `/${fault.key?.slice(0, -1)}`, message: `${where(fault)}${fault.message}` })),
-    { ...(first?.line && { line: first.line }), ...(first?.column && { column: first.column }) },
-  );
-};
-
-const schemaProblem = (errors: InputError[]): Problem => {
-  const placed = errors.map(({ path, message }) => ({ path: `/schema${path}`, message }));
-  return new Problem('invalid', `${placed[0]?.path} ${placed[0]?.message}`, placed);
 };

@@ -1,0 +1,70 @@
+// What a worker's work is done with, opened once: registries, stores, queues, sources, render threads.
+import { openContentStore, spoolFolder } from '../../libs/content/open-store';
+import { clearSpool } from '../../libs/content/spool';
+import { createFetcher } from '../../libs/fetch/fetcher';
+import { createDue } from '../../libs/queue/due';
+import { createErase } from '../../libs/queue/erase';
+import { createQueues } from '../../libs/queue/queues';
+import { createRenderer } from '../../libs/render/render';
+import { createTemplating } from '../../libs/render/templates';
+import { systemClock } from '../../libs/runtime/clock';
+import type { Lifecycle } from '../../libs/runtime/lifecycle';
+import { createChanges } from '../../libs/store/changes';
+import { createContentRefs } from '../../libs/store/content-refs';
+import type { Redis } from '../../libs/store/redis';
+import { createSecretBox } from '../../libs/store/secrets';
+import { createSigningSecrets } from '../../libs/store/signing-secrets';
+import { createTemplates } from '../../libs/store/templates';
+import { createTenants } from '../../libs/store/tenants';
+import { createLimits } from '../../libs/store/transport-limits';
+import { createTransports } from '../../libs/store/transports';
+import type { WorkerConfig } from './config';
+import { createGather } from './gather';
+
+/** No attempt takes so long: what is older in the spool belongs to a worker that is gone. */
+const SPOOL_KEPT_MS = 24 * 3_600_000;
+
+export type Rooms = Awaited<ReturnType<typeof openRooms>>;
+
+/** @param lifecycle closes again what has to be closed */
+export const openRooms = async (config: WorkerConfig, lifecycle: Lifecycle, redis: Redis, subscriber: Redis) => {
+  const clock = systemClock;
+  const changes = createChanges({ redis, subscriber });
+  const secrets = createSecretBox(config.secretKeys);
+  const content = openContentStore(config);
+  const refs = createContentRefs({ redis, clock });
+  const templates = createTemplates({ redis, changes, clock });
+
+  const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
+  lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
+  const templating = createTemplating({ templates, ...config.render, now: clock.now });
+  lifecycle.add({ name: 'render threads', stop: () => templating.close() });
+  const limits = createLimits({ redis, replica: config.replica });
+  lifecycle.add({ name: 'limits', stop: () => limits.stop() });
+  await clearSpool(spoolFolder(config), clock.now() - SPOOL_KEPT_MS);
+
+  return {
+    redis,
+    clock,
+    content,
+    refs,
+    limits,
+    tenants: createTenants({ redis, changes, clock }),
+    transports: createTransports({ redis, changes, clock, secrets }),
+    queues: createQueues({ redis, waits: true }),
+    due: createDue(redis),
+    renderer: createRenderer({ templates, content, templating }),
+    gather: createGather({
+      clock,
+      content,
+      fetcher,
+      signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
+      spoolFolder: spoolFolder(config),
+    }),
+    erase: createErase({
+      redis,
+      clock,
+      releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
+    }),
+  };
+};
