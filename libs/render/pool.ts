@@ -105,13 +105,19 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
     for (const thread of threads) {
       if (!thread.ready || thread.task !== undefined) continue;
       const task = turns.next(running());
-      if (task === undefined) return;
+      if (task === undefined) break;
       thread.task = task;
       thread.timer = setTimeout(() => end(thread, 'time'), HARD_LIMIT);
       thread.worker.postMessage(task.job);
     }
-    const starting = [...threads].filter(({ ready }) => !ready).length;
-    if (turns.ready(running()) > starting && threads.size < options.threads && !closed) start();
+    startMore();
+  };
+
+  /** As many as are waited for and a spare one, so that nobody waits for a start when an attack has the others. */
+  const startMore = (): void => {
+    const free = [...threads].filter(({ task }) => task === undefined).length;
+    const wanted = turns.ready(running()) + (badStarts === 0 ? 1 : 0);
+    for (let more = wanted - free; more > 0 && threads.size < options.threads && !closed; more--) start();
   };
 
   const exhaust = (task: Task, why: Exhausted | 'output', detail: string): void => {
@@ -125,7 +131,6 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
     const task = release(thread);
     if (task !== undefined) exhaust(task, why, detail);
     if (!thread.ready && ++badStarts >= MOST_BAD_STARTS) {
-      badStarts = 0;
       const error = new Error(`the render threads do not start: ${detail}`);
       turns.drain().forEach((waiting) => waiting.reject(error));
     }
