@@ -12,7 +12,7 @@ import { ResendInput } from './resend';
 import { AuditQuery } from './routes/audit';
 import { ResolveInput } from './routes/email-actions';
 import { BatchInput, ListQuery } from './routes/emails';
-import { TemplateData } from './routes/templates';
+import { CompareQuery, TemplateData } from './routes/templates';
 
 const problem = { description: 'A problem document (RFC 9457)', content: { 'application/problem+json': {} } };
 
@@ -106,6 +106,19 @@ const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: st
   ['delete', `${TENANT}/templates/{name}`, { summary: 'Delete a template', status: 204 }],
   ['get', `${TENANT}/templates/{name}/versions`, { summary: 'The versions of a template' }],
   ['get', `${TENANT}/templates/{name}/versions/{version}`, { summary: 'One version of a template' }],
+  [
+    'get',
+    `${TENANT}/templates/{name}/compare`,
+    {
+      summary: 'What changed between two versions, per part; to the present one where to is left out',
+      query: CompareQuery,
+    },
+  ],
+  [
+    'post',
+    `${TENANT}/templates/{name}/versions/{version}/restore`,
+    { summary: 'Make an old version current again: a new version with its content', status: 201 },
+  ],
   ['post', `${TENANT}/templates/{name}/render`, { summary: 'Render a template with data', body: TemplateData }],
   ['post', '/v1/keys', { summary: 'Issue a key; it is shown this once', status: 201, body: ApiKeyInput }],
   ['get', '/v1/keys', { summary: 'The keys that the key administers' }],

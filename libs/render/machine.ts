@@ -48,7 +48,7 @@ interface Layout {
 
 /**
  * Finds the parts of the memory of a fresh module. It knows what dlmalloc does: it asks for more by pages of
- * 4 KiB, and notes the new end once. Checked here, and by machine.test.ts; another build of QuickJS that is laid out otherwise
+ * 4 KiB, and notes the new end once. Checked here: another build of QuickJS that is laid out otherwise
  * stops the thread at its start.
  */
 const findLayout = (memory: Memory, { _malloc, _free }: Allocator): Layout => {

@@ -117,13 +117,19 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
     for (const thread of threads) {
       if (thread.cpu === undefined || thread.task !== undefined) continue;
       const task = turns.next(running());
-      if (task === undefined) return;
+      if (task === undefined) break;
       thread.task = task;
       watch(thread, thread.cpu, thread.cpu.now() + HARD_LIMIT, options.now() + LONGEST_WAIT);
       thread.worker.postMessage(task.job);
     }
-    const starting = [...threads].filter(({ cpu }) => cpu === undefined).length;
-    if (turns.ready(running()) > starting && threads.size < options.threads && !closed) start();
+    startMore();
+  };
+
+  /** As many as are waited for and a spare one, so that nobody waits for a start when an attack has the others. */
+  const startMore = (): void => {
+    const free = [...threads].filter(({ task }) => task === undefined).length;
+    const wanted = turns.ready(running()) + (badStarts === 0 ? 1 : 0);
+    for (let more = wanted - free; more > 0 && threads.size < options.threads && !closed; more--) start();
   };
 
   /** Ends the thread at a point of its CPU time, or of the clock. */

@@ -19,9 +19,9 @@ export const RUNTIME = `(function (host) {
   let missing;
 
   const text = (value) => {
+    if (typeof value === 'string') return value;
     if (value === undefined || value === null) throw new TypeError('the value is missing');
     if (Array.isArray(value)) return value.map(text).join(',');
-    if (typeof value === 'string') return value;
     if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
     throw new TypeError('the value is of type ' + typeof value + ', not a text');
   };
