@@ -14,7 +14,17 @@ const WALLS = {
   'libs/events': { rooms: [...GROUND, 'libs/store', 'libs/queue'], packages: ['zod'] },
   'libs/render': {
     rooms: [...GROUND, 'libs/store', 'libs/content'],
-    packages: ['eta', 'acorn', 'html-to-text', 'lru-cache', '@jitl', 'quickjs-emscripten-core', '@cfworker', 'diff'],
+    packages: [
+      'eta',
+      'acorn',
+      'html-to-text',
+      'lru-cache',
+      '@jitl',
+      'quickjs-emscripten-core',
+      '@css-inline/css-inline',
+      '@cfworker',
+      'diff',
+    ],
   },
   'libs/send': { rooms: [...GROUND, 'libs/store', 'libs/content'], packages: ['nodemailer', 'lru-cache'] },
   'apps/api': {

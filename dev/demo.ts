@@ -1,6 +1,7 @@
 // The demo tenant, so that the first mail is one command away: set up once, then left to its user.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readReadyTemplates } from './ready-templates';
 import { writePrivate } from './secrets';
 
 export interface Demo {
@@ -79,6 +80,7 @@ const setUp = async (call: Call, port: number): Promise<void> => {
   await putMissing(call, TENANT, {});
   await putMissing(call, TRANSPORT, { host: '127.0.0.1', port, security: 'none' });
   await putMissing(call, TEMPLATE, WELCOME);
+  for (const { name, input } of readReadyTemplates()) await putMissing(call, `${TENANT}/templates/${name}`, input);
   await putMissing(call, QUEUE, { from: 'Demo <demo@rohrpost.example>' });
 };
 

@@ -13,6 +13,8 @@ export const TemplateInput = z
     text: Source.optional(),
     /** The name of another template of the tenant whose html is the frame: it shows ours as `<%~ it.body %>`. */
     layout: Slug.optional(),
+    /** Writes the rules of its style sheets to the elements themselves: many mail programs heed nothing else. */
+    inlineCss: z.boolean().optional(),
     /** What its data must be like (JSON schema, draft 2020-12). */
     schema: DataSchema.optional(),
   })

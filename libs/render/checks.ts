@@ -15,11 +15,12 @@ export interface Checks {
 }
 
 /** Parts for comparing: what is not a text is written as one. */
-const partsOf = ({ subject, html, text, layout, schema }: TemplateVersion): Record<string, string> => ({
+const partsOf = ({ subject, html, text, layout, inlineCss, schema }: TemplateVersion): Record<string, string> => ({
   ...(subject !== undefined && { subject }),
   ...(html !== undefined && { html }),
   ...(text !== undefined && { text }),
   ...(layout !== undefined && { layout }),
+  ...(inlineCss !== undefined && { inlineCss: String(inlineCss) }),
   ...(schema !== undefined && { schema: JSON.stringify(schema, null, 2) }),
 });
 

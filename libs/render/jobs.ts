@@ -5,7 +5,9 @@ import { compareParts } from './compare';
 import { checkData, checkSchema, type DataSchema } from './data-schema';
 import { EngineFault, type Engine, type Exhausted, type Program } from './engine';
 import { compileSource, TemplateFault, type Escaping, type Tag } from './eta-source';
+import { withInlineCss } from './inline-css';
 import { checkSource } from './lint';
+import { textFromHtml } from './text-body';
 
 export type Part = 'subject' | 'html' | 'text';
 export const PARTS = ['subject', 'html', 'text'] as const;
@@ -24,6 +26,7 @@ export interface RenderJob {
   /** Sources that were asked for and do not exist. */
   gone: string[];
   schema?: DataSchema;
+  inlineCss?: boolean;
   /** JSON. */
   data: string;
 }
@@ -62,6 +65,12 @@ export interface DataJob {
   data: string;
 }
 
+/** The text part of an email that has only html. */
+export interface TextJob {
+  kind: 'text';
+  html: string;
+}
+
 export interface CompareJob {
   kind: 'compare';
   before: { name: string; parts: Record<string, string> };
@@ -73,10 +82,11 @@ export interface Answers {
   render: RenderAnswer;
   check: CheckAnswer;
   data: InputError[];
+  text: string;
   compare: Record<string, string | null>;
 }
 
-export type Job = RenderJob | CheckJob | DataJob | CompareJob;
+export type Job = RenderJob | CheckJob | DataJob | TextJob | CompareJob;
 export type AnswerOf<J extends Job> = Answers[J['kind']];
 /** Everything that a thread may say of a job. */
 export type Reply = { answer: Answers[Job['kind']] } | { exhausted: Exhausted | 'output'; detail: string };
@@ -157,6 +167,13 @@ const readSaid = (text: string, job: RenderJob, program: Prepared): RenderAnswer
 
 class OutputFault extends Error {}
 
+/** What is made of what a template wrote: a text where it has none, styles where they are heeded. */
+const finish = (answer: RenderAnswer, { inlineCss }: RenderJob): RenderAnswer => {
+  if (answer.kind !== 'made' || answer.made.html === undefined) return answer;
+  const { html, text = textFromHtml(html) } = answer.made;
+  return { kind: 'made', made: { ...answer.made, html: inlineCss ? withInlineCss(html) : html, text } };
+};
+
 /** What a thread does, over an engine. @returns a function that never throws */
 export const createJobs = (engine: Engine): ((job: Job) => Reply) => {
   const programs = new LRUCache<string, Prepared>({ max: 500 });
@@ -169,7 +186,10 @@ export const createJobs = (engine: Engine): ((job: Job) => Reply) => {
     const program = programs.get(job.key) ?? prepare(job.key, job.sources);
     programs.set(job.key, program);
     const { parts, layout, gone } = job;
-    return readSaid(engine.render(program, JSON.stringify({ parts, layout, gone }), job.data), job, program);
+    return finish(
+      readSaid(engine.render(program, JSON.stringify({ parts, layout, gone }), job.data), job, program),
+      job,
+    );
   };
 
   const check = ({ sources, schema, strict }: CheckJob): CheckAnswer => {
@@ -191,6 +211,8 @@ export const createJobs = (engine: Engine): ((job: Job) => Reply) => {
         return check(job);
       case 'data':
         return checkData(job.schema, JSON.parse(job.data));
+      case 'text':
+        return textFromHtml(job.html);
       case 'compare':
         return compareParts(job.before, job.after);
     }

@@ -6,7 +6,6 @@ import { codeOf } from '../runtime/fault';
 import type { Templates } from '../store/templates';
 import { RenderFailure } from './failure';
 import type { Templating } from './templates';
-import { textFromHtml } from './text-body';
 
 export interface Rendered {
   subject: string;
@@ -92,7 +91,7 @@ export const createRenderer = (deps: {
           'the subject has a line break or another control character in it: correct the template or the data',
         );
       }
-      return { ...made, text: made.text ?? textFromHtml(made.html ?? '') };
+      return { ...made, text: made.text ?? (await deps.templating.textOf(tenant, made.html ?? '')) };
     },
   };
 };

@@ -15,6 +15,11 @@ export interface Templating extends Checks {
    * @throws RenderFailure with the place in the template
    */
   render(tenant: string, name: string, version: TemplateVersion, data: string): Promise<Partial<Record<Part, string>>>;
+  /**
+   * The text of an email that has only html.
+   * @throws RenderFailure where none can be made of it
+   */
+  textOf(tenant: string, html: string): Promise<string>;
   /** Ends the threads. */
   close(): Promise<void>;
 }
@@ -80,6 +85,7 @@ export const createTemplating = (deps: {
       data,
       ...(framed && { layout }),
       ...(schema && { schema }),
+      ...(version.inlineCss && { inlineCss: true }),
     });
     switch (answer.kind) {
       case 'made':
@@ -105,6 +111,14 @@ export const createTemplating = (deps: {
         if (!(error instanceof JobExhausted)) throw error;
         const text = `template ${name}, version ${version.version}, is ended: ${WHY[error.why]}`;
         throw new RenderFailure('template-failed', text);
+      }
+    },
+    async textOf(tenant, html) {
+      try {
+        return await pool.run(tenant, { kind: 'text', html });
+      } catch (error) {
+        if (!(error instanceof JobExhausted)) throw error;
+        throw new RenderFailure('message-invalid', `no text can be made of the html, give one: ${WHY[error.why]}`);
       }
     },
     close: () => pool.close(),

@@ -70,8 +70,8 @@ export const createTemplates = (deps: { redis: Redis; changes: Changes; clock: C
     async put(tenant, name, input) {
       const keys = tenantKeys(tenant);
       const createdAt = new Date(deps.clock.now()).toISOString();
-      const { subject, html, text, layout, schema } = input;
-      const source = JSON.stringify({ subject, html, text, layout, schema });
+      const { subject, html, text, layout, inlineCss, schema } = input;
+      const source = JSON.stringify({ subject, html, text, layout, inlineCss, schema });
       const [number, isNew] = (await putVersion(
         redis,
         [keys.templates, keys.templateNumbers, keys.template(name)],

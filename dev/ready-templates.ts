@@ -1,0 +1,37 @@
+// The templates to start from, as they lie in `templates/`: read into what the API takes.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface ReadyTemplate {
+  name: string;
+  /** The body of its PUT. */
+  input: Record<string, unknown>;
+  /** Data that it can be looked at with; none for the frame of the others. */
+  sample?: Record<string, unknown>;
+}
+
+const FOLDER = join(__dirname, '..', 'templates');
+const PARTS = ['subject', 'html', 'text'];
+
+const readJson = (file: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+
+const read = (name: string): ReadyTemplate => {
+  const at = (file: string): string => join(FOLDER, name, file);
+  const parts = PARTS.filter((part) => existsSync(at(`${part}.eta`))).map((part) => [
+    part,
+    readFileSync(at(`${part}.eta`), 'utf8').trimEnd(),
+  ]);
+  return {
+    name,
+    input: { ...Object.fromEntries(parts), ...readJson(at('template.json')) },
+    ...(existsSync(at('sample.json')) && { sample: readJson(at('sample.json')) }),
+  };
+};
+
+/** The frame comes first: the others name it. */
+export const readReadyTemplates = (): ReadyTemplate[] =>
+  readdirSync(FOLDER, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => read(name))
+    .sort((one, other) => Number(one.sample !== undefined) - Number(other.sample !== undefined));
