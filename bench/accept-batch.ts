@@ -12,7 +12,7 @@ bench<AcceptSize>(
   'accept-batch: POST of batches of 100, 32 connections, 1 API process; baseline: Express, JSON, zod, queue.addBulk',
   { quick: { rounds: 1, seconds: 3 }, usual: { rounds: 4, seconds: 5 } },
   async (lab, size) => {
-    const { rate } = await measureAccept(lab, size, { path: '/batch', perRequest: BATCH, body });
-    return [rate];
+    const { rate, cpu } = await measureAccept(lab, size, { path: '/batch', perRequest: BATCH, body });
+    return [rate, cpu];
   },
 );

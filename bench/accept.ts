@@ -7,11 +7,11 @@ bench<AcceptSize>(
   'accept: POST of one templated email, 32 connections, 1 API process; baseline: Express, JSON, zod, queue.add',
   { quick: { rounds: 1, seconds: 3 }, usual: { rounds: 4, seconds: 5 } },
   async (lab, size) => {
-    const { rate, p99 } = await measureAccept(lab, size, {
+    const { rate, p99, cpu } = await measureAccept(lab, size, {
       path: '',
       perRequest: 1,
       body: (n) => JSON.stringify(templated(n)),
     });
-    return [rate, p99];
+    return [rate, p99, cpu];
   },
 );

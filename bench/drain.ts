@@ -1,9 +1,9 @@
 // How fast is a full queue of templated emails sent?
-import { drainRow, measureDrain, type DrainSize } from './support/drain';
+import { drainRows, measureDrain, type DrainSize } from './support/drain';
 import { bench } from './support/run';
 
 bench<DrainSize>(
   'drain: waiting templated emails, 1 worker process, 20 connections; baseline: plain Eta and a bare nodemailer pool',
   { quick: { rounds: 1, emails: 4_000 }, usual: { rounds: 3, emails: 10_000 }, full: { rounds: 5, emails: 20_000 } },
-  async (lab, size) => [drainRow(await measureDrain(lab, size, 'templated'), 1)],
+  async (lab, size) => drainRows(await measureDrain(lab, size, 'templated'), [1]),
 );
