@@ -18,7 +18,7 @@ const readJson = (file: string): Record<string, unknown> =>
 
 const read = (name: string): ReadyTemplate => {
   const at = (file: string): string => join(FOLDER, name, file);
-  const parts = PARTS.filter((part) => existsSync(at(`${part}.eta`))).map((part) => [
+  const parts = PARTS.filter((part) => existsSync(at(`${part}.eta`))).map((part): [string, string] => [
     part,
     readFileSync(at(`${part}.eta`), 'utf8').trimEnd(),
   ]);

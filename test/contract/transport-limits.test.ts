@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRedis, type RedisServer } from '../../dev/redis';
 import { findRedisBinary } from '../../dev/redis-binary';
-import { createLog } from '../runtime/log';
-import { connectRedis, whenReady, type Redis } from './redis';
-import { createLimits, type Admission, type Limits } from './transport-limits';
+import { createLog } from '../../libs/runtime/log';
+import { connectRedis, whenReady, type Redis } from '../../libs/store/redis';
+import { createLimits, type Admission, type Limits } from '../../libs/store/transport-limits';
 
 let dataDir: string;
 let server: RedisServer;
