@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureDemo, type Demo } from './demo';
+import { readReadyTemplates } from './ready-templates';
 
 const OPERATOR = 'Bearer operator';
 const TRANSPORT = '/v1/tenants/demo/transports/default';
@@ -67,7 +68,8 @@ const ensure = (inboxSmtpPort = 1025): Promise<Demo | undefined> => {
 test('the first start sets it up, the key in a private file', async () => {
   expect(await ensure()).toEqual({ key: 'key-0' });
   expect(things.get(TRANSPORT)).toEqual({ host: '127.0.0.1', port: 1025, security: 'none' });
-  expect(puts).toEqual(['/v1/tenants/demo', TRANSPORT, TEMPLATE, '/v1/queues/demo/app']);
+  const ready = readReadyTemplates().map(({ name }) => `/v1/tenants/demo/templates/${name}`);
+  expect(puts).toEqual(['/v1/tenants/demo', TRANSPORT, TEMPLATE, ...ready, '/v1/queues/demo/app']);
   expect(statSync(join(dataDir, 'demo.json')).mode & 0o777).toBe(0o600);
 });
 

@@ -38,9 +38,9 @@ export const archiveMessage = async (
   facts: Pick<StoredRaw, 'from' | 'subject' | 'messageId'>,
 ): Promise<Message> => {
   const { address } = lease.queue;
-  const source = message.open();
+  const { content } = message;
   let size = 0;
-  const plain = Buffer.isBuffer(source) ? Readable.from([source], { objectMode: false }) : source;
+  const plain = Buffer.isBuffer(content) ? Readable.from([content], { objectMode: false }) : content();
   const zipped = new PassThrough();
   const zipping = pipeline(
     counted(plain as AsyncIterable<Buffer>, (bytes) => (size += bytes)),
@@ -61,6 +61,6 @@ export const archiveMessage = async (
   const before = await markArchive(deps.redis, lease.queue, lease.id, kept);
   if (before !== undefined && before !== contentId)
     await deps.refs.release(address, lease.id, [before], deps.content.remove);
-  if (Buffer.isBuffer(source)) return message;
+  if (Buffer.isBuffer(content)) return message;
   return rawMessage(kept, { messageId: '', date: 0 }, deps.content);
 };

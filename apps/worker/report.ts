@@ -25,27 +25,31 @@ const about = (lease: Lease) => ({
 });
 
 /** Never an address, a subject or a header: those live with the email and go when it goes. */
-export const createReport = (log: Log): Report => ({
-  settled(lease, outcome, settled) {
-    const code = settled.failure?.code;
-    const next = 'nextAt' in settled ? { next: new Date(settled.nextAt).toISOString() } : {};
-    const line = { ...about(lease), outcome: outcome.kind, state: settled.state, ...(code && { code }), ...next };
-    if (settled.state === 'sent') log.info(line, 'sent');
-    else if (settled.state === 'queued') log.debug(line, 'put back');
-    else log.warn(line, settled.state === 'deferred' ? 'deferred' : 'ended unsent');
-  },
-  transport(transport, change, why) {
-    if (change === 'opened') log.error({ transport, why }, 'transport down: its emails are parked');
-    else if (change === 'reopened') log.warn({ transport, why }, 'transport still down');
-    else
-      log.info(
-        { transport },
-        change === 'recovering' ? 'transport answers again: emails return step by step' : 'transport up',
-      );
-  },
-  unsettled: (lease, error) =>
-    log.warn({ ...about(lease), error }, 'an attempt was not settled: another worker decides'),
-  unrecorded: (error) => log.error({ error }, 'the audit could not be written'),
-  broken: (lease, error) =>
-    log.error({ ...about(lease), error }, 'an attempt broke unexpectedly; the email is tried again'),
-});
+export const createReport = (log: Log): Report => {
+  // The lines of emails are made here, of fields that cannot hold secrets; striking them out would cost more than the line.
+  const lines = log.child({}, { redact: [] });
+  return {
+    settled(lease, outcome, settled) {
+      const code = settled.failure?.code;
+      const next = 'nextAt' in settled ? { next: new Date(settled.nextAt).toISOString() } : {};
+      const line = { ...about(lease), outcome: outcome.kind, state: settled.state, ...(code && { code }), ...next };
+      if (settled.state === 'sent') lines.info(line, 'sent');
+      else if (settled.state === 'queued') lines.debug(line, 'put back');
+      else lines.warn(line, settled.state === 'deferred' ? 'deferred' : 'ended unsent');
+    },
+    transport(transport, change, why) {
+      if (change === 'opened') log.error({ transport, why }, 'transport down: its emails are parked');
+      else if (change === 'reopened') log.warn({ transport, why }, 'transport still down');
+      else
+        log.info(
+          { transport },
+          change === 'recovering' ? 'transport answers again: emails return step by step' : 'transport up',
+        );
+    },
+    unsettled: (lease, error) =>
+      log.warn({ ...about(lease), error }, 'an attempt was not settled: another worker decides'),
+    unrecorded: (error) => log.error({ error }, 'the audit could not be written'),
+    broken: (lease, error) =>
+      log.error({ ...about(lease), error }, 'an attempt broke unexpectedly; the email is tried again'),
+  };
+};

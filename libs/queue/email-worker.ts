@@ -1,5 +1,5 @@
 // Takes emails out of a queue, one at a time, under a lock that is renewed: BullMQ's own operations, without its loop.
-import { Job, type JobJson } from 'bullmq';
+import type { JobJson, MinimalJob } from 'bullmq';
 import type { StoredEmail } from '../mail/stored-email';
 import { LOCK_MS, type EmailQueue } from './queues';
 
@@ -8,7 +8,8 @@ export interface Lease {
   id: string;
   queue: EmailQueue;
   email: StoredEmail;
-  job: Job;
+  /** What BullMQ wants to know of it at its end. */
+  job: MinimalJob;
   token: string;
   /** ms since 1970 */
   acceptedAt: number;
@@ -45,18 +46,19 @@ export const takeEmail = async (queue: EmailQueue, token: string, worker: string
   if (!json)
     return { email: undefined, rateStopMs: Math.max(0, rateStopMs), nextDelayedAt: Math.max(0, nextDelayedAt) };
   const abort = new AbortController();
-  const job = Job.fromJSON(queue.bull, json, id);
+  // A whole `Job` would be made of it for nothing: at its end BullMQ reads its id and options alone.
+  const job = { id, opts: json.opts } as MinimalJob;
   return {
     email: {
       id,
       queue,
-      email: job.data as StoredEmail,
+      email: JSON.parse(json.data) as StoredEmail,
       job,
       token,
-      acceptedAt: job.timestamp,
-      attemptsMade: job.attemptsMade,
-      starts: job.attemptsStarted,
-      crashes: job.stalledCounter,
+      acceptedAt: json.timestamp,
+      attemptsMade: json.attemptsMade,
+      starts: json.attemptsStarted,
+      crashes: json.stalledCounter,
       signal: abort.signal,
     },
     end: (reason) => abort.abort(reason),

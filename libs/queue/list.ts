@@ -25,7 +25,7 @@ export interface Page {
 
 /** Emails that one page may look at; a filtered page may be short and still have a cursor (api.md). */
 const MOST_READ = 2_000;
-const CHUNK = 200;
+const [SMALLEST_CHUNK, LARGEST_CHUNK] = [10, 200];
 /** Sets up to this size are sorted whole, which finds the rare ones among many at once. */
 const SMALL_SET = 5_000;
 
@@ -96,8 +96,11 @@ export const listEmails = async (
   const source = await sourceOf(redis, queue, filter);
   const emails: EmailRecord[] = [];
   let after = options.cursor;
-  for (let read = 0; read < MOST_READ; read += CHUNK) {
-    const entries = await source(after, CHUNK);
+  // What the page needs if everything matches; a filter that finds little reads on in larger steps.
+  let chunk = Math.max(SMALLEST_CHUNK, Math.min(options.limit, LARGEST_CHUNK));
+  for (let read = 0; read < MOST_READ; read += chunk) {
+    if (read > 0) chunk = LARGEST_CHUNK;
+    const entries = await source(after, chunk);
     const records = await readRecords(
       redis,
       queue,
@@ -111,7 +114,7 @@ export const listEmails = async (
       emails.push(record);
       if (emails.length === options.limit) return { emails, cursor };
     }
-    if (entries.length < CHUNK) return { emails };
+    if (entries.length < chunk) return { emails };
   }
   return { emails, ...(after !== undefined && { cursor: after }) };
 };

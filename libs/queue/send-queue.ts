@@ -24,7 +24,7 @@ export const BULL_PRIORITY: Record<Priority, number> = { high: 0, normal: 10, lo
 export interface SendQueue {
   /**
    * Adds emails; resolves when Redis has all of them. Repeating it with the same ids adds nothing twice.
-   * @throws whatever Redis answers; some of the emails may have been added then
+   * @throws whatever Redis answers, also to an email that was handed in at the same moment; some may have been added then
    */
   add(queue: EmailQueue, emails: Accepted[]): Promise<void>;
 }
@@ -32,8 +32,16 @@ export interface SendQueue {
 /** The job's name: what Bull Board shows in its lists is made from the data instead. */
 export const JOB_NAME = 'email';
 
-export const createSendQueue = (deps: { redis: Redis; due: Due }): SendQueue => ({
-  async add(queue, emails) {
+/** Emails of one queue that are handed in at the same moment: together they cost Redis little more than one. */
+interface Group {
+  emails: Accepted[];
+  added: Promise<void>;
+}
+
+export const createSendQueue = (deps: { redis: Redis; due: Due }): SendQueue => {
+  const groups = new Map<string, Group>();
+
+  const addGroup = async (queue: EmailQueue, emails: Accepted[]): Promise<void> => {
     const earliest = Math.min(...emails.map(announcedAt));
     const upkeep = Math.min(...emails.map(({ email }) => Date.parse(email.expiresAt)));
     // Sent in this order over one connection, which keeps it; waiting for each would cost a round trip each.
@@ -43,8 +51,30 @@ export const createSendQueue = (deps: { redis: Redis; due: Due }): SendQueue => 
       addJobs(queue, emails),
     ]);
     await deps.due.announce(queue.name, earliest);
-  },
-});
+  };
+
+  /** Requests that came in one turn of the event loop are one group; nobody waits for others to come. */
+  const gather = (queue: EmailQueue): Group => {
+    const emails: Accepted[] = [];
+    const added = new Promise<void>((resolve, reject) => {
+      setImmediate(() => {
+        groups.delete(queue.name);
+        addGroup(queue, emails).then(resolve, reject);
+      });
+    });
+    const group = { emails, added };
+    groups.set(queue.name, group);
+    return group;
+  };
+
+  return {
+    add(queue, emails) {
+      const group = groups.get(queue.name) ?? gather(queue);
+      group.emails.push(...emails);
+      return group.added;
+    },
+  };
+};
 
 /** Only what waits for a time of its own is announced for that time. */
 const announcedAt = ({ email, acceptedAt }: Accepted): number => {

@@ -8,6 +8,7 @@ import { KEYS, MARK } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { giveBack, type Lease } from './email-worker';
 import type { Erase } from './erase';
+import { recordEnd } from './transitions/record-end';
 
 const DAY = 86_400_000;
 
@@ -40,13 +41,11 @@ const exhausted = (outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>
 export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => number; erase: Erase }): Settle => {
   const { redis, clock } = deps;
 
-  /** Says when the finished email has to go; the sweep reads it (docs/decisions/0003-data-format.md). */
-  const keepUntil = async (lease: Lease, days: number): Promise<void> => {
+  /** The last line of its log, and when the finished email has to go: the sweep reads it (0003-data-format). */
+  const record = async (lease: Lease, days: number, line: LogLine | undefined): Promise<void> => {
     const at = clock.now() + days * DAY;
-    await Promise.all([
-      redis.zadd(lease.queue.keys.upkeep, at, lease.id),
-      redis.zadd(KEYS.upkeep, 'LT', at, lease.queue.name),
-    ]);
+    if (await recordEnd(redis, lease.queue, lease.id, at, line))
+      await redis.zadd(KEYS.upkeep, 'LT', at, lease.queue.name);
   };
 
   const complete = async (
@@ -54,10 +53,8 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     keep: ResolvedSettings['history'],
     line: LogLine | undefined,
   ): Promise<Settled> => {
-    if (keep.keep) {
-      if (line !== undefined) await writeLog(lease, line);
-      await keepUntil(lease, keep.days);
-    } else {
+    if (keep.keep) await record(lease, keep.days, line);
+    else {
       const archive = await redis.hget(lease.queue.keys.job(lease.id), MARK.archive);
       await deps.erase(lease.queue, lease.id, lease.email, archive);
     }
@@ -71,8 +68,7 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     settings: ResolvedSettings,
     line: LogLine | undefined,
   ): Promise<Settled> => {
-    if (line !== undefined) await writeLog(lease, line);
-    await keepUntil(lease, settings.errors.days);
+    await record(lease, settings.errors.days, line);
     const reason = writeFailure(failure);
     await lease.queue.backend.moveToFailed(lease.job, reason, false, lease.token, false, { failedReason: reason });
     return { state: FAILED_STATE[failure.code] ?? 'failed', failure };

@@ -54,10 +54,13 @@ const SOCKET_MS = 600_000;
 const IDLE_MS = 15_000;
 /** Where connections are counted, they are given up sooner than the right to them (libs/store/connection-rights.ts). */
 const COUNTED_IDLE_MS = 1_000;
+/** Idle connections of one process; with many transports the one that has lain longest makes room. */
+const MOST_IDLE = 100;
 /** Fresh connections now and then, so that a load balancer's servers share the work. */
 const MOST_EMAILS = 200;
 
 interface Idle {
+  key: string;
   connection: Connection;
   timer: NodeJS.Timeout;
   onEnd: () => void;
@@ -141,10 +144,14 @@ const idleFor = ({ transport }: OpenTransport): number =>
 
 export const createConnections = (): Connections => {
   const idle = new Map<string, Idle[]>();
+  /** The same, whoever lies longest first. */
+  const lying = new Set<Idle>();
   const carried = new WeakMap<SMTPConnection, number>();
   const keyOf = (transport: OpenTransport): string => `${transport.id}/${transport.transport.version}`;
 
-  const drop = (key: string, entry: Idle): void => {
+  const drop = (entry: Idle): void => {
+    const { key } = entry;
+    lying.delete(entry);
     clearTimeout(entry.timer);
     entry.connection.smtp.off('end', entry.onEnd);
     const rest = (idle.get(key) ?? []).filter((other) => other !== entry);
@@ -152,12 +159,17 @@ export const createConnections = (): Connections => {
     else idle.delete(key);
   };
 
+  const end = (entry: Idle): void => {
+    drop(entry);
+    entry.connection.smtp.quit();
+  };
+
   return {
     async take(transport, { fresh, hear, signal }) {
       const key = keyOf(transport);
       const entry = fresh ? undefined : idle.get(key)?.at(-1);
       if (entry !== undefined) {
-        drop(key, entry);
+        drop(entry);
         entry.connection.dialogue.hear = hear;
         return { ...entry.connection, reused: true };
       }
@@ -171,23 +183,18 @@ export const createConnections = (): Connections => {
       carried.set(connection.smtp, count);
       if (count >= MOST_EMAILS || connection.smtp.destroyed) return connection.smtp.quit();
       const key = keyOf(transport);
-      const onEnd = (): void => drop(key, entry);
-      const timer = setTimeout(() => {
-        drop(key, entry);
-        connection.smtp.quit();
-      }, idleFor(transport));
+      const onEnd = (): void => drop(entry);
+      const timer = setTimeout(() => end(entry), idleFor(transport));
       timer.unref();
-      const entry: Idle = { connection, timer, onEnd };
+      const entry: Idle = { key, connection, timer, onEnd };
       connection.smtp.once('end', onEnd);
       idle.set(key, [...(idle.get(key) ?? []), entry]);
+      lying.add(entry);
+      const [oldest] = lying;
+      if (lying.size > MOST_IDLE && oldest !== undefined) end(oldest);
     },
     close() {
-      for (const [key, entries] of idle) {
-        for (const entry of [...entries]) {
-          drop(key, entry);
-          entry.connection.smtp.quit();
-        }
-      }
+      for (const entry of [...lying]) end(entry);
     },
   };
 };

@@ -26,8 +26,8 @@ export interface MessageInput {
 export interface Message {
   /** Bytes of the whole message; an upper estimate where it is streamed (RFC 1870 allows one). */
   size: number;
-  /** Begins to read it; may be called once more for another try. */
-  open(): Buffer | Readable;
+  /** Its bytes, or what begins to read them; may be called once more for another try. */
+  content: Buffer | (() => Readable);
   /** It has bytes beyond ASCII in its body: only for a server that takes 8BITMIME (RFC 6152). */
   eightBit?: boolean;
 }
@@ -101,7 +101,7 @@ export const composeMessage = async (input: MessageInput, content: ContentReader
     const loaded = new Map<string, Buffer>();
     for (const { contentId } of attachments) loaded.set(contentId, await content.readAll(contentId));
     const message = writeMessage(composer(input, (id) => loaded.get(id) ?? Buffer.alloc(0)).compile());
-    return { size: message.length, open: () => message };
+    return { size: message.length, content: message };
   }
   for (const { contentId } of attachments) {
     if ((await content.size(contentId)) === undefined) {
@@ -111,7 +111,7 @@ export const composeMessage = async (input: MessageInput, content: ContentReader
   const frame = writeMessage(composer(input, () => Buffer.alloc(0)).compile());
   return {
     size: frame.length + attachments.reduce((sum, { size }) => sum + encodedSize(size), 0),
-    open: () =>
+    content: () =>
       composer(input, (id) => content.read(id))
         .compile()
         .createReadStream(),

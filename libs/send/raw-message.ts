@@ -41,11 +41,11 @@ export const rawMessage = async (
     const stored = await content.readAll(raw.contentId);
     const bytes = raw.gzip ? await promisify(gunzip)(stored) : stored;
     const whole = before === '' ? bytes : Buffer.concat([Buffer.from(before, 'latin1'), bytes]);
-    return { ...facts, open: () => whole };
+    return { ...facts, content: whole };
   }
   if ((await content.size(raw.contentId)) === undefined) {
     throw Object.assign(new Error(`${raw.contentId} is not in the content store`), { code: 'ENOENT' });
   }
   const read = (): Readable => (raw.gzip ? unzipped(content, raw.contentId) : content.read(raw.contentId));
-  return { ...facts, open: () => Readable.from(joined(before, read()), { objectMode: false }) };
+  return { ...facts, content: () => Readable.from(joined(before, read()), { objectMode: false }) };
 };

@@ -27,11 +27,9 @@ const signed = (message: Buffer | Readable, { domain, selector, privateKey }: Si
   }).sign(message);
 
 export const signMessage = async (message: Message, key: SigningKey): Promise<Message> => {
-  const bytes = message.open();
-  if (Buffer.isBuffer(bytes)) {
-    const whole = await buffer(signed(bytes, key));
-    return { ...message, size: whole.length, open: () => whole };
-  }
-  bytes.destroy();
-  return { ...message, size: message.size + SIGNATURE_SIZE, open: () => signed(message.open(), key) };
+  const { content, size } = message;
+  if (!Buffer.isBuffer(content))
+    return { ...message, size: size + SIGNATURE_SIZE, content: () => signed(content(), key) };
+  const whole = await buffer(signed(content, key));
+  return { ...message, size: whole.length, content: whole };
 };

@@ -31,7 +31,7 @@ const workFor = (port: number, changes: Partial<HandOver> = {}): HandOver => {
   return {
     transport: { id: 'acme/default', transport: transportAt(port), secrets: {} },
     envelope: { from: 'sender@example.org', to: [ANN, BOB] },
-    message: { size: bytes.length, open: () => bytes },
+    message: { size: bytes.length, content: bytes },
     beforeMessage: () => Promise.resolve(),
     signal: new AbortController().signal,
     ...changes,
@@ -87,7 +87,7 @@ describe.each([
       yield Buffer.from('Subject: x\r\n\r\nhalf of it');
       throw new Error('the bucket is gone');
     }
-    const message = { size: 100, open: () => Readable.from(broken(), { objectMode: false }) };
+    const message = { size: 100, content: () => Readable.from(broken(), { objectMode: false }) };
     const result = await handOver({}, { message });
     expect(result).toMatchObject({ kind: 'stopped', phase: 'message', error: { name: 'MessageUnreadable' } });
     expect(judgeHandOver(result, [ANN, BOB], { accepted: [], refused: [] })).toEqual({
@@ -152,7 +152,7 @@ describe.each([
   test('a refusal in the middle of a message ends the session: the rest of it may be read as commands', async () => {
     const large = Buffer.alloc(6 * 1024 * 1024, 'large');
     await start({ ...options, script: { body: ({ message }) => (message === 1 ? '552 5.3.4 too much' : undefined) } });
-    expect(await handOver(undefined, { message: { size: large.length, open: () => large } })).toMatchObject({
+    expect(await handOver(undefined, { message: { size: large.length, content: large } })).toMatchObject({
       kind: 'rejected',
       replies: [{ code: 552 }],
     });
