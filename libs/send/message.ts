@@ -6,6 +6,8 @@ import { encodeWord } from 'nodemailer/lib/mime-funcs';
 import type { ContentReader } from '../content/store';
 import type { Address } from '../mail/address';
 import type { StoredAttachment, StoredEmail } from '../mail/stored-email';
+import { mailDate } from './encoding';
+import { composeLetter, type Field } from './compose-letter';
 import { writeMessage } from './write-message';
 
 export interface MessageInput {
@@ -64,6 +66,24 @@ const headersOf = ({ email, serviceHeaders }: MessageInput): { key: string; valu
   return [...own, ...ours].map(([key, value]) => ({ key, value }));
 };
 
+const letterOf = (input: MessageInput): Buffer => {
+  const { email, replyTo, html } = input;
+  const lists: [string, Address[]][] = [
+    ['To', email.to],
+    ['Cc', email.cc ?? []],
+    ['Reply-To', replyTo],
+  ];
+  const fields: Field[] = [
+    ...headersOf(input).map(({ key, value }): Field => [key, value]),
+    ['From', wireAddress(input.from)],
+    ...lists.flatMap(([name, list]): Field[] => (list.length === 0 ? [] : [[name, list.map(wireAddress)]])),
+    ['Subject', literalSubject(input.subject)],
+    ['Message-ID', `<${input.messageId}>`],
+    ['Date', mailDate(input.date)],
+  ];
+  return composeLetter({ fields, text: input.text, ...(html !== undefined && { html }) });
+};
+
 const composer = (input: MessageInput, contentOf: ContentOf): MailComposer => {
   const { email } = input;
   return new MailComposer({
@@ -97,6 +117,10 @@ export const composeMessage = async (input: MessageInput, content: ContentReader
   const { attachments } = input;
   const bodies = input.text.length + (input.html?.length ?? 0);
   const total = attachments.reduce((sum, attachment) => sum + attachment.size, bodies);
+  if (total <= IN_MEMORY && attachments.length === 0) {
+    const content = letterOf(input);
+    return { size: content.length, content };
+  }
   if (total <= IN_MEMORY) {
     const loaded = new Map<string, Buffer>();
     for (const { contentId } of attachments) loaded.set(contentId, await content.readAll(contentId));

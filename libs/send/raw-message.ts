@@ -4,10 +4,8 @@ import { createGunzip, gunzip } from 'node:zlib';
 import { promisify } from 'node:util';
 import type { ContentStore } from '../content/store';
 import type { StoredRaw } from '../mail/stored-email';
+import { mailDate } from './encoding';
 import { IN_MEMORY, type Message } from './message';
-
-/** RFC 5322 3.3, in UTC. */
-const dateHeader = (ms: number): string => new Date(ms).toUTCString().replace('GMT', '+0000');
 
 /** Reads a compressed message; a failure of the store ends it as an error. */
 const unzipped = (content: ContentStore, contentId: string): Readable => {
@@ -35,7 +33,7 @@ export const rawMessage = async (
 ): Promise<Message> => {
   const before =
     (raw.messageId === undefined ? `Message-ID: <${messageId}>\r\n` : '') +
-    (raw.dated ? '' : `Date: ${dateHeader(date)}\r\n`);
+    (raw.dated ? '' : `Date: ${mailDate(date)}\r\n`);
   const facts = { size: raw.size + before.length, ...(raw.eightBit && { eightBit: true }) };
   if (raw.size <= IN_MEMORY) {
     const stored = await content.readAll(raw.contentId);

@@ -1,14 +1,7 @@
 // Writes a composed message in one go: nodemailer's own tree and headers, without a stream for each of its parts.
 import type MimeNode from 'nodemailer/lib/mime-node';
 import { encode, wrap } from 'nodemailer/lib/qp';
-
-/** Longest line of encoded content (RFC 2045 6.7, 6.8). */
-const LINE = 76;
-
-const withCrlf = (text: string): string => text.replace(/\r\n|\r|\n/g, '\r\n');
-
-/** RFC 2045 6.8. */
-const inBase64 = (bytes: Buffer): string => bytes.toString('base64').replace(/.{76}/g, '$&\r\n').replace(/\r\n$/, '');
+import { inBase64, LINE, withCrlf } from './encoding';
 
 /** A text's line ends become those of the wire; other bytes stay as they are. */
 const writeContent = (node: MimeNode): string | Buffer => {

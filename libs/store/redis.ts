@@ -15,6 +15,28 @@ const OPTIONS = {
 } as const;
 
 /**
+ * What is said to Redis in one turn of the event loop leaves in one system call instead of one for each command, which were
+ * a quarter of a busy process' time. ioredis' own pipelining (`enableAutoPipelining`) would do that too, but gives commands
+ * up when the connection breaks in the middle of a pipeline; alone they are repeated.
+ */
+const leaveTogether = (redis: Redis): void => {
+  const { stream } = redis;
+  const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+  let held = false;
+  stream.write = (...args: unknown[]): boolean => {
+    if (!held) {
+      held = true;
+      stream.cork();
+      setImmediate(() => {
+        held = false;
+        stream.uncork();
+      });
+    }
+    return write(...args);
+  };
+};
+
+/**
  * Opens a connection that comes back by itself. Does not wait for it: see `whenReady`.
  * @param deps.name shown by CLIENT LIST
  */
@@ -26,6 +48,7 @@ export const connectRedis = (deps: { url: string; patience: Patience; name: stri
     // After a failover the old master answers READONLY: reconnect and ask again.
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
   });
+  redis.on('connect', () => leaveTogether(redis));
   let away = false;
   redis.on('error', (error: Error) => {
     if (!away) deps.log.error({ error: error.message, connection: deps.name }, 'Redis is away: waiting for it');
