@@ -2,18 +2,17 @@
 import { uuidv7obj } from 'uuidv7';
 
 const DIGITS = '0123456789abcdefghijklmnopqrstuv';
-const LENGTH = 26;
 const ID = /^m_[0-9a-v]{26}$/;
 
 /** Base32hex (RFC 4648 section 7) of 128 bits, lower case: it sorts as the bytes do. */
 const encode = (bytes: Uint8Array): string => {
-  let value = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n) << 2n;
-  const digits: string[] = [];
-  for (let index = 0; index < LENGTH; index++) {
-    digits.push(DIGITS.charAt(Number(value & 31n)));
-    value >>= 5n;
+  let digits = '';
+  let [held, bits] = [0, 0];
+  for (const byte of bytes) {
+    held = ((held << 8) | byte) & 0xfff;
+    for (bits += 8; bits >= 5; bits -= 5) digits += DIGITS.charAt((held >> (bits - 5)) & 31);
   }
-  return digits.reverse().join('');
+  return digits + DIGITS.charAt((held << (5 - bits)) & 31);
 };
 
 /** `m_` and a UUIDv7 (RFC 9562 5.7) in base32hex: later ids are greater, also within a millisecond of one process. */
@@ -36,4 +35,4 @@ export const idTime = (id: string): number => {
 
 /** The id's digits turned round, so that ascending order means newest first. Its own inverse. */
 export const invertDigits = (digits: string): string =>
-  [...digits].map((digit) => DIGITS.charAt(31 - DIGITS.indexOf(digit))).join('');
+  digits.replace(/./g, (digit) => DIGITS.charAt(31 - DIGITS.indexOf(digit)));
