@@ -12,6 +12,7 @@ import {
   type StoredEmail,
   type StoredRaw,
 } from '../../libs/mail/stored-email';
+import type { Budget } from '../../libs/queue/budget';
 import { newEmailId } from '../../libs/queue/email-id';
 import type { Queues } from '../../libs/queue/queues';
 import type { Accepted, SendQueue } from '../../libs/queue/send-queue';
@@ -41,6 +42,7 @@ export interface AcceptDeps {
   refs: ContentRefs;
   queues: Queues;
   sendQueue: SendQueue;
+  budget: Budget;
 }
 
 /** What a client is told of an accepted email. */
@@ -198,6 +200,7 @@ export const createAccept = (deps: AcceptDeps) => {
     async one(address: QueueAddress, request: Request): Promise<Acceptance> {
       const keys = queueKeys(address);
       const made = await draft(address, keys, request);
+      if (!made.settled) await deps.budget.require(address.tenant, 1);
       await deps.tenants.ensureQueue(address);
       await write(address, keys, [made]);
       return { receipt: made.receipt, replayed: made.replayed };
@@ -207,6 +210,8 @@ export const createAccept = (deps: AcceptDeps) => {
       const keys = queueKeys(address);
       const drafts = await Promise.all(requests.map((request) => draft(address, keys, request).catch(toProblem)));
       const good = drafts.filter((made): made is Draft => !(made instanceof Problem));
+      const fresh = good.filter(({ settled }) => !settled).length;
+      if (fresh > 0) await deps.budget.require(address.tenant, fresh);
       if (good.length > 0) await deps.tenants.ensureQueue(address);
       await write(address, keys, uniqueById(good));
       return drafts.map((made) =>

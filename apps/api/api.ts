@@ -5,6 +5,7 @@ import { openContentStore } from '../../libs/content/open-store';
 import { createFetcher } from '../../libs/fetch/fetcher';
 import { createAudit } from '../../libs/events/audit';
 import { createErase } from '../../libs/queue/erase';
+import { createBudget } from '../../libs/queue/budget';
 import { createDue } from '../../libs/queue/due';
 import { createOrders } from '../../libs/queue/internal-jobs';
 import { createOperations } from '../../libs/queue/operations';
@@ -108,6 +109,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
       refs,
       queues,
       sendQueue,
+      budget: createBudget({ redis, clock, tenants, memoryShare: config.memoryShare }),
     }),
     guard: createGuard(tenants),
     audit: createAudit({ redis, clock }),

@@ -27,6 +27,8 @@ export const ApiEnv = z.object({
         .replace(/[^a-z0-9.-]/g, '-') || 'rohrpost.localhost',
     ),
   /** Bytes. */
+  /** Beyond it new emails are 507; the rest is for what is under way. */
+  ROHRPOST_MEMORY_SHARE: z.coerce.number().min(0.1).max(1).default(0.9),
   ROHRPOST_MAX_BODY: z.coerce
     .number()
     .int()
@@ -48,6 +50,8 @@ export interface ApiConfig extends ContentPlace {
   host: string;
   /** The installation's name: the domain of Message-IDs. */
   name: string;
+  /** Share of Redis' maxmemory that emails may fill. */
+  memoryShare: number;
   /** Bytes of a request. */
   maxBody: number;
   /** How many threads render, and whether templates run in plain V8 instead of the sandbox. */
@@ -68,6 +72,7 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
   name: env.ROHRPOST_NAME,
   maxBody: env.ROHRPOST_MAX_BODY,
+  memoryShare: env.ROHRPOST_MEMORY_SHARE,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   grace: env.ROHRPOST_GRACE,
 });

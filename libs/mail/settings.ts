@@ -73,6 +73,8 @@ export const TenantSettings = z.strictObject({
   ...everywhere,
   enabled: z.boolean().optional(),
   errors: Errors.optional(),
+  /** Emails in its send queues at once; only the operator sets it. */
+  maxWaiting: z.int().min(1).max(100_000_000).optional(),
   dataSources: DataSources.optional(),
 });
 

@@ -113,6 +113,8 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
       dataDir,
       name: 'mail.test',
       maxBody: 25 * 1024 * 1024,
+      // Redis itself says when it is full.
+      memoryShare: 1,
       render: { threads: 2, trusted: false },
       allowPrivate: [],
       grace: 5_000,

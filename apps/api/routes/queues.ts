@@ -8,7 +8,7 @@ import { AT_ONCE } from '../../../libs/queue/due';
 import { readStatus } from '../../../libs/queue/counts';
 import type { EmailQueue } from '../../../libs/queue/queues';
 import type { RegisteredQueue, Tenants } from '../../../libs/store/tenants';
-import { keepSources, requireNoSources } from '../data-sources';
+import { keepOperatorSettings, requireNoSources } from '../operator-settings';
 import { identityOf, param, signatureOf } from '../auth';
 import { emptyQueue } from '../empty-queue';
 import { notFound } from '../errors';
@@ -69,7 +69,7 @@ const put = (rooms: Rooms) => async (request: Request, response: Response) => {
   await rooms.guard.queue(request, response, 'administer');
   parseInput(Slug, application, ['application']);
   const before = (await rooms.tenants.queue(address))?.settings ?? null;
-  const settings = keepSources(identityOf(response), parseBody(QueueSettings, request), before);
+  const settings = keepOperatorSettings(identityOf(response), parseBody(QueueSettings, request), before);
   const { queue, created } = await rooms.tenants.putQueue(address, settings);
   const by = signatureOf(identityOf(response));
   if (settings.enabled === false) await rooms.tenants.notePause(address, by);

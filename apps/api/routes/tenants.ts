@@ -6,7 +6,7 @@ import { queueName, Slug } from '../../../libs/mail/queue-address';
 import { TenantSettings } from '../../../libs/mail/settings';
 import { AT_ONCE } from '../../../libs/queue/due';
 import type { Tenant } from '../../../libs/store/tenants';
-import { keepSources } from '../data-sources';
+import { keepOperatorSettings } from '../operator-settings';
 import { identityOf, param, signatureOf } from '../auth';
 import { parseBody, parseInput, parseQuery } from '../input';
 import { pageOf, PageQuery } from '../page';
@@ -45,7 +45,7 @@ export const tenantRoutes = (rooms: Rooms): Router => {
     else guard.installation(response, 'operate');
     parseInput(Slug, slug, ['tenant']);
     const before = (await tenants.tenant(slug))?.settings ?? null;
-    const settings = keepSources(identityOf(response), parseBody(TenantSettings, request), before);
+    const settings = keepOperatorSettings(identityOf(response), parseBody(TenantSettings, request), before);
     const { tenant, created } = await tenants.put(slug, settings);
     await rooms.audit.record({
       by: signatureOf(identityOf(response)),

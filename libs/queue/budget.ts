@@ -1,0 +1,78 @@
+// How much more may be accepted: what Redis has room for, and what a tenant may have waiting.
+import { Problem } from '../mail/problem';
+import type { Clock } from '../runtime/clock';
+import type { Redis } from '../store/redis';
+import type { Tenants } from '../store/tenants';
+import { queueKeys } from '../store/keys';
+
+export interface Budget {
+  /**
+   * @param count emails that want in
+   * @throws Problem `queue-full`
+   */
+  require(tenant: string, count: number): Promise<void>;
+}
+
+/** What was read is believed for so long; with several API replicas each may let in so much more than allowed. ms */
+const BELIEVED_MS = 1_000;
+
+const field = (info: string, name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
+
+/**
+ * Keeps the last of the memory for what is under way: a worker that cannot write what it has sent would send it again.
+ * @param deps.memoryShare of Redis' `maxmemory` that emails may fill, 0 to 1; a Redis without a limit has no budget
+ */
+export const createBudget = (deps: { redis: Redis; clock: Clock; tenants: Tenants; memoryShare: number }): Budget => {
+  const { redis, clock, tenants } = deps;
+  let memory = { at: -Infinity, full: false };
+  const waiting = new Map<string, { at: number; count: number }>();
+
+  const isMemoryFull = async (): Promise<boolean> => {
+    if (clock.now() - memory.at < BELIEVED_MS) return memory.full;
+    // Read once, however many ask meanwhile.
+    memory = { ...memory, at: clock.now() };
+    const info = await redis.info('memory');
+    const most = field(info, 'maxmemory');
+    memory = { at: clock.now(), full: most > 0 && field(info, 'used_memory') > most * deps.memoryShare };
+    return memory.full;
+  };
+
+  const countWaiting = async (tenant: string): Promise<number> => {
+    const pipeline = redis.pipeline();
+    for (const queue of await tenants.queues(tenant)) {
+      const { bull } = queueKeys(queue);
+      pipeline.llen(`${bull}wait`).llen(`${bull}active`).zcard(`${bull}prioritized`).zcard(`${bull}delayed`);
+    }
+    const counts = (await pipeline.exec()) ?? [];
+    return counts.reduce((sum, [, count]) => sum + Number(count ?? 0), 0);
+  };
+
+  const waitingOf = async (tenant: string): Promise<{ count: number }> => {
+    const known = waiting.get(tenant);
+    if (known !== undefined && clock.now() - known.at < BELIEVED_MS) return known;
+    const read = { at: clock.now(), count: await countWaiting(tenant) };
+    waiting.set(tenant, read);
+    return read;
+  };
+
+  return {
+    async require(tenant, count) {
+      if (await isMemoryFull()) {
+        throw new Problem(
+          'queue-full',
+          `Redis has used ${Math.round(deps.memoryShare * 100)} % of its memory: nothing new is accepted until emails are sent or removed; what was accepted goes out`,
+        );
+      }
+      const most = (await tenants.tenant(tenant))?.settings.maxWaiting;
+      if (most === undefined) return;
+      const present = await waitingOf(tenant);
+      if (present.count + count > most) {
+        throw new Problem(
+          'queue-full',
+          `the tenant ${tenant} has ${present.count} emails waiting and may have ${most}: send ${count} more when some are sent`,
+        );
+      }
+      present.count += count;
+    },
+  };
+};
