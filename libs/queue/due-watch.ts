@@ -12,6 +12,15 @@ export interface DueWatch {
   lookBy(at: number): void;
 }
 
+/**
+ * A queue that becomes due calls all workers, and an email is taken by one. So each comes at once only as often as makes
+ * about so many come; the others come where it is still due after `LOOK_AGAIN_MS`: then it has work for more. With few
+ * workers all come. That nobody does has a chance of 1 in 3,000, and costs that email the second.
+ */
+const COME_AT_ONCE = 8;
+/** Workers are counted so often. */
+const COUNT_MS = 10_000;
+
 /** Queues that are due but not served here (too many, or another replica is at work) are looked for again after this. */
 export const LOOK_AGAIN_MS = 1_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -25,10 +34,14 @@ export const createDueWatch = (deps: {
   subscriber: Redis;
   clock: Clock;
   log: Log;
+  random: () => number;
   most: number;
   onDue: (queue: string) => void;
 }): DueWatch => {
   let running = false;
+  let workers = { at: -Infinity, count: 1 };
+  /** Since when a queue has been due in every look (ms). */
+  let seenSince = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
   let timerAt = Infinity;
 
@@ -39,12 +52,22 @@ export const createDueWatch = (deps: {
     timer = setTimeout(() => void look(), Math.max(0, Math.min(at - deps.clock.now(), LONGEST_TIMER)));
   };
 
+  /** Does this worker come to a queue that has just become due? */
+  const comes = (): boolean => workers.count <= COME_AT_ONCE || deps.random() < COME_AT_ONCE / workers.count;
+
+  const countWorkers = async (now: number): Promise<void> => {
+    if (now - workers.at < COUNT_MS) return;
+    workers = { at: now, count: await deps.due.listeners() };
+  };
+
   const look = async (): Promise<void> => {
     timerAt = Infinity;
     try {
       const now = deps.clock.now();
+      await countWorkers(now);
       const due = await deps.due.dueNow(now, deps.most);
-      for (const name of due) deps.onDue(name);
+      seenSince = new Map(due.map((queue) => [queue, seenSince.get(queue) ?? now]));
+      for (const [queue, since] of seenSince) if (now - since >= LOOK_AGAIN_MS || comes()) deps.onDue(queue);
       const next = await deps.due.nextAfter(now);
       // What is due and stays so is in work here or elsewhere; the look again finds what another replica left.
       if (due.length > 0) lookBy(deps.clock.now() + LOOK_AGAIN_MS);
@@ -67,8 +90,10 @@ export const createDueWatch = (deps: {
   const onMessage = (channel: string, message: string): void => {
     if (channel !== CHANNELS.wake || !running) return;
     const { queue, at } = parseWake(message);
-    if (at <= deps.clock.now()) deps.onDue(queue);
-    else lookBy(at);
+    const now = deps.clock.now();
+    if (at > now) lookBy(at);
+    else if (comes()) deps.onDue(queue);
+    else lookBy(now + LOOK_AGAIN_MS);
   };
 
   return {

@@ -18,6 +18,8 @@ export interface Due {
   isAnnounced(queue: string, at: number): Promise<boolean>;
   /** Queues that are due, the longest first. */
   dueNow(now: number, most: number): Promise<string[]>;
+  /** How many workers hear the calls. */
+  listeners(): Promise<number>;
   /** When the next queue that is not yet due will be, or undefined. */
   nextAfter(now: number): Promise<number | undefined>;
   /**
@@ -56,6 +58,10 @@ export const createDue = (redis: Redis): Due => ({
     return score !== null && Number(score) <= at + 10_000;
   },
   dueNow: (now, most) => redis.zrangebyscore(KEYS.due, '-inf', now, 'LIMIT', 0, most),
+  async listeners() {
+    const [, count] = (await redis.call('PUBSUB', 'NUMSUB', CHANNELS.wake)) as [string, number];
+    return Number(count);
+  },
   async nextAfter(now) {
     const [, score] = await redis.zrangebyscore(KEYS.due, `(${now}`, '+inf', 'WITHSCORES', 'LIMIT', 0, 1);
     return score === undefined ? undefined : Number(score);

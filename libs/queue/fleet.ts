@@ -79,7 +79,7 @@ export class Fleet {
     this.places = createPlaces<OpenQueue>(deps.concurrency);
     this.nextToken = createTokens(deps.replica);
     this.keeper = createLockKeeper(deps);
-    this.watch = createDueWatch({ ...deps, most: deps.maxOpen, onDue: (name) => this.wake(name) });
+    this.watch = createDueWatch({ ...deps, random: Math.random, most: deps.maxOpen, onDue: (name) => this.wake(name) });
     this.nextLook = createNextLook({ ...deps, lookBy: (at) => this.watch.lookBy(at) });
   }
 
