@@ -49,10 +49,10 @@ beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
 test('with a few workers all come at once', async () => {
-  const workers = startWorkers(5);
+  const workers = startWorkers(3);
   await jest.advanceTimersByTimeAsync(10);
   workers.announce();
-  expect(workers.came()).toBe(5);
+  expect(workers.came()).toBe(3);
   workers.stop();
 });
 
@@ -60,8 +60,8 @@ test('with many only some come to a small queue, and all to one that stays due',
   const workers = startWorkers(400);
   await jest.advanceTimersByTimeAsync(10);
   workers.announce();
-  expect(workers.came()).toBeGreaterThanOrEqual(6);
-  expect(workers.came()).toBeLessThanOrEqual(10);
+  expect(workers.came()).toBeGreaterThanOrEqual(1);
+  expect(workers.came()).toBeLessThanOrEqual(6);
   const atOnce = workers.came();
   workers.takeAway();
   await jest.advanceTimersByTimeAsync(3_000);

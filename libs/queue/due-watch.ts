@@ -13,11 +13,13 @@ export interface DueWatch {
 }
 
 /**
- * A queue that becomes due calls all workers, and an email is taken by one. So each comes at once only as often as makes
- * about so many come; the others come where it is still due after `LOOK_AGAIN_MS`: then it has work for more. With few
- * workers all come. That nobody does has a chance of 1 in 3,000, and costs that email the second.
+ * A queue that becomes due calls all workers, and an email is taken by one; who comes for nothing costs Redis as much. So
+ * about so many come at once, by chance. The others come later, each at a moment of its own between `[earliest, latest]` (ms),
+ * if the queue is still due then: because nobody came (1 in 20), or because it has work for more. `npm run bench --
+ * fleet-model` shows what it is good for; docs/scaling.md explains it.
  */
-const COME_AT_ONCE = 8;
+const COME_AT_ONCE = 3;
+const COME_LATER = [50, 1_000] as const;
 /** Workers are counted so often. */
 const COUNT_MS = 10_000;
 
@@ -40,8 +42,8 @@ export const createDueWatch = (deps: {
 }): DueWatch => {
   let running = false;
   let workers = { at: -Infinity, count: 1 };
-  /** Since when a queue has been due in every look (ms). */
-  let seenSince = new Map<string, number>();
+  /** Due queues, and when this worker comes to each (ms); one that is not due any more is forgotten by the next look. */
+  let coming = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
   let timerAt = Infinity;
 
@@ -52,8 +54,12 @@ export const createDueWatch = (deps: {
     timer = setTimeout(() => void look(), Math.max(0, Math.min(at - deps.clock.now(), LONGEST_TIMER)));
   };
 
-  /** Does this worker come to a queue that has just become due? */
-  const comes = (): boolean => workers.count <= COME_AT_ONCE || deps.random() < COME_AT_ONCE / workers.count;
+  /** When this worker comes to a queue that has become due. */
+  const decide = (now: number): number => {
+    const [earliest, latest] = COME_LATER;
+    const atOnce = workers.count <= COME_AT_ONCE || deps.random() < COME_AT_ONCE / workers.count;
+    return atOnce ? now : now + earliest + deps.random() * (latest - earliest);
+  };
 
   const countWorkers = async (now: number): Promise<void> => {
     if (now - workers.at < COUNT_MS) return;
@@ -66,8 +72,11 @@ export const createDueWatch = (deps: {
       const now = deps.clock.now();
       await countWorkers(now);
       const due = await deps.due.dueNow(now, deps.most);
-      seenSince = new Map(due.map((queue) => [queue, seenSince.get(queue) ?? now]));
-      for (const [queue, since] of seenSince) if (now - since >= LOOK_AGAIN_MS || comes()) deps.onDue(queue);
+      coming = new Map(due.map((queue) => [queue, coming.get(queue) ?? decide(now)]));
+      for (const [queue, at] of coming) {
+        if (at <= now) deps.onDue(queue);
+        else lookBy(at);
+      }
       const next = await deps.due.nextAfter(now);
       // What is due and stays so is in work here or elsewhere; the look again finds what another replica left.
       if (due.length > 0) lookBy(deps.clock.now() + LOOK_AGAIN_MS);
@@ -91,9 +100,13 @@ export const createDueWatch = (deps: {
     if (channel !== CHANNELS.wake || !running) return;
     const { queue, at } = parseWake(message);
     const now = deps.clock.now();
-    if (at > now) lookBy(at);
-    else if (comes()) deps.onDue(queue);
-    else lookBy(now + LOOK_AGAIN_MS);
+    if (at > now) return lookBy(at);
+    // A call says that it was not due before: what was decided for an earlier time is over.
+    const decided = coming.get(queue) ?? 0;
+    const comes = decided > now ? decided : decide(now);
+    coming.set(queue, comes);
+    if (comes <= now) deps.onDue(queue);
+    else lookBy(comes);
   };
 
   return {
