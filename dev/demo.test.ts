@@ -11,6 +11,7 @@ const OPERATOR = 'Bearer operator';
 const TRANSPORT = '/v1/tenants/demo/transports/default';
 const TEMPLATE = '/v1/tenants/demo/templates/welcome';
 
+const ROOT = join(__dirname, '..');
 let server: Server;
 let dataDir: string;
 /** What the stand-in of the API holds: path -> body, and the keys it has issued. */
@@ -62,13 +63,13 @@ afterEach(async () => {
 
 const ensure = (inboxSmtpPort = 1025): Promise<Demo | undefined> => {
   const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return ensureDemo({ dataDir, api, operatorKey: 'operator', inboxSmtpPort });
+  return ensureDemo({ root: ROOT, dataDir, api, operatorKey: 'operator', inboxSmtpPort });
 };
 
 test('the first start sets it up, the key in a private file', async () => {
   expect(await ensure()).toEqual({ key: 'key-0' });
   expect(things.get(TRANSPORT)).toEqual({ host: '127.0.0.1', port: 1025, security: 'none' });
-  const ready = readReadyTemplates().map(({ name }) => `/v1/tenants/demo/templates/${name}`);
+  const ready = readReadyTemplates(ROOT).map(({ name }) => `/v1/tenants/demo/templates/${name}`);
   expect(puts).toEqual(['/v1/tenants/demo', TRANSPORT, TEMPLATE, ...ready, '/v1/queues/demo/app']);
   expect(statSync(join(dataDir, 'demo.json')).mode & 0o777).toBe(0o600);
 });

@@ -9,6 +9,8 @@ export interface Demo {
 }
 
 interface DemoOptions {
+  /** The folder of the project. */
+  root: string;
   dataDir: string;
   /** Where the API listens, without a slash at the end. */
   api: string;
@@ -76,11 +78,11 @@ const putMissing = async (call: Call, path: string, body: Json): Promise<void> =
   if (status === 404 || status === 401) throw new Error(`PUT ${path} answered ${status}`);
 };
 
-const setUp = async (call: Call, port: number): Promise<void> => {
+const setUp = async (call: Call, root: string, port: number): Promise<void> => {
   await putMissing(call, TENANT, {});
   await putMissing(call, TRANSPORT, { host: '127.0.0.1', port, security: 'none' });
   await putMissing(call, TEMPLATE, WELCOME);
-  for (const { name, input } of readReadyTemplates()) await putMissing(call, `${TENANT}/templates/${name}`, input);
+  for (const { name, input } of readReadyTemplates(root)) await putMissing(call, `${TENANT}/templates/${name}`, input);
   await putMissing(call, QUEUE, { from: 'Demo <demo@rohrpost.example>' });
 };
 
@@ -117,7 +119,7 @@ export const ensureDemo = async (options: DemoOptions): Promise<Demo | undefined
   const isThere = (await call('GET', TENANT)).status !== 404;
   // A Redis without any tenant is a new one, even where the data folder is not.
   if (before !== undefined && !isThere && (await hasTenants(call))) return undefined;
-  if (before === undefined || !isThere) await setUp(call, inboxSmtpPort);
+  if (before === undefined || !isThere) await setUp(call, options.root, inboxSmtpPort);
   else await followInbox(call, before.inboxSmtpPort, inboxSmtpPort);
 
   const known = before && (await call('GET', `${QUEUE}/emails?limit=1`, undefined, before.key)).status === 200;

@@ -56,7 +56,7 @@ const startHouse = async (root: string, options: Options, house: House): Promise
   if (house.stopping) return;
 
   const api = `http://${reachable(host)}:${httpPort}`;
-  const demo = await demoOrWarning(known, api, secrets, smtpPort);
+  const demo = await demoOrWarning(root, known, api, secrets, smtpPort);
   if (house.stopping) return;
   const redis = house.redis?.title ?? shownUrl(redisUrl);
   say(welcome({ options: known, api, inbox: `http://127.0.0.1:${pagePort}`, redis, secrets, demo }));
@@ -97,13 +97,14 @@ const startServices = (root: string, options: Options, redisUrl: string, secrets
 
 /** Without its demo the service is still a service. */
 const demoOrWarning = async (
+  root: string,
   { dataDir }: Options,
   api: string,
   { operatorKey }: Secrets,
   inboxSmtpPort: number,
 ): Promise<Demo | undefined> => {
   try {
-    return await ensureDemo({ dataDir, api, operatorKey, inboxSmtpPort });
+    return await ensureDemo({ root, dataDir, api, operatorKey, inboxSmtpPort });
   } catch (error) {
     say(`The demo tenant could not be set up: ${reasonOf(error)}`);
     return undefined;

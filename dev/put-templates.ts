@@ -1,4 +1,5 @@
 // Gives a tenant the templates to start from: `ROHRPOST_KEY=... npm run templates -- <tenant> [<address of the API>]`.
+import { join } from 'node:path';
 import { readReadyTemplates } from './ready-templates';
 
 const [tenant, api = 'http://127.0.0.1:3000'] = process.argv.slice(2);
@@ -19,7 +20,7 @@ const main = async (): Promise<void> => {
   if (tenant === undefined || key === undefined) {
     throw new Error('ROHRPOST_KEY=<key of an administrator> npm run templates -- <tenant> [<address of the API>]');
   }
-  for (const { name, input } of readReadyTemplates()) await put(name, input);
+  for (const { name, input } of readReadyTemplates(join(__dirname, '..'))) await put(name, input);
 };
 
 main().catch((error: unknown) => {

@@ -10,14 +10,13 @@ export interface ReadyTemplate {
   sample?: Record<string, unknown>;
 }
 
-const FOLDER = join(__dirname, '..', 'templates');
 const PARTS = ['subject', 'html', 'text'];
 
 const readJson = (file: string): Record<string, unknown> =>
   JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
 
-const read = (name: string): ReadyTemplate => {
-  const at = (file: string): string => join(FOLDER, name, file);
+const read = (folder: string, name: string): ReadyTemplate => {
+  const at = (file: string): string => join(folder, name, file);
   const parts = PARTS.filter((part) => existsSync(at(`${part}.eta`))).map((part): [string, string] => [
     part,
     readFileSync(at(`${part}.eta`), 'utf8').trimEnd(),
@@ -29,9 +28,12 @@ const read = (name: string): ReadyTemplate => {
   };
 };
 
-/** The frame comes first: the others name it. */
-export const readReadyTemplates = (): ReadyTemplate[] =>
-  readdirSync(FOLDER, { withFileTypes: true })
+/**
+ * The frame comes first: the others name it.
+ * @param root the folder of the project, which holds `templates`
+ */
+export const readReadyTemplates = (root: string): ReadyTemplate[] =>
+  readdirSync(join(root, 'templates'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
-    .map(({ name }) => read(name))
+    .map(({ name }) => read(join(root, 'templates'), name))
     .sort((one, other) => Number(one.sample !== undefined) - Number(other.sample !== undefined));

@@ -15,7 +15,8 @@ interface Shown {
 
 /** Pictures go here where somebody wants them: `ROHRPOST_PICTURES=docs/images npx jest test/browser/ready-templates`. */
 const pictures = process.env['ROHRPOST_PICTURES'];
-const letters = readReadyTemplates().filter(({ sample }) => sample !== undefined);
+const ready = readReadyTemplates(join(__dirname, '../..'));
+const letters = ready.filter(({ sample }) => sample !== undefined);
 const shown = new Map<string, Shown>();
 const views = new Map<string, string>();
 let service: Service;
@@ -27,8 +28,7 @@ beforeAll(async () => {
   service = await startService();
   await setUpQueue(service, 'acme/app', smtp.port);
   const { key } = await service.ok<{ key: string }>('POST', '/v1/keys', { role: 'admin', tenant: 'acme' });
-  for (const { name, input } of readReadyTemplates())
-    await service.ok('PUT', `/v1/tenants/acme/templates/${name}`, input, { key });
+  for (const { name, input } of ready) await service.ok('PUT', `/v1/tenants/acme/templates/${name}`, input, { key });
   for (const { name, sample } of letters)
     shown.set(name, await service.ok('POST', `/v1/tenants/acme/templates/${name}/render`, { data: sample }));
   browser = await startBrowser();
