@@ -1,4 +1,5 @@
 // The connections that a server allows, shared by all replicas: each holds rights in Redis, and lets go of those it does not use.
+import type { Clock } from '../runtime/clock';
 import type { Redis } from './redis';
 import { defineScript } from './script';
 
@@ -23,16 +24,16 @@ const SPARE_MS = 1_500;
 /** Who waits for a right asks again after this. */
 const SOON_MS = 100;
 
-// KEYS: rights, a sorted set of token -> until when. ARGV: token, most, lease, soon. Result: '0', or when to ask again.
+// KEYS: rights, a sorted set of token -> until when. ARGV: token, most, lease. Result: 1, or 0 where none is left.
 // Atomic, so that no two replicas take the last one; by Redis' own clock, since theirs may differ.
 const takeRight = defineScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return string.format('%.0f', now + ARGV[4]) end
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return '0'`);
+return 1`);
 
 // KEYS: rights. ARGV: lease, tokens. Result: nothing. One that was given up meanwhile does not come back.
 const renewRights = defineScript(`
@@ -47,7 +48,7 @@ interface Held {
   spare: Map<string, NodeJS.Timeout>;
 }
 
-export const createConnectionRights = (deps: { redis: Redis; replica: string }): ConnectionRights => {
+export const createConnectionRights = (deps: { redis: Redis; clock: Clock; replica: string }): ConnectionRights => {
   const { redis } = deps;
   const held = new Map<string, Held>();
   let count = 0;
@@ -100,8 +101,8 @@ export const createConnectionRights = (deps: { redis: Redis; replica: string }):
       const [spare] = ofTransport(key).spare.keys();
       if (spare !== undefined) return use(key, spare);
       const token = `${deps.replica}:${count++}`;
-      const until = await takeRight(redis, [key], [token, most, LEASE_MS, SOON_MS]);
-      return until === '0' ? use(key, token) : { until: Number(until) };
+      const taken = await takeRight(redis, [key], [token, most, LEASE_MS]);
+      return taken === 1 ? use(key, token) : { until: deps.clock.now() + SOON_MS };
     },
     async stop() {
       stopped = true;

@@ -1,5 +1,6 @@
 // What an SMTP server allows, counted for all replicas: emails in a second, minute, hour, day, and connections at once.
 import type { TransportLimits } from '../mail/transport';
+import type { Clock } from '../runtime/clock';
 import { createConnectionRights, type ConnectionRights } from './connection-rights';
 import { tenantKeys } from './keys';
 import type { Redis } from './redis';
@@ -10,7 +11,7 @@ export interface Admission {
   transport: string;
   /** The attempt is over; its connection may be used by the next one. */
   end: () => void;
-  /** There was nothing to send: as if it had never been asked for. */
+  /** No server was asked for anything: as if it had never been asked for. May be said again. */
   cancel: () => void;
 }
 
@@ -34,8 +35,8 @@ const WINDOWS = [
 const KEPT = 90_000;
 
 // KEYS: counts. ARGV: 1 to take or 0 to look, how long counts are kept, then per window its name, slice, number of slices
-// and limit. Result: {when to ask again or '0', now}. Atomic, so that all replicas together take no more than is allowed; by
-// Redis' own clock, since theirs may differ.
+// and limit. Result: {when to ask again or '0', now}, both by Redis' clock. Atomic, so that all replicas together take no
+// more than is allowed; by Redis' own clock, since theirs may differ.
 const take = defineScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -77,17 +78,21 @@ const windowsOf = (limits: TransportLimits): Window[] =>
 
 const UNLIMITED = { end: () => undefined, cancel: () => undefined };
 
-export const createLimits = (deps: { redis: Redis; replica: string }): Limits => {
-  const { redis } = deps;
+export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string }): Limits => {
+  const { redis, clock } = deps;
   const rights: ConnectionRights = createConnectionRights(deps);
 
   const countsOf = (tenant: string, transport: string): string => tenantKeys(tenant).limits(transport);
 
+  /** A time of Redis' clock by ours: whoever waits looks at ours. */
+  const byOurClock = ([till, now]: [string, string]): number => clock.now() + Number(till) - Number(now);
+
   /** @returns when to ask again, or the way to take it back */
   const count = async (key: string, windows: Window[]): Promise<{ until: number } | { undo: () => void }> => {
     if (windows.length === 0) return { undo: () => undefined };
-    const [till, now] = (await take(redis, [key], [1, KEPT, ...windows.flat()])) as [string, string];
-    if (till !== '0') return { until: Number(till) };
+    const answer = (await take(redis, [key], [1, KEPT, ...windows.flat()])) as [string, string];
+    const [till, now] = answer;
+    if (till !== '0') return { until: byOurClock(answer) };
     const undo = (): void => {
       for (const [name, slice] of windows) {
         redis.hincrby(key, `${name}:${Math.floor(Number(now) / slice)}`, -1).catch(() => undefined);
@@ -107,17 +112,20 @@ export const createLimits = (deps: { redis: Redis; replica: string }): Limits =>
         right.giveBack();
         return counted;
       }
+      let canceled = false;
       const cancel = (): void => {
         right.giveBack();
-        counted.undo();
+        if (!canceled) counted.undo();
+        canceled = true;
       };
       return { transport, end: right.giveBack, cancel };
     },
     async read(tenant, transport, limits) {
       const windows = limits === undefined ? [] : windowsOf(limits);
       if (windows.length === 0) return undefined;
-      const [till] = (await take(redis, [countsOf(tenant, transport)], [0, KEPT, ...windows.flat()])) as [string];
-      return till === '0' ? undefined : Number(till);
+      const keys = [countsOf(tenant, transport)];
+      const answer = (await take(redis, keys, [0, KEPT, ...windows.flat()])) as [string, string];
+      return answer[0] === '0' ? undefined : byOurClock(answer);
     },
     stop: () => rights.stop(),
   };

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRedis, type RedisServer } from '../../dev/redis';
 import { findRedisBinary } from '../../dev/redis-binary';
+import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis';
+import type { TransportLimits } from '../../libs/mail/transport';
 import { createLimits, type Admission, type Limits } from '../../libs/store/transport-limits';
 
 let dataDir: string;
@@ -21,7 +23,7 @@ beforeAll(async () => {
     const redis = connectRedis({ url: server.url, patience: 'wait', name: replica, log });
     connections.push(redis);
     await whenReady(redis);
-    replicas.push(createLimits({ redis, replica }));
+    replicas.push(createLimits({ redis, clock: systemClock, replica }));
   }
 });
 afterAll(async () => {
@@ -72,6 +74,7 @@ test('what was not used is given back', async () => {
     const answer = await pick(count).admit('acme', 'back', limits);
     expect(granted(answer)).toBe(true);
     if (granted(answer)) answer.cancel();
+    if (granted(answer)) answer.cancel();
     // The way back is not waited for.
     while ((await pick(count).read('acme', 'back', limits)) !== undefined) await until(Date.now() + 5);
   }
@@ -94,4 +97,20 @@ test('no more connections at once than allowed; what is spare here is given up f
     answer = await pick(1).admit('acme', 'connections', limits);
   }
   expect(granted(await pick(2).admit('acme', 'connections', limits))).toBe(false);
+});
+
+test('a replica whose clock is off waits as long as the others', async () => {
+  const [redis] = connections as [Redis];
+  const clock = { now: () => Date.now() - 3_600_000 };
+  const off = createLimits({ redis, clock, replica: 'off' });
+  const wait = async (limits: TransportLimits): Promise<number> => {
+    expect(granted(await off.admit('acme', 'off', limits))).toBe(true);
+    const refused = await off.admit('acme', 'off', limits);
+    return 'until' in refused ? refused.until - clock.now() : NaN;
+  };
+  expect(await wait({ connections: 1 })).toBeLessThan(10_000);
+  const minute = await wait({ perMinute: 1 });
+  expect(minute).toBeGreaterThan(50_000);
+  expect(minute).toBeLessThan(70_000);
+  await off.stop();
 });
