@@ -122,7 +122,7 @@ export class Fleet {
       this.crowded = true;
       this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
     } else {
-      this.openQueue(name).catch((error: unknown) => this.complain(`open ${name}`, error));
+      this.openQueue(name).catch((error: unknown) => this.tryAgain(`open ${name}`, error));
     }
   }
 
@@ -155,7 +155,7 @@ export class Fleet {
       const served: Promise<void> = this.serve(turn)
         .catch((error: unknown) => this.complain(`serve ${turn.name}`, error))
         .then(() => this.leave(turn))
-        .catch((error: unknown) => this.complain(`leave ${turn.name}`, error))
+        .catch((error: unknown) => this.tryAgain(`leave ${turn.name}`, error))
         .finally(() => this.serving.delete(served));
       this.serving.add(served);
     });
@@ -208,8 +208,7 @@ export class Fleet {
       else turn.hungry = turn.calls !== calls;
     } catch (error) {
       turn.hungry = false;
-      this.complain(`take from ${turn.name}`, error);
-      this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
+      this.tryAgain(`take from ${turn.name}`, error);
     } finally {
       turn.fetching--;
     }
@@ -251,6 +250,12 @@ export class Fleet {
     for (const turn of this.openQueues.values()) {
       recoverStalled(turn.queue).catch((error: unknown) => this.complain(`recover in ${turn.name}`, error));
     }
+  }
+
+  /** The queue is still announced: whoever looks at what is due finds it. */
+  private tryAgain(what: string, error: unknown): void {
+    this.complain(what, error);
+    this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
   }
 
   private complain(what: string, error: unknown): void {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from '../../dev/redis';
 import type { StoredEmail } from '../../libs/mail/stored-email';
-import { createDue } from '../../libs/queue/due';
+import { createDue, type Due } from '../../libs/queue/due';
 import { readRecords } from '../../libs/queue/email-record';
 import { giveBack, takeEmail } from '../../libs/queue/email-worker';
 import { clearIntent, markDone, markIntent, markSent, readMarks } from '../../libs/queue/marks';
@@ -15,6 +15,7 @@ import { correctEmail } from '../../libs/queue/transitions/correct';
 import { putAside } from '../../libs/queue/transitions/put-aside';
 import { releaseEmail } from '../../libs/queue/transitions/release';
 import { removeJob } from '../../libs/queue/transitions/remove';
+import { KEYS } from '../../libs/store/keys';
 
 let server: RedisServer;
 let redis: Redis;
@@ -177,4 +178,20 @@ test('an intent is taken away by whoever wrote it, and by nobody who lost the em
   await markSent(redis, queue, 'm_intent', { at: 3_001, replies: [] });
   expect(await readMarks(redis, queue, 'm_intent')).toMatchObject({ sent: { at: 3_001 } });
   expect((await readMarks(redis, queue, 'm_intent')).intentAt).toBeUndefined();
+});
+
+test('the time of expiry is known to the sweep, also where it looked between the announcement and the entry', async () => {
+  const due = createDue(redis);
+  let announced = 0;
+  const swept: Due = {
+    ...due,
+    async announce(name, at, upkeepAt) {
+      await due.announce(name, at, upkeepAt);
+      // As apps/worker/sweep.ts does, which finds no entry yet.
+      if (announced++ === 0) await redis.zrem(KEYS.upkeep, name);
+    },
+  };
+  const accepted = { id: 'm_swept', email: email(), acceptedAt: Date.now(), priority: 'normal' as const };
+  await createSendQueue({ redis, due: swept }).add(queue, [accepted]);
+  expect(await redis.zscore(KEYS.upkeep, queue.name)).toBe(String(Date.parse('2035-01-01T00:00:00.000Z')));
 });
