@@ -35,12 +35,17 @@ redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1`);
 
-// KEYS: rights. ARGV: lease, tokens. Result: nothing. One that was given up meanwhile does not come back.
+// KEYS: rights. ARGV: lease, tokens. Result: tokens that were given up meanwhile; they do not come back.
 const renewRights = defineScript(`
 local time = redis.call('TIME')
 local till = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[1]
-for index = 2, #ARGV do redis.call('ZADD', KEYS[1], 'XX', till, ARGV[index]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[1])`);
+local gone = {}
+for index = 2, #ARGV do
+  if redis.call('ZSCORE', KEYS[1], ARGV[index]) then redis.call('ZADD', KEYS[1], till, ARGV[index])
+  else gone[#gone + 1] = ARGV[index] end
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return gone`);
 
 /** Rights of one transport on this replica. */
 interface Held {
@@ -60,11 +65,16 @@ export const createConnectionRights = (deps: { redis: Redis; clock: Clock; repli
     return known;
   };
 
-  const letGo = async (key: string, token: string): Promise<void> => {
+  const forget = (key: string, token: string): void => {
     const mine = ofTransport(key);
     clearTimeout(mine.spare.get(token));
     mine.spare.delete(token);
+    mine.inUse.delete(token);
     if (mine.inUse.size + mine.spare.size === 0) held.delete(key);
+  };
+
+  const letGo = async (key: string, token: string): Promise<void> => {
+    forget(key, token);
     // What cannot be given back now ends by itself.
     await redis.zrem(key, token).catch(() => undefined);
   };
@@ -88,9 +98,13 @@ export const createConnectionRights = (deps: { redis: Redis; clock: Clock; repli
     };
   };
 
+  /** What others have by now, since this replica stood still, is not used for another email. */
+  const renew = async (key: string, tokens: string[]): Promise<void> => {
+    const gone = (await renewRights(redis, [key], [LEASE_MS, ...tokens])) as string[];
+    for (const token of gone) forget(key, token);
+  };
   const renewal = setInterval(() => {
-    for (const [key, { inUse, spare }] of held)
-      renewRights(redis, [key], [LEASE_MS, ...inUse, ...spare.keys()]).catch(() => undefined);
+    for (const [key, { inUse, spare }] of held) renew(key, [...inUse, ...spare.keys()]).catch(() => undefined);
   }, RENEW_MS);
   renewal.unref();
 
@@ -98,7 +112,7 @@ export const createConnectionRights = (deps: { redis: Redis; clock: Clock; repli
     async take(transport, most) {
       if (most === undefined) return { giveBack: () => undefined };
       const key = `${transport}:connections`;
-      const [spare] = ofTransport(key).spare.keys();
+      const [spare] = held.get(key)?.spare.keys() ?? [];
       if (spare !== undefined) return use(key, spare);
       const token = `${deps.replica}:${count++}`;
       const taken = await takeRight(redis, [key], [token, most, LEASE_MS]);

@@ -6,9 +6,11 @@ import { startRedis, type RedisServer } from '../../dev/redis';
 import { findRedisBinary } from '../../dev/redis-binary';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
+import { tenantKeys } from '../../libs/store/keys';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis';
 import type { TransportLimits } from '../../libs/mail/transport';
 import { createLimits, type Admission, type Limits } from '../../libs/store/transport-limits';
+import { eventually } from '../support/wait';
 
 let dataDir: string;
 let server: RedisServer;
@@ -113,4 +115,23 @@ test('a replica whose clock is off waits as long as the others', async () => {
   expect(minute).toBeGreaterThan(50_000);
   expect(minute).toBeLessThan(70_000);
   await off.stop();
+});
+
+test('a right that others have since its replica stood still is not used on and on', async () => {
+  const limits = { connections: 1 };
+  const admit = (index: number) => pick(index).admit('acme', 'lost', limits);
+  const first = await admit(0);
+  if (granted(first)) first.end();
+  // Its lease ended, as it does while a process is frozen.
+  await connections[0]?.del(`${tenantKeys('acme').limits('lost')}:connections`);
+  expect(granted(await admit(1))).toBe(true);
+  // Replica a has emails all the time: its right is never spare for long.
+  await eventually(
+    async () => {
+      const again = await admit(0);
+      if (granted(again)) again.end();
+      expect(granted(again)).toBe(false);
+    },
+    { timeout: 15_000, every: 100 },
+  );
 });
