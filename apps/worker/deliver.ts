@@ -3,7 +3,7 @@ import type { ContentStore } from '../../libs/content/store';
 import type { Attempt, Outcome, Reply } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
 import type { Lease } from '../../libs/queue/email-worker';
-import { NO_MARKS, readMarks, type Marks } from '../../libs/queue/marks';
+import { FenceClosed, NO_MARKS, readMarks, type Marks } from '../../libs/queue/marks';
 import type { Renderer } from '../../libs/render/render';
 import type { Clock } from '../../libs/runtime/clock';
 import type { ContentRefs } from '../../libs/store/content-refs';
@@ -76,6 +76,9 @@ export const createDeliver = (deps: DeliverDeps) => {
         notes.asked = true;
         return deps.sendEmail(lease, marks, { ...made, message }, transport, notes.hear);
       });
+    } catch (error) {
+      if (error instanceof FenceClosed) return { kind: 'interrupted', text: `stopped: ${error.message}` };
+      throw error;
     } finally {
       await made.discard();
     }

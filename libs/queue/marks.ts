@@ -134,23 +134,26 @@ export const clearIntent = async (redis: Redis, queue: EmailQueue, id: string, i
   await mark(redis, [queue.keys.job(id)], [MARK.intent, intentAt]);
 };
 
-// KEYS: the job. ARGV: field, value. Result: what stood there before ('' for nothing), or false where the job is gone.
-const replaceField = defineScript(`
-if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-local before = redis.call('HGET', KEYS[1], ARGV[1]) or ''
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-return before`);
+// KEYS: the job, its lock. ARGV: token, field, value. Result: {1, or 0 where the lock is not ours any more; what stands there
+// ('' for nothing), before it is replaced}. Atomic: who lost the email must not replace what the one that has it sends.
+const replaceArchive = defineScript(`
+local before = redis.call('HGET', KEYS[1], ARGV[2]) or ''
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {0, before} end
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+return {1, before}`);
 
 /**
- * Records the message as it is about to be handed over.
- * @returns the content id of the one before it, which nobody needs any more
+ * Records the message as it is about to be handed over, if the email is still ours.
+ * @returns whether it was recorded, and the content id of the one that stood there
  */
 export const markArchive = async (
   redis: Redis,
   queue: EmailQueue,
-  id: string,
+  hold: Hold,
   archive: StoredRaw,
-): Promise<string | undefined> => {
-  const before = await replaceField(redis, [queue.keys.job(id)], [MARK.archive, JSON.stringify(archive)]);
-  return typeof before === 'string' && before !== '' ? (JSON.parse(before) as StoredRaw).contentId : undefined;
+): Promise<{ recorded: boolean; known: string | undefined }> => {
+  const keys = [queue.keys.job(hold.id), queue.keys.lock(hold.id)];
+  const answer = await replaceArchive(redis, keys, [hold.token, MARK.archive, JSON.stringify(archive)]);
+  const [recorded, known] = answer as [number, string];
+  return { recorded: recorded === 1, known: known === '' ? undefined : (JSON.parse(known) as StoredRaw).contentId };
 };
