@@ -63,7 +63,7 @@ const HeaderName = z
 
 const HeaderValue = HeaderText(2_000).refine(
   (text) => !UNFOLDABLE.test(text),
-  'must have a space at least every 900 characters: header lines are folded there (RFC 5322 2.1.1)',
+  'must have a space at least every 900 characters, and never 60 in a row: header lines are folded there (RFC 5322 2.1.1)',
 );
 
 const TemplateReference = z.union([Slug, z.strictObject({ name: Slug, version: z.int().min(1).optional() })]);

@@ -65,3 +65,14 @@ test.each([998, 20_000])(
     expect((await simpleParser(message)).subject).toBe(subject);
   },
 );
+
+test.each([`a${' '.repeat(200)}b`, `${'a'.repeat(70)}${' '.repeat(40)}`])(
+  'no line of the header is blank: %j',
+  async (text) => {
+    const headers = { 'X-Note': `${'a'.repeat(70)}${' '.repeat(40)}` };
+    const message = await compose({ subject: text, headers });
+    const header = message.slice(0, message.indexOf('\r\n\r\n'));
+    for (const line of header.split('\r\n')) expect(line.trim()).not.toBe('');
+    expect((await simpleParser(message)).subject).toBe(text);
+  },
+);

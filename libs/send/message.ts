@@ -58,13 +58,13 @@ export const envelopeAddress = (address: Address): string => wireAddress(address
  * reader would see something else than was written. So is one that cannot be folded: encoded words can.
  */
 const literalSubject = (subject: string): string =>
-  subject.includes('=?') || UNFOLDABLE.test(subject) ? encodeWord(subject, 'Q', 52) : subject;
+  subject.includes('=?') || subject.endsWith(' ') || UNFOLDABLE.test(subject) ? encodeWord(subject, 'Q', 52) : subject;
 
 const headersOf = ({ email, serviceHeaders }: MessageInput): { key: string; value: string }[] => {
   const own = Object.entries(email.headers ?? {});
   const given = new Set(own.map(([name]) => name.toLowerCase()));
   const ours = Object.entries(serviceHeaders).filter(([name]) => !given.has(name.toLowerCase()));
-  return [...own, ...ours].map(([key, value]) => ({ key, value }));
+  return [...own, ...ours].map(([key, value]) => ({ key, value: value.trimEnd() }));
 };
 
 const letterOf = (input: MessageInput): Buffer => {
