@@ -15,9 +15,15 @@ export interface Admission {
   cancel: () => void;
 }
 
+/** When to ask again (ms since 1970). */
+export interface Refusal {
+  until: number;
+  /** The transport, where all of its connections are in use: ask again as soon as one is free. */
+  full?: string;
+}
+
 export interface Limits {
-  /** @returns the right to one attempt, or when to ask again (ms since 1970) */
-  admit(tenant: string, transport: string, limits: TransportLimits | undefined): Promise<Admission | { until: number }>;
+  admit(tenant: string, transport: string, limits: TransportLimits | undefined): Promise<Admission | Refusal>;
   /** When the transport lets the next email out (ms since 1970), where that is not now. */
   read(tenant: string, transport: string, limits: TransportLimits | undefined): Promise<number | undefined>;
   stop(): Promise<void>;
@@ -106,7 +112,7 @@ export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string
       if (limits === undefined) return { transport, ...UNLIMITED };
       const key = countsOf(tenant, transport);
       const right = await rights.take(key, limits.connections);
-      if ('until' in right) return right;
+      if ('until' in right) return { ...right, full: transport };
       const counted = await count(key, windowsOf(limits));
       if ('until' in counted) {
         right.giveBack();
