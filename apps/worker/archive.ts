@@ -4,9 +4,9 @@ import { pipeline } from 'node:stream/promises';
 import { PassThrough } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { ContentStore } from '../../libs/content/store';
-import type { StoredRaw } from '../../libs/mail/stored-email';
+import { contentIdsOf, type StoredRaw } from '../../libs/mail/stored-email';
 import type { Lease } from '../../libs/queue/email-worker';
-import { markArchive } from '../../libs/queue/marks';
+import { FenceClosed, markArchive } from '../../libs/queue/marks';
 import type { Message } from '../../libs/send/message';
 import { rawMessage } from '../../libs/send/raw-message';
 import type { ContentRefs } from '../../libs/store/content-refs';
@@ -30,6 +30,7 @@ async function* counted(bytes: AsyncIterable<Buffer>, count: (size: number) => v
  * Every attempt replaces what the one before it kept: the message of the last hand-over is the one that was sent.
  * @param facts of the message, for whoever looks at it or sends it again
  * @returns the message as it is kept, which is what must be handed over: composing it anew would make other boundaries
+ * @throws FenceClosed where the email is not ours any more
  */
 export const archiveMessage = async (
   deps: ArchiveDeps,
@@ -49,6 +50,9 @@ export const archiveMessage = async (
   );
   // Who reads the end of the pipe hears of its faults; here they would be heard twice.
   zipping.catch(() => undefined);
+  const letGo = async (id: string): Promise<void> => {
+    if (!contentIdsOf(lease.email).includes(id)) await deps.refs.release(address, lease.id, [id], deps.content.remove);
+  };
   const { contentId } = await deps.content.put(zipped, (id) => deps.refs.claim(address, lease.id, [id]));
   const kept: StoredRaw = {
     ...facts,
@@ -58,9 +62,10 @@ export const archiveMessage = async (
     gzip: true,
     ...(message.eightBit && { eightBit: true }),
   };
-  const before = await markArchive(deps.redis, lease.queue, lease.id, kept);
-  if (before !== undefined && before !== contentId)
-    await deps.refs.release(address, lease.id, [before], deps.content.remove);
+  const { recorded, known } = await markArchive(deps.redis, lease.queue, lease, kept);
+  const needless = recorded ? known : contentId;
+  if (needless !== undefined && contentId !== known) await letGo(needless);
+  if (!recorded) throw new FenceClosed('the hold on the email was lost: another worker may have it');
   if (Buffer.isBuffer(content)) return message;
   return rawMessage(kept, { messageId: '', date: 0 }, deps.content);
 };

@@ -4,7 +4,7 @@ import { resolveSettings, type ResolvedSettings, type SettingsLevel } from '../.
 import type { StoredEmail } from '../../libs/mail/stored-email';
 import type { Permission } from '../../libs/queue/fleet';
 import type { EmailQueue } from '../../libs/queue/queues';
-import type { Admission } from '../../libs/store/transport-limits';
+import type { Admission, Refusal } from '../../libs/store/transport-limits';
 import type { Rooms } from './rooms';
 
 /** @param own of the email, for one */
@@ -23,7 +23,7 @@ export const permissionOf = async (rooms: Rooms, address: QueueAddress): Promise
 };
 
 /** By the transport of the queue; the few emails that name another one are admitted there when they are taken. */
-export const admit = async (rooms: Rooms, address: QueueAddress): Promise<Admission | { until: number }> => {
+export const admit = async (rooms: Rooms, address: QueueAddress): Promise<Admission | Refusal> => {
   const { transport } = await resolved(rooms, address);
   const limits = (await rooms.transports.get(address.tenant, transport))?.limits;
   return rooms.limits.admit(address.tenant, transport, limits);

@@ -3,7 +3,7 @@ import type { ContentStore } from '../../libs/content/store';
 import type { Attempt, Outcome, Reply } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
 import type { Lease } from '../../libs/queue/email-worker';
-import { NO_MARKS, readMarks, type Marks } from '../../libs/queue/marks';
+import { FenceClosed, NO_MARKS, readMarks, type Marks } from '../../libs/queue/marks';
 import type { Renderer } from '../../libs/render/render';
 import type { Clock } from '../../libs/runtime/clock';
 import type { ContentRefs } from '../../libs/store/content-refs';
@@ -38,6 +38,8 @@ export interface Delivery {
 interface Notes {
   hear?: (line: string) => void;
   templateVersion?: number;
+  /** A server was asked to take it. */
+  asked?: true;
 }
 
 /** A transport that does not exist (yet) is asked for again after this. */
@@ -61,23 +63,28 @@ export const createDeliver = (deps: DeliverDeps) => {
       const text = `the transport ${name} does not exist: put it, then the email goes out`;
       return { kind: 'throttled', text, until: clock.now() + NO_TRANSPORT_MS };
     }
-    // Sources are not asked again and again for an email that a broken transport would not take.
-    const parked = needsFetching(lease.email) ? await parkedBy(deps, lease, name) : undefined;
+    // Nothing is fetched or kept again and again for an email that a broken transport would not take.
+    const parked = needsFetching(lease.email) || settings.archive ? await parkedBy(deps, lease, name) : undefined;
     const made = parked ?? (await makeMessage(deps, lease, settings, transport));
     if ('kind' in made) return made;
     if (made.version !== undefined) notes.templateVersion = made.version;
     try {
       if (lease.signal.aborted) return { kind: 'interrupted', text: String(lease.signal.reason) };
-      return await pastBreaker(deps, lease, name, async () => {
-        const message = settings.archive ? await archiveMessage(deps, lease, made.message, made.facts) : made.message;
+      // Before the breaker is asked: where the store cannot be reached, nobody else waits for a probe that never was.
+      const message = settings.archive ? await archiveMessage(deps, lease, made.message, made.facts) : made.message;
+      return await pastBreaker(deps, lease, name, () => {
+        notes.asked = true;
         return deps.sendEmail(lease, marks, { ...made, message }, transport, notes.hear);
       });
+    } catch (error) {
+      if (error instanceof FenceClosed) return { kind: 'interrupted', text: `stopped: ${error.message}` };
+      throw error;
     } finally {
       await made.discard();
     }
   };
 
-  return async (lease: Lease, admission: Admission): Promise<Delivery> => {
+  const deliver = async (lease: Lease, admission: Admission, notes: Notes): Promise<Delivery> => {
     const startedAt = new Date(clock.now()).toISOString();
     const settings = await deps.settingsOf(lease);
     // A first start of an email that was never corrected or released cannot have left marks.
@@ -86,9 +93,10 @@ export const createDeliver = (deps: DeliverDeps) => {
     if (marks.gone) return goneAlready(settings);
     const ended = beforehand(lease, marks, clock.now());
     const dialogue: string[] = [];
-    const notes: Notes = settings.log === 'dialogue' ? { hear: (line) => void dialogue.push(line) } : {};
+    if (settings.log === 'dialogue') notes.hear = (line) => void dialogue.push(line);
     const work = (): Promise<Outcome> => attempt(lease, marks, settings, notes);
-    const outcome = ended ?? (await withinLimits(deps, lease, settings.transport, admission, work));
+    const wasAsked = (): boolean => notes.asked === true;
+    const outcome = ended ?? (await withinLimits(deps, lease, settings.transport, admission, work, wasAsked));
     const record: Attempt = {
       number: lease.attemptsMade + 1,
       startedAt,
@@ -102,5 +110,14 @@ export const createDeliver = (deps: DeliverDeps) => {
     };
     const silent = outcome.kind === 'throttled' || outcome.kind === 'interrupted';
     return { outcome, settings, ...(!silent && { attempt: record }) };
+  };
+
+  return async (lease: Lease, admission: Admission): Promise<Delivery> => {
+    const notes: Notes = {};
+    try {
+      return await deliver(lease, admission, notes);
+    } finally {
+      if (notes.asked === undefined) admission.cancel();
+    }
   };
 };

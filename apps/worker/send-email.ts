@@ -21,16 +21,27 @@ export const createSendEmail = (deps: {
   const { redis, clock } = deps;
 
   /** Records what is known of recipients before anything else is done: this is what keeps twins away. */
-  const remember = async (lease: Lease, marks: Marks, outcome: Outcome, result: HandOverResult): Promise<void> => {
+  const remember = async (
+    lease: Lease,
+    marks: Marks,
+    outcome: Outcome,
+    result: HandOverResult,
+    intentAt: number | undefined,
+  ): Promise<void> => {
     if (outcome.kind === 'sent') {
       await markSent(redis, lease.queue, lease.id, { at: clock.now(), replies: outcome.replies });
     } else if ((outcome.kind === 'deferred' || outcome.kind === 'refused') && outcome.recipients !== undefined) {
       const { accepted, refused } = outcome.recipients;
       const replies = [...marks.done.refused, ...outcome.replies];
       const words = refused.flatMap((address) => replies.find(({ recipient }) => recipient === address) ?? []);
-      await markDone(redis, lease.queue, lease.id, marks.generation, { accepted, refused: words });
-    } else if (outcome.kind !== 'uncertain' && !(result.kind === 'stopped' && result.error instanceof FenceClosed)) {
-      await clearIntent(redis, lease.queue, lease.id);
+      const done = { accepted, refused: words };
+      await markDone(redis, lease.queue, lease.id, { generation: marks.generation, intentAt, done });
+    } else if (
+      intentAt !== undefined &&
+      outcome.kind !== 'uncertain' &&
+      !(result.kind === 'stopped' && result.error instanceof FenceClosed)
+    ) {
+      await clearIntent(redis, lease.queue, lease.id, intentAt);
     }
   };
 
@@ -49,6 +60,8 @@ export const createSendEmail = (deps: {
     };
     const doneWith = [...done.accepted, ...done.refused.map(({ recipient }) => recipient)];
     const to = all.filter((address) => !doneWith.includes(address));
+    let intentAt: number | undefined;
+    const beforeMessage = (): Promise<void> => markIntent(redis, lease.queue, lease, (intentAt = clock.now()));
     const result: HandOverResult =
       to.length === 0
         ? { kind: 'taken', reply: { code: 0, text: 'every recipient has it already' }, rejected: [] }
@@ -58,10 +71,10 @@ export const createSendEmail = (deps: {
             message: made.message,
             signal: lease.signal,
             ...(hear && { hear }),
-            beforeMessage: () => markIntent(redis, lease.queue, lease, clock.now()),
+            beforeMessage,
           });
     const outcome = judgeHandOver(result, to, done);
-    await remember(lease, { ...marks, done }, outcome, result);
+    await remember(lease, { ...marks, done }, outcome, result, intentAt);
     return outcome;
   };
 };

@@ -71,13 +71,18 @@ export const pastBreaker = async (
   return tell(deps, lease, transport, pass, await work());
 };
 
-/** The queue's transport has admitted the attempt; an email that names another one must be admitted there. */
+/**
+ * The queue's transport has admitted the attempt; an email that names another one must be admitted there. What a server was
+ * not asked for does not count: emails that wait for a broken one must not use up what it allows.
+ * @param wasAsked whether the work came so far that the server was asked
+ */
 export const withinLimits = async (
   deps: TransportDeps,
   lease: Lease,
   transport: string,
   admission: Admission,
   work: () => Promise<Outcome>,
+  wasAsked: () => boolean,
 ): Promise<Outcome> => {
   if (transport === admission.transport) return work();
   admission.cancel();
@@ -90,6 +95,7 @@ export const withinLimits = async (
   try {
     return await work();
   } finally {
-    own.end();
+    if (wasAsked()) own.end();
+    else own.cancel();
   }
 };

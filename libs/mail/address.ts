@@ -13,6 +13,12 @@ const CONTROL = /[\u0000-\u001f\u007f\u2028\u2029]/;
 
 export const hasControlCharacters = (text: string): boolean => CONTROL.test(text);
 
+/**
+ * Header lines are folded at spaces: without one they would be longer than the 998 bytes of RFC 5322 2.1.1, with too many in
+ * a row one would have nothing else, and some who strip the ends of lines see the end of the header there (3.2.2).
+ */
+export const UNFOLDABLE = /[!-~]{900}| {60}/;
+
 /** Text for one header line: no control characters, at most `max` characters. */
 export const HeaderText = (max: number) =>
   z

@@ -1,6 +1,6 @@
 // An email as a client hands it in: its fields, and what must hold among them.
 import { z } from 'zod';
-import { HeaderText } from './address';
+import { HeaderText, UNFOLDABLE } from './address';
 import { SourceUrl } from './data-source';
 import { AddressList, EMAIL_SETTINGS } from './settings';
 import { Slug } from './queue-address';
@@ -61,6 +61,11 @@ const HeaderName = z
   .regex(/^[!-9;-~]{1,76}$/, 'must be a header name: printable ASCII without spaces and colons (RFC 5322 2.2)')
   .refine((name) => !OWN_HEADERS.has(name.toLowerCase()) && !/^content-/i.test(name), 'is set by the service itself');
 
+const HeaderValue = HeaderText(2_000).refine(
+  (text) => !UNFOLDABLE.test(text),
+  'must have a space at least every 900 characters, and never 60 in a row: header lines are folded there (RFC 5322 2.1.1)',
+);
+
 const TemplateReference = z.union([Slug, z.strictObject({ name: Slug, version: z.int().min(1).optional() })]);
 
 const Tag = HeaderText(64).min(1);
@@ -80,7 +85,7 @@ const EmailFields = z.strictObject({
   raw: z.union([Base64, z.strictObject({ contentId: ContentId })]).optional(),
   attachments: z.array(Attachment).max(50).optional(),
   headers: z
-    .record(HeaderName, HeaderText(2_000))
+    .record(HeaderName, HeaderValue)
     .refine((headers) => Object.keys(headers).length <= 50, 'must be at most 50')
     .optional(),
   sendAt: Instant.optional(),

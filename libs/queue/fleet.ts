@@ -3,7 +3,7 @@ import { parseQueueName, type QueueAddress } from '../mail/queue-address';
 import type { Clock } from '../runtime/clock';
 import type { Log } from '../runtime/log';
 import type { Redis } from '../store/redis';
-import type { Admission } from '../store/transport-limits';
+import type { Admission, Refusal } from '../store/transport-limits';
 import type { Due } from './due';
 import { createDueWatch, LOOK_AGAIN_MS, type DueWatch } from './due-watch';
 import { createTokens, giveBack, recoverStalled, takeEmail, type Lease, type LeaseEnd } from './email-worker';
@@ -11,6 +11,7 @@ import { createLockKeeper, type LockKeeper } from './lock-keeper';
 import { createNextLook } from './next-look';
 import { createPlaces, type Turn } from './places';
 import { STALLED_CHECK_MS, type EmailQueue, type Queues } from './queues';
+import { createWaitingLine } from './waiting-line';
 
 /** Whether a queue may send now, and how many of its emails at once on one replica. */
 export interface Permission {
@@ -35,8 +36,8 @@ export interface FleetDeps {
   /** Names this replica in locks and logs. */
   replica: string;
   permission: (address: QueueAddress) => Promise<Permission>;
-  /** The right to one attempt in this queue, asked for before an email is taken; or when to ask again (ms since 1970). */
-  admit: (address: QueueAddress) => Promise<Admission | { until: number }>;
+  /** The right to one attempt in this queue, asked for before an email is taken; or when to ask again. */
+  admit: (address: QueueAddress) => Promise<Admission | Refusal>;
   /** One attempt, settled. Never rejects. */
   work: (lease: Lease, admission: Admission) => Promise<void>;
 }
@@ -61,6 +62,8 @@ const TURN_EMAILS = 50;
 /** Interrupted attempts get this long to say so before the process ends. */
 const INTERRUPTION_MS = 1_000;
 
+const transportOf = ({ queue }: OpenQueue, transport: string): string => `${queue.address.tenant}/${transport}`;
+
 /** A class because it is opened and closed: between `start` and `stop` it holds emails. */
 export class Fleet {
   private readonly openQueues = new Map<string, OpenQueue>();
@@ -69,6 +72,7 @@ export class Fleet {
   private readonly keeper: LockKeeper;
   private readonly watch: DueWatch;
   private readonly nextLook;
+  private readonly line = createWaitingLine((name) => this.wake(name));
   private readonly serving = new Set<Promise<void>>();
   private state: 'new' | 'running' | 'stopped' = 'new';
   private stalledTimer: NodeJS.Timeout | undefined;
@@ -122,7 +126,7 @@ export class Fleet {
       this.crowded = true;
       this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
     } else {
-      this.openQueue(name).catch((error: unknown) => this.complain(`open ${name}`, error));
+      this.openQueue(name).catch((error: unknown) => this.tryAgain(`open ${name}`, error));
     }
   }
 
@@ -155,7 +159,7 @@ export class Fleet {
       const served: Promise<void> = this.serve(turn)
         .catch((error: unknown) => this.complain(`serve ${turn.name}`, error))
         .then(() => this.leave(turn))
-        .catch((error: unknown) => this.complain(`leave ${turn.name}`, error))
+        .catch((error: unknown) => this.tryAgain(`leave ${turn.name}`, error))
         .finally(() => this.serving.delete(served));
       this.serving.add(served);
     });
@@ -176,6 +180,7 @@ export class Fleet {
     } finally {
       clearTimeout(timer);
       admission.end();
+      this.line.next(transportOf(turn, admission.transport));
     }
   }
 
@@ -190,6 +195,7 @@ export class Fleet {
       }
       const admission = await this.deps.admit(turn.queue.address);
       if ('until' in admission) {
+        if (admission.full !== undefined) this.line.join(transportOf(turn, admission.full), turn.name);
         this.stopUntil(turn, admission.until);
         return undefined;
       }
@@ -203,13 +209,13 @@ export class Fleet {
         return { lease: taken.email, end: taken.end, admission };
       }
       admission.cancel();
+      this.line.next(transportOf(turn, admission.transport));
       turn.stride = 1;
       if (taken.rateStopMs > 0) this.stopUntil(turn, this.deps.clock.now() + taken.rateStopMs);
       else turn.hungry = turn.calls !== calls;
     } catch (error) {
       turn.hungry = false;
-      this.complain(`take from ${turn.name}`, error);
-      this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
+      this.tryAgain(`take from ${turn.name}`, error);
     } finally {
       turn.fetching--;
     }
@@ -251,6 +257,12 @@ export class Fleet {
     for (const turn of this.openQueues.values()) {
       recoverStalled(turn.queue).catch((error: unknown) => this.complain(`recover in ${turn.name}`, error));
     }
+  }
+
+  /** The queue is still announced: whoever looks at what is due finds it. */
+  private tryAgain(what: string, error: unknown): void {
+    this.complain(what, error);
+    this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
   }
 
   private complain(what: string, error: unknown): void {

@@ -74,16 +74,17 @@ if redis.call('HEXISTS', KEYS[1], ARGV[4]) == 1 or redis.call('EXISTS', KEYS[3])
 redis.call('HSET', KEYS[1], ARGV[2], (redis.call('HGET', KEYS[1], ARGV[5]) or '0') .. '|' .. ARGV[3])
 return 1`);
 
-// A removal comes first in ARGV: Redis never refuses it for want of memory, and lets a script that has written go on
-// writing. So a full Redis still learns that an email was sent.
-// KEYS: the job. ARGV: pairs of field and value ('' removes). Result: 1, or 0 where the job is gone: then nothing is
-// written, since a hash without a job would never go away.
+// The removal comes first, also where there is nothing to remove: Redis never refuses it for want of memory, and lets a script
+// that has begun to write go on writing. So a full Redis still learns that an email was sent.
+// KEYS: the job. ARGV: field of the intent, the time of the one to remove or '' for any, then pairs of field and value.
+// Result: 1, or 0 where the job is gone: then nothing is written, since a hash without a job would never go away. Atomic, so
+// that an intent of somebody else, who has the email by now, stays.
 const mark = defineScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-for index = 1, #ARGV, 2 do
-  if ARGV[index + 1] == '' then redis.call('HDEL', KEYS[1], ARGV[index])
-  else redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1]) end
-end
+local intent = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+local ours = ARGV[2] == '' or string.match(intent, '|(%d+)$') == ARGV[2]
+redis.call('HDEL', KEYS[1], ours and ARGV[1] or '')
+for index = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1]) end
 return 1`);
 
 /** The fence said no: the message must not leave. */
@@ -107,39 +108,52 @@ export const markSent = async (redis: Redis, queue: EmailQueue, id: string, sent
   await mark(redis, [queue.keys.job(id)], [MARK.intent, '', MARK.sent, JSON.stringify(sent)]);
 };
 
-/** Records recipients that are done with while others are still to be tried; the hand-over itself has ended. */
+/**
+ * Records recipients that are done with while others are still to be tried; the hand-over itself has ended.
+ * @param intentAt of the intent that is over, where there is one (ms since 1970)
+ */
 export const markDone = async (
   redis: Redis,
   queue: EmailQueue,
   id: string,
-  generation: number,
-  done: RecipientsDone,
+  { generation, intentAt, done }: { generation: number; intentAt: number | undefined; done: RecipientsDone },
 ): Promise<void> => {
-  await mark(redis, [queue.keys.job(id)], [MARK.intent, '', MARK.done, JSON.stringify({ generation, ...done })]);
+  const value = JSON.stringify({ generation, ...done });
+  await mark(redis, [queue.keys.job(id)], [MARK.intent, intentAt ?? NO_INTENT, MARK.done, value]);
 };
 
-/** The hand-over ended without the message having left: the intent is void. */
-export const clearIntent = async (redis: Redis, queue: EmailQueue, id: string): Promise<void> => {
-  await mark(redis, [queue.keys.job(id)], [MARK.intent, '']);
-};
-
-// KEYS: the job. ARGV: field, value. Result: what stood there before ('' for nothing), or false where the job is gone.
-const replaceField = defineScript(`
-if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-local before = redis.call('HGET', KEYS[1], ARGV[1]) or ''
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-return before`);
+/** No intent has this time. */
+const NO_INTENT = 0;
 
 /**
- * Records the message as it is about to be handed over.
- * @returns the content id of the one before it, which nobody needs any more
+ * The hand-over ended without the message having left: its intent is void. That of another worker, who has the email since
+ * this one was taken for dead, is not.
+ * @param intentAt as it was recorded, ms since 1970
+ */
+export const clearIntent = async (redis: Redis, queue: EmailQueue, id: string, intentAt: number): Promise<void> => {
+  await mark(redis, [queue.keys.job(id)], [MARK.intent, intentAt]);
+};
+
+// KEYS: the job, its lock. ARGV: token, field, value. Result: {1, or 0 where the lock is not ours any more; what stands there
+// ('' for nothing), before it is replaced}. Atomic: who lost the email must not replace what the one that has it sends.
+const replaceArchive = defineScript(`
+local before = redis.call('HGET', KEYS[1], ARGV[2]) or ''
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {0, before} end
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+return {1, before}`);
+
+/**
+ * Records the message as it is about to be handed over, if the email is still ours.
+ * @returns whether it was recorded, and the content id of the one that stood there
  */
 export const markArchive = async (
   redis: Redis,
   queue: EmailQueue,
-  id: string,
+  hold: Hold,
   archive: StoredRaw,
-): Promise<string | undefined> => {
-  const before = await replaceField(redis, [queue.keys.job(id)], [MARK.archive, JSON.stringify(archive)]);
-  return typeof before === 'string' && before !== '' ? (JSON.parse(before) as StoredRaw).contentId : undefined;
+): Promise<{ recorded: boolean; known: string | undefined }> => {
+  const keys = [queue.keys.job(hold.id), queue.keys.lock(hold.id)];
+  const answer = await replaceArchive(redis, keys, [hold.token, MARK.archive, JSON.stringify(archive)]);
+  const [recorded, known] = answer as [number, string];
+  return { recorded: recorded === 1, known: known === '' ? undefined : (JSON.parse(known) as StoredRaw).contentId };
 };

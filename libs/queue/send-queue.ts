@@ -50,7 +50,8 @@ export const createSendQueue = (deps: { redis: Redis; due: Due }): SendQueue => 
       enterIndexes(deps.redis, queue.keys, emails),
       addJobs(queue, emails),
     ]);
-    await deps.due.announce(queue.name, earliest);
+    // Also when they expire: the sweep may have taken the first word of it away before it could see them.
+    await deps.due.announce(queue.name, earliest, upkeep);
   };
 
   /** Requests that came in one turn of the event loop are one group; nobody waits for others to come. */

@@ -160,6 +160,8 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
   };
 
   const hear = (thread: Thread, reply: Reply | Ready): void => {
+    // What a thread said before it was ended may arrive after that.
+    if (!threads.has(thread)) return;
     if ('ready' in reply) {
       clearTimeout(thread.timer);
       thread.cpu = openCpuClock(reply.ready);

@@ -16,6 +16,15 @@ export const nameOfThread = (): string | undefined => {
   }
 };
 
+/** ms; Infinity once the thread is gone: then the system knows of it no more (ESRCH), and it has no time left. */
+const readClock = (file: number, text: Buffer): number => {
+  try {
+    return Number(text.toString('latin1', 0, readSync(file, text, 0, text.length, 0)).split(' ', 1)[0]) / 1e6;
+  } catch {
+    return Infinity;
+  }
+};
+
 /**
  * @param thread as `nameOfThread` gave it
  * @returns a clock of its CPU time; where there is none, one of the time of day's passing
@@ -27,8 +36,10 @@ export const openCpuClock = (thread: string | undefined): CpuClock => {
     // Nanoseconds on a CPU, nanoseconds waiting for one, turns (Documentation/scheduler/sched-stats.rst of Linux).
     const file = openSync(`/proc/${thread}/schedstat`, 'r');
     const text = Buffer.alloc(64);
-    const now = (): number => Number(text.toString('latin1', 0, readSync(file, text, 0, 64, 0)).split(' ', 1)[0]) / 1e6;
-    if (Number.isFinite(now())) return { now, close: () => closeSync(file) };
+    const now = (): number => readClock(file, text);
+    const first = now();
+    // Zeros are what a kernel says that does not count.
+    if (first > 0 && Number.isFinite(first)) return { now, close: () => closeSync(file) };
     closeSync(file);
     return wall;
   } catch {

@@ -1,5 +1,5 @@
 // Composes the usual email, a text and an html part or one of them, in one pass over its parts.
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import MimeNode from 'nodemailer/lib/mime-node';
 import { foldLines, hasLongerLines, isPlainText } from 'nodemailer/lib/mime-funcs';
 import { encode, wrap } from 'nodemailer/lib/qp';
@@ -21,14 +21,21 @@ export interface Letter {
 /** What a field's value needs where it is more than short, printable ASCII is nodemailer's to know. */
 const encoder = new MimeNode('text/plain');
 
-/** Nobody outside can know it, so no part can hold it by intent; encoded parts cannot hold `=_` at all (RFC 2045 6.7). */
-const BOUNDARY = `=_${randomBytes(12).toString('hex')}`;
-let letters = 0;
+/**
+ * Nobody can know it before: whoever knew it from another letter could put parts of his own into this one by a text that
+ * needs no encoding. Encoded parts cannot hold `=_` at all (RFC 2045 6.7).
+ */
+const newBoundary = (): string => `=_${randomUUID()}`;
+
+/** Ids without angle brackets get them, and what only looks like encoded words (RFC 2047) is encoded. */
+const isPlain = (name: string, value: string): boolean =>
+  name.length + value.length < LINE - 2 &&
+  /^[\x21-\x7e][\x20-\x7e]*$/.test(value) &&
+  !value.includes('=?') &&
+  !/^(in-reply-to|references)$/i.test(name);
 
 const writeField = ([name, value]: Field): string => {
-  const short =
-    typeof value === 'string' && name.length + value.length < LINE - 2 && /^[\x21-\x7e][\x20-\x7e]*$/.test(value);
-  if (short) return `${name}: ${value}\r\n`;
+  if (typeof value === 'string' && isPlain(name, value)) return `${name}: ${value}\r\n`;
   const encoded = encoder.encodeHeaderValue(name, value);
   return encoded.trim() === '' ? '' : `${foldLines(`${name}: ${encoded}`, LINE)}\r\n`;
 };
@@ -45,9 +52,10 @@ const writePart = (type: 'plain' | 'html', content: string): string => {
 };
 
 const writeBody = ({ text, html }: Letter): string => {
-  if (html === undefined) return writePart('plain', text);
+  // An empty one would be shown instead of the text.
+  if (html === undefined || html === '') return writePart('plain', text);
   if (text === '') return writePart('html', html);
-  const boundary = `${BOUNDARY}.${letters++}`;
+  const boundary = newBoundary();
   return (
     `Content-Type: multipart/alternative;\r\n boundary="${boundary}"\r\n\r\n` +
     `--${boundary}\r\n${writePart('plain', text)}\r\n` +

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import { encodeWord } from 'nodemailer/lib/mime-funcs';
 import type { ContentReader } from '../content/store';
-import type { Address } from '../mail/address';
+import { UNFOLDABLE, type Address } from '../mail/address';
 import type { StoredAttachment, StoredEmail } from '../mail/stored-email';
 import { mailDate } from './encoding';
 import { composeLetter, type Field } from './compose-letter';
@@ -55,15 +55,16 @@ export const envelopeAddress = (address: Address): string => wireAddress(address
 
 /**
  * A subject that looks like an encoded word (RFC 2047) is encoded itself: nodemailer would send it as it is, and the
- * reader would see something else than was written.
+ * reader would see something else than was written. So is one that cannot be folded: encoded words can.
  */
-const literalSubject = (subject: string): string => (subject.includes('=?') ? encodeWord(subject, 'Q', 52) : subject);
+const literalSubject = (subject: string): string =>
+  subject.includes('=?') || subject.endsWith(' ') || UNFOLDABLE.test(subject) ? encodeWord(subject, 'Q', 52) : subject;
 
 const headersOf = ({ email, serviceHeaders }: MessageInput): { key: string; value: string }[] => {
   const own = Object.entries(email.headers ?? {});
   const given = new Set(own.map(([name]) => name.toLowerCase()));
   const ours = Object.entries(serviceHeaders).filter(([name]) => !given.has(name.toLowerCase()));
-  return [...own, ...ours].map(([key, value]) => ({ key, value }));
+  return [...own, ...ours].map(([key, value]) => ({ key, value: value.trimEnd() }));
 };
 
 const letterOf = (input: MessageInput): Buffer => {

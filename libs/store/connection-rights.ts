@@ -1,4 +1,5 @@
 // The connections that a server allows, shared by all replicas: each holds rights in Redis, and lets go of those it does not use.
+import type { Clock } from '../runtime/clock';
 import type { Redis } from './redis';
 import { defineScript } from './script';
 
@@ -23,23 +24,28 @@ const SPARE_MS = 1_500;
 /** Who waits for a right asks again after this. */
 const SOON_MS = 100;
 
-// KEYS: rights, a sorted set of token -> until when. ARGV: token, most, lease, soon. Result: '0', or when to ask again.
+// KEYS: rights, a sorted set of token -> until when. ARGV: token, most, lease. Result: 1, or 0 where none is left.
 // Atomic, so that no two replicas take the last one; by Redis' own clock, since theirs may differ.
 const takeRight = defineScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return string.format('%.0f', now + ARGV[4]) end
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return '0'`);
+return 1`);
 
-// KEYS: rights. ARGV: lease, tokens. Result: nothing. One that was given up meanwhile does not come back.
+// KEYS: rights. ARGV: lease, tokens. Result: tokens that were given up meanwhile; they do not come back.
 const renewRights = defineScript(`
 local time = redis.call('TIME')
 local till = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[1]
-for index = 2, #ARGV do redis.call('ZADD', KEYS[1], 'XX', till, ARGV[index]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[1])`);
+local gone = {}
+for index = 2, #ARGV do
+  if redis.call('ZSCORE', KEYS[1], ARGV[index]) then redis.call('ZADD', KEYS[1], till, ARGV[index])
+  else gone[#gone + 1] = ARGV[index] end
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return gone`);
 
 /** Rights of one transport on this replica. */
 interface Held {
@@ -47,7 +53,7 @@ interface Held {
   spare: Map<string, NodeJS.Timeout>;
 }
 
-export const createConnectionRights = (deps: { redis: Redis; replica: string }): ConnectionRights => {
+export const createConnectionRights = (deps: { redis: Redis; clock: Clock; replica: string }): ConnectionRights => {
   const { redis } = deps;
   const held = new Map<string, Held>();
   let count = 0;
@@ -59,11 +65,16 @@ export const createConnectionRights = (deps: { redis: Redis; replica: string }):
     return known;
   };
 
-  const letGo = async (key: string, token: string): Promise<void> => {
+  const forget = (key: string, token: string): void => {
     const mine = ofTransport(key);
     clearTimeout(mine.spare.get(token));
     mine.spare.delete(token);
+    mine.inUse.delete(token);
     if (mine.inUse.size + mine.spare.size === 0) held.delete(key);
+  };
+
+  const letGo = async (key: string, token: string): Promise<void> => {
+    forget(key, token);
     // What cannot be given back now ends by itself.
     await redis.zrem(key, token).catch(() => undefined);
   };
@@ -87,9 +98,13 @@ export const createConnectionRights = (deps: { redis: Redis; replica: string }):
     };
   };
 
+  /** What others have by now, since this replica stood still, is not used for another email. */
+  const renew = async (key: string, tokens: string[]): Promise<void> => {
+    const gone = (await renewRights(redis, [key], [LEASE_MS, ...tokens])) as string[];
+    for (const token of gone) forget(key, token);
+  };
   const renewal = setInterval(() => {
-    for (const [key, { inUse, spare }] of held)
-      renewRights(redis, [key], [LEASE_MS, ...inUse, ...spare.keys()]).catch(() => undefined);
+    for (const [key, { inUse, spare }] of held) renew(key, [...inUse, ...spare.keys()]).catch(() => undefined);
   }, RENEW_MS);
   renewal.unref();
 
@@ -97,11 +112,11 @@ export const createConnectionRights = (deps: { redis: Redis; replica: string }):
     async take(transport, most) {
       if (most === undefined) return { giveBack: () => undefined };
       const key = `${transport}:connections`;
-      const [spare] = ofTransport(key).spare.keys();
+      const [spare] = held.get(key)?.spare.keys() ?? [];
       if (spare !== undefined) return use(key, spare);
       const token = `${deps.replica}:${count++}`;
-      const until = await takeRight(redis, [key], [token, most, LEASE_MS, SOON_MS]);
-      return until === '0' ? use(key, token) : { until: Number(until) };
+      const taken = await takeRight(redis, [key], [token, most, LEASE_MS]);
+      return taken === 1 ? use(key, token) : { until: deps.clock.now() + SOON_MS };
     },
     async stop() {
       stopped = true;

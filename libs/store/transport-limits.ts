@@ -1,5 +1,6 @@
 // What an SMTP server allows, counted for all replicas: emails in a second, minute, hour, day, and connections at once.
 import type { TransportLimits } from '../mail/transport';
+import type { Clock } from '../runtime/clock';
 import { createConnectionRights, type ConnectionRights } from './connection-rights';
 import { tenantKeys } from './keys';
 import type { Redis } from './redis';
@@ -10,13 +11,19 @@ export interface Admission {
   transport: string;
   /** The attempt is over; its connection may be used by the next one. */
   end: () => void;
-  /** There was nothing to send: as if it had never been asked for. */
+  /** No server was asked for anything: as if it had never been asked for. May be said again. */
   cancel: () => void;
 }
 
+/** When to ask again (ms since 1970). */
+export interface Refusal {
+  until: number;
+  /** The transport, where all of its connections are in use: ask again as soon as one is free. */
+  full?: string;
+}
+
 export interface Limits {
-  /** @returns the right to one attempt, or when to ask again (ms since 1970) */
-  admit(tenant: string, transport: string, limits: TransportLimits | undefined): Promise<Admission | { until: number }>;
+  admit(tenant: string, transport: string, limits: TransportLimits | undefined): Promise<Admission | Refusal>;
   /** When the transport lets the next email out (ms since 1970), where that is not now. */
   read(tenant: string, transport: string, limits: TransportLimits | undefined): Promise<number | undefined>;
   stop(): Promise<void>;
@@ -34,8 +41,8 @@ const WINDOWS = [
 const KEPT = 90_000;
 
 // KEYS: counts. ARGV: 1 to take or 0 to look, how long counts are kept, then per window its name, slice, number of slices
-// and limit. Result: {when to ask again or '0', now}. Atomic, so that all replicas together take no more than is allowed; by
-// Redis' own clock, since theirs may differ.
+// and limit. Result: {when to ask again or '0', now}, both by Redis' clock. Atomic, so that all replicas together take no
+// more than is allowed; by Redis' own clock, since theirs may differ.
 const take = defineScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -77,17 +84,21 @@ const windowsOf = (limits: TransportLimits): Window[] =>
 
 const UNLIMITED = { end: () => undefined, cancel: () => undefined };
 
-export const createLimits = (deps: { redis: Redis; replica: string }): Limits => {
-  const { redis } = deps;
+export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string }): Limits => {
+  const { redis, clock } = deps;
   const rights: ConnectionRights = createConnectionRights(deps);
 
   const countsOf = (tenant: string, transport: string): string => tenantKeys(tenant).limits(transport);
 
+  /** A time of Redis' clock by ours: whoever waits looks at ours. */
+  const byOurClock = ([till, now]: [string, string]): number => clock.now() + Number(till) - Number(now);
+
   /** @returns when to ask again, or the way to take it back */
   const count = async (key: string, windows: Window[]): Promise<{ until: number } | { undo: () => void }> => {
     if (windows.length === 0) return { undo: () => undefined };
-    const [till, now] = (await take(redis, [key], [1, KEPT, ...windows.flat()])) as [string, string];
-    if (till !== '0') return { until: Number(till) };
+    const answer = (await take(redis, [key], [1, KEPT, ...windows.flat()])) as [string, string];
+    const [till, now] = answer;
+    if (till !== '0') return { until: byOurClock(answer) };
     const undo = (): void => {
       for (const [name, slice] of windows) {
         redis.hincrby(key, `${name}:${Math.floor(Number(now) / slice)}`, -1).catch(() => undefined);
@@ -101,23 +112,26 @@ export const createLimits = (deps: { redis: Redis; replica: string }): Limits =>
       if (limits === undefined) return { transport, ...UNLIMITED };
       const key = countsOf(tenant, transport);
       const right = await rights.take(key, limits.connections);
-      if ('until' in right) return right;
+      if ('until' in right) return { ...right, full: transport };
       const counted = await count(key, windowsOf(limits));
       if ('until' in counted) {
         right.giveBack();
         return counted;
       }
+      let canceled = false;
       const cancel = (): void => {
         right.giveBack();
-        counted.undo();
+        if (!canceled) counted.undo();
+        canceled = true;
       };
       return { transport, end: right.giveBack, cancel };
     },
     async read(tenant, transport, limits) {
       const windows = limits === undefined ? [] : windowsOf(limits);
       if (windows.length === 0) return undefined;
-      const [till] = (await take(redis, [countsOf(tenant, transport)], [0, KEPT, ...windows.flat()])) as [string];
-      return till === '0' ? undefined : Number(till);
+      const keys = [countsOf(tenant, transport)];
+      const answer = (await take(redis, keys, [0, KEPT, ...windows.flat()])) as [string, string];
+      return answer[0] === '0' ? undefined : byOurClock(answer);
     },
     stop: () => rights.stop(),
   };

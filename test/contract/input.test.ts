@@ -53,6 +53,8 @@ test.each<[string, Record<string, unknown>, string, string]>([
   ['a line break in an address', { to: ['ann@example.org\r\nBcc: x@example.org'] }, 'invalid', '/to/0'],
   ['a line break in the subject', { subject: 'Hi\r\nBcc: x@example.org' }, 'invalid', '/subject'],
   ['a line break in a header', { headers: { 'X-Case': '1\r\nBcc: x@example.org' } }, 'invalid', '/headers/X-Case'],
+  ['a header that cannot be folded', { headers: { 'X-Case': 'x'.repeat(900) } }, 'invalid', '/headers/X-Case'],
+  ['a header with a blank line in it', { headers: { 'X-Case': `a${' '.repeat(60)}b` } }, 'invalid', '/headers/X-Case'],
   ['a header that the service sets', { headers: { 'Message-ID': '<1@x>' } }, 'invalid', '/headers/Message-ID'],
   ['a header name with a colon', { headers: { 'X:Y': '1' } }, 'invalid', '/headers/X:Y'],
   [

@@ -5,15 +5,17 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from '../../dev/redis';
 import type { StoredEmail } from '../../libs/mail/stored-email';
-import { createDue } from '../../libs/queue/due';
+import { createDue, type Due } from '../../libs/queue/due';
 import { readRecords } from '../../libs/queue/email-record';
 import { giveBack, takeEmail } from '../../libs/queue/email-worker';
+import { clearIntent, markDone, markIntent, markSent, readMarks } from '../../libs/queue/marks';
 import { createQueues, type EmailQueue } from '../../libs/queue/queues';
 import { createSendQueue } from '../../libs/queue/send-queue';
 import { correctEmail } from '../../libs/queue/transitions/correct';
 import { putAside } from '../../libs/queue/transitions/put-aside';
 import { releaseEmail } from '../../libs/queue/transitions/release';
 import { removeJob } from '../../libs/queue/transitions/remove';
+import { KEYS } from '../../libs/store/keys';
 
 let server: RedisServer;
 let redis: Redis;
@@ -157,4 +159,39 @@ test.each(PLACES)('a %s email is removed without a trace in BullMQ', async (_nam
   expect(await queue.bull.getJobCounts()).toMatchObject({ failed: 0, waiting: 0, prioritized: 0, delayed: 0 });
   expect(await redis.keys(`${queue.keys.bull}m_1*`)).toEqual([]);
   expect(await removeJob(redis, queue, 'm_1', AT)).toBe('missing');
+});
+
+test('an intent is taken away by whoever wrote it, and by nobody who lost the email meanwhile', async () => {
+  await add('m_intent');
+  const { email: lease } = await takeEmail(queue, 'b:0', 'b');
+  expect(lease?.id).toBe('m_intent');
+  await markIntent(redis, queue, { id: 'm_intent', token: 'b:0' }, 2_000);
+  const done = { accepted: [], refused: [] };
+  // A worker that was frozen at RCPT, or in its own message, and wakes up.
+  await clearIntent(redis, queue, 'm_intent', 1_000);
+  await markDone(redis, queue, 'm_intent', { generation: 0, intentAt: 1_000, done });
+  await markDone(redis, queue, 'm_intent', { generation: 0, intentAt: undefined, done });
+  expect((await readMarks(redis, queue, 'm_intent')).intentAt).toBe(2_000);
+  await clearIntent(redis, queue, 'm_intent', 2_000);
+  expect((await readMarks(redis, queue, 'm_intent')).intentAt).toBeUndefined();
+  await markIntent(redis, queue, { id: 'm_intent', token: 'b:0' }, 3_000);
+  await markSent(redis, queue, 'm_intent', { at: 3_001, replies: [] });
+  expect(await readMarks(redis, queue, 'm_intent')).toMatchObject({ sent: { at: 3_001 } });
+  expect((await readMarks(redis, queue, 'm_intent')).intentAt).toBeUndefined();
+});
+
+test('the time of expiry is known to the sweep, also where it looked between the announcement and the entry', async () => {
+  const due = createDue(redis);
+  let announced = 0;
+  const swept: Due = {
+    ...due,
+    async announce(name, at, upkeepAt) {
+      await due.announce(name, at, upkeepAt);
+      // As apps/worker/sweep.ts does, which finds no entry yet.
+      if (announced++ === 0) await redis.zrem(KEYS.upkeep, name);
+    },
+  };
+  const accepted = { id: 'm_swept', email: email(), acceptedAt: Date.now(), priority: 'normal' as const };
+  await createSendQueue({ redis, due: swept }).add(queue, [accepted]);
+  expect(await redis.zscore(KEYS.upkeep, queue.name)).toBe(String(Date.parse('2035-01-01T00:00:00.000Z')));
 });

@@ -4,9 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRedis, type RedisServer } from '../../dev/redis';
 import { findRedisBinary } from '../../dev/redis-binary';
+import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
+import { tenantKeys } from '../../libs/store/keys';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis';
+import type { TransportLimits } from '../../libs/mail/transport';
 import { createLimits, type Admission, type Limits } from '../../libs/store/transport-limits';
+import { eventually } from '../support/wait';
 
 let dataDir: string;
 let server: RedisServer;
@@ -21,7 +25,7 @@ beforeAll(async () => {
     const redis = connectRedis({ url: server.url, patience: 'wait', name: replica, log });
     connections.push(redis);
     await whenReady(redis);
-    replicas.push(createLimits({ redis, replica }));
+    replicas.push(createLimits({ redis, clock: systemClock, replica }));
   }
 });
 afterAll(async () => {
@@ -72,6 +76,7 @@ test('what was not used is given back', async () => {
     const answer = await pick(count).admit('acme', 'back', limits);
     expect(granted(answer)).toBe(true);
     if (granted(answer)) answer.cancel();
+    if (granted(answer)) answer.cancel();
     // The way back is not waited for.
     while ((await pick(count).read('acme', 'back', limits)) !== undefined) await until(Date.now() + 5);
   }
@@ -94,4 +99,39 @@ test('no more connections at once than allowed; what is spare here is given up f
     answer = await pick(1).admit('acme', 'connections', limits);
   }
   expect(granted(await pick(2).admit('acme', 'connections', limits))).toBe(false);
+});
+
+test('a replica whose clock is off waits as long as the others', async () => {
+  const [redis] = connections as [Redis];
+  const clock = { now: () => Date.now() - 3_600_000 };
+  const off = createLimits({ redis, clock, replica: 'off' });
+  const wait = async (limits: TransportLimits): Promise<number> => {
+    expect(granted(await off.admit('acme', 'off', limits))).toBe(true);
+    const refused = await off.admit('acme', 'off', limits);
+    return 'until' in refused ? refused.until - clock.now() : NaN;
+  };
+  expect(await wait({ connections: 1 })).toBeLessThan(10_000);
+  const minute = await wait({ perMinute: 1 });
+  expect(minute).toBeGreaterThan(50_000);
+  expect(minute).toBeLessThan(70_000);
+  await off.stop();
+});
+
+test('a right that others have since its replica stood still is not used on and on', async () => {
+  const limits = { connections: 1 };
+  const admit = (index: number) => pick(index).admit('acme', 'lost', limits);
+  const first = await admit(0);
+  if (granted(first)) first.end();
+  // Its lease ended, as it does while a process is frozen.
+  await connections[0]?.del(`${tenantKeys('acme').limits('lost')}:connections`);
+  expect(granted(await admit(1))).toBe(true);
+  // Replica a has emails all the time: its right is never spare for long.
+  await eventually(
+    async () => {
+      const again = await admit(0);
+      if (granted(again)) again.end();
+      expect(granted(again)).toBe(false);
+    },
+    { timeout: 15_000, every: 100 },
+  );
 });

@@ -93,3 +93,41 @@ test('an email that names another transport is counted there', async () => {
   const reason = reasons.find(({ code }) => code === 'transport-limited');
   expect(Date.parse(reason?.until ?? '') - Date.now()).toBeGreaterThan(50 * 60_000);
 });
+
+const put = (tenant: string, transport: string, more: Record<string, unknown>) =>
+  service.ok('PUT', `/v1/tenants/${tenant}/transports/${transport}`, {
+    host: '127.0.0.1',
+    port: smtp.port,
+    security: 'none',
+    ...more,
+  });
+
+test.each(['default', 'second'])('what no server was asked for does not count: %s', async (transport) => {
+  const tenant = `unasked-${transport}`;
+  const { queue, emails } = await setUpQueue(service, `${tenant}/app`, smtp.port, { concurrency: 1 });
+  const limits = { perHour: 3 };
+  await put(tenant, transport, { limits });
+  await service.ok('POST', `/v1/queues/${queue}/pause`);
+  const five = { emails: Array.from({ length: 5 }, () => anEmail({ transport })) };
+  await service.ok('POST', `${emails}/batch`, five);
+  await put(tenant, transport, { limits, allowedFrom: ['@elsewhere.example'] });
+  await service.ok('POST', `/v1/queues/${queue}/resume`);
+  await eventually(async () =>
+    expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ counts: { failed: 5 } }),
+  );
+  await put(tenant, transport, { limits });
+  await service.ok('POST', `${emails}/batch`, five);
+  await smtp.waitForMessages(3);
+  expect(smtp.messages).toHaveLength(3);
+});
+
+test('a limit that is raised holds at once for who waits already', async () => {
+  const { emails } = await setUpQueue(service, 'raised/app', smtp.port);
+  await put('raised', 'default', { limits: { perDay: 2 } });
+  await many(emails, 5);
+  await smtp.waitForMessages(2);
+  // Nobody looks at the queue any more before the day is over.
+  await eventually(() => expect(service.workers.map(({ fleet }) => fleet.open)).toEqual([0, 0, 0]));
+  await put('raised', 'default', { limits: { perDay: 10 } });
+  await smtp.waitForMessages(5);
+});

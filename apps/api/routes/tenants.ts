@@ -22,8 +22,8 @@ const view = ({ tenant, settings, createdAt, updatedAt }: Tenant) => ({
   updatedAt,
 });
 
-/** A tenant that may send again: whatever became due meanwhile is looked at. */
-const wakeQueues = async (rooms: Rooms, tenant: string): Promise<void> => {
+/** A tenant that may send again, by other limits perhaps: whatever became due meanwhile is looked at. */
+export const wakeQueues = async (rooms: Rooms, tenant: string): Promise<void> => {
   const queues = await rooms.tenants.queues(tenant);
   await Promise.all(queues.map((queue) => rooms.due.announce(queueName(queue), AT_ONCE)));
 };

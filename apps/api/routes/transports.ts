@@ -9,6 +9,7 @@ import { notFound } from '../errors';
 import { parseBody, parseInput } from '../input';
 import type { Rooms } from '../rooms';
 import { transportView } from '../view';
+import { wakeQueues } from './tenants';
 
 export const transportRoutes = (rooms: Rooms): Router => {
   const { guard, transports } = rooms;
@@ -33,6 +34,7 @@ export const transportRoutes = (rooms: Rooms): Router => {
     }
     const { transport, created } = await transports.put(tenant, name, input);
     await rooms.breakers.reset(tenant, name);
+    await wakeQueues(rooms, tenant);
     await rooms.audit.record({
       by: signatureOf(identity),
       what: 'transport put',

@@ -1,0 +1,82 @@
+// The archive is what was sent: whoever lost the email meanwhile changes nothing of it, and leaves nothing behind.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { archiveMessage } from '../../apps/worker/archive';
+import { startRedis, type RedisServer } from '../../dev/redis';
+import { createFileStore } from '../../libs/content/file-store';
+import type { ContentStore } from '../../libs/content/store';
+import type { StoredEmail, StoredRaw } from '../../libs/mail/stored-email';
+import { createDue } from '../../libs/queue/due';
+import { takeEmail, type Lease } from '../../libs/queue/email-worker';
+import { createQueues, type EmailQueue } from '../../libs/queue/queues';
+import { createSendQueue } from '../../libs/queue/send-queue';
+import { systemClock } from '../../libs/runtime/clock';
+import { createContentRefs, type ContentRefs } from '../../libs/store/content-refs';
+import { MARK } from '../../libs/store/keys';
+
+let folder: string;
+let server: RedisServer;
+let redis: Redis;
+let queue: EmailQueue;
+let content: ContentStore;
+let refs: ContentRefs;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
+  server = await startRedis({ dataDir: folder });
+  redis = new Redis(server.url, { maxRetriesPerRequest: null });
+  content = createFileStore(join(folder, 'content'));
+  refs = createContentRefs({ redis, clock: systemClock });
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const take = async (): Promise<Lease> => {
+  queue = createQueues({ redis, waits: true }).open({ tenant: 'acme', application: 'app' });
+  const email: StoredEmail = {
+    v: 1,
+    rev: 1,
+    domain: 'mail.test',
+    to: [{ address: 'ann@example.org' }],
+    subject: 'Hi',
+    text: 'Hi',
+    expiresAt: '2035-01-01T00:00:00.000Z',
+  };
+  const accepted = { id: 'm_1', email, acceptedAt: Date.now(), priority: 'high' as const };
+  await createSendQueue({ redis, due: createDue(redis) }).add(queue, [accepted]);
+  const { email: lease } = await takeEmail(queue, 'b:0', 'b');
+  if (lease === undefined) throw new Error('there is no email');
+  return lease;
+};
+const keep = (lease: Lease, text: string) => {
+  const bytes = Buffer.from(`Subject: ${text}\r\n\r\n${text}\r\n`);
+  return archiveMessage(
+    { redis, refs, content },
+    lease,
+    { size: bytes.length, content: bytes },
+    { from: 's@acme.test' },
+  );
+};
+const archived = async (): Promise<string> =>
+  (JSON.parse((await redis.hget(queue.keys.job('m_1'), MARK.archive)) ?? '{}') as StoredRaw).contentId;
+
+test('a worker that has lost the email does not replace what the other one sends', async () => {
+  const lease = await take();
+  await keep(lease, 'first');
+  const first = await archived();
+  await keep(lease, 'second');
+  const sent = await archived();
+  expect(await content.size(first)).toBeUndefined();
+  const refsOf = async () => (await redis.keys('*sha256-*')).length;
+  const before = await refsOf();
+  for (const text of ['stale', 'second'])
+    await expect(keep({ ...lease, token: 'a:0' }, text)).rejects.toThrow('the hold on the email was lost');
+  expect(await archived()).toBe(sent);
+  expect(await content.size(sent)).toBeGreaterThan(0);
+  expect(await refsOf()).toBe(before);
+});

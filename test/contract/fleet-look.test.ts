@@ -1,0 +1,143 @@
+// A queue with work is looked at again, whatever failed when it was looked at last.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startRedis, type RedisServer } from '../../dev/redis';
+import type { StoredEmail } from '../../libs/mail/stored-email';
+import { createDue, type Due } from '../../libs/queue/due';
+import { Fleet, type FleetDeps } from '../../libs/queue/fleet';
+import { createQueues, type EmailQueue, type Queues } from '../../libs/queue/queues';
+import { createSendQueue } from '../../libs/queue/send-queue';
+import { systemClock } from '../../libs/runtime/clock';
+import { createLog } from '../../libs/runtime/log';
+import { connectRedis, whenReady, type Redis } from '../../libs/store/redis';
+import { eventually } from '../support/wait';
+
+const log = createLog('test', 'silent');
+let folder: string;
+let server: RedisServer;
+let redis: Redis;
+let subscriber: Redis;
+let queues: Queues;
+let queue: EmailQueue;
+let due: Due;
+let fleet: Fleet;
+let starts: number;
+/** Of which queue each email was, in the order in which they were sent. */
+let sent: string[];
+let admit: FleetDeps['admit'];
+let work: FleetDeps['work'];
+/** What fails, so many times. */
+let failing: { permission: number; lookAgain: number };
+
+const failNow = (what: keyof typeof failing): void => {
+  if (failing[what]-- > 0) throw new Error(`OOM command not allowed (${what}, by a test)`);
+};
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
+  server = await startRedis({ dataDir: folder });
+  redis = connectRedis({ url: server.url, patience: 'wait', name: 'main', log });
+  subscriber = connectRedis({ url: server.url, patience: 'wait', name: 'subscriber', log });
+  await Promise.all([whenReady(redis), whenReady(subscriber)]);
+});
+afterAll(async () => {
+  redis.disconnect();
+  subscriber.disconnect();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  queues = createQueues({ redis, waits: true });
+  queue = queues.open({ tenant: 'acme', application: 'app' });
+  due = createDue(redis);
+  starts = 0;
+  sent = [];
+  admit = async () => ({ transport: 'default', end: () => undefined, cancel: () => undefined });
+  failing = { permission: 0, lookAgain: 0 };
+  fleet = new Fleet({
+    redis,
+    subscriber,
+    queues,
+    due: {
+      ...due,
+      async lookAgain(...given) {
+        failNow('lookAgain');
+        await due.lookAgain(...given);
+      },
+    },
+    clock: systemClock,
+    log,
+    concurrency: 2,
+    maxOpen: 10,
+    attemptMs: 60_000,
+    replica: 'test',
+    async permission() {
+      failNow('permission');
+      return { enabled: true, concurrency: 5 };
+    },
+    admit: (address) => admit(address),
+    work: (lease, admission) => work(lease, admission),
+  });
+  fleet.start();
+  // It sleeps until somebody calls.
+  await eventually(async () =>
+    expect(await redis.call('PUBSUB', 'NUMSUB', 'rohrpost:wake')).toEqual(['rohrpost:wake', 1]),
+  );
+});
+afterEach(async () => {
+  await fleet.stop(Date.now() + 1_000);
+  await redis.flushall();
+});
+
+const email: StoredEmail = {
+  v: 1,
+  rev: 1,
+  domain: 'mail.test',
+  to: [{ address: 'ann@example.org' }],
+  subject: 'Hi',
+  text: 'Hi',
+  expiresAt: '2035-01-01T00:00:00.000Z',
+};
+const add = (to: EmailQueue, count: number): Promise<void> => {
+  const emails = Array.from({ length: count }, (_, n) => ({
+    id: `m_${n}`,
+    email,
+    acceptedAt: Date.now(),
+    priority: 'high' as const,
+  }));
+  return createSendQueue({ redis, due }).add(to, emails);
+};
+
+test.each(['permission', 'lookAgain'] as const)('%s failed once', async (what) => {
+  failing[what] = 1;
+  // The first time for now, then sent.
+  work = async ({ id, job, token }) => {
+    starts++;
+    if (starts > 1) await queue.backend.moveToCompleted(job, '', true, token, false);
+    else await queue.backend.moveToDelayed(id, Date.now(), 100, token, { skipAttempt: true });
+  };
+  await add(queue, 1);
+  await eventually(() => expect(starts).toBe(2));
+  expect(failing[what]).toBeLessThan(1);
+});
+
+test('who waits for a connection is called when one is free, in the order of asking', async () => {
+  const most = 2;
+  let used = 0;
+  admit = async () => {
+    if (used === most) return { until: Date.now() + 3_600_000, full: 'default' };
+    used++;
+    const end = (): void => void used--;
+    return { transport: 'default', end, cancel: end };
+  };
+  work = async ({ queue: { name, backend }, job, token }) => {
+    await backend.moveToCompleted(job, '', true, token, false);
+    sent.push(name);
+  };
+  const other = queues.open({ tenant: 'acme', application: 'other' });
+  await Promise.all([add(queue, 40), add(other, 5)]);
+  await eventually(() => expect(sent).toHaveLength(45));
+  expect(sent.lastIndexOf(other.name)).toBeLessThan(40);
+  expect(used).toBe(0);
+});
