@@ -1,5 +1,4 @@
 // Templates as the service uses them: rendered, checked when they come in, compared; always in a render thread.
-import type { ParsedMessage } from '../mail/parsed-message';
 import type { InputError } from '../mail/problem';
 import type { TemplateVersion } from '../mail/template';
 import type { Templates } from '../store/templates';
@@ -8,6 +7,7 @@ import { describePlace, RenderFailure, type Place } from './failure';
 import { PARTS, type Part, type PlacedFault, type RenderAnswer, type RenderJob } from './jobs';
 import { createPool, JobExhausted, WHY } from './pool';
 import { createSourceFinder, type Bundle } from './sources';
+import { createTakeApart, type TakeApart } from './take-apart';
 
 export interface Templating extends Checks {
   /**
@@ -21,11 +21,7 @@ export interface Templating extends Checks {
    * @throws RenderFailure where none can be made of it
    */
   textOf(tenant: string, html: string): Promise<string>;
-  /**
-   * A complete message, taken apart for people to look at.
-   * @throws RenderFailure where that is not possible, or takes too long
-   */
-  takeApart(tenant: string, bytes: Buffer): Promise<ParsedMessage>;
+  takeApart: TakeApart;
   /** Ends the threads. */
   close(): Promise<void>;
 }
@@ -127,16 +123,7 @@ export const createTemplating = (deps: {
         throw new RenderFailure('message-invalid', `no text can be made of the html, give one: ${WHY[error.why]}`);
       }
     },
-    async takeApart(tenant, bytes) {
-      const whyNot = (why: string): RenderFailure =>
-        new RenderFailure('message-invalid', `the message cannot be taken apart to be shown: ${why}`);
-      const answer = await pool.run(tenant, { kind: 'message', bytes }).catch((error: unknown) => {
-        if (error instanceof JobExhausted) throw whyNot('it has too many parts, or is too large');
-        throw error;
-      });
-      if ('unreadable' in answer) throw whyNot(answer.unreadable);
-      return answer;
-    },
+    takeApart: createTakeApart(pool),
     close: () => pool.close(),
     ...createChecks({ pool, trusted: deps.trusted }),
   };
