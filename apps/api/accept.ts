@@ -61,8 +61,8 @@ interface Request {
   body: unknown;
   /** The email that this one is made from, to be sent again. */
   resentFrom?: string;
-  /** The archived message that it sends as it was. */
-  archived?: StoredRaw;
+  /** The message of the email that it is made from, which was checked before. */
+  known?: StoredRaw;
   /** Where the body stands in a batch, for pointers. */
   base?: readonly PropertyKey[];
   idempotencyKey?: string;
@@ -116,6 +116,14 @@ const remembered = (found: Remembered, bodyHash: string): Remembered => {
   );
 };
 
+/** Of an email that Redis has already: nothing is looked for, since its contents may be gone with it. */
+const SETTLED: Parts = {
+  attachments: [],
+  raw: undefined,
+  place: (email) => email,
+  store: () => Promise.resolve(),
+};
+
 const toProblem = (error: unknown): Problem => {
   if (error instanceof Problem) return error;
   throw error;
@@ -136,7 +144,7 @@ export const createAccept = (deps: AcceptDeps) => {
     const acceptedAt = known?.acceptedAt ?? clock.now();
     const id = known?.id ?? newEmailId();
     const settings = await settingsFor(address, input);
-    const parts = await prepareParts(deps, address, input, base, request.archived);
+    const parts = known?.done ? SETTLED : await prepareParts(deps, address, input, base, request.known);
     if (known === undefined) await checkReferences(address, input, settings, base, parts.raw);
     const expiresAt = known
       ? Date.parse((JSON.parse(known.answer) as Receipt).expiresAt)

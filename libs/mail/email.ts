@@ -94,7 +94,7 @@ type Fields = z.infer<typeof EmailFields>;
 type Complaint = [path: (string | number)[], message: string];
 
 /** A complete message has these in itself. */
-const IN_RAW = ['subject', 'html', 'text', 'template', 'data', 'attachments', 'headers', 'replyTo'] as const;
+const IN_RAW = ['subject', 'html', 'text', 'template', 'data', 'dataUrl', 'attachments', 'headers', 'replyTo'] as const;
 
 const contentComplaints = (email: Fields): Complaint[] => {
   if (email.raw !== undefined) {
