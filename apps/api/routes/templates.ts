@@ -100,8 +100,8 @@ export const templateRoutes = (rooms: Rooms): Router => {
   router.post('/:name/versions/:version/restore', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, mayChange);
     const version = param(request, 'version');
-    const { subject, html, text, layout, schema } = await existing(tenant, param(request, 'name'), version);
-    await put(request, response, { subject, html, text, layout, schema }, `version ${version} restored`);
+    const { subject, html, text, layout, inlineCss, schema } = await existing(tenant, param(request, 'name'), version);
+    await put(request, response, { subject, html, text, layout, inlineCss, schema }, `version ${version} restored`);
   });
 
   router.post('/:name/render', async (request, response) => {
