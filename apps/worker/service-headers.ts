@@ -7,17 +7,20 @@ import type { ListUnsubscribe } from '../../libs/mail/settings';
 const unsubscribeHeaders = (
   { url, mailto }: ListUnsubscribe,
   id: string,
-  recipient: string,
+  recipients: string[],
 ): Record<string, string> => {
   const filled = (text: string): string =>
-    text.replaceAll('{id}', encodeURIComponent(id)).replaceAll('{recipient}', encodeURIComponent(recipient));
+    text.replaceAll('{id}', encodeURIComponent(id)).replaceAll('{recipient}', encodeURIComponent(recipients[0] ?? ''));
+  // A setting of after the acceptance: nobody gets an address that names another one.
+  const names = (text: string): boolean => recipients.length === 1 || !text.includes('{recipient}');
   const ways = [
-    ...(url === undefined ? [] : [filled(url)]),
-    ...(mailto === undefined ? [] : [`mailto:${filled(mailto)}`]),
+    ...(url !== undefined && names(url) ? [filled(url)] : []),
+    ...(mailto !== undefined && names(mailto) ? [`mailto:${filled(mailto)}`] : []),
   ];
+  if (ways.length === 0) return {};
   return {
     'List-Unsubscribe': ways.map((way) => `<${way}>`).join(', '),
-    ...(url !== undefined && { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }),
+    ...(url !== undefined && names(url) && { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }),
   };
 };
 
@@ -29,5 +32,10 @@ export const serviceHeaders = (
 ): Record<string, string> => ({
   // RFC 3834 5: answering machines stay silent.
   'Auto-Submitted': 'auto-generated',
-  ...(listUnsubscribe && unsubscribeHeaders(listUnsubscribe, id, recipientsOf(email)[0]?.address ?? '')),
+  ...(listUnsubscribe &&
+    unsubscribeHeaders(
+      listUnsubscribe,
+      id,
+      recipientsOf(email).map(({ address }) => address),
+    )),
 });

@@ -17,6 +17,7 @@ test.each([
   '"Ann" Lee <ann@example.org>',
   'a@b.example <ann@example.org>',
   '"Ann <a@b.example>',
+  'a\ud800@b.example',
 ])('%s is refused', (given) => {
   expect(AddressInput.safeParse(given).success).toBe(false);
 });

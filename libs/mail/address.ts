@@ -24,8 +24,8 @@ export const HeaderText = (max: number) =>
 // they serve attacks on parsers far more often than people.
 const LOCAL = /^[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+(\.[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+)*$/;
 const DOMAIN_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
-// Surrogates stay pairs; bidirectional and zero-width marks are refused because they disguise an address.
-const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00a0\u3000]/;
+// Halves of pairs are no characters; bidirectional and zero-width marks are refused because they disguise an address.
+const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00a0\u3000]|\p{Surrogate}/u;
 
 /** @returns what is wrong with an addr-spec (`local@domain`), or undefined where it is fine */
 export const addressFault = (address: string): string | undefined => {
