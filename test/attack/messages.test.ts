@@ -56,3 +56,28 @@ test('a large honest message is shown', async () => {
     body: { text: 'Hello\n', attachments: [{ contentType: 'application/pdf', size: 11_400_000 }] },
   });
 });
+
+test('a batch that names a large message many times takes the memory of one, and each email has it', async () => {
+  const bytes = Buffer.from(`${HEAD}Bcc: secret@example.org\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(60_000)}`);
+  const { contentId } = await service.ok<{ contentId: string }>('POST', '/v1/queues/acme/app/content', undefined, {
+    raw: bytes,
+    headers: { 'content-type': 'application/octet-stream' },
+  });
+  const before = process.memoryUsage().arrayBuffers;
+  let most = 0;
+  const timer = setInterval(() => (most = Math.max(most, process.memoryUsage().arrayBuffers)), 5);
+  const line = { to: ['ann@example.org'], raw: { contentId } };
+  const { results } = await service
+    .ok<{ results: { id: string }[] }>('POST', `${emails}/batch`, {
+      emails: Array.from({ length: 200 }, () => line),
+    })
+    .finally(() => clearInterval(timer));
+  expect(most - before).toBeLessThan(20 * bytes.length);
+  const stored = await Promise.all([0, 199].map((index) => service.email('acme/app', results[index]?.id ?? '')));
+  const size = bytes.length - 'Bcc: secret@example.org\r\n'.length;
+  expect(stored.map(({ raw }) => raw)).toMatchObject([{ size }, { size }]);
+  expect(await service.ok('GET', `${emails}/${results[199]?.id}/content`)).toMatchObject({ subject: 'Hello' });
+  const bad = { to: ['ann@example.org'], raw: Buffer.from('no header').toString('base64') };
+  const mixed = await service.call<{ results: unknown[] }>('POST', `${emails}/batch`, { emails: [line, bad] });
+  expect(mixed.body.results).toMatchObject([{}, { problem: { errors: [{ path: '/emails/1/raw' }] } }]);
+});
