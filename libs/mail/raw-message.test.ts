@@ -25,6 +25,31 @@ test.each([
   expect(() => read(given)).toThrow(fault);
 });
 
+test.each([
+  ['ann@acme.example', 'ann@acme.example'],
+  ['<ann@acme.example>', 'ann@acme.example'],
+  ['Ann Lee <ann@acme.example>', 'ann@acme.example'],
+  ['"Lee, Ann <x>" <ann@acme.example>', 'ann@acme.example'],
+  ['=?utf-8?q?=C3=96l?=\r\n <ann@acme.example>', 'ann@acme.example'],
+  ['ann@acme.example (Ann)', 'ann@acme.example'],
+  ['boss@other.example <ann@acme.example>', 'ann@acme.example'],
+])('From: %s', (from, address) => {
+  expect(readRawMessage(Buffer.from(`From: ${from}\r\n\r\n`)).from.address).toBe(address);
+});
+
+test.each([
+  '<ann@acme.example> <boss@other.example>',
+  '<ann@acme.example> boss@other.example',
+  'x <ann@acme.example><boss@other.example>',
+  'ann@acme.example boss@other.example',
+  '"boss@other.example" ann@acme.example x',
+  'x <ann@acme.example',
+  'boss@other.example (x\\) <ann@acme.example>',
+  `${'x'.repeat(500)} `.repeat(5) + '<ann@acme.example>',
+])('From: %s is refused, since readers would differ', (from) => {
+  expect(() => read(`From: ${from.replaceAll(' x', '\r\n x')}\r\n\r\n`)).toThrow(/From/);
+});
+
 test('a line of 998 bytes is read, and 8-bit bodies are told', () => {
   expect(read(`${HEAD}\r\n${'x'.repeat(998)}`)).toContain('x'.repeat(998));
   expect(readRawMessage(Buffer.from(`${HEAD}\r\n\xe4`, 'latin1')).eightBit).toBe(true);

@@ -23,6 +23,9 @@ export interface RawMessage {
 /** The header of a message is read whole; more is an attack, not a message. Bytes. */
 const MOST_HEADER = 256 * 1024;
 
+/** Characters of From, unfolded. */
+const LONGEST_FROM = 2_000;
+
 /** Fields that tell who gets the email (RFC 5322 3.6.3) or are written by servers on the way (RFC 5321 4.4). */
 const NOT_SENT = new Set(['bcc', 'resent-bcc', 'return-path']);
 
@@ -65,11 +68,24 @@ const readFields = (header: string): Field[] => {
   });
 };
 
+const QUOTED_OR_COMMENT = /"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)/g;
+
+/**
+ * Is it `address` or `name <address>`, with quotes and comments where RFC 5322 3.4 has them? Of anything else, like two
+ * addresses side by side, every reader shows another one than was checked here.
+ */
+const isOneMailbox = (value: string): boolean => {
+  const rest = value.replace(QUOTED_OR_COMMENT, '');
+  return /^\s*[^\s<>"()]+\s*$|^[^<>"()]*<[^\s<>"()]+>\s*$/.test(rest);
+};
+
 const readFrom = (fields: Field[]): Address => {
   const value = fields.find(({ name }) => name === 'from')?.value;
   if (value === undefined) throw new RawFault('has no From (RFC 5322 3.6 demands one)');
   const [one, ...others] = addressParser(value);
   if (one?.address === undefined || others.length > 0) throw new RawFault('must have exactly one address in From');
+  if (value.length > LONGEST_FROM || !isOneMailbox(value))
+    throw new RawFault('must have a From like Ann <ann@example.org>');
   const fault = addressFault(one.address);
   if (fault !== undefined) throw new RawFault(`has a From address that ${fault}`);
   return one.name ? { name: one.name, address: one.address } : { address: one.address };
