@@ -66,6 +66,14 @@ const TemplateReference = z.union([Slug, z.strictObject({ name: Slug, version: z
 const Tag = HeaderText(64).min(1);
 const Metadata = z.record(HeaderText(64).min(1), z.union([z.string().max(1_000), z.number(), z.boolean()]));
 
+/** Counted before each pair is looked at: a million of them would hold everybody up. */
+const few = <T extends z.ZodType>(most: number, pairs: T) =>
+  z.preprocess((given, context) => {
+    const isTooMany = typeof given === 'object' && given !== null && Object.keys(given).length > most;
+    if (isTooMany) context.addIssue({ code: 'custom', message: `must be at most ${most}` });
+    return isTooMany ? z.NEVER : given;
+  }, pairs);
+
 const EmailFields = z.strictObject({
   to: AddressList.optional(),
   cc: AddressList.optional(),
@@ -79,14 +87,11 @@ const EmailFields = z.strictObject({
   dataUrl: SourceUrl.optional(),
   raw: z.union([Base64, z.strictObject({ contentId: ContentId })]).optional(),
   attachments: z.array(Attachment).max(50).optional(),
-  headers: z
-    .record(HeaderName, HeaderText(2_000))
-    .refine((headers) => Object.keys(headers).length <= 50, 'must be at most 50')
-    .optional(),
+  headers: few(50, z.record(HeaderName, HeaderText(2_000))).optional(),
   sendAt: Instant.optional(),
   expiresAt: Instant.optional(),
   tags: z.array(Tag).max(20).optional(),
-  metadata: Metadata.refine((pairs) => Object.keys(pairs).length <= 50, 'must be at most 50').optional(),
+  metadata: few(50, Metadata).optional(),
   ...EMAIL_SETTINGS,
 });
 

@@ -33,10 +33,13 @@ const History = z.strictObject({ keep: z.boolean(), days: z.number().min(0).max(
 const ListUnsubscribe = z
   .strictObject({
     url: HeaderText(1_000)
-      .regex(/^https:\/\/[^\s<>]+$/, 'must be an https address (RFC 8058 3.1)')
+      .regex(/^https:\/\/[!-;=?-~]+$/, 'must be an https address in ASCII (RFC 8058 3.1)')
       .optional(),
     mailto: HeaderText(500)
-      .regex(/^[^\s<>@]+@[^\s<>]+$/, 'must be an e-mail address, like unsubscribe@acme.example?subject={id}')
+      .regex(
+        /^[!-;=?A-~]+@[!-;=?-~]+$/,
+        'must be an e-mail address in ASCII, like unsubscribe@acme.example?subject={id}',
+      )
       .optional(),
   })
   .refine(({ url, mailto }) => url !== undefined || mailto !== undefined, 'must have url or mailto or both');
