@@ -9,7 +9,7 @@ import { Problem } from '../../libs/mail/problem';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import type { StoredRaw } from '../../libs/mail/stored-email';
 import type { EmailRecord } from '../../libs/queue/email-record';
-import { describePlace, RenderFailure } from '../../libs/render/failure';
+import { RenderFailure } from '../../libs/render/failure';
 import { codeOf } from '../../libs/runtime/fault';
 import { withData } from './preview-data';
 import type { Rooms } from './rooms';
@@ -23,7 +23,7 @@ export const rendered = async (rooms: Rooms, address: QueueAddress, email: Rende
   } catch (error) {
     if (!(error instanceof RenderFailure)) throw error;
     const { place } = error;
-    const errors = place ? [{ path: `/${place.part}`, message: `${describePlace(place)}: ${error.message}` }] : [];
+    const errors = place ? [{ path: `/${place.part}`, message: error.message }] : [];
     throw new Problem(error.code, error.message, errors, place && { ...place });
   }
 };

@@ -134,6 +134,8 @@ test('versions are compared, and an old one is made current again', async () => 
   expect(restored.body).not.toHaveProperty('text');
   expect((await service.call('POST', `${TEMPLATES}/story/versions/9/restore`, undefined, { key })).status).toBe(404);
   expect((await service.call('GET', `${TEMPLATES}/story/compare?from=x`)).status).toBe(422);
+  for (const path of ['templates/story', 'transports/default'])
+    expect((await service.call('GET', `/v1/tenants/acme/${path}%2Fx`)).status).toBe(404);
 });
 
 const SCHEMA = {

@@ -1,7 +1,7 @@
 // Templates of a tenant: versions put, read, compared, made current again, rendered.
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
-import { Slug } from '../../../libs/mail/queue-address';
+import { Slug, SLUG } from '../../../libs/mail/queue-address';
 import { TemplateInput, type TemplateVersion } from '../../../libs/mail/template';
 import { param, signatureOf } from '../auth';
 import { notFound } from '../errors';
@@ -27,7 +27,7 @@ export const templateRoutes = (rooms: Rooms): Router => {
   const existing = async (tenant: string, name: string, version?: number | string): Promise<TemplateVersion> => {
     const number = version === undefined ? undefined : Number(version);
     const isNumber = number === undefined || (Number.isInteger(number) && number > 0);
-    const found = isNumber ? await templates.get(tenant, name, number) : undefined;
+    const found = isNumber && SLUG.test(name) ? await templates.get(tenant, name, number) : undefined;
     if (found !== undefined) return found;
     throw notFound(version === undefined ? `template ${name}` : `template ${name}, version ${version}`);
   };
