@@ -25,6 +25,7 @@ test.each([
   { url: 'https://acme.example/<x>' },
   { mailto: 'öff@acme.example' },
   { mailto: 'off@acme.example?subject=ö' },
-])('an address in a header is ASCII: %j', (listUnsubscribe) => {
+  { url: `https://acme.example/${'{recipient}'.repeat(2)}` },
+])('an address in a header is ASCII and short: %j', (listUnsubscribe) => {
   expect(QueueSettings.safeParse({ listUnsubscribe }).success).toBe(false);
 });
