@@ -26,7 +26,7 @@ import type { Templates } from '../../libs/store/templates';
 import type { Tenants } from '../../libs/store/tenants';
 import type { Transports } from '../../libs/store/transports';
 import { parseInput } from './input';
-import { prepareParts, type Parts } from './parts';
+import { createReadUploaded, prepareParts, type Parts, type ReadUploaded } from './parts';
 import { createReferences } from './references';
 
 export interface AcceptDeps {
@@ -63,8 +63,10 @@ interface Request {
   body: unknown;
   /** The email that this one is made from, to be sent again. */
   resentFrom?: string;
-  /** The archived message that it sends as it was. */
-  archived?: StoredRaw;
+  /** The message of the email that it is made from, which was checked before. */
+  known?: StoredRaw;
+  /** That of the whole batch. */
+  readUploaded?: ReadUploaded;
   /** Where the body stands in a batch, for pointers. */
   base?: readonly PropertyKey[];
   idempotencyKey?: string;
@@ -118,6 +120,14 @@ const remembered = (found: Remembered, bodyHash: string): Remembered => {
   );
 };
 
+/** Of an email that Redis has already: nothing is looked for, since its contents may be gone with it. */
+const SETTLED: Parts = {
+  attachments: [],
+  raw: undefined,
+  place: (email) => email,
+  store: () => Promise.resolve(),
+};
+
 const toProblem = (error: unknown): Problem => {
   if (error instanceof Problem) return error;
   throw error;
@@ -138,7 +148,9 @@ export const createAccept = (deps: AcceptDeps) => {
     const acceptedAt = known?.acceptedAt ?? clock.now();
     const id = known?.id ?? newEmailId();
     const settings = await settingsFor(address, input);
-    const parts = await prepareParts(deps, address, input, base, request.archived);
+    const parts = known?.done
+      ? SETTLED
+      : await prepareParts(deps, address, input, base, request.known, request.readUploaded);
     if (known === undefined) await checkReferences(address, input, settings, base, parts.raw);
     const expiresAt = known
       ? Date.parse((JSON.parse(known.answer) as Receipt).expiresAt)
@@ -208,7 +220,10 @@ export const createAccept = (deps: AcceptDeps) => {
     /** Accepts each of many by itself; gives a problem for those that were not. */
     async many(address: QueueAddress, requests: Request[]): Promise<(Acceptance | Problem)[]> {
       const keys = queueKeys(address);
-      const drafts = await Promise.all(requests.map((request) => draft(address, keys, request).catch(toProblem)));
+      const readUploaded = createReadUploaded(deps.content);
+      const drafts = await Promise.all(
+        requests.map((request) => draft(address, keys, { ...request, readUploaded }).catch(toProblem)),
+      );
       const good = drafts.filter((made): made is Draft => !(made instanceof Problem));
       const fresh = good.filter(({ settled }) => !settled).length;
       if (fresh > 0) await deps.budget.require(address.tenant, fresh);

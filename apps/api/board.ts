@@ -45,7 +45,7 @@ const refuseForeign = (request: Request): void => {
   const origin = request.get('Origin');
   const foreign =
     (site !== undefined && site !== 'same-origin' && site !== 'none') ||
-    (origin !== undefined && new URL(origin).host !== request.get('Host'));
+    (origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== request.get('Host')));
   if (foreign && request.method !== 'GET') throw new Problem('forbidden', 'this must be asked from the board itself');
 };
 

@@ -4,12 +4,12 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { Response } from 'express';
 import type { EmailInput } from '../../libs/mail/email';
-import { parseMessage } from '../../libs/mail/parsed-message';
+import type { ParsedMessage } from '../../libs/mail/parsed-message';
 import { Problem } from '../../libs/mail/problem';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import type { StoredRaw } from '../../libs/mail/stored-email';
 import type { EmailRecord } from '../../libs/queue/email-record';
-import { describePlace, RenderFailure } from '../../libs/render/failure';
+import { RenderFailure } from '../../libs/render/failure';
 import { codeOf } from '../../libs/runtime/fault';
 import { withData } from './preview-data';
 import type { Rooms } from './rooms';
@@ -23,8 +23,17 @@ export const rendered = async (rooms: Rooms, address: QueueAddress, email: Rende
   } catch (error) {
     if (!(error instanceof RenderFailure)) throw error;
     const { place } = error;
-    const errors = place ? [{ path: `/${place.part}`, message: `${describePlace(place)}: ${error.message}` }] : [];
+    const errors = place ? [{ path: `/${place.part}`, message: error.message }] : [];
     throw new Problem(error.code, error.message, errors, place && { ...place });
+  }
+};
+
+/** A message for people to look at. @throws Problem `message-invalid` where it cannot be taken apart */
+const shown = async (rooms: Rooms, { tenant }: QueueAddress, bytes: Buffer): Promise<ParsedMessage> => {
+  try {
+    return await rooms.templating.takeApart(tenant, bytes);
+  } catch (error) {
+    throw error instanceof RenderFailure ? new Problem(error.code, error.message) : error;
   }
 };
 
@@ -51,7 +60,7 @@ export const contentOf = async (rooms: Rooms, address: QueueAddress, record: Ema
   if (whole !== undefined) {
     return {
       rendered: archive === undefined ? ('now' as const) : ('sent' as const),
-      ...(await parseMessage(await bytesOf(rooms, whole))),
+      ...(await shown(rooms, address, await bytesOf(rooms, whole))),
     };
   }
   const { subject, html, text, version } = await rendered(rooms, address, await withData(rooms, address, record.email));
@@ -65,9 +74,9 @@ export const contentOf = async (rooms: Rooms, address: QueueAddress, record: Ema
 };
 
 /** What `POST .../render` answers for a complete message. */
-export const previewOfRaw = async (rooms: Rooms, raw: NonNullable<EmailInput['raw']>) => {
+export const previewOfRaw = async (rooms: Rooms, address: QueueAddress, raw: NonNullable<EmailInput['raw']>) => {
   const bytes = typeof raw === 'string' ? Buffer.from(raw, 'base64') : await rooms.content.readAll(raw.contentId);
-  return { ...(await parseMessage(bytes)), size: bytes.length };
+  return { ...(await shown(rooms, address, bytes)), size: bytes.length };
 };
 
 /** Answers with the message itself, byte for byte as it was handed over. @throws Problem `not-archived` */

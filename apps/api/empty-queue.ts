@@ -27,7 +27,10 @@ export const emptyQueue = async (
       for (const [position, record] of (await readRecords(redis, queue, ids, clock.now())).entries()) {
         const id = ids[position] ?? '';
         if (record === undefined) await removal.resume(queue, id);
-        else await refs.release(queue.address, id, contentIdsOf(record.email), content.remove);
+        else {
+          const archived = record.archive === undefined ? [] : [record.archive.contentId];
+          await refs.release(queue.address, id, [...contentIdsOf(record.email), ...archived], content.remove);
+        }
       }
       await redis
         .multi()

@@ -1,6 +1,6 @@
 // The OpenAPI document, made from the schemas that validate.
 import { createDocument, type ZodOpenApiPathsObject, type ZodOpenApiOperationObject } from 'zod-openapi';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ApiKeyInput } from '../../libs/mail/api-key';
 import { EmailInput } from '../../libs/mail/email';
 import { QueueSettings, TenantSettings } from '../../libs/mail/settings';
@@ -22,40 +22,53 @@ interface Operation {
   body?: z.ZodType;
   query?: z.ZodObject;
   contentType?: string;
+  /** Headers that it heeds. */
+  headers?: string[];
+  /** Type of the answer, where it is not JSON. */
+  answer?: string;
 }
 
 const operation = (
   path: string,
-  { summary, status = 200, body, query, contentType }: Operation,
+  { summary, status = 200, body, query, contentType, headers = [], answer = 'application/json' }: Operation,
 ): ZodOpenApiOperationObject => ({
   summary,
-  parameters: [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
-    name,
-    in: 'path',
-    required: true,
-    schema: { type: 'string' },
-  })),
+  parameters: [
+    ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
+      name,
+      in: 'path' as const,
+      required: true,
+      schema: { type: 'string' as const },
+    })),
+    ...headers.map((name) => ({ name, in: 'header' as const, schema: { type: 'string' as const } })),
+  ],
   ...(query && { requestParams: { query } }),
   ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
   ...(contentType && { requestBody: { required: true, content: { [contentType]: {} } } }),
   responses: {
-    [String(status)]:
-      status === 204 ? { description: 'Done' } : { description: 'Done', content: { 'application/json': {} } },
+    [String(status)]: status === 204 ? { description: 'Done' } : { description: 'Done', content: { [answer]: {} } },
     default: problem,
   },
 });
+
+/** Its fields are those of an email; checked once they are merged. */
+const Patch = z.record(z.string(), z.unknown()).meta({ id: 'Correction' });
 
 const EMAILS = '/v1/queues/{tenant}/{application}/emails';
 const TENANT = '/v1/tenants/{tenant}';
 const QUEUE = '/v1/queues/{tenant}/{application}';
 
 const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: string, operation: Operation][] = [
-  ['post', EMAILS, { summary: 'Accept one email', status: 202, body: EmailInput }],
+  ['post', EMAILS, { summary: 'Accept one email', status: 202, body: EmailInput, headers: ['Idempotency-Key'] }],
   ['post', `${EMAILS}/batch`, { summary: 'Accept up to 1,000 emails, each by itself', status: 202, body: BatchInput }],
   ['post', `${EMAILS}/render`, { summary: 'What would be sent, without sending', body: EmailInput }],
   ['get', EMAILS, { summary: 'List emails, newest first', query: ListQuery }],
   ['get', `${EMAILS}/{id}`, { summary: 'One email with its attempts and changes' }],
-  ['patch', `${EMAILS}/{id}`, { summary: 'Correct an email: fields given replace, null removes' }],
+  [
+    'patch',
+    `${EMAILS}/{id}`,
+    { summary: 'Correct an email: fields of it given replace, null removes', body: Patch, headers: ['If-Match'] },
+  ],
   ['delete', `${EMAILS}/{id}`, { summary: 'Erase every trace, unless it is being sent', status: 204 }],
   ['get', `${EMAILS}/{id}/explain`, { summary: 'Why it has not been sent' }],
   [
@@ -63,11 +76,15 @@ const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: st
     `${EMAILS}/{id}/content`,
     { summary: 'Subject, html and text: as sent where that is archived, else as they would be rendered now' },
   ],
-  ['get', `${EMAILS}/{id}/message`, { summary: 'The archived message as it was sent, byte for byte (message/rfc822)' }],
-  ['post', `${EMAILS}/{id}/hold`, { summary: 'Stop it until it is released' }],
-  ['post', `${EMAILS}/{id}/release`, { summary: 'Let it go: attempts and expiry start anew' }],
-  ['post', `${EMAILS}/{id}/cancel`, { summary: 'End it for good, kept in the error log' }],
-  ['post', `${EMAILS}/{id}/send-now`, { summary: 'Forget sendAt, send at once' }],
+  [
+    'get',
+    `${EMAILS}/{id}/message`,
+    { summary: 'The archived message as it was sent, byte for byte', answer: 'message/rfc822' },
+  ],
+  ['post', `${EMAILS}/{id}/hold`, { summary: 'Stop it until it is released', headers: ['If-Match'] }],
+  ['post', `${EMAILS}/{id}/release`, { summary: 'Let it go: attempts and expiry start anew', headers: ['If-Match'] }],
+  ['post', `${EMAILS}/{id}/cancel`, { summary: 'End it for good, kept in the error log', headers: ['If-Match'] }],
+  ['post', `${EMAILS}/{id}/send-now`, { summary: 'Forget sendAt, send at once', headers: ['If-Match'] }],
   ['post', `${EMAILS}/{id}/resend`, { summary: 'Send it again from the history', status: 202, body: ResendInput }],
   ['post', `${EMAILS}/{id}/resolve`, { summary: 'Say what became of an uncertain email', body: ResolveInput }],
   ['post', `${EMAILS}/bulk`, { summary: 'One action on all emails of a filter', status: 202, body: BulkInput }],

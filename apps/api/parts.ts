@@ -44,29 +44,40 @@ const describe = <T>(given: AttachmentInput, where: T) => ({
   ...(given.disposition !== undefined && { disposition: given.disposition }),
 });
 
-/** @throws Problem that says what is wrong with the message */
-const checked = (given: Buffer, base: readonly PropertyKey[]): { bytes: Buffer; raw: StoredRaw } => {
-  try {
-    const { bytes, from, subject, messageId, dated, eightBit } = readRawMessage(given);
-    const raw = {
-      contentId: idOf(bytes),
-      size: bytes.length,
-      from: from.address,
-      ...(subject !== undefined && { subject }),
-      ...(messageId !== undefined && { messageId }),
-      dated,
-      ...(eightBit && { eightBit: true as const }),
-    };
-    return { bytes, raw };
-  } catch (error) {
-    if (error instanceof RawFault) throw problemAt('invalid', [...base, 'raw'], error.message);
-    throw error;
-  }
+/** @throws RawFault */
+const checked = (given: Buffer): { bytes: Buffer; raw: StoredRaw } => {
+  const { bytes, from, subject, messageId, dated, eightBit } = readRawMessage(given);
+  const raw = {
+    contentId: idOf(bytes),
+    size: bytes.length,
+    from: from.address,
+    ...(subject !== undefined && { subject }),
+    ...(messageId !== undefined && { messageId }),
+    dated,
+    ...(eightBit && { eightBit: true as const }),
+  };
+  return { bytes, raw };
+};
+
+/** Reads and checks an uploaded message. @throws RawFault */
+export type ReadUploaded = (contentId: string) => Promise<StoredRaw>;
+
+/** One after another and each once: the thousand emails of a batch may name as many messages of 25 MiB. */
+export const createReadUploaded = (content: ContentStore): ReadUploaded => {
+  const known = new Map<string, Promise<StoredRaw>>();
+  let last: Promise<unknown> = Promise.resolve();
+  return (contentId) => {
+    const read = known.get(contentId) ?? last.then(async () => checked(await content.readAll(contentId)).raw);
+    known.set(contentId, read);
+    last = read.catch(() => undefined);
+    return read;
+  };
 };
 
 /**
  * @param known a message that was checked before: an archived one that is sent again, or that of the email that is corrected
- * @throws Problem `content-unknown` for a content id that this queue does not have
+ * @param readUploaded that of the whole batch
+ * @throws Problem `invalid` for a message that may not be sent, `content-unknown` for a content id that this queue does not have
  */
 export const prepareParts = async (
   deps: Deps,
@@ -74,6 +85,7 @@ export const prepareParts = async (
   input: EmailInput,
   base: readonly PropertyKey[],
   known?: StoredRaw,
+  readUploaded: ReadUploaded = createReadUploaded(deps.content),
 ): Promise<Parts> => {
   const bytes = new Map<string, Buffer>();
 
@@ -88,18 +100,26 @@ export const prepareParts = async (
     );
   };
 
+  /** Bytes that are made from an upload, where they differ from it: only when they are written, and not kept. */
+  let remade: { raw: StoredRaw; from: string } | undefined;
+
   const rawOf = async (given: NonNullable<EmailInput['raw']>): Promise<StoredRaw> => {
-    if (typeof given !== 'string') {
-      if (known?.contentId === given.contentId) return known;
-      await sizeOf(given.contentId, ['raw', 'contentId']);
+    if (typeof given === 'string') {
+      const { bytes: ready, raw } = checked(Buffer.from(given, 'base64'));
+      bytes.set(raw.contentId, ready);
+      return raw;
     }
-    const message =
-      typeof given === 'string' ? Buffer.from(given, 'base64') : await deps.content.readAll(given.contentId);
-    const { bytes: ready, raw } = checked(message, base);
-    bytes.set(raw.contentId, ready);
+    if (known?.contentId === given.contentId) return known;
+    await sizeOf(given.contentId, ['raw', 'contentId']);
+    const raw = await readUploaded(given.contentId);
+    if (raw.contentId !== given.contentId) remade = { raw, from: given.contentId };
     return raw;
   };
-  const raw = input.raw === undefined ? undefined : await rawOf(input.raw);
+
+  const toProblem = (error: unknown): never => {
+    throw error instanceof RawFault ? problemAt('invalid', [...base, 'raw'], error.message) : error;
+  };
+  const raw = input.raw === undefined ? undefined : await rawOf(input.raw).catch(toProblem);
 
   const attachments: (StoredAttachment | LinkedAttachment)[] = [];
   for (const [index, given] of (input.attachments ?? []).entries()) {
@@ -144,6 +164,8 @@ export const prepareParts = async (
     },
     async store() {
       for (const content of bytes.values()) await deps.content.put(content);
+      if (remade === undefined || (await deps.content.size(remade.raw.contentId)) === remade.raw.size) return;
+      await deps.content.put(checked(await deps.content.readAll(remade.from)).bytes);
     },
   };
 };

@@ -66,7 +66,8 @@ export const createReferences = (deps: {
     }
     const { url = '', mailto = '' } = settings.listUnsubscribe ?? {};
     const recipients = recipientsOf({ to: input.to ?? [], cc: input.cc ?? [], bcc: input.bcc ?? [] });
-    if (recipients.length > 1 && (url + mailto).includes('{recipient}')) {
+    // Nothing is put into a complete message.
+    if (raw === undefined && recipients.length > 1 && (url + mailto).includes('{recipient}')) {
       throw problemAt(
         'invalid',
         [...base, 'to'],

@@ -17,7 +17,7 @@ export const ResendInput = z.strictObject({
 });
 
 /** What the archived message has in itself. */
-const CONTENT = ['subject', 'html', 'text', 'template', 'data', 'raw', 'attachments', 'headers', 'replyTo'];
+const CONTENT = ['subject', 'html', 'text', 'template', 'data', 'dataUrl', 'raw', 'attachments', 'headers', 'replyTo'];
 
 /** Times of the old email say nothing of the new one. */
 const TIMES = ['sendAt', 'expiresAfter'];
@@ -48,6 +48,8 @@ export const resend = async (
     );
   }
   const archived = given.mode === 'as-sent' ? archive : undefined;
+  // A complete message is made anew of nothing: it stays as it was checked.
+  const known = archived ?? record.email.raw;
   const left = archived === undefined ? TIMES : [...TIMES, ...CONTENT];
   const old = Object.entries(await inputOf(rooms, record.email)).filter(([name]) => !left.includes(name));
   const anew = given.to !== undefined || given.cc !== undefined || given.bcc !== undefined;
@@ -62,7 +64,7 @@ export const resend = async (
   const { receipt } = await rooms.accept.one(queue.address, {
     body,
     resentFrom: record.id,
-    ...(archived && { archived }),
+    ...(known && { known }),
     ...(idempotencyKey && { idempotencyKey }),
   });
   const fields = { resentAs: { before: null, after: receipt.id } };

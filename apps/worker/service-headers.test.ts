@@ -1,18 +1,19 @@
-// What the service adds to a message tells nobody of another recipient.
+// Ways off a list: each recipient's own, or none.
 import { serviceHeaders } from './service-headers';
 
-const [ANN, BOB] = [{ address: 'ann@example.org' }, { address: 'bob@example.org' }];
-const ways = { url: 'https://acme.example/off?who={recipient}', mailto: 'off@acme.example?subject={id}' };
+const ways = { url: 'https://acme.example/off?{id}&{recipient}', mailto: 'off@acme.example?subject={id}' };
 
-test('the address of the only recipient is filled in', () => {
-  expect(serviceHeaders('m_1', { to: [ANN] }, ways)['List-Unsubscribe']).toBe(
-    '<https://acme.example/off?who=ann%40example.org>, <mailto:off@acme.example?subject=m_1>',
-  );
+test('one recipient gets addresses of his own', () => {
+  expect(serviceHeaders('m_1', { to: [{ address: 'a+b@example.org' }] }, ways)).toMatchObject({
+    'List-Unsubscribe': '<https://acme.example/off?m_1&a%2Bb%40example.org>, <mailto:off@acme.example?subject=m_1>',
+    'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+  });
 });
 
-test('that of one of several is not, whatever was set after the email was accepted', () => {
-  const email = { to: [], bcc: [ANN, BOB] };
-  expect(serviceHeaders('m_1', email, ways)).toEqual({
+test('several get no address that names one of them, where the setting came after they were accepted', () => {
+  const email = { to: [], bcc: [{ address: 'secret@example.org' }, { address: 'b@example.org' }] };
+  const headers = serviceHeaders('m_1', email, ways);
+  expect(headers).toEqual({
     'Auto-Submitted': 'auto-generated',
     'List-Unsubscribe': '<mailto:off@acme.example?subject=m_1>',
   });

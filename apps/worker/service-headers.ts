@@ -1,26 +1,26 @@
 // Headers that the service adds to what an email says: that no person wrote it, and how to be left alone by it.
-import type { Address } from '../../libs/mail/address';
 import type { StoredEmail } from '../../libs/mail/stored-email';
 import { recipientsOf } from '../../libs/mail/stored-email';
 import type { ListUnsubscribe } from '../../libs/mail/settings';
 
 /** RFC 2369 3.2, and one click by RFC 8058 where there is an address to post to. */
-const unsubscribeHeaders = (given: ListUnsubscribe, id: string, recipients: Address[]): Record<string, string> => {
-  const [{ address: recipient } = { address: '' }, ...others] = recipients;
-  // Refused when it comes in; a setting that is younger than the email must not tell one recipient to the others.
-  const usable = (way: string | undefined): string | undefined =>
-    others.length > 0 && way?.includes('{recipient}') ? undefined : way;
-  const [url, mailto] = [usable(given.url), usable(given.mailto)];
-  if (url === undefined && mailto === undefined) return {};
+const unsubscribeHeaders = (
+  { url, mailto }: ListUnsubscribe,
+  id: string,
+  recipients: string[],
+): Record<string, string> => {
   const filled = (text: string): string =>
-    text.replaceAll('{id}', encodeURIComponent(id)).replaceAll('{recipient}', encodeURIComponent(recipient));
+    text.replaceAll('{id}', encodeURIComponent(id)).replaceAll('{recipient}', encodeURIComponent(recipients[0] ?? ''));
+  // A setting of after the acceptance: nobody gets an address that names another one.
+  const names = (text: string): boolean => recipients.length === 1 || !text.includes('{recipient}');
   const ways = [
-    ...(url === undefined ? [] : [filled(url)]),
-    ...(mailto === undefined ? [] : [`mailto:${filled(mailto)}`]),
+    ...(url !== undefined && names(url) ? [filled(url)] : []),
+    ...(mailto !== undefined && names(mailto) ? [`mailto:${filled(mailto)}`] : []),
   ];
+  if (ways.length === 0) return {};
   return {
     'List-Unsubscribe': ways.map((way) => `<${way}>`).join(', '),
-    ...(url !== undefined && { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }),
+    ...(url !== undefined && names(url) && { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }),
   };
 };
 
@@ -32,5 +32,10 @@ export const serviceHeaders = (
 ): Record<string, string> => ({
   // RFC 3834 5: answering machines stay silent.
   'Auto-Submitted': 'auto-generated',
-  ...(listUnsubscribe && unsubscribeHeaders(listUnsubscribe, id, recipientsOf(email))),
+  ...(listUnsubscribe &&
+    unsubscribeHeaders(
+      listUnsubscribe,
+      id,
+      recipientsOf(email).map(({ address }) => address),
+    )),
 });

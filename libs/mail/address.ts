@@ -30,8 +30,8 @@ export const HeaderText = (max: number) =>
 // they serve attacks on parsers far more often than people.
 const LOCAL = /^[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+(\.[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+)*$/;
 const DOMAIN_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
-// Surrogates stay pairs; bidirectional and zero-width marks are refused because they disguise an address.
-const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00a0\u3000]/;
+// Halves of pairs are no characters; bidirectional and zero-width marks are refused because they disguise an address.
+const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00a0\u3000]|\p{Surrogate}/u;
 
 /** @returns what is wrong with an addr-spec (`local@domain`), or undefined where it is fine */
 export const addressFault = (address: string): string | undefined => {
@@ -49,12 +49,13 @@ export const addressFault = (address: string): string | undefined => {
   return undefined;
 };
 
-const NAMED = /^\s*(?:"((?:[^"\\]|\\.)*)"|([^<>"]*?))\s*<([^<>]*)>\s*$/;
+// Of a trimmed text. No two of its repetitions can take the same characters, so that no text makes it try many ways.
+const NAMED = /^(?:"((?:[^"\\]|\\.)*)"\s*|([^<>"]*))<([^<>]*)>$/;
 
 /** Reads `ann@example.org`, `Ann <ann@example.org>` or `"Lee, Ann" <ann@example.org>`. */
 const readText = (text: string): Address | string => {
   if (text.length > 1_000) return 'is longer than 1000 characters';
-  const named = NAMED.exec(text);
+  const named = NAMED.exec(text.trim());
   if (named === null) return { address: text.trim() };
   const [, quoted, plain, address = ''] = named;
   if (plain !== undefined && /[,;:@]/.test(plain)) {

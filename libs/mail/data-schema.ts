@@ -94,6 +94,11 @@ const Keywords: z.ZodObject = z.strictObject({
 
 const Sub: z.ZodType = z.lazy(() => z.union([z.boolean(), Keywords])).meta({ id: 'DataSubschema' });
 
-export const DataSchema = Keywords.refine((schema) => JSON.stringify(schema).length <= LONGEST, {
-  message: `must be at most ${LONGEST} characters as JSON`,
-}).meta({ id: 'DataSchema' });
+/** Measured before it is looked at: a large one would hold everybody up. */
+export const DataSchema = z
+  .preprocess((given, context) => {
+    const isLong = JSON.stringify(given ?? null).length > LONGEST;
+    if (isLong) context.addIssue({ code: 'custom', message: `must be at most ${LONGEST} characters as JSON` });
+    return isLong ? z.NEVER : given;
+  }, Keywords)
+  .meta({ id: 'DataSchema' });

@@ -71,6 +71,14 @@ const TemplateReference = z.union([Slug, z.strictObject({ name: Slug, version: z
 const Tag = HeaderText(64).min(1);
 const Metadata = z.record(HeaderText(64).min(1), z.union([z.string().max(1_000), z.number(), z.boolean()]));
 
+/** Counted before each pair is looked at: a million of them would hold everybody up. */
+const few = <T extends z.ZodType>(most: number, pairs: T) =>
+  z.preprocess((given, context) => {
+    const isTooMany = typeof given === 'object' && given !== null && Object.keys(given).length > most;
+    if (isTooMany) context.addIssue({ code: 'custom', message: `must be at most ${most}` });
+    return isTooMany ? z.NEVER : given;
+  }, pairs);
+
 const EmailFields = z.strictObject({
   to: AddressList.optional(),
   cc: AddressList.optional(),
@@ -84,14 +92,11 @@ const EmailFields = z.strictObject({
   dataUrl: SourceUrl.optional(),
   raw: z.union([Base64, z.strictObject({ contentId: ContentId })]).optional(),
   attachments: z.array(Attachment).max(50).optional(),
-  headers: z
-    .record(HeaderName, HeaderValue)
-    .refine((headers) => Object.keys(headers).length <= 50, 'must be at most 50')
-    .optional(),
+  headers: few(50, z.record(HeaderName, HeaderValue)).optional(),
   sendAt: Instant.optional(),
   expiresAt: Instant.optional(),
   tags: z.array(Tag).max(20).optional(),
-  metadata: Metadata.refine((pairs) => Object.keys(pairs).length <= 50, 'must be at most 50').optional(),
+  metadata: few(50, Metadata).optional(),
   ...EMAIL_SETTINGS,
 });
 
@@ -99,7 +104,7 @@ type Fields = z.infer<typeof EmailFields>;
 type Complaint = [path: (string | number)[], message: string];
 
 /** A complete message has these in itself. */
-const IN_RAW = ['subject', 'html', 'text', 'template', 'data', 'attachments', 'headers', 'replyTo'] as const;
+const IN_RAW = ['subject', 'html', 'text', 'template', 'data', 'dataUrl', 'attachments', 'headers', 'replyTo'] as const;
 
 const contentComplaints = (email: Fields): Complaint[] => {
   if (email.raw !== undefined) {

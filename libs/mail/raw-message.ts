@@ -23,6 +23,9 @@ export interface RawMessage {
 /** The header of a message is read whole; more is an attack, not a message. Bytes. */
 const MOST_HEADER = 256 * 1024;
 
+/** Characters of From, unfolded. */
+const LONGEST_FROM = 2_000;
+
 /** Fields that tell who gets the email (RFC 5322 3.6.3) or are written by servers on the way (RFC 5321 4.4). */
 const NOT_SENT = new Set(['bcc', 'resent-bcc', 'return-path']);
 
@@ -65,11 +68,24 @@ const readFields = (header: string): Field[] => {
   });
 };
 
+const QUOTED_OR_COMMENT = /"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)/g;
+
+/**
+ * Is it `address` or `name <address>`, with quotes and comments where RFC 5322 3.4 has them? Of anything else, like two
+ * addresses side by side, every reader shows another one than was checked here.
+ */
+const isOneMailbox = (value: string): boolean => {
+  const rest = value.replace(QUOTED_OR_COMMENT, '');
+  return /^\s*[^\s<>"()]+\s*$|^[^<>"()]*<[^\s<>"()]+>\s*$/.test(rest);
+};
+
 const readFrom = (fields: Field[]): Address => {
   const value = fields.find(({ name }) => name === 'from')?.value;
   if (value === undefined) throw new RawFault('has no From (RFC 5322 3.6 demands one)');
   const [one, ...others] = addressParser(value);
   if (one?.address === undefined || others.length > 0) throw new RawFault('must have exactly one address in From');
+  if (value.length > LONGEST_FROM || !isOneMailbox(value))
+    throw new RawFault('must have a From like Ann <ann@example.org>');
   const fault = addressFault(one.address);
   if (fault !== undefined) throw new RawFault(`has a From address that ${fault}`);
   return one.name ? { name: one.name, address: one.address } : { address: one.address };
@@ -82,6 +98,50 @@ const checkOnce = (fields: Field[]): void => {
   }
 };
 
+const [LF, CR] = [0x0a, 0x0d];
+/** Of a line without its end (RFC 5322 2.1.1). Bytes. */
+const LONGEST_LINE = 998;
+
+/** Bytes that have CRLF line ends only: bare CR and LF become CRLF. Byte by byte, since messages may be large. */
+const withCrlf = (given: Buffer): Buffer => {
+  const isLone = (at: number): boolean =>
+    given[at] === CR ? given[at + 1] !== LF : given[at] === LF && given[at - 1] !== CR;
+  let lone = 0;
+  for (let at = 0; at < given.length; at++) if (isLone(at)) lone++;
+  if (lone === 0) return given;
+  const all = Buffer.allocUnsafe(given.length + lone);
+  for (let at = 0, to = 0; at < given.length; at++) {
+    const byte = given[at] ?? 0;
+    if (!isLone(at)) all[to++] = byte;
+    else {
+      all[to++] = CR;
+      all[to++] = LF;
+    }
+  }
+  return all;
+};
+
+const checkLines = (bytes: Buffer): void => {
+  let length = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    length = byte === CR || byte === LF ? 0 : length + 1;
+    if (length > LONGEST_LINE) throw new RawFault(`has a line of more than ${LONGEST_LINE} bytes (RFC 5322 2.1.1)`);
+  }
+};
+
+const hasEightBit = (bytes: Buffer): boolean => {
+  for (let at = 0; at < bytes.length; at++) if ((bytes[at] ?? 0) > 0x7f) return true;
+  return false;
+};
+
+/** Where its header ends, with the line end of its last field, and where its body begins, with the empty line. */
+const splitAt = (bytes: Buffer): number => {
+  if (bytes[0] === CR) return 0;
+  const end = bytes.indexOf('\r\n\r\n');
+  return end < 0 ? bytes.length : end + 2;
+};
+
 /**
  * Reads a message of RFC 5322. Bare CR and LF become CRLF before anything else is looked at, so that no server on the way
  * sees other lines than were checked here.
@@ -89,15 +149,15 @@ const checkOnce = (fields: Field[]): void => {
  */
 export const readRawMessage = (given: Buffer): RawMessage => {
   if (given.includes(0)) throw new RawFault('must not hold NUL bytes (RFC 5322 4)');
-  const text = given.toString('latin1').replace(/\r\n|\r|\n/g, '\r\n');
-  const end = text.startsWith('\r\n') ? 0 : text.indexOf('\r\n\r\n');
-  const header = (end < 0 ? text : text.slice(0, end)).replace(/\r\n$/, '');
-  const body = end < 0 ? '\r\n' : text.slice(end + 2);
-  if (header.length > MOST_HEADER) throw new RawFault(`has a header of more than ${MOST_HEADER} bytes`);
+  const whole = withCrlf(given);
+  const split = splitAt(whole);
+  if (split > MOST_HEADER) throw new RawFault(`has a header of more than ${MOST_HEADER} bytes`);
+  const header = whole.toString('latin1', 0, split).replace(/\r\n$/, '');
+  const body = split === whole.length ? Buffer.from('\r\n') : whole.subarray(split);
   if (/[^\x09\x20-\x7e\r\n]/.test(header)) {
     throw new RawFault('must have only printable ASCII in its header: encode other characters (RFC 2047)');
   }
-  if (/[^\r\n]{999}/.test(text)) throw new RawFault('has a line of more than 998 bytes (RFC 5322 2.1.1)');
+  checkLines(whole);
   const fields = readFields(header);
   checkOnce(fields);
   const valueOf = (name: string): string | undefined => fields.find((field) => field.name === name)?.value;
@@ -108,11 +168,11 @@ export const readRawMessage = (given: Buffer): RawMessage => {
   }
   const kept = fields.filter(({ name }) => !NOT_SENT.has(name)).map((field) => `${field.text}\r\n`);
   return {
-    bytes: Buffer.from(kept.join('') + body, 'latin1'),
+    bytes: Buffer.concat([Buffer.from(kept.join(''), 'latin1'), body]),
     from: readFrom(fields),
     ...(subject !== undefined && { subject: decodeWords(subject) }),
     ...(messageId !== undefined && { messageId }),
     dated: valueOf('date') !== undefined,
-    eightBit: /[^\x00-\x7f]/.test(body),
+    eightBit: hasEightBit(body),
   };
 };

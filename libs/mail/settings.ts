@@ -32,14 +32,23 @@ const History = z.strictObject({ keep: z.boolean(), days: z.number().min(0).max(
  */
 const ListUnsubscribe = z
   .strictObject({
-    url: HeaderText(1_000)
-      .regex(/^https:\/\/[^\s<>]+$/, 'must be an https address (RFC 8058 3.1)')
+    url: HeaderText(500)
+      .regex(/^https:\/\/[!-;=?-~]+$/, 'must be an https address in ASCII (RFC 8058 3.1)')
       .optional(),
     mailto: HeaderText(500)
-      .regex(/^[^\s<>@]+@[^\s<>]+$/, 'must be an e-mail address, like unsubscribe@acme.example?subject={id}')
+      .regex(
+        /^[!-;=?A-~]+@[!-;=?-~]+$/,
+        'must be an e-mail address in ASCII, like unsubscribe@acme.example?subject={id}',
+      )
       .optional(),
   })
-  .refine(({ url, mailto }) => url !== undefined || mailto !== undefined, 'must have url or mailto or both');
+  .refine(({ url, mailto }) => url !== undefined || mailto !== undefined, 'must have url or mailto or both')
+  // A line of a header has room for 998 bytes (RFC 5322 2.1.1), and an address is long when it is percent-encoded.
+  .refine(
+    ({ url = '', mailto = '' }) =>
+      [url, mailto].every((way) => way.split('{recipient}').length <= 2 && way.split('{id}').length <= 2),
+    'must name {id} and {recipient} at most once in each address',
+  );
 
 export type ListUnsubscribe = z.infer<typeof ListUnsubscribe>;
 

@@ -51,6 +51,18 @@ export const placeAt = (source: string, offset: number): { line: number; column:
   return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
 };
 
+/** The same for offsets that only grow, without counting from the beginning each time. */
+const createPlaces = (source: string): ((offset: number) => { line: number; column: number }) => {
+  let [line, start] = [1, 0];
+  return (offset) => {
+    for (let end = source.indexOf('\n', start); end >= 0 && end < offset; end = source.indexOf('\n', start)) {
+      line++;
+      start = end + 1;
+    }
+    return { line, column: offset - start + 1 };
+  };
+};
+
 /** Eta ends its message with ` at line 3 col 7:` and an excerpt. */
 const placedByEta = (message: string): TemplateFault => {
   const [, text, line, column] = /^(.*?) at line (\d+) col (\d+):/s.exec(message) ?? [];
@@ -89,6 +101,7 @@ const around = (type: string, code: string, number: number, escaping: Escaping):
  */
 export const compileSource = (source: string, escaping: Escaping): Compiled => {
   const open = /<%[-_]?\s*[=~]?\s*/g;
+  const placeOf = createPlaces(source);
   const tags: Tag[] = [];
   const stretches: Stretch[] = [];
   let body = '';
@@ -103,7 +116,7 @@ export const compileSource = (source: string, escaping: Escaping): Compiled => {
     const code = node.val ?? '';
     const [before, after] = around(node.t, code, tags.length, escaping);
     stretches.push({ body: body.length + before.length, source: start, length: code.length });
-    tags.push({ ...placeAt(source, found?.index ?? start), code });
+    tags.push({ ...placeOf(found?.index ?? start), code });
     body += before + code + after;
     open.lastIndex = start + code.length;
   }

@@ -1,5 +1,6 @@
 // What a render thread does for the process: everything that touches what a tenant wrote.
 import { LRUCache } from 'lru-cache';
+import { parseMessage, type ParsedMessage } from '../mail/parsed-message';
 import type { InputError } from '../mail/problem';
 import { compareParts } from './compare';
 import { checkData, checkSchema, type DataSchema } from './data-schema';
@@ -77,6 +78,12 @@ export interface CompareJob {
   after: { name: string; parts: Record<string, string> };
 }
 
+/** A complete message that is taken apart, for people to look at. */
+export interface MessageJob {
+  kind: 'message';
+  bytes: Uint8Array;
+}
+
 /** Kinds of jobs and what they are answered with. */
 export interface Answers {
   render: RenderAnswer;
@@ -84,9 +91,10 @@ export interface Answers {
   data: InputError[];
   text: string;
   compare: Record<string, string | null>;
+  message: ParsedMessage | { unreadable: string };
 }
 
-export type Job = RenderJob | CheckJob | DataJob | TextJob | CompareJob;
+export type Job = RenderJob | CheckJob | DataJob | TextJob | CompareJob | MessageJob;
 export type AnswerOf<J extends Job> = Answers[J['kind']];
 /** Everything that a thread may say of a job. */
 export type Reply = { answer: Answers[Job['kind']] } | { exhausted: Exhausted | 'output'; detail: string };
@@ -174,8 +182,17 @@ const finish = (answer: RenderAnswer, { inlineCss }: RenderJob): RenderAnswer =>
   return { kind: 'made', made: { ...answer.made, html: inlineCss ? withInlineCss(html) : html, text } };
 };
 
+/** Takes a message apart; its parser waits in between, so this is none of `createJobs`. */
+export const takeApart = async ({ bytes }: MessageJob): Promise<Reply> => {
+  try {
+    return { answer: await parseMessage(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) };
+  } catch (error) {
+    return { answer: { unreadable: error instanceof Error ? error.message : String(error) } };
+  }
+};
+
 /** What a thread does, over an engine. @returns a function that never throws */
-export const createJobs = (engine: Engine): ((job: Job) => Reply) => {
+export const createJobs = (engine: Engine): ((job: Exclude<Job, MessageJob>) => Reply) => {
   const programs = new LRUCache<string, Prepared>({ max: 500 });
 
   const render = (job: RenderJob): RenderAnswer => {
@@ -203,7 +220,7 @@ export const createJobs = (engine: Engine): ((job: Job) => Reply) => {
     return { faults: refused === '' ? [] : [JSON.parse(refused) as PlacedFault], schema: schemaErrors };
   };
 
-  const answer = (job: Job): Answers[Job['kind']] => {
+  const answer = (job: Exclude<Job, MessageJob>): Answers[Job['kind']] => {
     switch (job.kind) {
       case 'render':
         return render(job);

@@ -7,6 +7,7 @@ import { describePlace, RenderFailure, type Place } from './failure';
 import { PARTS, type Part, type PlacedFault, type RenderAnswer, type RenderJob } from './jobs';
 import { createPool, JobExhausted, WHY } from './pool';
 import { createSourceFinder, type Bundle } from './sources';
+import { createTakeApart, type TakeApart } from './take-apart';
 
 export interface Templating extends Checks {
   /**
@@ -20,6 +21,7 @@ export interface Templating extends Checks {
    * @throws RenderFailure where none can be made of it
    */
   textOf(tenant: string, html: string): Promise<string>;
+  takeApart: TakeApart;
   /** Ends the threads. */
   close(): Promise<void>;
 }
@@ -121,6 +123,7 @@ export const createTemplating = (deps: {
         throw new RenderFailure('message-invalid', `no text can be made of the html, give one: ${WHY[error.why]}`);
       }
     },
+    takeApart: createTakeApart(pool),
     close: () => pool.close(),
     ...createChecks({ pool, trusted: deps.trusted }),
   };

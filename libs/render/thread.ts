@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { nameOfThread, openCpuClock } from '../runtime/thread-cpu';
 import { createTrustedEngine } from './engine';
-import { createJobs, type Job } from './jobs';
+import { createJobs, takeApart, type Job } from './jobs';
 import { createMachine } from './machine';
 import type { Ready, ThreadOptions } from './pool';
 
@@ -13,7 +13,9 @@ const thread = nameOfThread();
 const start = async (): Promise<void> => {
   const engine = trusted ? createTrustedEngine() : await createMachine({ limit, now: openCpuClock(thread).now });
   const work = createJobs(engine);
-  parentPort?.on('message', (job: Job) => parentPort?.postMessage(work(job)));
+  const done = async (job: Job): Promise<void> =>
+    parentPort?.postMessage(job.kind === 'message' ? await takeApart(job) : work(job));
+  parentPort?.on('message', (job: Job) => void done(job));
   parentPort?.postMessage({ ready: thread } satisfies Ready);
 };
 

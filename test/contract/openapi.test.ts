@@ -24,6 +24,21 @@ test('the document is OpenAPI 3.1 and is made from the schemas that validate', a
   expect(email?.additionalProperties).toBe(false);
 });
 
+test('what is heeded besides the body is described, and what is not JSON', async () => {
+  const { paths } = await service.ok<Document>('GET', '/openapi.json');
+  const email = '/v1/queues/{tenant}/{application}/emails/{id}';
+  expect(paths[email.replace('/{id}', '')]?.['post']).toMatchObject({
+    parameters: expect.arrayContaining([expect.objectContaining({ name: 'Idempotency-Key', in: 'header' })]) as unknown,
+  });
+  expect(paths[email]?.['patch']).toMatchObject({
+    requestBody: { content: { 'application/json': { schema: { $ref: '#/components/schemas/Correction' } } } },
+    parameters: expect.arrayContaining([expect.objectContaining({ name: 'If-Match' })]) as unknown,
+  });
+  expect(paths[`${email}/message`]?.['get']).toMatchObject({
+    responses: { 200: { content: { 'message/rfc822': {} } } },
+  });
+});
+
 test('every path of the document is there: none answers that there is nothing under its address', async () => {
   const document = await service.ok<Document>('GET', '/openapi.json');
   await service.ok('PUT', '/v1/tenants/acme', {});

@@ -1,4 +1,6 @@
 // Accepted once, whatever a client repeats; seen again by state, time and page.
+import { Redis } from 'ioredis';
+import { queueKeys } from '../../libs/store/keys';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { eventually } from '../support/wait';
@@ -53,6 +55,22 @@ test('a repetition after the email was sent and removed does not send it again',
   const { id } = await service.ok<EmailBody>('POST', emails, anEmail());
   await eventually(async () => expect((await service.email(queue, id)).state).toBe('sent'));
   expect(smtp.messages.filter(({ to }) => to.includes('once@example.org'))).toHaveLength(1);
+});
+
+test('a repetition is answered as before, also when what it names is gone', async () => {
+  const { contentId } = await service.ok<{ contentId: string }>('POST', `/v1/queues/${queue}/content`, undefined, {
+    raw: Buffer.from('a document'),
+    headers: { 'content-type': 'application/octet-stream' },
+  });
+  const body = anEmail({ attachments: [{ filename: 'a.txt', contentId }], history: { keep: false } });
+  const { body: first } = await keyed('with-content', body);
+  await eventually(async () => expect((await service.call('GET', `${emails}/${first.id}`)).status).toBe(404));
+  // As the sweep does a day after the upload.
+  const [tenant = '', application = ''] = queue.split('/');
+  const redis = new Redis(service.redis.url);
+  await redis.del(queueKeys({ tenant, application }).content(contentId));
+  redis.disconnect();
+  expect(await keyed('with-content', body)).toMatchObject({ status: 202, body: first });
 });
 
 test('a batch of 1,000 arrives, each email once', async () => {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startHttpSource } from '../support/http-source';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { eventually } from '../support/wait';
@@ -13,7 +14,7 @@ let emails: string;
 let count = 0;
 
 beforeAll(async () => {
-  service = await startService();
+  service = await startService({ api: { allowPrivate: ['127.0.0.0/8'] }, worker: { allowPrivate: ['127.0.0.0/8'] } });
 });
 afterAll(() => service.close());
 beforeEach(async () => {
@@ -116,6 +117,43 @@ describe('archived', () => {
     expect(await files()).toEqual([]);
   });
 
+  test('what came by dataUrl is in the message: sent again as it was, its source is not asked', async () => {
+    const source = await startHttpSource();
+    await service.ok('PUT', `/v1/queues/${queue}`, { from: 's@acme.example', dataSources: [source.url] });
+    await service.ok('PUT', '/v1/tenants/acme/templates/fetched', { subject: 'Data', text: 'x' });
+    const { id } = await service.ok<EmailBody>('POST', emails, {
+      to: ['ann@example.org'],
+      template: 'fetched',
+      dataUrl: `${source.url}/1`,
+      archive: true,
+    });
+    await state(id, 'sent');
+    await source.close();
+    const again = await service.ok<EmailBody>('POST', `${emails}/${id}/resend`, { mode: 'as-sent' });
+    await state(again.id, 'sent');
+    expect(source.asked.length).toBe(1);
+    await service.ok('DELETE', `/v1/queues/${queue}`);
+  });
+
+  test('what was sent again as it was can be sent once more in either mode', async () => {
+    const { id } = await service.ok<EmailBody>('POST', emails, anEmail({ archive: true }));
+    await state(id, 'sent');
+    const again = await service.ok<EmailBody>('POST', `${emails}/${id}/resend`, { mode: 'as-sent' });
+    await state(again.id, 'sent');
+    for (const mode of ['render', 'as-sent'])
+      await state((await service.ok<EmailBody>('POST', `${emails}/${again.id}/resend`, { mode })).id, 'sent');
+    expect(new Set(smtp.messages.map(({ raw }) => raw.toString())).size).toBe(1);
+    await service.ok('DELETE', `/v1/queues/${queue}`);
+  });
+
+  test('a queue that is deleted takes its messages along', async () => {
+    const { id } = await service.ok<EmailBody>('POST', emails, anEmail({ archive: true }));
+    await state(id, 'sent');
+    expect((await files()).length).toBeGreaterThan(0);
+    await service.ok('DELETE', `/v1/queues/${queue}`);
+    expect(await files()).toEqual([]);
+  });
+
   test('an email of which nothing is to be kept leaves no message either', async () => {
     await service.ok('POST', emails, anEmail({ archive: true, history: { keep: false } }));
     await smtp.waitForMessages(1);
@@ -206,8 +244,11 @@ describe('a complete message of a client', () => {
       expect({ what, status }).toEqual({ what, status: 422 });
       expect(body.errors[0]?.path).toMatch(/^\/raw/);
     }
-    const beside = await service.call('POST', emails, { to: ['a@example.org'], raw: message(HEADER), subject: 'x' });
-    expect(beside).toMatchObject({ status: 422, body: { errors: [{ path: '/subject' }] } });
+    for (const [name, value] of Object.entries({ subject: 'x', dataUrl: 'https://erp.acme.example/1' })) {
+      const body = { to: ['a@example.org'], raw: message(HEADER), [name]: value };
+      const beside = await service.call('POST', emails, body);
+      expect(beside).toMatchObject({ status: 422, body: { errors: [{ path: `/${name}` }] } });
+    }
     await service.ok('PUT', '/v1/tenants/acme/transports/default', {
       host: '127.0.0.1',
       port: smtp.port,

@@ -123,17 +123,19 @@ test('an email keeps the version that it was sent with', async () => {
 });
 
 test('versions are compared, and an old one is made current again', async () => {
-  await given('story', { subject: 'S', html: '<p>\nOld\n</p>' });
+  await given('story', { subject: 'S', html: '<p>\nOld\n</p>', inlineCss: true });
   await given('story', { subject: 'S', html: '<p>\nNew\n</p>', text: 'Now with text' });
   const diff = await service.ok<{ diffs: Record<string, string> }>('GET', `${TEMPLATES}/story/compare?from=1&to=2`);
-  expect(Object.keys(diff.diffs).sort()).toEqual(['html', 'text']);
+  expect(Object.keys(diff.diffs).sort()).toEqual(['html', 'inlineCss', 'text']);
   expect(diff.diffs['html']).toContain('-Old\n+New');
   expect(await service.ok('GET', `${TEMPLATES}/story/compare?from=2`)).toMatchObject({ from: 2, to: 2, diffs: {} });
   const restored = await service.call('POST', `${TEMPLATES}/story/versions/1/restore`, undefined, { key });
-  expect(restored).toMatchObject({ status: 201, body: { version: 3, html: '<p>\nOld\n</p>' } });
+  expect(restored).toMatchObject({ status: 201, body: { version: 3, html: '<p>\nOld\n</p>', inlineCss: true } });
   expect(restored.body).not.toHaveProperty('text');
   expect((await service.call('POST', `${TEMPLATES}/story/versions/9/restore`, undefined, { key })).status).toBe(404);
   expect((await service.call('GET', `${TEMPLATES}/story/compare?from=x`)).status).toBe(422);
+  for (const path of ['templates/story', 'transports/default'])
+    expect((await service.call('GET', `/v1/tenants/acme/${path}%2Fx`)).status).toBe(404);
 });
 
 const SCHEMA = {

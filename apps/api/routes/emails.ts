@@ -127,7 +127,7 @@ const preview = (rooms: Rooms) => async (request: Request, response: Response) =
   const settings = await rooms.accept.settingsFor(address, input);
   const parts = await prepareParts(rooms, address, input, []);
   await rooms.accept.checkReferences(address, input, settings, [], parts.raw);
-  if (input.raw !== undefined) return void response.json(await previewOfRaw(rooms, input.raw));
+  if (input.raw !== undefined) return void response.json(await previewOfRaw(rooms, address, input.raw));
   const email = toStoredEmail(input, { domain: rooms.config.name, expiresAt: rooms.clock.now(), attachments: [] });
   const { subject, html, text, version } = await rendered(rooms, address, await withData(rooms, address, email));
   const headers = {

@@ -1,7 +1,7 @@
 // Templates of a tenant: versions put, read, compared, made current again, rendered.
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
-import { Slug } from '../../../libs/mail/queue-address';
+import { Slug, SLUG } from '../../../libs/mail/queue-address';
 import { TemplateInput, type TemplateVersion } from '../../../libs/mail/template';
 import { param, signatureOf } from '../auth';
 import { notFound } from '../errors';
@@ -27,7 +27,7 @@ export const templateRoutes = (rooms: Rooms): Router => {
   const existing = async (tenant: string, name: string, version?: number | string): Promise<TemplateVersion> => {
     const number = version === undefined ? undefined : Number(version);
     const isNumber = number === undefined || (Number.isInteger(number) && number > 0);
-    const found = isNumber ? await templates.get(tenant, name, number) : undefined;
+    const found = isNumber && SLUG.test(name) ? await templates.get(tenant, name, number) : undefined;
     if (found !== undefined) return found;
     throw notFound(version === undefined ? `template ${name}` : `template ${name}, version ${version}`);
   };
@@ -100,8 +100,8 @@ export const templateRoutes = (rooms: Rooms): Router => {
   router.post('/:name/versions/:version/restore', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, mayChange);
     const version = param(request, 'version');
-    const { subject, html, text, layout, schema } = await existing(tenant, param(request, 'name'), version);
-    await put(request, response, { subject, html, text, layout, schema }, `version ${version} restored`);
+    const { subject, html, text, layout, inlineCss, schema } = await existing(tenant, param(request, 'name'), version);
+    await put(request, response, { subject, html, text, layout, inlineCss, schema }, `version ${version} restored`);
   });
 
   router.post('/:name/render', async (request, response) => {

@@ -1,6 +1,7 @@
 // Tenants and their settings.
 import { Router } from 'express';
 import { formatAddress } from '../../../libs/mail/address';
+import { may } from '../../../libs/mail/api-key';
 import { Problem } from '../../../libs/mail/problem';
 import { queueName, Slug } from '../../../libs/mail/queue-address';
 import { TenantSettings } from '../../../libs/mail/settings';
@@ -8,6 +9,7 @@ import { AT_ONCE } from '../../../libs/queue/due';
 import type { Tenant } from '../../../libs/store/tenants';
 import { keepOperatorSettings } from '../operator-settings';
 import { identityOf, param, signatureOf } from '../auth';
+import { notFound } from '../errors';
 import { parseBody, parseInput, parseQuery } from '../input';
 import { pageOf, PageQuery } from '../page';
 import type { Rooms } from '../rooms';
@@ -42,7 +44,8 @@ export const tenantRoutes = (rooms: Rooms): Router => {
     const slug = param(request, 'tenant');
     const known = (await tenants.tenant(slug)) !== undefined;
     if (known) await guard.tenant(request, response, 'administer');
-    else guard.installation(response, 'operate');
+    // As for a foreign one: nobody learns which exist.
+    else if (!may(identityOf(response), 'operate')) throw notFound(`tenant ${slug}`);
     parseInput(Slug, slug, ['tenant']);
     const before = (await tenants.tenant(slug))?.settings ?? null;
     const settings = keepOperatorSettings(identityOf(response), parseBody(TenantSettings, request), before);

@@ -2,8 +2,8 @@
 import { Router } from 'express';
 import { may } from '../../../libs/mail/api-key';
 import { problemAt } from '../../../libs/mail/problem';
-import { Slug } from '../../../libs/mail/queue-address';
-import { TransportInput } from '../../../libs/mail/transport';
+import { Slug, SLUG } from '../../../libs/mail/queue-address';
+import { TransportInput, type StoredTransport } from '../../../libs/mail/transport';
 import { param, signatureOf } from '../auth';
 import { notFound } from '../errors';
 import { parseBody, parseInput } from '../input';
@@ -14,6 +14,13 @@ import { wakeQueues } from './tenants';
 export const transportRoutes = (rooms: Rooms): Router => {
   const { guard, transports } = rooms;
   const router = Router({ mergeParams: true });
+
+  /** @throws Problem `not-found` */
+  const existing = async (tenant: string, name: string): Promise<StoredTransport> => {
+    const found = SLUG.test(name) ? await transports.get(tenant, name) : undefined;
+    if (found === undefined) throw notFound(`transport ${name}`);
+    return found;
+  };
 
   router.get('/', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, 'read');
@@ -48,9 +55,7 @@ export const transportRoutes = (rooms: Rooms): Router => {
   router.get('/:name', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, 'read');
     const name = param(request, 'name');
-    const transport = await transports.get(tenant, name);
-    if (transport === undefined) throw notFound(`transport ${name}`);
-    response.json(transportView(name, transport));
+    response.json(transportView(name, await existing(tenant, name)));
   });
 
   router.delete('/:name', async (request, response) => {
@@ -64,7 +69,7 @@ export const transportRoutes = (rooms: Rooms): Router => {
   router.post('/:name/verify', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, 'administer');
     const name = param(request, 'name');
-    if ((await transports.get(tenant, name)) === undefined) throw notFound(`transport ${name}`);
+    await existing(tenant, name);
     response.json(await rooms.orders.verify({ tenant, transport: name }));
   });
 
