@@ -133,6 +133,24 @@ const toProblem = (error: unknown): Problem => {
   throw error;
 };
 
+/** Stores the key before the email is added; who comes second goes on with the first one's id. */
+const claim = async (redis: Redis, keys: QueueKeys, made: Draft, keyHash: string, bodyHash: string): Promise<Draft> => {
+  const { id, acceptedAt } = made.accepted;
+  const answer = JSON.stringify(made.receipt);
+  const first = await claimKey(redis, keys, keyHash, { bodyHash, id, acceptedAt, answer });
+  if (first === undefined) return made;
+  const { id: firstId, acceptedAt: firstAt, done } = remembered(first, bodyHash);
+  const receipt = JSON.parse(first.answer) as Receipt;
+  const email = { ...made.accepted.email, expiresAt: receipt.expiresAt };
+  return {
+    ...made,
+    accepted: { ...made.accepted, id: firstId, acceptedAt: firstAt, email },
+    receipt,
+    replayed: true,
+    settled: done,
+  };
+};
+
 export const createAccept = (deps: AcceptDeps) => {
   const { clock, redis } = deps;
   const { settingsFor, checkReferences } = createReferences(deps);
@@ -165,25 +183,7 @@ export const createAccept = (deps: AcceptDeps) => {
       replayed: known !== undefined,
       settled: known?.done ?? false,
     };
-    return keyHash === undefined || known !== undefined ? made : claim(keys, made, keyHash, bodyHash);
-  };
-
-  /** Stores the key before the email is added; who comes second goes on with the first one's id. */
-  const claim = async (keys: QueueKeys, made: Draft, keyHash: string, bodyHash: string): Promise<Draft> => {
-    const { id, acceptedAt } = made.accepted;
-    const answer = JSON.stringify(made.receipt);
-    const first = await claimKey(redis, keys, keyHash, { bodyHash, id, acceptedAt, answer });
-    if (first === undefined) return made;
-    const { id: firstId, acceptedAt: firstAt, done } = remembered(first, bodyHash);
-    const receipt = JSON.parse(first.answer) as Receipt;
-    const email = { ...made.accepted.email, expiresAt: receipt.expiresAt };
-    return {
-      ...made,
-      accepted: { ...made.accepted, id: firstId, acceptedAt: firstAt, email },
-      receipt,
-      replayed: true,
-      settled: done,
-    };
+    return keyHash === undefined || known !== undefined ? made : claim(redis, keys, made, keyHash, bodyHash);
   };
 
   /** Writes what was decided. Every step may be repeated; the last one makes the email real. */
