@@ -13,7 +13,7 @@ export const LATEST_TIME = Date.parse('2039-09-01T00:00:00Z');
 
 const Instant = z.iso
   .datetime({ offset: true, error: 'must be an ISO 8601 date and time with an offset, like 2026-12-01T08:00:00+01:00' })
-  .refine((text) => Date.parse(text) < LATEST_TIME, 'must be before 2039-09-01');
+  .refine((text) => !(Date.parse(text) >= LATEST_TIME), 'must be before 2039-09-01');
 
 export const ContentId = z
   .string()

@@ -27,7 +27,10 @@ export const readEnv = <T extends z.ZodObject>(schema: T, env: NodeJS.ProcessEnv
   }
   const result = schema.safeParse(given);
   if (!result.success || unreadable.length > 0) {
-    const wrong = (result.error?.issues ?? []).map((issue) => `✖ ${issue.path.join('.')}: ${issue.message}`);
+    const wrong = (result.error?.issues ?? []).map((issue) => {
+      const name = issue.path.join('.');
+      return `✖ ${name}: ${given[name] === undefined ? 'must be set' : issue.message}`;
+    });
     throw new ConfigError(`The configuration is wrong:\n${[...wrong, ...unreadable].join('\n')}`);
   }
   return Object.freeze(result.data);

@@ -36,7 +36,7 @@ export const SecretKeysText = z.string().transform((text, context): SecretKey[] 
   if (keys !== undefined) return keys;
   context.addIssue({
     code: 'custom',
-    message: 'must be like k1:<base64 of 32 bytes>, several separated by commas (openssl rand -base64 32)',
+    message: 'must be like k1:<base64 of 32 bytes>, several separated by commas (echo "k1:$(openssl rand -base64 32)")',
   });
   return z.NEVER;
 });
