@@ -78,6 +78,8 @@ export class Fleet {
   private stalledTimer: NodeJS.Timeout | undefined;
   /** A queue with work could not be opened, since the last one was closed. */
   private crowded = false;
+  /** Queues that have given way, until when (ms): whoever waited is opened first, whatever call comes sooner. */
+  private readonly resting = new Map<string, number>();
 
   constructor(private readonly deps: FleetDeps) {
     this.places = createPlaces<OpenQueue>(deps.concurrency);
@@ -122,12 +124,20 @@ export class Fleet {
       turn.calls++;
       turn.hungry = true;
       this.pump();
-    } else if (this.openQueues.size >= this.deps.maxOpen) {
+    } else if (this.openQueues.size >= this.deps.maxOpen || this.isResting(name)) {
       this.crowded = true;
       this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
     } else {
       this.openQueue(name).catch((error: unknown) => this.tryAgain(`open ${name}`, error));
     }
+  }
+
+  private isResting(name: string): boolean {
+    const until = this.resting.get(name);
+    if (until === undefined) return false;
+    if (until > this.deps.clock.now()) return true;
+    this.resting.delete(name);
+    return false;
   }
 
   private async openQueue(name: string): Promise<void> {
@@ -149,6 +159,8 @@ export class Fleet {
       taken: 0,
     };
     this.openQueues.set(name, turn);
+    // Somebody has come in between.
+    this.resting.clear();
     this.places.add(turn);
     this.pump();
   }
@@ -245,7 +257,9 @@ export class Fleet {
     const closes = turn.busy === 0 && (!turn.hungry || this.state === 'stopped');
     if (closes) {
       this.openQueues.delete(turn.name);
-      if (this.crowded) this.watch.lookBy(this.deps.clock.now());
+      const now = this.deps.clock.now();
+      if (this.mustGiveWay(turn)) this.resting.set(turn.name, now + LOOK_AGAIN_MS);
+      if (this.crowded) this.watch.lookBy(now);
       this.crowded = false;
       this.places.remove(turn);
     }
