@@ -106,7 +106,8 @@ export const createDueWatch = (deps: {
     const comes = decided > now ? decided : decide(now);
     coming.set(queue, comes);
     if (comes <= now) deps.onDue(queue);
-    else lookBy(comes);
+    // While anything is due, a look now and then finds those whose call was not heard.
+    lookBy(comes <= now ? now + LOOK_AGAIN_MS : comes);
   };
 
   return {

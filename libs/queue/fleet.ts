@@ -67,6 +67,8 @@ const transportOf = ({ queue }: OpenQueue, transport: string): string => `${queu
 /** A class because it is opened and closed: between `start` and `stop` it holds emails. */
 export class Fleet {
   private readonly openQueues = new Map<string, OpenQueue>();
+  /** On their way into `openQueues`: their room is taken. */
+  private readonly opening = new Set<string>();
   private readonly places;
   private readonly nextToken;
   private readonly keeper: LockKeeper;
@@ -78,14 +80,14 @@ export class Fleet {
   private stalledTimer: NodeJS.Timeout | undefined;
   /** A queue with work could not be opened, since the last one was closed. */
   private crowded = false;
-  /** Queues that have given way, until when (ms): whoever waited is opened first, whatever call comes sooner. */
-  private readonly resting = new Map<string, number>();
 
   constructor(private readonly deps: FleetDeps) {
     this.places = createPlaces<OpenQueue>(deps.concurrency);
     this.nextToken = createTokens(deps.replica);
     this.keeper = createLockKeeper(deps);
-    this.watch = createDueWatch({ ...deps, random: Math.random, most: deps.maxOpen, onDue: (name) => this.wake(name) });
+    // One more than may be open: so one that waits is seen, also where its call was not heard.
+    const most = deps.maxOpen + 1;
+    this.watch = createDueWatch({ ...deps, random: Math.random, most, onDue: (name) => this.wake(name) });
     this.nextLook = createNextLook({ ...deps, lookBy: (at) => this.watch.lookBy(at) });
   }
 
@@ -124,20 +126,15 @@ export class Fleet {
       turn.calls++;
       turn.hungry = true;
       this.pump();
-    } else if (this.openQueues.size >= this.deps.maxOpen || this.isResting(name)) {
+    } else if (this.openQueues.size + this.opening.size >= this.deps.maxOpen) {
       this.crowded = true;
       this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
-    } else {
-      this.openQueue(name).catch((error: unknown) => this.tryAgain(`open ${name}`, error));
+    } else if (!this.opening.has(name)) {
+      this.opening.add(name);
+      this.openQueue(name)
+        .catch((error: unknown) => this.tryAgain(`open ${name}`, error))
+        .finally(() => this.opening.delete(name));
     }
-  }
-
-  private isResting(name: string): boolean {
-    const until = this.resting.get(name);
-    if (until === undefined) return false;
-    if (until > this.deps.clock.now()) return true;
-    this.resting.delete(name);
-    return false;
   }
 
   private async openQueue(name: string): Promise<void> {
@@ -145,7 +142,7 @@ export class Fleet {
     const permission = address && (await this.deps.permission(address));
     // A disabled tenant's queue is announced again when it is enabled.
     if (address === undefined || !permission?.enabled) return this.deps.due.forget(name);
-    if (this.openQueues.has(name) || this.state !== 'running') return;
+    if (this.state !== 'running') return;
     const turn: OpenQueue = {
       name,
       queue: this.deps.queues.open(address),
@@ -158,9 +155,8 @@ export class Fleet {
       rateStopUntil: 0,
       taken: 0,
     };
+    this.opening.delete(name);
     this.openQueues.set(name, turn);
-    // Somebody has come in between.
-    this.resting.clear();
     this.places.add(turn);
     this.pump();
   }
@@ -255,16 +251,15 @@ export class Fleet {
     turn.busy--;
     this.places.free();
     const closes = turn.busy === 0 && (!turn.hungry || this.state === 'stopped');
+    const gaveWay = this.mustGiveWay(turn);
     if (closes) {
       this.openQueues.delete(turn.name);
-      const now = this.deps.clock.now();
-      if (this.mustGiveWay(turn)) this.resting.set(turn.name, now + LOOK_AGAIN_MS);
-      if (this.crowded) this.watch.lookBy(now);
+      if (this.crowded) this.watch.lookBy(this.deps.clock.now());
       this.crowded = false;
       this.places.remove(turn);
     }
     this.pump();
-    if (closes) await this.nextLook(turn);
+    if (closes) await this.nextLook({ ...turn, gaveWay });
   }
 
   private checkStalled(): void {

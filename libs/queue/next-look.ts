@@ -13,6 +13,8 @@ export interface Looked {
   queue: EmailQueue;
   /** When its rate allows more, ms since 1970. */
   rateStopUntil: number;
+  /** Others wait for its room: it goes to the end of those that are due, and calls nobody. */
+  gaveWay: boolean;
 }
 
 /**
@@ -35,7 +37,7 @@ export const createNextLook = (deps: {
     lookBy(at);
   };
 
-  return async ({ name, queue, rateStopUntil }: Looked): Promise<void> => {
+  return async ({ name, queue, rateStopUntil, gaveWay }: Looked): Promise<void> => {
     const now = deps.clock.now();
     const soon = now + STALLED_CHECK_MS;
     if (rateStopUntil > now) return lookAt(name, rateStopUntil);
@@ -51,7 +53,7 @@ export const createNextLook = (deps: {
     ];
     if (times.length === 0) return due.forget(name, soon);
     const next = Math.min(...times);
-    if (next > soon) return lookAt(name, next, soon);
+    if (next > soon || gaveWay) return lookAt(name, next, soon);
     await due.announce(name, next);
     lookBy(next);
   };

@@ -139,6 +139,26 @@ test('past the bound of open queues, others waited until the first one was empty
   expect(position - sentBefore).toBeLessThan(150);
 });
 
+test('past the bound of open queues, one whose call nobody had heard was never seen', async () => {
+  service = await startService({ worker: { maxOpenQueues: 1 } });
+  const first = await setUpQueue(service, 'acme/app', smtp.port, { concurrency: 1 });
+  const second = await setUpQueue(service, 'other/app', smtp.port);
+  smtp.setScript({ dot: () => ({ delay: 10 }) });
+  await service.ok('POST', `${first.emails}/batch`, { emails: Array.from({ length: 600 }, () => anEmail()) });
+  await smtp.waitForMessages(3);
+  // Announced already, so that the announcement of its email calls nobody: like a call while the connection was away.
+  const redis = await service.redis.connect();
+  await redis.call('ZADD', 'rohrpost:{fleet}:due', '0', 'other.app');
+  redis.close();
+  await service.ok('POST', second.emails, anEmail({ to: ['other@example.org'] }));
+  const other = () => smtp.messages.findIndex(({ to }) => to[0] === 'other@example.org');
+  await eventually(() => expect(other()).toBeGreaterThanOrEqual(0), { timeout: 40_000 });
+  // Not the last one, after all that the first queue had: it came in between.
+  expect(other()).toBeLessThan(600);
+  const { counts } = await service.ok<{ counts: { queued: number } }>('GET', `/v1/queues/${first.queue}`);
+  expect(counts.queued).toBeGreaterThan(0);
+});
+
 test('a last attempt forgot who had the email, and that its end was unknown', async () => {
   service = await startService();
   const { queue, emails } = await setUpQueue(service, 'acme/app', smtp.port, { attempts: 1 });
