@@ -6,12 +6,13 @@ import type { Redis } from '../store/redis';
 import type { Admission, Refusal } from '../store/transport-limits';
 import type { Due } from './due';
 import { createDueWatch, LOOK_AGAIN_MS, type DueWatch } from './due-watch';
-import { createTokens, giveBack, recoverStalled, takeEmail, type Lease, type LeaseEnd } from './email-worker';
+import { giveBack, recoverStalled, type Lease, type LeaseEnd } from './email-worker';
 import { createLockKeeper, type LockKeeper } from './lock-keeper';
 import { createNextLook } from './next-look';
-import { createPlaces, type Turn } from './places';
-import { STALLED_CHECK_MS, type EmailQueue, type Queues } from './queues';
-import { createWaitingLine } from './waiting-line';
+import { newlyOpen, type OpenQueue } from './open-queue';
+import { createPlaces } from './places';
+import { STALLED_CHECK_MS, type Queues } from './queues';
+import { createTakeAdmitted, type Take } from './take-admitted';
 
 /** Whether a queue may send now, and how many of its emails at once on one replica. */
 export interface Permission {
@@ -42,27 +43,10 @@ export interface FleetDeps {
   work: (lease: Lease, admission: Admission) => Promise<void>;
 }
 
-interface Taken {
-  lease: Lease;
-  end: (reason: LeaseEnd) => void;
-  admission: Admission;
-}
-
-interface OpenQueue extends Turn {
-  queue: EmailQueue;
-  /** Counts calls: one that came while a fetch was under way may be about an email that the fetch did not see. */
-  calls: number;
-  rateStopUntil: number;
-  /** Emails since it was opened. */
-  taken: number;
-}
-
 /** A queue that others wait for gives way after so many emails. */
 const TURN_EMAILS = 50;
 /** Interrupted attempts get this long to say so before the process ends. */
 const INTERRUPTION_MS = 1_000;
-
-const transportOf = ({ queue }: OpenQueue, transport: string): string => `${queue.address.tenant}/${transport}`;
 
 /** A class because it is opened and closed: between `start` and `stop` it holds emails. */
 export class Fleet {
@@ -70,11 +54,10 @@ export class Fleet {
   /** On their way into `openQueues`: their room is taken. */
   private readonly opening = new Set<string>();
   private readonly places;
-  private readonly nextToken;
+  private readonly takeAdmitted;
   private readonly keeper: LockKeeper;
   private readonly watch: DueWatch;
   private readonly nextLook;
-  private readonly line = createWaitingLine((name) => this.wake(name));
   private readonly serving = new Set<Promise<void>>();
   private state: 'new' | 'running' | 'stopped' = 'new';
   private stalledTimer: NodeJS.Timeout | undefined;
@@ -83,7 +66,7 @@ export class Fleet {
 
   constructor(private readonly deps: FleetDeps) {
     this.places = createPlaces<OpenQueue>(deps.concurrency);
-    this.nextToken = createTokens(deps.replica);
+    this.takeAdmitted = createTakeAdmitted({ ...deps, call: (name) => this.wake(name) });
     this.keeper = createLockKeeper(deps);
     // One more than may be open: so one that waits is seen, also where its call was not heard.
     const most = deps.maxOpen + 1;
@@ -143,18 +126,7 @@ export class Fleet {
     // A disabled tenant's queue is announced again when it is enabled.
     if (address === undefined || !permission?.enabled) return this.deps.due.forget(name);
     if (this.state !== 'running') return;
-    const turn: OpenQueue = {
-      name,
-      queue: this.deps.queues.open(address),
-      busy: 0,
-      limit: permission.concurrency,
-      hungry: true,
-      stride: 1,
-      fetching: 0,
-      calls: 0,
-      rateStopUntil: 0,
-      taken: 0,
-    };
+    const turn = newlyOpen(this.deps.queues.open(address), permission.concurrency);
     this.opening.delete(name);
     this.openQueues.set(name, turn);
     this.places.add(turn);
@@ -188,11 +160,10 @@ export class Fleet {
     } finally {
       clearTimeout(timer);
       admission.end();
-      this.line.next(transportOf(turn, admission.transport));
     }
   }
 
-  private async take(turn: OpenQueue): Promise<Taken | undefined> {
+  private async take(turn: OpenQueue): Promise<Extract<Take, { kind: 'taken' }> | undefined> {
     const calls = turn.calls;
     try {
       const permission = await this.deps.permission(turn.queue.address);
@@ -201,26 +172,19 @@ export class Fleet {
         turn.hungry = false;
         return undefined;
       }
-      const admission = await this.deps.admit(turn.queue.address);
-      if ('until' in admission) {
-        if (admission.full !== undefined) this.line.join(transportOf(turn, admission.full), turn.name);
-        this.stopUntil(turn, admission.until);
-        return undefined;
-      }
-      const taken = await takeEmail(turn.queue, this.nextToken(), this.deps.replica).catch((error: unknown) => {
-        admission.cancel();
-        throw error;
-      });
-      if (taken.email !== undefined) {
+      const take = await this.takeAdmitted(turn.queue);
+      if (take.kind === 'taken') {
         turn.taken++;
         turn.stride = Math.min(turn.stride * 2, turn.limit);
-        return { lease: taken.email, end: taken.end, admission };
+        return take;
       }
-      admission.cancel();
-      this.line.next(transportOf(turn, admission.transport));
       turn.stride = 1;
-      if (taken.rateStopMs > 0) this.stopUntil(turn, this.deps.clock.now() + taken.rateStopMs);
-      else turn.hungry = turn.calls !== calls;
+      turn.hungry = take.kind === 'empty' && turn.calls !== calls;
+      if (take.kind === 'stopped') {
+        // It gives its places to others until then.
+        turn.rateStopUntil = take.until;
+        this.watch.lookBy(take.until);
+      }
     } catch (error) {
       turn.hungry = false;
       this.tryAgain(`take from ${turn.name}`, error);
@@ -228,14 +192,6 @@ export class Fleet {
       turn.fetching--;
     }
     return undefined;
-  }
-
-  /** A rate or a limit holds the queue: it gives its places to others until then. */
-  private stopUntil(turn: OpenQueue, until: number): void {
-    turn.stride = 1;
-    turn.hungry = false;
-    turn.rateStopUntil = until;
-    this.watch.lookBy(until);
   }
 
   /** Where more queues have work than may be open, each sends some emails and goes to the end. */

@@ -1,0 +1,52 @@
+// Takes an email where its queue's transport lets another one out; who waits for a connection is called when one is free.
+import type { QueueAddress } from '../mail/queue-address';
+import type { Clock } from '../runtime/clock';
+import type { Admission, Refusal } from '../store/transport-limits';
+import { createTokens, takeEmail, type Lease, type LeaseEnd } from './email-worker';
+import type { EmailQueue } from './queues';
+import { createWaitingLine } from './waiting-line';
+
+export type Take =
+  | { kind: 'taken'; lease: Lease; end: (reason: LeaseEnd) => void; admission: Admission }
+  | { kind: 'empty' }
+  /** A rate or a limit holds the queue until then (ms since 1970). */
+  | { kind: 'stopped'; until: number };
+
+/**
+ * @param deps.admit the right to one attempt in this queue, asked for before an email is taken; or when to ask again
+ * @param deps.call wakes a queue by its name
+ * @returns takes one email out of a queue; its admission is to be ended when the attempt is over
+ */
+export const createTakeAdmitted = (deps: {
+  admit: (address: QueueAddress) => Promise<Admission | Refusal>;
+  clock: Clock;
+  replica: string;
+  call: (queue: string) => void;
+}): ((queue: EmailQueue) => Promise<Take>) => {
+  const line = createWaitingLine(deps.call);
+  const nextToken = createTokens(deps.replica);
+
+  return async (queue) => {
+    const lineOf = (transport: string): string => `${queue.address.tenant}/${transport}`;
+    const answer = await deps.admit(queue.address);
+    if ('until' in answer) {
+      if (answer.full !== undefined) line.join(lineOf(answer.full), queue.name);
+      return { kind: 'stopped', until: answer.until };
+    }
+    const after = (giveBack: () => void) => (): void => {
+      giveBack();
+      line.next(lineOf(answer.transport));
+    };
+    const admission = { ...answer, end: after(answer.end) };
+    const unused = after(answer.cancel);
+    try {
+      const taken = await takeEmail(queue, nextToken(), deps.replica);
+      if (taken.email !== undefined) return { kind: 'taken', lease: taken.email, end: taken.end, admission };
+      unused();
+      return taken.rateStopMs > 0 ? { kind: 'stopped', until: deps.clock.now() + taken.rateStopMs } : { kind: 'empty' };
+    } catch (error) {
+      unused();
+      throw error;
+    }
+  };
+};
