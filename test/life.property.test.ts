@@ -1,10 +1,6 @@
 // Random lives of emails through the real code and a real Redis, against a model of what their states should be.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
-import { startRedis, type RedisServer } from '../dev/redis';
+import type { Redis } from 'ioredis';
 import type { Outcome } from '../libs/mail/outcome';
 import { resolveSettings } from '../libs/mail/settings';
 import type { State } from '../libs/mail/state';
@@ -21,6 +17,7 @@ import { correctEmail } from '../libs/queue/transitions/correct';
 import { putAside } from '../libs/queue/transitions/put-aside';
 import { releaseEmail } from '../libs/queue/transitions/release';
 import { removeJob } from '../libs/queue/transitions/remove';
+import { useBareRedis } from './support/bare-redis';
 
 const RUNS = 1_000;
 const ATTEMPTS = 3;
@@ -82,20 +79,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-let server: RedisServer;
+const bare = useBareRedis();
 let redis: Redis;
-let folder: string;
 let count = 0;
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
-  server = await startRedis({ dataDir: folder });
-  redis = new Redis(server.url, { maxRetriesPerRequest: null });
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-  await rm(folder, { recursive: true, force: true });
+beforeAll(() => {
+  ({ redis } = bare);
 });
 
 /** Endings that the lives came by: what was never reached was not tested. */

@@ -1,13 +1,10 @@
 // The archive is what was sent: whoever lost the email meanwhile changes nothing of it, and leaves nothing behind.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { archiveMessage } from '../../apps/worker/archive';
-import { startRedis, type RedisServer } from '../../dev/redis';
 import { createFileStore } from '../../libs/content/file-store';
 import type { ContentStore } from '../../libs/content/store';
-import type { StoredEmail, StoredRaw } from '../../libs/mail/stored-email';
+import type { StoredRaw } from '../../libs/mail/stored-email';
 import { createDue } from '../../libs/queue/due';
 import { takeEmail, type Lease } from '../../libs/queue/email-worker';
 import { createQueues, type EmailQueue } from '../../libs/queue/queues';
@@ -15,38 +12,24 @@ import { createSendQueue } from '../../libs/queue/send-queue';
 import { systemClock } from '../../libs/runtime/clock';
 import { createContentRefs, type ContentRefs } from '../../libs/store/content-refs';
 import { MARK } from '../../libs/store/keys';
+import { aStoredEmail, useBareRedis } from '../support/bare-redis';
 
 let folder: string;
-let server: RedisServer;
+const bare = useBareRedis();
 let redis: Redis;
 let queue: EmailQueue;
 let content: ContentStore;
 let refs: ContentRefs;
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
-  server = await startRedis({ dataDir: folder });
-  redis = new Redis(server.url, { maxRetriesPerRequest: null });
+beforeAll(() => {
+  ({ redis, folder } = bare);
   content = createFileStore(join(folder, 'content'));
   refs = createContentRefs({ redis, clock: systemClock });
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const take = async (): Promise<Lease> => {
   queue = createQueues({ redis, waits: true }).open({ tenant: 'acme', application: 'app' });
-  const email: StoredEmail = {
-    v: 1,
-    rev: 1,
-    domain: 'mail.test',
-    to: [{ address: 'ann@example.org' }],
-    subject: 'Hi',
-    text: 'Hi',
-    expiresAt: '2035-01-01T00:00:00.000Z',
-  };
+  const email = aStoredEmail();
   const accepted = { id: 'm_1', email, acceptedAt: Date.now(), priority: 'high' as const };
   await createSendQueue({ redis, due: createDue(redis) }).add(queue, [accepted]);
   const { email: lease } = await takeEmail(queue, 'b:0', 'b');

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRedis, type RedisServer } from '../../dev/redis';
-import type { StoredEmail } from '../../libs/mail/stored-email';
 import { createDue, type Due } from '../../libs/queue/due';
 import { Fleet, type FleetDeps } from '../../libs/queue/fleet';
 import { createQueues, type EmailQueue, type Queues } from '../../libs/queue/queues';
@@ -11,6 +10,7 @@ import { createSendQueue } from '../../libs/queue/send-queue';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis';
+import { aStoredEmail } from '../support/bare-redis';
 import { eventually } from '../support/wait';
 
 const log = createLog('test', 'silent');
@@ -90,15 +90,7 @@ afterEach(async () => {
   await redis.flushall();
 });
 
-const email: StoredEmail = {
-  v: 1,
-  rev: 1,
-  domain: 'mail.test',
-  to: [{ address: 'ann@example.org' }],
-  subject: 'Hi',
-  text: 'Hi',
-  expiresAt: '2035-01-01T00:00:00.000Z',
-};
+const email = aStoredEmail();
 const add = (to: EmailQueue, count: number): Promise<void> => {
   const emails = Array.from({ length: count }, (_, n) => ({
     id: `m_${n}`,

@@ -1,9 +1,5 @@
 // The contract with the pinned BullMQ: what our transitions write, BullMQ reads as its own.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Redis } from 'ioredis';
-import { startRedis, type RedisServer } from '../../dev/redis';
+import type { Redis } from 'ioredis';
 import type { StoredEmail } from '../../libs/mail/stored-email';
 import { createDue, type Due } from '../../libs/queue/due';
 import { readRecords } from '../../libs/queue/email-record';
@@ -16,22 +12,15 @@ import { putAside } from '../../libs/queue/transitions/put-aside';
 import { releaseEmail } from '../../libs/queue/transitions/release';
 import { removeJob } from '../../libs/queue/transitions/remove';
 import { KEYS } from '../../libs/store/keys';
+import { aStoredEmail, useBareRedis } from '../support/bare-redis';
 
-let server: RedisServer;
+const bare = useBareRedis();
 let redis: Redis;
-let folder: string;
 let queue: EmailQueue;
 let count = 0;
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
-  server = await startRedis({ dataDir: folder });
-  redis = new Redis(server.url, { maxRetriesPerRequest: null });
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-  await rm(folder, { recursive: true, force: true });
+beforeAll(() => {
+  ({ redis } = bare);
 });
 beforeEach(() => {
   queue = createQueues({ redis, waits: true }).open({ tenant: 'acme', application: `app-${count++}` });
@@ -39,19 +28,8 @@ beforeEach(() => {
 
 const AT = { now: 1, resumeAt: 2 };
 
-const email = (more: Partial<StoredEmail> = {}): StoredEmail => ({
-  v: 1,
-  rev: 1,
-  domain: 'mail.test',
-  to: [{ address: 'ann@example.org' }],
-  subject: 'Hi',
-  text: 'Hi',
-  expiresAt: '2035-01-01T00:00:00.000Z',
-  ...more,
-});
-
 const add = async (id: string, more: Partial<StoredEmail> = {}): Promise<StoredEmail> => {
-  const stored = email(more);
+  const stored = aStoredEmail(more);
   const accepted = { id, email: stored, acceptedAt: Date.now(), priority: stored.priority ?? ('normal' as const) };
   await createSendQueue({ redis, due: createDue(redis) }).add(queue, [accepted]);
   return stored;
@@ -191,7 +169,7 @@ test('the time of expiry is known to the sweep, also where it looked between the
       if (announced++ === 0) await redis.zrem(KEYS.upkeep, name);
     },
   };
-  const accepted = { id: 'm_swept', email: email(), acceptedAt: Date.now(), priority: 'normal' as const };
+  const accepted = { id: 'm_swept', email: aStoredEmail(), acceptedAt: Date.now(), priority: 'normal' as const };
   await createSendQueue({ redis, due: swept }).add(queue, [accepted]);
   expect(await redis.zscore(KEYS.upkeep, queue.name)).toBe(String(Date.parse('2035-01-01T00:00:00.000Z')));
 });

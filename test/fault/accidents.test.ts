@@ -1,4 +1,5 @@
 // Accidents that happened once, each by its name, so that it does not happen again.
+import { untilState } from '../support/emails';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { serviceEnv, startProcess } from '../support/process';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
@@ -23,8 +24,7 @@ const command = async (...words: string[]): Promise<unknown> => {
     redis.close();
   }
 };
-const stateIs = (queue: string, id: string, state: string) =>
-  eventually(async () => expect((await service.email(queue, id)).state).toBe(state), { timeout: 60_000 });
+const stateIs = (queue: string, id: string, state: string) => untilState(service, queue, id, state, 60_000);
 
 test('a server that refuses and closes held the place of its email for ever', async () => {
   service = await startService();

@@ -1,7 +1,8 @@
 // An API killed while it accepts: clients that repeat with their idempotency key get each email into the queue once.
+import { listAll } from '../support/emails';
 import { FULL, showTable } from '../support/fault';
 import { serviceEnv, startProcess, type ServiceProcess } from '../support/process';
-import { OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
+import { OPERATOR_KEY, setUpQueue, startService, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { deferred, eventually } from '../support/wait';
 
@@ -82,19 +83,6 @@ const insist = async (emails: string, order: Order): Promise<string[]> => {
   }
 };
 
-const listAll = async (emails: string): Promise<EmailBody[]> => {
-  const all: EmailBody[] = [];
-  for (let cursor: string | null = ''; cursor !== null;) {
-    const page: { emails: EmailBody[]; nextCursor: string | null } = await service.ok(
-      'GET',
-      `${emails}?limit=200${cursor && `&cursor=${cursor}`}`,
-    );
-    all.push(...page.emails);
-    cursor = page.nextCursor;
-  }
-  return all;
-};
-
 test(
   'crash-accept: each email is in the queue once, and at the SMTP server once',
   async () => {
@@ -137,7 +125,7 @@ test(
         }),
       { timeout: 60_000 },
     );
-    const listed = await listAll(emails);
+    const listed = await listAll(service, emails);
     const received = smtp.messages.map(({ to }) => to[0] ?? '');
     const row = {
       kills: SIZE.kills,

@@ -1,14 +1,11 @@
 // Killed between any two steps of erasing: the sweep goes on, nothing of the email is left but the sign that it was.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { emptyQueue } from '../../apps/api/empty-queue';
 import { createSweep } from '../../apps/worker/sweep';
-import { startRedis, type RedisServer } from '../../dev/redis';
 import { createFileStore } from '../../libs/content/file-store';
 import { resolveSettings } from '../../libs/mail/settings';
-import type { StoredEmail } from '../../libs/mail/stored-email';
 import { createDue } from '../../libs/queue/due';
 import { readRecords } from '../../libs/queue/email-record';
 import { createErase } from '../../libs/queue/erase';
@@ -18,26 +15,22 @@ import { createSendQueue } from '../../libs/queue/send-queue';
 import { createLog } from '../../libs/runtime/log';
 import { createContentRefs } from '../../libs/store/content-refs';
 import { showTable } from '../support/fault';
+import { aStoredEmail, useBareRedis } from '../support/bare-redis';
 
 const ID = 'm_06bhdh0jq0000000000000000a';
 const LATER_MS = 2 * 60_000;
 const KILLED = 'killed here';
 
-let server: RedisServer;
+const bare = useBareRedis();
 let redis: Redis;
 let folder: string;
 let count = 0;
 const found: Record<string, string | number>[] = [];
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
-  server = await startRedis({ dataDir: folder });
-  redis = new Redis(server.url, { maxRetriesPerRequest: null });
+beforeAll(() => {
+  ({ redis, folder } = bare);
 });
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-  await rm(folder, { recursive: true, force: true });
+afterAll(() => {
   showTable('erasing', found);
 });
 beforeEach(() => redis.flushall());
@@ -103,16 +96,7 @@ const setTheStage = async (): Promise<{ queue: EmailQueue; contentId: string }> 
   const queue = rooms.queues.open({ tenant: 'acme', application: `app-${count}` });
   const { contentId } = await rooms.content.put(Buffer.from(`attachment ${count}`));
   await rooms.refs.claim(queue.address, ID, [contentId]);
-  const email: StoredEmail = {
-    v: 1,
-    rev: 1,
-    domain: 'mail.test',
-    to: [{ address: 'ann@example.org' }],
-    subject: 'Hi',
-    text: 'Hi',
-    attachments: [{ filename: 'a.txt', contentId, size: 12 }],
-    expiresAt: '2035-01-01T00:00:00.000Z',
-  };
+  const email = aStoredEmail({ attachments: [{ filename: 'a.txt', contentId, size: 12 }] });
   const accepted = { id: ID, email, acceptedAt: Date.now(), priority: 'normal' as const };
   await createSendQueue({ redis, due: rooms.due }).add(queue, [accepted]);
   return { queue, contentId };

@@ -1,4 +1,5 @@
 // A transport that is down costs the mail that finds it a few attempts, not all mails all theirs; it comes back by itself.
+import { aBatch, listAll } from '../support/emails';
 import { FULL, showTable } from '../support/fault';
 import { setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
@@ -15,23 +16,8 @@ afterEach(async () => {
   await smtp.close();
 });
 
-const batch = (count: number, from = 0) => ({
-  emails: Array.from({ length: count }, (_, n) => ({ to: [`r${from + n}@example.org`] })),
-  defaults: { subject: 'Bulk', text: 'Hello' },
-});
-
-const attemptsSpent = async (emails: string): Promise<number> => {
-  let spent = 0;
-  for (let cursor: string | null = ''; cursor !== null;) {
-    const page: { emails: EmailBody[]; nextCursor: string | null } = await service.ok(
-      'GET',
-      `${emails}?limit=200${cursor && `&cursor=${cursor}`}`,
-    );
-    spent += page.emails.reduce((sum, { attemptsMade }) => sum + attemptsMade, 0);
-    cursor = page.nextCursor;
-  }
-  return spent;
-};
+const attemptsSpent = async (emails: string): Promise<number> =>
+  (await listAll(service, emails)).reduce((sum, { attemptsMade }) => sum + attemptsMade, 0);
 
 test('refused connections with many waiting and attempts: 3: at most five attempts are spent, all are sent afterwards', async () => {
   smtp = await startSmtpServer();
@@ -41,7 +27,7 @@ test('refused connections with many waiting and attempts: 3: at most five attemp
   const { queue, emails } = await setUpQueue(service, 'acme/app', port, { attempts: 3, backoff: { delay: '1s' } });
   const begun = Date.now();
   for (let from = 0; from < SIZE.waiting; from += 1_000)
-    await service.ok('POST', `${emails}/batch`, batch(1_000, from));
+    await service.ok('POST', `${emails}/batch`, aBatch(from, 1_000));
   const down = await eventually(async () => {
     const status = await service.ok<{ breaker: string; counts: Record<string, number> }>('GET', `/v1/queues/${queue}`);
     expect(status.breaker).toBe('open');
@@ -99,7 +85,7 @@ test('a wrong password fails no email; put right, they all go out', async () => 
       auth: { user: 'acme', pass },
     });
   await transport('wrong');
-  await service.ok('POST', `${emails}/batch`, batch(100));
+  await service.ok('POST', `${emails}/batch`, aBatch(0, 100));
   await eventually(async () =>
     expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ breaker: 'open', counts: { failed: 0 } }),
   );
@@ -124,7 +110,7 @@ test('another transport of the same tenant is not held up', async () => {
   service = await startService();
   const { queue, emails } = await setUpQueue(service, 'acme/app', 1);
   await service.ok('PUT', '/v1/tenants/acme/transports/good', { host: '127.0.0.1', port: smtp.port, security: 'none' });
-  await service.ok('POST', `${emails}/batch`, batch(50));
+  await service.ok('POST', `${emails}/batch`, aBatch(0, 50));
   await eventually(async () =>
     expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ breaker: 'open' }),
   );

@@ -1,9 +1,9 @@
 // Three recipients, three fates: who has the email never gets it again, and who never will is named.
+import { untilState } from '../support/emails';
 import { showTable } from '../support/fault';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import type { Script } from '../support/smtp-script';
 import { startSmtpServer, type Received, type SmtpServer } from '../support/smtp-server';
-import { eventually } from '../support/wait';
 
 const [ANN, BOB, CID] = ['ann@example.org', 'bob@example.org', 'cid@example.org'] as const;
 const TO_THREE = { to: [`Ann <${ANN}>`, BOB], cc: [`Cid <${CID}>`] };
@@ -44,12 +44,7 @@ const answer = (words: Record<string, (string | undefined)[]>): Script => {
   };
 };
 
-const ended = (id: string, state: string): Promise<EmailBody> =>
-  eventually(async () => {
-    const email = await service.email(queue, id);
-    expect(email.state).toBe(state);
-    return email;
-  });
+const ended = (id: string, state: string) => untilState(service, queue, id, state);
 
 const send = async (state: string, changes: Record<string, unknown> = TO_THREE): Promise<EmailBody> => {
   const { id } = await service.ok<EmailBody>('POST', emails, anEmail(changes));

@@ -1,6 +1,7 @@
 // A Redis that turns into a replica between a server's 250 and the mark of it: no twin that nobody knew of, nothing lost.
+import { wasUncertain } from '../support/emails';
 import { FULL, showTable } from '../support/fault';
-import { setUpQueue, startService, type EmailBody, type Service } from '../support/service';
+import { setUpQueue, startService, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { eventually } from '../support/wait';
 
@@ -57,15 +58,6 @@ const acceptAll = async (emails: string): Promise<void> => {
   await Promise.all(Array.from({ length: 8 }, client));
 };
 
-const wasUncertain = async (queue: string, recipient: string): Promise<boolean> => {
-  const { emails } = await service.ok<{ emails: EmailBody[] }>(
-    'GET',
-    `/v1/queues/${queue}/emails?recipient=${recipient}`,
-  );
-  const email = await service.email(queue, emails[0]?.id ?? '');
-  return email.attempts.some(({ outcome }) => outcome === 'uncertain');
-};
-
 test(
   'read-only: 0 lost, 0 twins that were not recorded before, everything ends sent',
   async () => {
@@ -100,7 +92,7 @@ test(
     );
     const received = smtp.messages.map(({ to }) => to[0] ?? '');
     const twice = [...new Set(received.filter((recipient, index) => received.indexOf(recipient) !== index))];
-    const recorded = await Promise.all(twice.map((recipient) => wasUncertain(queue, recipient)));
+    const recorded = await Promise.all(twice.map((recipient) => wasUncertain(service, queue, recipient)));
     const redis = await service.redis.connect();
     const row = {
       toggles: toggled,

@@ -1,5 +1,6 @@
 // Redis away or frozen: 503 at once instead of hanging requests, and everything comes back by itself.
 import { startRedis } from '../../dev/redis';
+import { aBatch } from '../support/emails';
 import { showTable } from '../support/fault';
 import { anEmail, setUpQueue, startService, type Answer, type Service } from '../support/service';
 import { serviceEnv, startProcess } from '../support/process';
@@ -15,11 +16,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await service.close();
   await smtp.close();
-});
-
-const batch = (from: number, count: number) => ({
-  emails: Array.from({ length: count }, (_, n) => ({ to: [`r${from + n}@example.org`] })),
-  defaults: { subject: 'Bulk', text: 'Hello' },
 });
 
 test('Redis away, at the start and in between: 503 at once, and everything comes back by itself', async () => {
@@ -38,7 +34,7 @@ test('Redis away, at the start and in between: 503 at once, and everything comes
     ['POST', emails, anEmail()],
     ['GET', emails],
     ['PUT', '/v1/tenants/x', {}],
-    ['POST', `${emails}/batch`, batch(0, 2)],
+    ['POST', `${emails}/batch`, aBatch(0, 2)],
   ] as const) {
     const answer = await timed(() => service.call(method, path, body));
     expect([path, answer.status, answer.body['code'], answer.headers.get('retry-after')]).toEqual([

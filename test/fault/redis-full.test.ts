@@ -1,4 +1,5 @@
 // A Redis that is full refuses new emails by name, loses none that it has, and all goes on when there is room again.
+import { listAll, wasUncertain } from '../support/emails';
 import { FULL, showTable } from '../support/fault';
 import { setUpQueue, startService, type Answer, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
@@ -64,28 +65,6 @@ const fillUp = async (): Promise<number> => {
   return given.up;
 };
 
-const listAll = async (emails: string): Promise<EmailBody[]> => {
-  const all: EmailBody[] = [];
-  for (let cursor: string | null = ''; cursor !== null;) {
-    const page: { emails: EmailBody[]; nextCursor: string | null } = await service.ok(
-      'GET',
-      `${emails}?limit=200${cursor && `&cursor=${cursor}`}`,
-    );
-    all.push(...page.emails);
-    cursor = page.nextCursor;
-  }
-  return all;
-};
-
-const wasUncertain = async (queue: string, recipient: string): Promise<boolean> => {
-  const { emails } = await service.ok<{ emails: EmailBody[] }>(
-    'GET',
-    `/v1/queues/${queue}/emails?recipient=${recipient}`,
-  );
-  const email = await service.email(queue, emails[0]?.id ?? '');
-  return email.attempts.some(({ outcome }) => outcome === 'uncertain');
-};
-
 test(
   'redis-full: 507 by name, 0 lost, and everything is sent when there is room',
   async () => {
@@ -120,8 +99,8 @@ test(
     const received = smtp.messages.map(({ to }) => to[0] ?? '');
     const arrived = new Set(received);
     const twice = [...arrived].filter((recipient) => received.indexOf(recipient) !== received.lastIndexOf(recipient));
-    const recorded = await Promise.all(twice.map((recipient) => wasUncertain(queue, recipient)));
-    const listed = await listAll(emails);
+    const recorded = await Promise.all(twice.map((recipient) => wasUncertain(service, queue, recipient)));
+    const listed = await listAll(service, emails);
     const row = {
       'times full': SIZE.rounds,
       202: seen[202],

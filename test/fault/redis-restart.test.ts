@@ -1,5 +1,6 @@
 // Redis killed under load and started again on its append-only file: every 202 is kept, and workers go on by themselves.
 import { startRedis } from '../../dev/redis';
+import { wasUncertain } from '../support/emails';
 import { FULL, showTable } from '../support/fault';
 import { setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
@@ -51,15 +52,6 @@ const killRedis = async (after: number, reached: Promise<void>): Promise<number>
   const begun = Date.now();
   await smtp.waitForMessages(sent + 1, RESUME_MS);
   return Date.now() - begun;
-};
-
-const wasUncertain = async (queue: string, recipient: string): Promise<boolean> => {
-  const { emails } = await service.ok<{ emails: EmailBody[] }>(
-    'GET',
-    `/v1/queues/${queue}/emails?recipient=${recipient}`,
-  );
-  const email = await service.email(queue, emails[0]?.id ?? '');
-  return email.attempts.some(({ outcome }) => outcome === 'uncertain');
 };
 
 /** Clients that keep asking until the last kill is over. @returns how long workers took to go on after each, ms */
@@ -114,7 +106,7 @@ test(
       if ((await service.call('GET', `${emails}/${id}`)).status !== 200) lost++;
     }
     const twice = [...arrived].filter((recipient) => received.indexOf(recipient) !== received.lastIndexOf(recipient));
-    const recorded = await Promise.all(twice.map((recipient) => wasUncertain(queue, recipient)));
+    const recorded = await Promise.all(twice.map((recipient) => wasUncertain(service, queue, recipient)));
     const row = {
       kills: resumed.length,
       202: seen[202],

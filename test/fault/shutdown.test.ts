@@ -1,4 +1,5 @@
 // SIGTERM under load: workers end in time, nothing is lost, sent twice or counted as an attempt.
+import { aBatch } from '../support/emails';
 import { showTable } from '../support/fault';
 import { setUpQueue, startService, type Service } from '../support/service';
 import { serviceEnv, startProcess } from '../support/process';
@@ -16,11 +17,6 @@ afterEach(async () => {
   await smtp.close();
 });
 
-const batch = (from: number, count: number) => ({
-  emails: Array.from({ length: count }, (_, n) => ({ to: [`r${from + n}@example.org`] })),
-  defaults: { subject: 'Bulk', text: 'Hello' },
-});
-
 const recipients = (): string[] => smtp.messages.map(({ to }) => to[0] ?? '');
 
 test('SIGTERM under load: workers end in time with exit code 0, nothing is lost, doubled or counted', async () => {
@@ -31,7 +27,7 @@ test('SIGTERM under load: workers end in time with exit code 0, nothing is lost,
   const first = await startProcess('worker', env);
   const second = await startProcess('worker', env);
   const accepting = Promise.all(
-    Array.from({ length: 10 }, (_, n) => service.ok('POST', `${emails}/batch`, batch(n * 100, 100))),
+    Array.from({ length: 10 }, (_, n) => service.ok('POST', `${emails}/batch`, aBatch(n * 100, 100))),
   );
   await smtp.waitForMessages(100);
   const begun = Date.now();

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { untilState } from '../support/emails';
 import { startHttpSource } from '../support/http-source';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
@@ -23,12 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => smtp.close());
 
-const state = (id: string, wanted: string) =>
-  eventually(async () => {
-    const email = await service.email(queue, id);
-    expect(email.state).toBe(wanted);
-    return email;
-  });
+const state = (id: string, state: string) => untilState(service, queue, id, state);
 const eml = async (id: string): Promise<{ type: string | null; bytes: Buffer }> => {
   const response = await fetch(`${service.url}${emails}/${id}/message`, {
     headers: { authorization: `Bearer ${OPERATOR_KEY}` },

@@ -1,7 +1,7 @@
 // Bull Board and the API: never of two minds about an email's state, and nothing goes round the rules.
+import { untilState } from '../support/emails';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
-import { eventually } from '../support/wait';
 
 let service: Service;
 let smtp: SmtpServer;
@@ -48,8 +48,7 @@ interface BoardJob extends Record<string, unknown> {
 }
 const jobOf = async (id: string): Promise<BoardJob> =>
   (await board('GET', `/api/queues/acme.app/${id}`)).body as BoardJob;
-const ended = (id: string, state: string) =>
-  eventually(async () => expect((await service.email(queue, id)).state).toBe(state));
+const ended = (id: string, state: string) => untilState(service, queue, id, state);
 const post = async (changes: Record<string, unknown> = {}): Promise<string> =>
   (await service.ok<EmailBody>('POST', emails, anEmail(changes))).id;
 

@@ -2,6 +2,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { untilState } from '../support/emails';
 import { json, startHttpSource, type HttpSource } from '../support/http-source';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
@@ -43,12 +44,7 @@ const invoice = (changes: Record<string, unknown> = {}) => ({
   dataUrl: `${source.url}/data/114`,
   ...changes,
 });
-const ended = (id: string, state: string): Promise<EmailBody> =>
-  eventually(async () => {
-    const email = await service.email(queue, id);
-    expect(email.state).toBe(state);
-    return email;
-  });
+const ended = (id: string, state: string) => untilState(service, queue, id, state);
 const spooled = (): Promise<string[]> => readdir(join(service.dataDir, 'spool')).catch(() => []);
 
 test('data that changes after acceptance arrives as it is then, merged over what was given', async () => {

@@ -1,4 +1,5 @@
 // Several workers, and workers that die: nothing lost, nothing doubled.
+import { aBatch } from '../support/emails';
 import { setUpQueue, startService, type Service } from '../support/service';
 import { serviceEnv, startProcess } from '../support/process';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
@@ -15,11 +16,6 @@ afterEach(async () => {
   await smtp.close();
 });
 
-const batch = (from: number, count: number) => ({
-  emails: Array.from({ length: count }, (_, n) => ({ to: [`r${from + n}@example.org`] })),
-  defaults: { subject: 'Bulk', text: 'Hello' },
-});
-
 const recipients = (): string[] => smtp.messages.map(({ to }) => to[0] ?? '');
 
 test('three workers share the emails of many queues without a double', async () => {
@@ -27,7 +23,7 @@ test('three workers share the emails of many queues without a double', async () 
   const queues = await Promise.all(
     Array.from({ length: 12 }, (_, n) => setUpQueue(service, `acme/app-${n}`, smtp.port)),
   );
-  await Promise.all(queues.map(({ emails }, n) => service.ok('POST', `${emails}/batch`, batch(n * 100, 100))));
+  await Promise.all(queues.map(({ emails }, n) => service.ok('POST', `${emails}/batch`, aBatch(n * 100, 100))));
   await smtp.waitForMessages(1_200, 30_000);
   await eventually(async () => {
     for (const { queue } of queues)
@@ -47,7 +43,7 @@ test('a worker that is killed in the middle loses nothing: another one goes on',
   });
   const env = serviceEnv(service.redis.url, service.dataDir);
   const killed = await startProcess('worker', env);
-  await service.ok('POST', `${emails}/batch`, batch(0, 300));
+  await service.ok('POST', `${emails}/batch`, aBatch(0, 300));
   await smtp.waitForMessages(40);
   expect(await killed.end('SIGKILL')).toBe('SIGKILL');
   smtp.setScript({});

@@ -1,9 +1,9 @@
 // What makes an email welcome: signed, marked as automatic, easy to leave, from a sender who may.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { untilState } from '../support/emails';
 import { verifyDkim } from '../support/dkim';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
-import { eventually } from '../support/wait';
 
 let service: Service;
 let smtp: SmtpServer;
@@ -29,12 +29,7 @@ afterEach(() => smtp.close());
 const transport = '/v1/tenants/acme/transports/default';
 const put = (fields: Record<string, unknown>) =>
   service.call('PUT', transport, { host: '127.0.0.1', port: smtp.port, security: 'none', ...fields });
-const state = (id: string, wanted: string) =>
-  eventually(async () => {
-    const email = await service.email(queue, id);
-    expect(email.state).toBe(wanted);
-    return email;
-  });
+const state = (id: string, state: string) => untilState(service, queue, id, state);
 
 test('a transport with a key signs every message, small and large; the key is never read back', async () => {
   const dkim = { domain: 'acme.example', selector: 's2026', privateKey };

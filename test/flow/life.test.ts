@@ -1,4 +1,5 @@
 // The whole life of an email: held, corrected, released, canceled, resolved, sent again, erased; and why it was not sent.
+import { untilState } from '../support/emails';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { eventually } from '../support/wait';
@@ -24,12 +25,7 @@ const act = (id: string, action: string, body?: unknown) =>
   service.call<EmailBody>('POST', `${emails}/${id}/${action}`, body);
 const patch = (id: string, body: unknown, headers: Record<string, string> = {}) =>
   service.call<EmailBody>('PATCH', `${emails}/${id}`, body, { headers });
-const ended = (id: string, state: string) =>
-  eventually(async () => {
-    const email = await service.email(queue, id);
-    expect(email.state).toBe(state);
-    return email;
-  });
+const ended = (id: string, state: string) => untilState(service, queue, id, state);
 const pause = () => service.ok('POST', `/v1/queues/${queue}/pause`);
 const resume = () => service.ok('POST', `/v1/queues/${queue}/resume`);
 

@@ -1,5 +1,6 @@
 // The main job: what was accepted arrives, as it should, once.
 import { randomBytes } from 'node:crypto';
+import { untilState } from '../support/emails';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { testCa } from '../support/tls';
@@ -22,12 +23,7 @@ beforeEach(async () => {
 afterEach(() => smtp.close());
 
 const post = (body: Record<string, unknown>) => service.ok<EmailBody>('POST', emails, body);
-const ended = (id: string, state: string) =>
-  eventually(async () => {
-    const email = await service.email(queue, id);
-    expect(email.state).toBe(state);
-    return email;
-  });
+const ended = (id: string, state: string) => untilState(service, queue, id, state);
 
 test('a finished email arrives with its headers, both parts and its Message-ID', async () => {
   const { id, ...receipt } = await post(
