@@ -31,6 +31,7 @@ const sendOne = async (n: number): Promise<void> => {
     from: 'Sender <sender@acme.example>',
     to: recipientOf(n),
     messageId: `<${n}@mail.bench>`,
+    headers: { 'Auto-Submitted': 'auto-generated' },
     ...(content && { subject: content.subject, html: content.html, text: content.text }),
   });
 };

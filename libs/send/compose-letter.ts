@@ -65,7 +65,7 @@ const writeBody = ({ text, html }: Letter): string => {
 };
 
 /**
- * Says the same as nodemailer says of it, at a third of the cost (docs/decisions/0010-writing-messages.md;
+ * Says the same as nodemailer says of it, faster (docs/decisions/0010-writing-messages.md;
  * libs/send/write-message.test.ts compares them).
  */
 export const composeLetter = (letter: Letter): Buffer => {
