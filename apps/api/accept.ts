@@ -153,7 +153,7 @@ const claim = async (redis: Redis, keys: QueueKeys, made: Draft, keyHash: string
 
 export const createAccept = (deps: AcceptDeps) => {
   const { clock, redis } = deps;
-  const { settingsFor, checkReferences } = createReferences(deps);
+  const checkReferences = createReferences(deps);
 
   const draft = async (address: QueueAddress, keys: QueueKeys, request: Request): Promise<Draft> => {
     const base = request.base ?? [];
@@ -165,7 +165,7 @@ export const createAccept = (deps: AcceptDeps) => {
     // A repetition of what was accepted is answered as it was, whatever has changed since.
     const acceptedAt = known?.acceptedAt ?? clock.now();
     const id = known?.id ?? newEmailId();
-    const settings = await settingsFor(address, input);
+    const settings = await deps.tenants.settings(address, input);
     const parts = known?.done
       ? SETTLED
       : await prepareParts(deps, address, input, base, request.known, request.readUploaded);
@@ -206,7 +206,6 @@ export const createAccept = (deps: AcceptDeps) => {
   };
 
   return {
-    settingsFor,
     checkReferences,
     /** Accepts one email. @throws Problem */
     async one(address: QueueAddress, request: Request): Promise<Acceptance> {

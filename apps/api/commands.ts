@@ -26,23 +26,23 @@ export interface Subject {
 const REFUSALS: Record<Exclude<Refusal, 'missing'>, [code: string, text: string]> = {
   sending: ['email-sending', 'an attempt to send this email is running: wait for its end, then look again'],
   sent: ['email-finished', 'this email was sent: it cannot be changed any more, but sent again (resend)'],
-  'wrong-state': ['email-state', 'this email is not in a state in which that can be done'],
+  'wrong-state': ['email-state', 'in that state this cannot be done (docs/lifecycle.md draws what can)'],
   changed: ['version-mismatch', 'this email was changed by somebody else meanwhile: read it again, then decide'],
 };
 
-export const refuse = (refusal: Refusal, id: string): Problem => {
+export const refuse = (refusal: Refusal, { id, state }: Pick<EmailRecord, 'id' | 'state'>): Problem => {
   if (refusal === 'missing') return notFound(`email ${id}`);
   const [code, text] = REFUSALS[refusal];
-  return new Problem(code, text);
+  return new Problem(code, refusal === 'wrong-state' ? `this email is ${state}: ${text}` : text);
 };
 
-export const insist = (refusal: Refusal | undefined, id: string): void => {
-  if (refusal !== undefined) throw refuse(refusal, id);
+export const insist = (refusal: Refusal | undefined, record: Pick<EmailRecord, 'id' | 'state'>): void => {
+  if (refusal !== undefined) throw refuse(refusal, record);
 };
 
 /** The email with a new life: a fixed time of expiry stays while it is ahead, a span counts anew. */
 const renewed = async (rooms: Rooms, queue: EmailQueue, email: StoredEmail, due: number): Promise<StoredEmail> => {
-  const { expiresAfter } = await rooms.accept.settingsFor(queue.address, email);
+  const { expiresAfter } = await rooms.tenants.settings(queue.address, email);
   const keeps = email.fixedExpiry === true && Date.parse(email.expiresAt) > due;
   return {
     ...email,
@@ -67,7 +67,7 @@ export const createCommands = (rooms: Rooms) => {
 
   const aside = async (subject: Subject, code: 'held' | 'canceled', fromErrorLog: boolean): Promise<void> => {
     const { queue, record, by } = subject;
-    const { errors } = await rooms.accept.settingsFor(queue.address, record.email);
+    const { errors } = await rooms.tenants.settings(queue.address, record.email);
     const now = clock.now();
     const refusal = await putAside(redis, queue, record.id, {
       failure: { code, text: `by ${by}` },
@@ -76,7 +76,7 @@ export const createCommands = (rooms: Rooms) => {
       keepUntil: now + errors.days * DAY,
       fromErrorLog,
     });
-    insist(refusal, record.id);
+    insist(refusal, record);
     await audited(subject, code);
   };
 
@@ -94,7 +94,7 @@ export const createCommands = (rooms: Rooms) => {
       now,
       due,
     });
-    insist(refusal, record.id);
+    insist(refusal, record);
     await rooms.due.announce(queue.name, due > now ? due : AT_ONCE, Date.parse(after.expiresAt));
     await audited(subject, what);
   };
@@ -114,7 +114,7 @@ export const createCommands = (rooms: Rooms) => {
       requireUncertain(subject);
       if (as === 'resend') return release(subject, 'resolved as resend');
       const { queue, record, by } = subject;
-      const { history, errors } = await rooms.accept.settingsFor(queue.address, record.email);
+      const { history, errors } = await rooms.tenants.settings(queue.address, record.email);
       const now = clock.now();
       const line = change(subject, `resolved as ${as}`);
       const refusal =
@@ -127,13 +127,13 @@ export const createCommands = (rooms: Rooms) => {
               keepUntil: now + errors.days * DAY,
               fromErrorLog: true,
             });
-      insist(refusal, record.id);
+      insist(refusal, record);
       await audited(subject, `resolved as ${as}`);
     },
     /** Removes every trace, unless it is being sent. */
     async erase(subject: Subject): Promise<void> {
       const { queue, record } = subject;
-      insist(await rooms.removal.remove(queue, record.id), record.id);
+      insist(await rooms.removal.remove(queue, record.id), record);
       await audited(subject, 'erased');
     },
   };

@@ -83,12 +83,12 @@ export const correct = async (rooms: Rooms, commands: Commands, subject: Subject
   const { address } = queue;
   if (typeof patch !== 'object' || Array.isArray(patch))
     throw new Problem('invalid', 'the body must be an object of fields to change');
-  if (record.place === 'completed') throw refuse('sent', record.id);
-  if (record.place === 'active') throw refuse('sending', record.id);
+  if (record.place === 'completed') throw refuse('sent', record);
+  if (record.place === 'active') throw refuse('sending', record);
 
   const before = record.email;
   const input = parseInput(EmailInput, merged(await inputOf(rooms, before), patch));
-  const settings = await rooms.accept.settingsFor(address, input);
+  const settings = await rooms.tenants.settings(address, input);
   const parts = await prepareParts(rooms, address, input, [], before.raw);
   await rooms.accept.checkReferences(address, input, settings, [], parts.raw);
   const now = rooms.clock.now();
@@ -122,7 +122,7 @@ export const correct = async (rooms: Rooms, commands: Commands, subject: Subject
   const needed = refusal === undefined ? needs : present === undefined ? [] : contentIdsOf(present.email);
   const unneeded = [...had, ...fresh].filter((id) => !needed.includes(id));
   await rooms.refs.release(address, record.id, unneeded, rooms.content.remove);
-  if (refusal !== undefined) throw refuse(refusal, record.id);
+  if (refusal !== undefined) throw refuse(refusal, record);
   await rooms.due.announce(queue.name, due !== undefined && due > now ? due : AT_ONCE, expiresAt);
   await commands.audited(subject, 'corrected', fields);
 };

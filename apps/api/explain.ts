@@ -66,7 +66,7 @@ const limited = async (rooms: Rooms, tenant: string, name: string, { limits }: S
 };
 
 const ofTransport = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Promise<Reason[]> => {
-  const { transport } = await rooms.accept.settingsFor(queue.address, record.email);
+  const { transport } = await rooms.tenants.settings(queue.address, record.email);
   const { tenant } = queue.address;
   const known = await rooms.transports.get(tenant, transport);
   if (known !== undefined) {

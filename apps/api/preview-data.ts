@@ -25,7 +25,7 @@ export const withData = async <E extends Pick<StoredEmail, 'dataUrl'>>(
 ): Promise<E & { fetched?: Record<string, unknown> }> => {
   const { dataUrl: url } = email;
   if (url === undefined) return email;
-  const { dataSources: prefixes } = await rooms.accept.settingsFor(address, {});
+  const { dataSources: prefixes } = await rooms.tenants.settings(address);
   try {
     const secrets = await rooms.signingSecrets.current(address.tenant);
     const signing = { id: `preview_${randomUUID()}`, at: rooms.clock.now(), secrets };

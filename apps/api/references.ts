@@ -6,10 +6,9 @@ import { recipientsOf, type StoredRaw } from '../../libs/mail/stored-email';
 import type { TemplateVersion } from '../../libs/mail/template';
 import { mayBeFrom } from '../../libs/mail/transport';
 import type { QueueAddress } from '../../libs/mail/queue-address';
-import { resolveSettings, type ResolvedSettings, type SettingsLevel } from '../../libs/mail/settings';
+import type { ResolvedSettings } from '../../libs/mail/settings';
 import type { Templating } from '../../libs/render/templates';
 import type { Templates } from '../../libs/store/templates';
-import type { Tenants } from '../../libs/store/tenants';
 import type { Transports } from '../../libs/store/transports';
 
 /** The addresses that an email is to be completed from at its time, each with its place in the input. */
@@ -29,12 +28,7 @@ const checkSources = (input: EmailInput, prefixes: readonly string[], base: read
   throw new Problem('source-not-allowed', `${errors[0]?.path} ${message}`, errors);
 };
 
-export const createReferences = (deps: {
-  tenants: Tenants;
-  transports: Transports;
-  templates: Templates;
-  templating: Templating;
-}) => {
+export const createReferences = (deps: { transports: Transports; templates: Templates; templating: Templating }) => {
   /** What the schema cannot know: does what the email names exist? */
   const checkReferences = async (
     address: QueueAddress,
@@ -111,11 +105,5 @@ export const createReferences = (deps: {
     );
   };
 
-  /** The settings that hold for an input now. */
-  const settingsFor = async (address: QueueAddress, input: SettingsLevel): Promise<ResolvedSettings> => {
-    const [tenant, queue] = await Promise.all([deps.tenants.tenant(address.tenant), deps.tenants.queue(address)]);
-    return resolveSettings(tenant?.settings, queue?.settings, input);
-  };
-
-  return { settingsFor, checkReferences };
+  return checkReferences;
 };

@@ -14,7 +14,7 @@ import { verifyTransport } from '../../libs/send/verify';
 import { createBreakers } from '../../libs/store/breaker';
 import { claimFormat } from '../../libs/store/format';
 import { connectRedis, redisUnfit, whenReady, type Redis } from '../../libs/store/redis';
-import { admit, permissionOf, settingsOf } from './by-settings';
+import { admit, permissionOf } from './by-settings';
 import type { WorkerConfig } from './config';
 import { createDeliver } from './deliver';
 import { createReport, type Report } from './report';
@@ -64,7 +64,7 @@ const createFleet = (
     breakers: createBreakers({ redis, clock, replica: config.replica }),
     onTransport: tellTransport(report, createAudit({ redis, clock })),
     sendEmail: createSendEmail({ redis, clock, handOver: createHandOver(connections, bounds.steps) }),
-    settingsOf: ({ queue, email }) => settingsOf(rooms, queue, email),
+    settingsOf: ({ queue, email }) => rooms.tenants.settings(queue.address, email),
   });
   const settle = createSettle({ ...rooms, random: Math.random });
   return new Fleet({
@@ -115,7 +115,7 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
     log,
     removal: createRemoval(rooms),
     removeContent: rooms.content.remove,
-    settingsOf: (queue, email) => settingsOf(rooms, queue, email),
+    settingsOf: (queue, email) => rooms.tenants.settings(queue.address, email),
     connect,
     lifecycle,
   });

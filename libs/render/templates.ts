@@ -43,7 +43,10 @@ export const createTemplating = (deps: {
   const pool = createPool(deps);
   const finder = createSourceFinder(deps.templates);
 
-  /** A machine that stood still for a moment looks like a template without end: the second time decides. */
+  /**
+   * Once more where the fault may be the machine's: a thread that died, or, on systems that do not tell a thread's CPU time,
+   * one that stood still.
+   */
   const patiently = async (tenant: string, job: RenderJob): Promise<RenderAnswer> => {
     try {
       return await pool.run(tenant, job);

@@ -1,5 +1,11 @@
 // The registry of tenants and their queues, with the settings of each.
-import type { QueueSettings, TenantSettings } from '../mail/settings';
+import {
+  resolveSettings,
+  type QueueSettings,
+  type ResolvedSettings,
+  type SettingsLevel,
+  type TenantSettings,
+} from '../mail/settings';
 import { queueName, type QueueAddress } from '../mail/queue-address';
 import type { Clock } from '../runtime/clock';
 import type { Changes } from './changes';
@@ -27,6 +33,8 @@ export interface Tenants {
   queue(address: QueueAddress): Promise<RegisteredQueue | undefined>;
   queues(tenant: string): Promise<RegisteredQueue[]>;
   putQueue(address: QueueAddress, settings: QueueSettings): Promise<{ queue: RegisteredQueue; created: boolean }>;
+  /** The settings that hold now for an email of a queue, or for the queue itself. @param own of the email */
+  settings(address: QueueAddress, own?: SettingsLevel): Promise<ResolvedSettings>;
   /** Brings a queue into being with empty settings where it does not exist; says whether it did so. */
   ensureQueue(address: QueueAddress): Promise<boolean>;
   /** Notes who paused it; nothing given takes the note away. */
@@ -101,6 +109,10 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
       await redis.hset(key, address.application, JSON.stringify(record));
       await changes.announce('queue', queueName(address));
       return { queue: { ...address, ...record }, created: old === undefined };
+    },
+    async settings(address, own) {
+      const [found, registered] = await Promise.all([tenant(address.tenant), cachedQueue(queueName(address))]);
+      return resolveSettings(found?.settings, registered?.settings, own);
     },
     async ensureQueue(address) {
       if ((await cachedQueue(queueName(address))) !== undefined) return false;

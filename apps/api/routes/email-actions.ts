@@ -31,7 +31,7 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
   /** Whoever names the version that he has read acts on no other (RFC 9110 13.1.1). */
   const requireVersion = (request: Request, { record }: Subject): void => {
     const given = request.get('If-Match');
-    if (given !== undefined && given !== '*' && given !== etagOf(record)) insist('changed', record.id);
+    if (given !== undefined && given !== '*' && given !== etagOf(record)) insist('changed', record);
   };
 
   /** Acts, and answers with the email as it is then. */

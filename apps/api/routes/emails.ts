@@ -63,7 +63,7 @@ export const sendEmail = async (
   record: EmailRecord,
 ): Promise<void> => {
   const [settings, history] = await Promise.all([
-    rooms.accept.settingsFor(queue.address, record.email),
+    rooms.tenants.settings(queue.address, record.email),
     readHistory(rooms.redis, queue, record.id),
   ]);
   response.set('ETag', etagOf(record)).json(emailView(queue.address, record, settings, history));
@@ -124,7 +124,7 @@ const preview = (rooms: Rooms) => async (request: Request, response: Response) =
   const input = parseBody(EmailInput, request);
   // Whoever only reads emails must not read what lies beside them at the sources.
   if (input.dataUrl !== undefined) await rooms.guard.queue(request, response, 'send');
-  const settings = await rooms.accept.settingsFor(address, input);
+  const settings = await rooms.tenants.settings(address, input);
   const parts = await prepareParts(rooms, address, input, []);
   await rooms.accept.checkReferences(address, input, settings, [], parts.raw);
   if (input.raw !== undefined) return void response.json(await previewOfRaw(rooms, address, input.raw));

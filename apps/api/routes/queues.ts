@@ -19,7 +19,7 @@ import { queueView } from '../view';
 import { existingQueue } from './emails';
 
 const viewOf = async (rooms: Rooms, registered: RegisteredQueue) => {
-  const { transport } = await rooms.accept.settingsFor(registered, {});
+  const { transport } = await rooms.tenants.settings(registered);
   const [status, breaker] = await Promise.all([
     readStatus(rooms.redis, rooms.queues.open(registered)),
     rooms.breakers.read(registered.tenant, transport),
