@@ -5,7 +5,7 @@ import { Problem, problemAt } from '../../libs/mail/problem';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import type { ResolvedSettings } from '../../libs/mail/settings';
 import {
-  contentIdsOf,
+  contentsOf,
   dueAt,
   messageIdOf,
   toStoredEmail,
@@ -77,6 +77,8 @@ interface Draft {
   accepted: Accepted;
   parts: Parts;
   receipt: Receipt;
+  /** Its message will be kept as it was sent. */
+  archive: boolean;
   keyHash?: string;
   replayed: boolean;
   /** Redis has it already: nothing is to be done. */
@@ -178,12 +180,26 @@ export const createAccept = (deps: AcceptDeps) => {
     const made: Draft = {
       accepted: { id, email, acceptedAt, priority: settings.priority },
       parts,
+      archive: settings.archive,
       receipt: known ? (JSON.parse(known.answer) as Receipt) : receiptOf(id, email, acceptedAt),
       ...(keyHash !== undefined && { keyHash }),
       replayed: known !== undefined,
       settled: known?.done ?? false,
     };
     return keyHash === undefined || known !== undefined ? made : claim(redis, keys, made, keyHash, bodyHash);
+  };
+
+  /** @throws Problem `queue-full`, `content-full` */
+  const requireRoom = async (address: QueueAddress, drafts: Draft[]): Promise<void> => {
+    const fresh = drafts.filter(({ settled }) => !settled);
+    if (fresh.length === 0) return;
+    await deps.budget.require(address.tenant, fresh.length);
+    const contents = fresh.flatMap(({ accepted }) => contentsOf(accepted.email));
+    await deps.budget.requireContent(
+      address,
+      contents,
+      fresh.some(({ archive }) => archive),
+    );
   };
 
   /** Writes what was decided. Every step may be repeated; the last one makes the email real. */
@@ -193,7 +209,7 @@ export const createAccept = (deps: AcceptDeps) => {
       if (draft.settled) continue;
       // A repetition that comes after the email was sent and removed must not send it again.
       if (draft.replayed && (await redis.exists(keys.gone(draft.accepted.id))) === 1) continue;
-      await deps.refs.claim(address, draft.accepted.id, contentIdsOf(draft.accepted.email));
+      await deps.refs.claim(address, draft.accepted.id, contentsOf(draft.accepted.email));
       await draft.parts.store();
       open.push(draft);
     }
@@ -211,7 +227,7 @@ export const createAccept = (deps: AcceptDeps) => {
     async one(address: QueueAddress, request: Request): Promise<Acceptance> {
       const keys = queueKeys(address);
       const made = await draft(address, keys, request);
-      if (!made.settled) await deps.budget.require(address.tenant, 1);
+      await requireRoom(address, [made]);
       await deps.tenants.ensureQueue(address);
       await write(address, keys, [made]);
       return { receipt: made.receipt, replayed: made.replayed };
@@ -224,8 +240,7 @@ export const createAccept = (deps: AcceptDeps) => {
         requests.map((request) => draft(address, keys, { ...request, readUploaded }).catch(toProblem)),
       );
       const good = drafts.filter((made): made is Draft => !(made instanceof Problem));
-      const fresh = good.filter(({ settled }) => !settled).length;
-      if (fresh > 0) await deps.budget.require(address.tenant, fresh);
+      await requireRoom(address, good);
       if (good.length > 0) await deps.tenants.ensureQueue(address);
       await write(address, keys, uniqueById(good));
       return drafts.map((made) =>

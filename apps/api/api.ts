@@ -77,6 +77,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
     clock,
     releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
   });
+  const budget = createBudget({ redis, clock, tenants, refs, memoryShare: config.memoryShare });
   const rooms: Rooms = {
     config,
     clock,
@@ -92,6 +93,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
     signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
     refs,
     queues,
+    budget,
     removal: createRemoval({ redis, clock, erase }),
     due,
     orders,
@@ -109,7 +111,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
       refs,
       queues,
       sendQueue,
-      budget: createBudget({ redis, clock, tenants, memoryShare: config.memoryShare }),
+      budget,
     }),
     guard: createGuard(tenants),
     audit: createAudit({ redis, clock }),

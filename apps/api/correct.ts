@@ -3,6 +3,7 @@ import { EmailInput } from '../../libs/mail/email';
 import { Problem, problemAt } from '../../libs/mail/problem';
 import {
   contentIdsOf,
+  contentsOf,
   dueAt,
   LARGE_PARTS,
   toInput,
@@ -106,7 +107,9 @@ export const correct = async (rooms: Rooms, commands: Commands, subject: Subject
 
   const [had, needs] = [contentIdsOf(before), contentIdsOf(after)];
   const fresh = needs.filter((id) => !had.includes(id));
-  await rooms.refs.claim(address, record.id, fresh);
+  const added = contentsOf(after).filter(({ contentId }) => fresh.includes(contentId));
+  await rooms.budget.requireContent(address, added);
+  await rooms.refs.claim(address, record.id, added);
   await parts.store();
   const due = 'sendAt' in patch ? Math.max(now, dueAt(after, 0)) : undefined;
   const refusal = await correctEmail(rooms.redis, queue, record.id, {

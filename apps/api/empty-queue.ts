@@ -41,6 +41,6 @@ export const emptyQueue = async (
   }
   await refs.releaseUploads(queue.address, content.remove, '+inf');
   await queue.bull.obliterate({ force: true });
-  await redis.del(keys.byTime, keys.byAddress, keys.upkeep, keys.uploads);
+  await redis.del(keys.byTime, keys.byAddress, keys.upkeep, keys.uploads, keys.contents);
   await due.forget(queue.name);
 };

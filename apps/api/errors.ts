@@ -30,6 +30,7 @@ const STATUS: Record<string, number> = {
   unavailable: 503,
   'no-worker': 503,
   'queue-full': 507,
+  'content-full': 507,
 };
 
 export const statusOf = (problem: Problem): number => STATUS[problem.code] ?? 422;

@@ -2,7 +2,7 @@
 import { may, type Identity } from '../../libs/mail/api-key';
 import { Problem } from '../../libs/mail/problem';
 
-const OPERATORS = ['dataSources', 'maxWaiting'] as const;
+const OPERATORS = ['dataSources', 'maxWaiting', 'maxContentBytes'] as const;
 type OperatorSettings = { [Name in (typeof OPERATORS)[number]]?: unknown };
 
 const forbidden = (name: string, message: string): Problem =>

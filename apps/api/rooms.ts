@@ -2,6 +2,7 @@
 import type { ContentStore } from '../../libs/content/store';
 import type { Audit } from '../../libs/events/audit';
 import type { Fetcher } from '../../libs/fetch/fetcher';
+import type { Budget } from '../../libs/queue/budget';
 import type { Due } from '../../libs/queue/due';
 import type { Orders } from '../../libs/queue/internal-jobs';
 import type { Queues } from '../../libs/queue/queues';
@@ -38,6 +39,7 @@ export interface Rooms {
   signingSecrets: SigningSecretStore;
   refs: ContentRefs;
   queues: Queues;
+  budget: Budget;
   removal: Removal;
   due: Due;
   orders: Orders;

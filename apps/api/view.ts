@@ -79,7 +79,7 @@ export const emailView = (address: QueueAddress, record: EmailRecord, settings: 
   };
 };
 
-export const queueView = (queue: RegisteredQueue, status: QueueStatus) => ({
+export const queueView = (queue: RegisteredQueue, status: QueueStatus, contentBytes: number) => ({
   tenant: queue.tenant,
   application: queue.application,
   ...queue.settings,
@@ -88,6 +88,7 @@ export const queueView = (queue: RegisteredQueue, status: QueueStatus) => ({
   enabled: !status.paused,
   paused: status.paused,
   counts: status.counts,
+  contentBytes,
   ...(status.oldestDueAt !== undefined && { oldestDueAt: iso(status.oldestDueAt) }),
   createdAt: queue.createdAt,
   updatedAt: queue.updatedAt,

@@ -53,7 +53,7 @@ export const archiveMessage = async (
   const letGo = async (id: string): Promise<void> => {
     if (!contentIdsOf(lease.email).includes(id)) await deps.refs.release(address, lease.id, [id], deps.content.remove);
   };
-  const { contentId } = await deps.content.put(zipped, (id) => deps.refs.claim(address, lease.id, [id]));
+  const { contentId } = await deps.content.put(zipped, (stored) => deps.refs.claim(address, lease.id, [stored]));
   const kept: StoredRaw = {
     ...facts,
     contentId,

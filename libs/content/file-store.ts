@@ -40,9 +40,14 @@ export const createFileStore = (folder: string): ContentStore => {
       const source = Buffer.isBuffer(bytes) ? Readable.from([bytes]) : bytes;
       const { path, ...stored } = await spool(join(folder, 'incoming'), source, { sync: true });
       const target = pathOf(stored.contentId);
-      await claim?.(stored.contentId);
-      await mkdir(join(target, '..'), { recursive: true });
-      await rename(path, target);
+      try {
+        await claim?.(stored);
+        await mkdir(join(target, '..'), { recursive: true });
+        await rename(path, target);
+      } catch (error) {
+        await rm(path, { force: true });
+        throw error;
+      }
       return stored;
     },
     read: (contentId) => createReadStream(pathOf(contentId)),

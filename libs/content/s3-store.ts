@@ -50,13 +50,14 @@ export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore
     async put(bytes, claim) {
       if (Buffer.isBuffer(bytes)) {
         const contentId = `sha256-${createHash('sha256').update(bytes).digest('hex')}`;
-        await claim?.(contentId);
+        const stored = { contentId, size: bytes.length };
+        await claim?.(stored);
         await upload(contentId, { open: () => bytes, size: bytes.length });
-        return { contentId, size: bytes.length };
+        return stored;
       }
       const { path, ...stored } = await spool(spoolFolder, bytes, { sync: false });
       try {
-        await claim?.(stored.contentId);
+        await claim?.(stored);
         await upload(stored.contentId, { open: () => createReadStream(path), size: stored.size });
         return stored;
       } finally {

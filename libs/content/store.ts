@@ -12,9 +12,10 @@ export interface StoredContent {
 export interface ContentStore {
   /**
    * Keeps the bytes; the same bytes are kept once. Resolves when they are safe on the disk.
-   * @param claim called when the id is known and before the bytes are there, so that nobody removes them in between
+   * @param claim called when the id is known and before the bytes are there, so that nobody removes them in between; they
+   *   are not kept where it throws
    */
-  put(bytes: Buffer | Readable, claim?: (contentId: string) => Promise<void>): Promise<StoredContent>;
+  put(bytes: Buffer | Readable, claim?: (content: StoredContent) => Promise<void>): Promise<StoredContent>;
   /** The bytes as a stream; its errors carry `code: 'ENOENT'` where there are none. */
   read(contentId: string): Readable;
   /** The bytes at once; for parts that must be in memory anyway. @throws ENOENT */

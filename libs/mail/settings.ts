@@ -84,6 +84,8 @@ export const TenantSettings = z.strictObject({
   errors: Errors.optional(),
   /** Emails in its send queues at once; only the operator sets it. */
   maxWaiting: z.int().min(1).max(100_000_000).optional(),
+  /** Bytes of content that its queues hold at once; only the operator sets it. */
+  maxContentBytes: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
   dataSources: DataSources.optional(),
 });
 

@@ -109,14 +109,17 @@ export const recipientsOf = (email: Pick<StoredEmail, 'to' | 'cc' | 'bcc'>): Add
   ...(email.bcc ?? []),
 ];
 
-/** The content ids that an email needs. */
-export const contentIdsOf = (email: StoredEmail): string[] => [
-  ...new Set([
-    ...(email.attachments ?? []).flatMap((one) => (isLinked(one) ? [] : [one.contentId])),
-    ...Object.values(email.stored ?? {}).map((part) => part.contentId),
-    ...(email.raw === undefined ? [] : [email.raw.contentId]),
-  ]),
-];
+/** The contents that an email needs, each once, with their sizes in bytes. */
+export const contentsOf = (email: StoredEmail): PartInStore[] => {
+  const all = [
+    ...(email.attachments ?? []).flatMap((one) => (isLinked(one) ? [] : [one])),
+    ...Object.values(email.stored ?? {}),
+    ...(email.raw === undefined ? [] : [email.raw]),
+  ];
+  return [...new Map(all.map(({ contentId, size }) => [contentId, { contentId, size }])).values()];
+};
+
+export const contentIdsOf = (email: StoredEmail): string[] => contentsOf(email).map(({ contentId }) => contentId);
 
 /** When an email may be sent at the earliest, ms since 1970; `acceptedAt` where nothing else was asked for. */
 export const dueAt = (email: { sendAt?: string | undefined }, acceptedAt: number): number =>

@@ -1,6 +1,9 @@
-// How much more may be accepted: what Redis has room for, and what a tenant may have waiting.
+// How much more may be accepted: what Redis has room for, and what a tenant may have waiting and stored.
 import { Problem } from '../mail/problem';
 import type { Clock } from '../runtime/clock';
+import type { PartInStore } from '../mail/stored-email';
+import type { QueueAddress } from '../mail/queue-address';
+import type { ContentRefs } from '../store/content-refs';
 import type { Redis } from '../store/redis';
 import type { Tenants } from '../store/tenants';
 import { queueKeys } from '../store/keys';
@@ -11,6 +14,12 @@ export interface Budget {
    * @throws Problem `queue-full`
    */
   require(tenant: string, count: number): Promise<void>;
+  /**
+   * @param contents that the queue will need; those that it has already cost nothing
+   * @param more that a worker will store as well: an archived message, whose size nobody knows yet
+   * @throws Problem `content-full`
+   */
+  requireContent(address: QueueAddress, contents: PartInStore[], more?: boolean): Promise<void>;
 }
 
 /** What was read is believed for so long; with several API replicas each may let in so much more than allowed. ms */
@@ -22,8 +31,14 @@ const field = (info: string, name: string): number => Number(new RegExp(`^${name
  * Keeps the last of the memory for what is under way: a worker that cannot write what it has sent would send it again.
  * @param deps.memoryShare of Redis' `maxmemory` that emails may fill, 0 to 1; a Redis without a limit has no budget
  */
-export const createBudget = (deps: { redis: Redis; clock: Clock; tenants: Tenants; memoryShare: number }): Budget => {
-  const { redis, clock, tenants } = deps;
+export const createBudget = (deps: {
+  redis: Redis;
+  clock: Clock;
+  tenants: Tenants;
+  refs: ContentRefs;
+  memoryShare: number;
+}): Budget => {
+  const { redis, clock, tenants, refs } = deps;
   let memory = { at: -Infinity, full: false };
   const waiting = new Map<string, { at: number; count: number }>();
 
@@ -73,6 +88,21 @@ export const createBudget = (deps: { redis: Redis; clock: Clock; tenants: Tenant
         );
       }
       present.count += count;
+    },
+    async requireContent(address, contents, more = false) {
+      const { tenant } = address;
+      if (contents.length === 0 && !more) return;
+      const most = (await tenants.tenant(tenant))?.settings.maxContentBytes;
+      if (most === undefined) return;
+      const added = await refs.growth(address, contents);
+      if (added === 0 && !more) return;
+      const held = await refs.bytesOf(await tenants.queues(tenant));
+      // Full is full: a message to be archived needs a byte at least.
+      if (held + Math.max(added, 1) <= most) return;
+      throw new Problem(
+        'content-full',
+        `the tenant ${tenant} has ${held} bytes of content stored and may have ${most}; ${added > 0 ? `this needs ${added} more` : 'a message that is archived needs more'}: remove finished emails, or send it when the history's days have made room`,
+      );
     },
   };
 };

@@ -72,6 +72,8 @@ export const queueKeys = (address: QueueAddress) => {
     removal: (id: string) => `${prefix}:removal:${id}`,
     /** Sorted set of the emails (and uploads) that need a content: member -> until when (ms, or +inf). */
     content: (id: string) => `${prefix}:content:${id}`,
+    /** Hash: content id -> bytes of what this queue needs, and their `total`. */
+    contents: `${prefix}:contents`,
     /** Sorted set: content id -> until when an upload waits for its email (ms). */
     uploads: `${prefix}:uploads`,
   };

@@ -8,7 +8,7 @@ import { startS3Server, type S3Server } from '../support/s3-server';
 import { createFileStore } from '../../libs/content/file-store';
 import { createS3Store } from '../../libs/content/s3-store';
 import { clearSpool } from '../../libs/content/spool';
-import type { ContentStore } from '../../libs/content/store';
+import type { ContentStore, StoredContent } from '../../libs/content/store';
 
 let folder: string;
 let s3: S3Server;
@@ -46,7 +46,10 @@ describe.each<[string, () => ContentStore, string]>([
   ])('keeps bytes given %s under their hash, claimed before they are there', async (_way, given) => {
     const bytes = randomBytes(3 * 1024 * 1024 + 1);
     const claims: [string, number | undefined][] = [];
-    const claim = async (id: string): Promise<void> => void claims.push([id, await store.size(id)]);
+    const claim = async ({ contentId, size }: StoredContent): Promise<void> => {
+      expect(size).toBe(bytes.length);
+      claims.push([contentId, await store.size(contentId)]);
+    };
     expect(await store.put(given(bytes), claim)).toEqual({ contentId: idOf(bytes), size: bytes.length });
     expect(claims).toEqual([[idOf(bytes), undefined]]);
     expect((await store.readAll(idOf(bytes))).equals(bytes)).toBe(true);
@@ -82,6 +85,14 @@ describe.each<[string, () => ContentStore, string]>([
     await expect(store.put(broken)).rejects.toThrow('broken off');
     expect(await leftOver()).toEqual([]);
     expect(await store.size(idOf(Buffer.from('half')))).toBeUndefined();
+  });
+
+  test('what may not be claimed is not kept', async () => {
+    const claim = () => Promise.reject(new Error('there is no room'));
+    for (const given of [Buffer.from('no room'), streamOf(Buffer.from('no room'))])
+      await expect(store.put(given, claim)).rejects.toThrow('there is no room');
+    expect(await leftOver()).toEqual([]);
+    expect(await store.size(idOf(Buffer.from('no room')))).toBeUndefined();
   });
 
   test('takes no other names', async () => {

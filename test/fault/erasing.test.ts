@@ -94,8 +94,9 @@ const setTheStage = async (): Promise<{ queue: EmailQueue; contentId: string }> 
   count++;
   const rooms = makeRooms();
   const queue = rooms.queues.open({ tenant: 'acme', application: `app-${count}` });
-  const { contentId } = await rooms.content.put(Buffer.from(`attachment ${count}`));
-  await rooms.refs.claim(queue.address, ID, [contentId]);
+  const stored = await rooms.content.put(Buffer.from(`attachment ${count}`));
+  const { contentId } = stored;
+  await rooms.refs.claim(queue.address, ID, [stored]);
   const email = aStoredEmail({ attachments: [{ filename: 'a.txt', contentId, size: 12 }] });
   const accepted = { id: ID, email, acceptedAt: Date.now(), priority: 'normal' as const };
   await createSendQueue({ redis, due: rooms.due }).add(queue, [accepted]);
@@ -117,6 +118,8 @@ const traces = async (contentId: string): Promise<string[]> => {
       members.push(...(await redis.zrange(key, 0, '-1')).map((member) => `${key}: ${member}`));
   }
   const contents = await redis.keys(`*${contentId}*`);
+  // What is not there any more is not counted either.
+  contents.push(...(await redis.keys('*:contents')));
   return [
     ...keys.filter((key) => !key.includes(':gone:')),
     ...members,
@@ -171,7 +174,7 @@ test('a queue is emptied, with its uploads, wherever it stopped: asked again it 
     const { queue, contentId } = await setTheStage();
     const rooms = makeRooms();
     const upload = await rooms.content.put(Buffer.from(`upload ${count}`));
-    await rooms.refs.claimUpload(queue.address, upload.contentId);
+    await rooms.refs.claimUpload(queue.address, upload);
     // Also one whose removal was interrupted, and which stands in one index only.
     const interrupted = dyingAfter(steps % 2 === 0 ? 3 : 0);
     await makeRooms(interrupted.step)

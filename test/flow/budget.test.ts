@@ -35,10 +35,100 @@ test('a tenant has no more emails waiting than the operator allows, over all its
   await eventually(async () => expect((await service.call('POST', one.emails, anEmail())).status).toBe(202));
 });
 
+describe('content', () => {
+  const KIB = 1024;
+  const attached = (bytes: Buffer, more: object = {}) =>
+    anEmail({ attachments: [{ filename: 'a.bin', content: bytes.toString('base64') }], ...more });
+  const bytesOf = async (queue: string) =>
+    (await service.ok<{ contentBytes: number }>('GET', `/v1/queues/${queue}`)).contentBytes;
+  let one: string;
+  let two: string;
+  let emails: Record<string, string>;
+  const [first, second] = [Buffer.alloc(60 * KIB, 1), Buffer.alloc(50 * KIB, 2)];
+
+  beforeAll(async () => {
+    const queues = [
+      await setUpQueue(service, 'store/one', smtp.port, { history: { days: 0 } }),
+      await setUpQueue(service, 'store/two', smtp.port),
+    ];
+    [one, two] = queues.map(({ queue }) => queue) as [string, string];
+    emails = Object.fromEntries(queues.map((made) => [made.queue, made.emails]));
+    await service.ok('PUT', '/v1/tenants/store', { maxContentBytes: 100 * KIB });
+    await service.ok('POST', `/v1/queues/${one}/pause`);
+  });
+  const post = (queue: string, body: object) => service.call<{ detail: string }>('POST', emails[queue] ?? '', body);
+  const upload = (queue: string, bytes: Buffer) =>
+    service.call<{ contentId: string }>('POST', `/v1/queues/${queue}/content`, undefined, { raw: bytes });
+
+  test('has its bound, over all queues of the tenant; what a queue has already costs nothing', async () => {
+    for (let n = 0; n < 3; n++) expect((await post(one, attached(first))).status).toBe(202);
+    expect(await bytesOf(one)).toBe(60 * KIB);
+    const full = await post(two, attached(second));
+    expect(full).toMatchObject({ status: 507, body: { code: 'content-full' } });
+    expect(full.body.detail).toContain(`may have ${100 * KIB}`);
+    expect(await upload(two, second)).toMatchObject({ status: 507, body: { code: 'content-full' } });
+    const large = { subject: 's', text: 'long '.repeat(10 * KIB), to: ['a@example.org'] };
+    expect(await post(two, large)).toMatchObject({ status: 507, body: { code: 'content-full' } });
+    expect(await bytesOf(two)).toBe(0);
+    // Without content, and within it.
+    expect((await post(two, anEmail())).status).toBe(202);
+    expect((await upload(two, second.subarray(0, 40 * KIB))).status).toBe(201);
+    expect(await bytesOf(two)).toBe(40 * KIB);
+  });
+
+  test('a correction adds no more than there is room for, and what it replaces is given back', async () => {
+    const { emails: waiting } = await service.ok<{ emails: EmailBody[] }>('GET', emails[one] ?? '');
+    expect(waiting).toHaveLength(3);
+    const replace = (id: string, bytes: Buffer) =>
+      service.call('PATCH', `${emails[one]}/${id}`, {
+        attachments: [{ filename: 'b.bin', content: bytes.toString('base64') }],
+      });
+    const [a = '', b = '', c = ''] = waiting.map(({ id }) => id);
+    expect(await replace(a, second)).toMatchObject({ status: 507, body: { code: 'content-full' } });
+    expect((await service.email(one, a)).attachments).toMatchObject([{ size: 60 * KIB }]);
+    for (const id of [a, b, c]) {
+      expect((await service.call('PATCH', `${emails[one]}/${id}`, { attachments: null })).status).toBe(200);
+    }
+    expect(await bytesOf(one)).toBe(0);
+    expect((await replace(a, second)).status).toBe(200);
+    expect(await bytesOf(one)).toBe(50 * KIB);
+  });
+
+  test('where it is full, nothing is accepted that would be archived', async () => {
+    const rest = await service.ok<{ contentId: string }>('POST', `/v1/queues/${one}/content`, undefined, {
+      raw: Buffer.alloc(10 * KIB, 3),
+    });
+    const archived = anEmail({ archive: true });
+    expect(await post(two, archived)).toMatchObject({ status: 507, body: { code: 'content-full' } });
+    const batch = await service.call('POST', `${emails[two]}/batch`, { emails: [anEmail(), archived] });
+    expect(batch).toMatchObject({ status: 507, body: { code: 'content-full' } });
+    // An upload that is there already, by its id.
+    expect((await post(one, anEmail({ attachments: [{ filename: 'c.bin', contentId: rest.contentId }] }))).status).toBe(
+      202,
+    );
+  });
+
+  test('there is room again when the emails are sent and gone', async () => {
+    await service.ok('POST', `/v1/queues/${one}/resume`);
+    await eventually(async () => expect(await bytesOf(one)).toBe(10 * KIB), { timeout: 20_000 });
+    expect((await post(two, attached(second.subarray(KIB)))).status).toBe(202);
+    const { id } = await service.ok<EmailBody>('POST', emails[two] ?? '', anEmail({ archive: true }));
+    await eventually(async () => expect((await service.email(two, id)).archived).toBe(true));
+    const held = await bytesOf(two);
+    expect(held).toBeGreaterThan(89 * KIB);
+    await service.ok('DELETE', `${emails[two]}/${id}`);
+    expect(await bytesOf(two)).toBe(89 * KIB);
+    await service.ok('DELETE', `/v1/queues/${two}`);
+    expect(await service.ok('PUT', `/v1/queues/${two}`, {})).toMatchObject({ contentBytes: 0 });
+  });
+});
+
 test('an administrator may not widen it, and does not lose it', async () => {
   const { key } = await service.ok<{ key: string }>('POST', '/v1/keys', { role: 'admin', tenant: 'acme' });
   const wider = await service.call('PUT', '/v1/tenants/acme', { maxWaiting: 100 }, { key });
   expect(wider).toMatchObject({ status: 403, body: { errors: [{ path: '/maxWaiting' }] } });
+  const stored = await service.call('PUT', '/v1/tenants/acme', { maxContentBytes: 100 }, { key });
+  expect(stored).toMatchObject({ status: 403, body: { errors: [{ path: '/maxContentBytes' }] } });
   await service.ok('PUT', '/v1/tenants/acme', { attempts: 3 }, { key });
   expect(await service.ok('GET', '/v1/tenants/acme')).toMatchObject({ maxWaiting: 10, attempts: 3 });
 });

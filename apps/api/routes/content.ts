@@ -29,7 +29,10 @@ export const contentRoutes = (rooms: Rooms): Router => {
     body.on('error', () => undefined);
     request.once('error', (error) => body.destroy(error));
     request.once('aborted', () => body.destroy(new Problem('bad-request', 'the upload ended before it was whole')));
-    const stored = await rooms.content.put(body, (contentId) => rooms.refs.claimUpload(address, contentId));
+    const stored = await rooms.content.put(body, async (content) => {
+      await rooms.budget.requireContent(address, [content]);
+      await rooms.refs.claimUpload(address, content);
+    });
     response.status(201).json(stored);
   });
   return router;

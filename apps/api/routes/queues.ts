@@ -20,11 +20,12 @@ import { existingQueue } from './emails';
 
 const viewOf = async (rooms: Rooms, registered: RegisteredQueue) => {
   const { transport } = await rooms.tenants.settings(registered);
-  const [status, breaker] = await Promise.all([
+  const [status, contentBytes, breaker] = await Promise.all([
     readStatus(rooms.redis, rooms.queues.open(registered)),
+    rooms.refs.bytesOf([registered]),
     rooms.breakers.read(registered.tenant, transport),
   ]);
-  return { ...queueView(registered, status), breaker: breaker?.state ?? 'closed' };
+  return { ...queueView(registered, status, contentBytes), breaker: breaker?.state ?? 'closed' };
 };
 
 /** What of the settings BullMQ itself has to know: the pause and the rate over all replicas. */
