@@ -46,8 +46,9 @@ export const takeEmail = async (queue: EmailQueue, token: string, worker: string
   if (!json)
     return { email: undefined, rateStopMs: Math.max(0, rateStopMs), nextDelayedAt: Math.max(0, nextDelayedAt) };
   const abort = new AbortController();
-  // A whole `Job` would be made of it for nothing: at its end BullMQ reads its id and options alone.
-  const job = { id, opts: json.opts } as MinimalJob;
+  // A whole `Job` would be made of it for nothing: at its end BullMQ reads its id, and of its options the attempts, which
+  // `settle` decides about.
+  const job = { id, opts: { attempts: 0 } } as MinimalJob;
   return {
     email: {
       id,

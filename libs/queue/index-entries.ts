@@ -26,16 +26,23 @@ export const addressRange = (recipient: string, after?: string): [min: string, m
   return [after === undefined ? `[${prefix}` : `(${after}`, `[${prefix}\uffff\uffff`];
 };
 
+/** In Lua: enters one email; its members by address stand in `list` from `first` to `last`. */
+export const ENTER_INDEXES = `
+local function enterIndexes(byTime, byAddress, upkeep, id, expires, list, first, last)
+  redis.call('ZADD', byTime, 0, id)
+  redis.call('ZADD', upkeep, expires, id)
+  for index = first, last do redis.call('ZADD', byAddress, 0, list[index]) end
+end
+`;
+
 // KEYS: by time, by address, upkeep. ARGV: a JSON list of {id, expires, members}. One round trip for any number.
-const addToIndexes = defineScript(`
+const addToIndexes = defineScript(`${ENTER_INDEXES}
 for _, entry in ipairs(cjson.decode(ARGV[1])) do
-  redis.call('ZADD', KEYS[1], 0, entry[1])
-  redis.call('ZADD', KEYS[3], entry[2], entry[1])
-  for index = 3, #entry do redis.call('ZADD', KEYS[2], 0, entry[index]) end
+  enterIndexes(KEYS[1], KEYS[2], KEYS[3], entry[1], entry[2], entry, 3, #entry)
 end
 return 1`);
 
-/** Enters emails into the indexes. Before their jobs are added: an entry without a job does no harm, the reverse hides. */
+/** Enters emails whose jobs are there. */
 export const enterIndexes = async (
   redis: Redis,
   keys: QueueKeys,

@@ -3,8 +3,8 @@ import type { Priority } from '../mail/settings';
 import { dueAt, type StoredEmail } from '../mail/stored-email';
 import type { Redis } from '../store/redis';
 import { AT_ONCE, type Due } from './due';
-import { enterIndexes } from './index-entries';
 import type { EmailQueue } from './queues';
+import { addEmails, type Addition } from './transitions/add';
 
 /** An email that was accepted: its id is decided, its parts are stored. */
 export interface Accepted {
@@ -29,9 +29,6 @@ export interface SendQueue {
   add(queue: EmailQueue, emails: Accepted[]): Promise<void>;
 }
 
-/** The job's name: what Bull Board shows in its lists is made from the data instead. */
-export const JOB_NAME = 'email';
-
 /** Emails of one queue that are handed in at the same moment: together they cost Redis little more than one. */
 interface Group {
   emails: Accepted[];
@@ -47,8 +44,7 @@ export const createSendQueue = (deps: { redis: Redis; due: Due }): SendQueue => 
     // Sent in this order over one connection, which keeps it; waiting for each would cost a round trip each.
     await Promise.all([
       deps.due.announce(queue.name, earliest, upkeep),
-      enterIndexes(deps.redis, queue.keys, emails),
-      addJobs(queue, emails),
+      addEmails(deps.redis, queue, emails.map(toAddition)),
     ]);
     // Also when they expire: the sweep may have taken the first word of it away before it could see them.
     await deps.due.announce(queue.name, earliest, upkeep);
@@ -83,19 +79,10 @@ const announcedAt = ({ email, acceptedAt }: Accepted): number => {
   return due > acceptedAt ? due : AT_ONCE;
 };
 
-const addJobs = async (queue: EmailQueue, emails: Accepted[]): Promise<void> => {
-  const jobs = emails.map(({ id, email, acceptedAt, priority }) => {
-    const bullPriority = BULL_PRIORITY[priority];
-    const delay = dueAt(email, acceptedAt) - acceptedAt;
-    const opts = {
-      jobId: id,
-      timestamp: acceptedAt,
-      ...(delay > 0 && { delay }),
-      ...(bullPriority > 0 && { priority: bullPriority }),
-    };
-    return { name: JOB_NAME, data: email, opts };
-  });
-  const [only] = jobs;
-  if (jobs.length === 1 && only !== undefined) await queue.bull.add(only.name, only.data, only.opts);
-  else await queue.bull.addBulk(jobs);
-};
+const toAddition = ({ id, email, acceptedAt, priority }: Accepted): Addition => ({
+  id,
+  email,
+  acceptedAt,
+  due: dueAt(email, acceptedAt),
+  priority: BULL_PRIORITY[priority],
+});

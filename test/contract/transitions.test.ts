@@ -6,7 +6,7 @@ import { readRecords } from '../../libs/queue/email-record';
 import { giveBack, takeEmail } from '../../libs/queue/email-worker';
 import { clearIntent, markDone, markIntent, markSent, readMarks } from '../../libs/queue/marks';
 import { createQueues, type EmailQueue } from '../../libs/queue/queues';
-import { createSendQueue } from '../../libs/queue/send-queue';
+import { BULL_PRIORITY, createSendQueue } from '../../libs/queue/send-queue';
 import { correctEmail } from '../../libs/queue/transitions/correct';
 import { putAside } from '../../libs/queue/transitions/put-aside';
 import { releaseEmail } from '../../libs/queue/transitions/release';
@@ -56,6 +56,64 @@ const PLACES: [string, Partial<StoredEmail>][] = [
   ['prioritized', {}],
   ['delayed', { sendAt: '2034-01-01T00:00:00.000Z' }],
 ];
+
+test.each<[string, 'high' | 'normal' | 'low', number]>([
+  ['high, now', 'high', 0],
+  ['normal, now', 'normal', 0],
+  ['low, now', 'low', 0],
+  ['normal, later', 'normal', 3_600_000],
+  ['high, later', 'high', 3_600_000],
+])(
+  'what is added (%s) stands where BullMQ would have put it, and is read as the same job',
+  async (_name, priority, delay) => {
+    const acceptedAt = Date.now();
+    const email = aStoredEmail(delay > 0 ? { sendAt: new Date(acceptedAt + delay).toISOString() } : {});
+    await createSendQueue({ redis, due: createDue(redis) }).add(queue, [{ id: 'm_1', email, acceptedAt, priority }]);
+    const number = BULL_PRIORITY[priority];
+    const theirs = createQueues({ redis, waits: true }).open({ tenant: 'bare', application: `app-${count++}` });
+    await theirs.bull.add('email', email, {
+      jobId: 'm_1',
+      timestamp: acceptedAt,
+      ...(delay > 0 && { delay }),
+      ...(number > 0 && { priority: number }),
+    });
+    const placed = async ({ keys: { bull } }: EmailQueue) => ({
+      wait: await redis.lrange(`${bull}wait`, 0, -1),
+      prioritized: await redis.zrange(`${bull}prioritized`, 0, '-1', 'WITHSCORES'),
+      delayed: await redis.zrange(`${bull}delayed`, 0, '-1', 'WITHSCORES'),
+      counter: await redis.get(`${bull}pc`),
+    });
+    expect(await placed(queue)).toEqual(await placed(theirs));
+    const read = async ({ bull }: EmailQueue) => {
+      const job = await bull.getJob('m_1');
+      const { name, data, timestamp, attemptsMade } = job ?? {};
+      return { name, data: data as unknown, timestamp, attemptsMade, state: await job?.getState() };
+    };
+    expect(await read(queue)).toEqual(await read(theirs));
+    for (const from of delay === 0 ? [queue, theirs] : []) {
+      const [job] = (await from.backend.moveToActive('token', 'test')) as unknown[];
+      expect(job).toMatchObject({ data: JSON.stringify(email), timestamp: acceptedAt, attemptsMade: 0 });
+    }
+  },
+);
+
+test('an email is added once, however often it is asked for, in a batch of any size', async () => {
+  const acceptedAt = Date.now();
+  const batch = Array.from({ length: 250 }, (_, n) => ({
+    id: `m_${String(n).padStart(3, '0')}`,
+    email: aStoredEmail({ to: [{ address: `a${n}@example.org` }, { address: 'all@example.org' }] }),
+    acceptedAt,
+    priority: 'normal' as const,
+  }));
+  const queueOf = () => createSendQueue({ redis, due: createDue(redis) });
+  await queueOf().add(queue, batch);
+  await queueOf().add(queue, batch.slice(100));
+  const ids = batch.map(({ id }) => id);
+  expect(await redis.zrange(`${queue.keys.bull}prioritized`, 0, '-1')).toEqual(ids);
+  expect(await redis.zrange(queue.keys.byTime, 0, '-1')).toEqual(ids);
+  expect(await redis.zcard(queue.keys.byAddress)).toBe(500);
+  expect(await redis.zcard(queue.keys.upkeep)).toBe(250);
+});
 
 test.each(PLACES)('a %s email is put aside: BullMQ counts it as failed and gives it to nobody', async (_name, more) => {
   await add('m_1', more);

@@ -4,7 +4,8 @@ import { MARK, SCORE_UNIT } from '../../store/keys';
 /**
  * Functions for our transitions. `place` says where a job is; `marks` whether it was sent, and whether a worker vanished
  * while handing it over (docs/decisions/0004-marks.md); `leave` takes it out; `enter` puts it where it is due:
- * delayed by `ms * 4096`, prioritized by `priority * 2^32 + counter`, else at the end of the waiting list.
+ * delayed by `ms * 4096`, prioritized by `priority * 2^32 + counter`, else at the end of the waiting list; its field `delay`
+ * is there where it waits for its time.
  * BullMQ's markers are left alone: they wake blocked workers, and none of ours blocks.
  */
 export const PLACES = `
@@ -34,7 +35,7 @@ local function enter(prefix, id, due, now)
     redis.call('ZADD', prefix .. 'delayed', due * ${SCORE_UNIT}, id)
     return
   end
-  redis.call('HSET', key, 'delay', 0)
+  redis.call('HDEL', key, 'delay')
   local priority = tonumber(redis.call('HGET', key, 'priority') or '0')
   if priority > 0 then
     local counter = redis.call('INCR', prefix .. 'pc')
