@@ -64,10 +64,6 @@ export const createApp = (
 ): Express => {
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
   app.use(everyAnswer, logRequests(log));
-  app.use(healthRoutes(rooms.redis, rooms.config.render.trusted));
-  app.get('/openapi.json', (_request, response) => void response.json(openapiDocument()));
-  app.use(BOARD_PATH, createBoard(rooms, changes, commands));
-
   app.use('/v1', authenticate(rooms.keys));
   app.use('/v1/queues/:tenant/:application/content', contentRoutes(rooms));
   app.use('/v1', ...jsonBody(rooms.config.maxBody));
@@ -81,6 +77,10 @@ export const createApp = (
   app.use('/v1/keys', keyRoutes(rooms));
   app.use('/v1/operations', operationRoutes(operations));
   app.use('/v1/audit', auditRoutes(rooms.audit));
+
+  app.use(healthRoutes(rooms.redis, rooms.config.render.trusted));
+  app.get('/openapi.json', (_request, response) => void response.json(openapiDocument()));
+  app.use(BOARD_PATH, createBoard(rooms, changes, commands));
   app.use(unknownAddress);
   app.use(handleErrors(log));
   return app;

@@ -147,6 +147,12 @@ const DEFAULTS = {
   concurrency: 10,
 } as const;
 
+const EMAIL_SETTING_NAMES: ReadonlySet<string> = new Set(Object.keys(EMAIL_SETTINGS));
+
+/** Does an email give settings of its own? Most do not. */
+export const givesSettings = (email: object): boolean =>
+  Object.entries(email).some(([name, value]) => value !== undefined && EMAIL_SETTING_NAMES.has(name));
+
 /**
  * The settings that hold for an email now: instance defaults, then tenant, then queue, then the email itself; the
  * nearest one given wins, objects member by member (product.md, "Settings").

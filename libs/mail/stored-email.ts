@@ -130,8 +130,11 @@ const REMADE = new Set(['to', 'template', 'attachments', 'sendAt', 'expiresAt', 
 
 const isGiven = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0);
 
-const onlyGiven = (fields: object): object =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => isGiven(value)));
+/** Puts fields into an email: those that were given, but not those left out. */
+const give = (email: object, fields: object, leftOut?: ReadonlySet<string>): void => {
+  for (const [name, value] of Object.entries(fields))
+    if (isGiven(value) && leftOut?.has(name) !== true) (email as Record<string, unknown>)[name] = value;
+};
 
 /**
  * What of a valid input is kept in the job. Times become UTC; what was not given takes no room.
@@ -147,22 +150,25 @@ export const toStoredEmail = (
     rev?: number;
     resentFrom?: string | undefined;
   },
-): StoredEmail => ({
-  v: EMAIL_FORMAT,
-  rev: made.rev ?? 1,
-  domain: made.domain,
-  to: input.to ?? [],
-  ...onlyGiven(Object.fromEntries(Object.entries(input).filter(([name]) => !REMADE.has(name)))),
-  ...onlyGiven({
+): StoredEmail => {
+  const email: StoredEmail = {
+    v: EMAIL_FORMAT,
+    rev: made.rev ?? 1,
+    domain: made.domain,
+    to: input.to ?? [],
+    expiresAt: new Date(made.expiresAt).toISOString(),
+  };
+  give(email, input, REMADE);
+  give(email, {
     template: typeof input.template === 'string' ? { name: input.template } : input.template,
     attachments: made.attachments,
     raw: made.raw,
     sendAt: input.sendAt && new Date(input.sendAt).toISOString(),
     fixedExpiry: input.expiresAt === undefined ? undefined : true,
     resentFrom: made.resentFrom,
-  }),
-  expiresAt: new Date(made.expiresAt).toISOString(),
-});
+  });
+  return email;
+};
 
 /** Fields of a stored email that are not fields of an input. */
 const OURS = new Set(['v', 'rev', 'domain', 'stored', 'expiresAt', 'fixedExpiry', 'resentFrom', 'attachments', 'raw']);

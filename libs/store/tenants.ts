@@ -1,5 +1,6 @@
 // The registry of tenants and their queues, with the settings of each.
 import {
+  givesSettings,
   resolveSettings,
   type QueueSettings,
   type ResolvedSettings,
@@ -65,6 +66,16 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
     updatedAt: now(),
   });
 
+  /** Remembered with the queue's record, which is dropped when it changes; so is the tenant's. */
+  const resolved = new WeakMap<object, { tenant: Tenant | undefined; settings: ResolvedSettings }>();
+  const settingsOfQueue = (found: Tenant | undefined, queue: RegisteredQueue | undefined): ResolvedSettings => {
+    const known = queue && resolved.get(queue);
+    if (known !== undefined && known.tenant === found) return known.settings;
+    const settings = Object.freeze(resolveSettings(found?.settings, queue?.settings));
+    if (queue !== undefined) resolved.set(queue, { tenant: found, settings });
+    return settings;
+  };
+
   return {
     tenant,
     async list() {
@@ -111,8 +122,10 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
       return { queue: { ...address, ...record }, created: old === undefined };
     },
     async settings(address, own) {
-      const [found, registered] = await Promise.all([tenant(address.tenant), cachedQueue(queueName(address))]);
-      return resolveSettings(found?.settings, registered?.settings, own);
+      const found = await tenant(address.tenant);
+      const registered = await cachedQueue(queueName(address));
+      if (own !== undefined && givesSettings(own)) return resolveSettings(found?.settings, registered?.settings, own);
+      return settingsOfQueue(found, registered);
     },
     async ensureQueue(address) {
       if ((await cachedQueue(queueName(address))) !== undefined) return false;
