@@ -1,5 +1,5 @@
 // Takes emails out of a queue, one at a time, under a lock that is renewed: BullMQ's own operations, without its loop.
-import type { JobJson, MinimalJob } from 'bullmq';
+import type { JobJson } from 'bullmq';
 import type { StoredEmail } from '../mail/stored-email';
 import { LOCK_MS, type EmailQueue } from './queues';
 
@@ -8,8 +8,6 @@ export interface Lease {
   id: string;
   queue: EmailQueue;
   email: StoredEmail;
-  /** What BullMQ wants to know of it at its end. */
-  job: MinimalJob;
   token: string;
   /** ms since 1970 */
   acceptedAt: number;
@@ -46,15 +44,11 @@ export const takeEmail = async (queue: EmailQueue, token: string, worker: string
   if (!json)
     return { email: undefined, rateStopMs: Math.max(0, rateStopMs), nextDelayedAt: Math.max(0, nextDelayedAt) };
   const abort = new AbortController();
-  // A whole `Job` would be made of it for nothing: at its end BullMQ reads its id, and of its options the attempts, which
-  // `settle` decides about.
-  const job = { id, opts: { attempts: 0 } } as MinimalJob;
   return {
     email: {
       id,
       queue,
       email: JSON.parse(json.data) as StoredEmail,
-      job,
       token,
       acceptedAt: json.timestamp,
       attemptsMade: json.attemptsMade,

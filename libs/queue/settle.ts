@@ -8,7 +8,7 @@ import { KEYS, MARK } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { giveBack, type Lease } from './email-worker';
 import type { Erase } from './erase';
-import { recordEnd } from './transitions/record-end';
+import { endEmail, type End } from './transitions/end';
 
 const DAY = 86_400_000;
 
@@ -19,9 +19,10 @@ export type Settled =
 
 export interface Settle {
   /**
-   * Ends the attempt. The history it leaves is written first, so that a crash in between repeats a line, never loses one.
+   * Ends the attempt. What it leaves behind is written with its end, or before: a crash in between repeats a line, never
+   * loses one.
    * @param attempt the record of the attempt, or undefined where none was made
-   * @throws whatever BullMQ answers; "missing lock" means that the email is somebody else's by now
+   * @throws where the lock was lost: the email is somebody else's by now
    */
   (lease: Lease, outcome: Outcome, settings: ResolvedSettings, attempt: Attempt | undefined): Promise<Settled>;
 }
@@ -41,11 +42,13 @@ const exhausted = (outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>
 export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => number; erase: Erase }): Settle => {
   const { redis, clock } = deps;
 
-  /** The last line of its log, and when the finished email has to go: the sweep reads it (0003-data-format). */
-  const record = async (lease: Lease, days: number, line: LogLine | undefined): Promise<void> => {
-    const at = clock.now() + days * DAY;
-    if (await recordEnd(redis, lease.queue, lease.id, at, line))
-      await redis.zadd(KEYS.upkeep, 'LT', at, lease.queue.name);
+  /** Ends an email of which something is kept for so many days. */
+  const end = async (lease: Lease, days: number, how: Omit<End, 'now' | 'removeAt'>): Promise<void> => {
+    const now = clock.now();
+    const removeAt = now + days * DAY;
+    // The sweep was told of its expiry when it was accepted, and sees then what is due later.
+    if (removeAt < Date.parse(lease.email.expiresAt)) await redis.zadd(KEYS.upkeep, 'LT', removeAt, lease.queue.name);
+    await endEmail(redis, lease, { ...how, now, removeAt });
   };
 
   const complete = async (
@@ -53,12 +56,13 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     keep: ResolvedSettings['history'],
     line: LogLine | undefined,
   ): Promise<Settled> => {
-    if (keep.keep) await record(lease, keep.days, line);
+    const sent = { place: 'completed', result: '""' } as const;
+    if (keep.keep) await end(lease, keep.days, { ...sent, line });
     else {
       const archive = await redis.hget(lease.queue.keys.job(lease.id), MARK.archive);
       await deps.erase(lease.queue, lease.id, lease.email, archive);
+      await endEmail(redis, lease, { ...sent, now: clock.now() });
     }
-    await lease.queue.backend.moveToCompleted(lease.job, '', !keep.keep, lease.token, false);
     return { state: 'sent' };
   };
 
@@ -68,9 +72,7 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     settings: ResolvedSettings,
     line: LogLine | undefined,
   ): Promise<Settled> => {
-    await record(lease, settings.errors.days, line);
-    const reason = writeFailure(failure);
-    await lease.queue.backend.moveToFailed(lease.job, reason, false, lease.token, false, { failedReason: reason });
+    await end(lease, settings.errors.days, { place: 'failed', result: writeFailure(failure), line });
     return { state: FAILED_STATE[failure.code] ?? 'failed', failure };
   };
 

@@ -7,6 +7,7 @@ import { createDue, type Due } from '../../libs/queue/due';
 import { Fleet, type FleetDeps } from '../../libs/queue/fleet';
 import { createQueues, type EmailQueue, type Queues } from '../../libs/queue/queues';
 import { createSendQueue } from '../../libs/queue/send-queue';
+import { endEmail } from '../../libs/queue/transitions/end';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis';
@@ -14,6 +15,8 @@ import { aStoredEmail } from '../support/bare-redis';
 import { eventually } from '../support/wait';
 
 const log = createLog('test', 'silent');
+/** Nothing is kept of it. */
+const SENT = { place: 'completed', result: '""', now: 0 } as const;
 let folder: string;
 let server: RedisServer;
 let redis: Redis;
@@ -104,10 +107,10 @@ const add = (to: EmailQueue, count: number): Promise<void> => {
 test.each(['permission', 'lookAgain'] as const)('%s failed once', async (what) => {
   failing[what] = 1;
   // The first time for now, then sent.
-  work = async ({ id, job, token }) => {
+  work = async (lease) => {
     starts++;
-    if (starts > 1) await queue.backend.moveToCompleted(job, '', true, token, false);
-    else await queue.backend.moveToDelayed(id, Date.now(), 100, token, { skipAttempt: true });
+    if (starts > 1) await endEmail(redis, lease, SENT);
+    else await queue.backend.moveToDelayed(lease.id, Date.now(), 100, lease.token, { skipAttempt: true });
   };
   await add(queue, 1);
   await eventually(() => expect(starts).toBe(2));
@@ -123,9 +126,9 @@ test('who waits for a connection is called when one is free, in the order of ask
     const end = (): void => void used--;
     return { transport: 'default', end, cancel: end };
   };
-  work = async ({ queue: { name, backend }, job, token }) => {
-    await backend.moveToCompleted(job, '', true, token, false);
-    sent.push(name);
+  work = async (lease) => {
+    await endEmail(redis, lease, SENT);
+    sent.push(lease.queue.name);
   };
   const other = queues.open({ tenant: 'acme', application: 'other' });
   await Promise.all([add(queue, 40), add(other, 5)]);

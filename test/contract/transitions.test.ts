@@ -1,4 +1,5 @@
 // The contract with the pinned BullMQ: what our transitions write, BullMQ reads as its own.
+import type { MinimalJob } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { StoredEmail } from '../../libs/mail/stored-email';
 import { createDue, type Due } from '../../libs/queue/due';
@@ -8,6 +9,7 @@ import { clearIntent, markDone, markIntent, markSent, readMarks } from '../../li
 import { createQueues, type EmailQueue } from '../../libs/queue/queues';
 import { BULL_PRIORITY, createSendQueue } from '../../libs/queue/send-queue';
 import { correctEmail } from '../../libs/queue/transitions/correct';
+import { endEmail } from '../../libs/queue/transitions/end';
 import { putAside } from '../../libs/queue/transitions/put-aside';
 import { releaseEmail } from '../../libs/queue/transitions/release';
 import { removeJob } from '../../libs/queue/transitions/remove';
@@ -47,7 +49,7 @@ const back = (id: string, before: StoredEmail, due = Date.now()) =>
 const take = async (): Promise<string | undefined> => {
   const taken = await takeEmail(queue, `token-${count++}`, 'test');
   if (taken.email === undefined) return undefined;
-  await queue.backend.moveToCompleted(taken.email.job, '', false, taken.email.token, false);
+  await endEmail(redis, taken.email, { place: 'completed', result: '""', now: Date.now(), removeAt: Date.now() + 1e6 });
   return taken.email.id;
 };
 
@@ -113,6 +115,51 @@ test('an email is added once, however often it is asked for, in a batch of any s
   expect(await redis.zrange(queue.keys.byTime, 0, '-1')).toEqual(ids);
   expect(await redis.zcard(queue.keys.byAddress)).toBe(500);
   expect(await redis.zcard(queue.keys.upkeep)).toBe(250);
+});
+
+test.each([
+  ['completed', '""', 'moveToCompleted'],
+  ['failed', 'refused: no', 'moveToFailed'],
+] as const)('what ends as %s stands where BullMQ would have put it', async (place, result, move) => {
+  const theirs = createQueues({ redis, waits: true }).open({ tenant: 'bare', application: `app-${count++}` });
+  await add('m_1');
+  await theirs.bull.add('email', aStoredEmail(), { jobId: 'm_1' });
+  const [mine, bare] = [await takeEmail(queue, 'mine', 'test'), await takeEmail(theirs, 'theirs', 'test')];
+  if (mine.email === undefined || bare.email === undefined) throw new Error('there is no email');
+  const now = Date.now();
+  await endEmail(redis, mine.email, { place, result, now, removeAt: now + 1e6 });
+  const job = { id: 'm_1', opts: { attempts: 0 } } as MinimalJob;
+  await theirs.backend[move](job, place === 'completed' ? '' : result, false, 'theirs', false);
+  const ended = async ({ bull, keys }: EmailQueue) => {
+    const { returnvalue, failedReason, finishedOn, attemptsMade } = (await bull.getJob('m_1')) ?? {};
+    const kept = ['active', 'stalled', 'completed', 'failed', 'm_1:lock'].map((key) =>
+      redis.type(`${keys.bull}${key}`),
+    );
+    const counts = await bull.getJobCounts();
+    return {
+      returnvalue: returnvalue as unknown,
+      failedReason,
+      attemptsMade,
+      isDated: (finishedOn ?? 0) > 0,
+      counts,
+      kept: await Promise.all(kept),
+    };
+  };
+  expect(await ended(queue)).toEqual(await ended(theirs));
+  await expect(endEmail(redis, mine.email, { place, result, now })).rejects.toThrow('the lock of m_1 was lost');
+});
+
+test('what has ended and is not kept leaves nothing, and only who has the email ends it', async () => {
+  await add('m_1');
+  const { email: lease } = await takeEmail(queue, 'mine', 'test');
+  if (lease === undefined) throw new Error('there is no email');
+  await queue.backend.addLog('m_1', 'a line');
+  const end = { place: 'completed', result: '""', now: Date.now() } as const;
+  await expect(endEmail(redis, { ...lease, token: 'other' }, end)).rejects.toThrow('was lost');
+  expect(await redis.exists(queue.keys.job('m_1'))).toBe(1);
+  await endEmail(redis, lease, end);
+  expect(await redis.keys(`${queue.keys.bull}m_1*`)).toEqual([]);
+  expect(await queue.bull.getJobCounts()).toMatchObject({ active: 0, completed: 0 });
 });
 
 test.each(PLACES)('a %s email is put aside: BullMQ counts it as failed and gives it to nobody', async (_name, more) => {

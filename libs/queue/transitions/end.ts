@@ -1,0 +1,48 @@
+// From a worker into the history or the error log, with its last line; or away, where nothing of it is kept.
+import type { LogLine } from '../../mail/outcome';
+import type { Redis } from '../../store/redis';
+import { defineScript } from '../../store/script';
+import type { Lease } from '../email-worker';
+
+// KEYS: BullMQ's prefix, upkeep. ARGV: id, token, now, place, field of the result, the result, when to remove it or '' for
+// now, the line or ''. Result: 1, or 0 where the lock is not ours any more. Atomic: the last line and the end are seen together
+// or not at all. Nothing is written before something was taken away, so that a full Redis learns of the end, too (marks.ts).
+const endScript = defineScript(`
+local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
+local key = prefix .. id
+if redis.call('GET', key .. ':lock') ~= ARGV[2] then return 0 end
+redis.call('DEL', key .. ':lock')
+redis.call('SREM', prefix .. 'stalled', id)
+redis.call('LREM', prefix .. 'active', -1, id)
+if ARGV[7] == '' then
+  redis.call('DEL', key, key .. ':logs')
+  return 1
+end
+redis.call('HINCRBY', key, 'atm', 1)
+redis.call('HSET', key, ARGV[5], ARGV[6], 'finishedOn', now)
+redis.call('ZADD', prefix .. ARGV[4], now, id)
+redis.call('ZADD', KEYS[2], ARGV[7], id)
+if ARGV[8] ~= '' then redis.call('RPUSH', key .. ':logs', ARGV[8]) end
+return 1`);
+
+/** BullMQ's field of each place. */
+const RESULT = { completed: 'returnvalue', failed: 'failedReason' } as const;
+
+export interface End {
+  place: keyof typeof RESULT;
+  /** JSON, or why it failed. */
+  result: string;
+  /** ms since 1970, here and below */
+  now: number;
+  /** When what is kept of it has to go; where it is not given, nothing is kept. */
+  removeAt?: number;
+  line?: LogLine | undefined;
+}
+
+/** @throws Error where the lock was lost: the email is somebody else's by now */
+export const endEmail = async (redis: Redis, { queue, id, token }: Lease, end: End): Promise<void> => {
+  const line = end.line === undefined ? '' : JSON.stringify(end.line);
+  const args = [id, token, end.now, end.place, RESULT[end.place], end.result, end.removeAt ?? '', line];
+  if ((await endScript(redis, [queue.keys.bull, queue.keys.upkeep], args)) === 1) return;
+  throw new Error(`the lock of ${id} was lost before its end was written`);
+};
