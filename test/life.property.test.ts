@@ -192,7 +192,7 @@ class World {
   }
 
   private async work(ending: Ending): Promise<void> {
-    const taken = await takeEmail(this.queue, `token-${count++}`, 'model');
+    const taken = await takeEmail(redis, this.queue, `token-${count++}`, Date.now());
     const ready = [...this.emails.values()].filter(({ state, parked }) => state === 'queued' && !parked);
     if (taken.email === undefined) return expect(ready).toEqual([]);
     const { email: lease } = taken;

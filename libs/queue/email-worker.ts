@@ -1,7 +1,8 @@
-// Takes emails out of a queue, one at a time, under a lock that is renewed: BullMQ's own operations, without its loop.
-import type { JobJson } from 'bullmq';
+// Takes emails out of a queue, one at a time, under a lock that is renewed: as BullMQ does, without its loop.
 import type { StoredEmail } from '../mail/stored-email';
+import type { Redis } from '../store/redis';
 import { LOCK_MS, type EmailQueue } from './queues';
+import { takeJob, type NothingToTake } from './transitions/take';
 
 /** An email in work. */
 export interface Lease {
@@ -25,12 +26,7 @@ export interface Lease {
 export type LeaseEnd = 'lock-lost' | 'stopping' | 'took-too-long';
 
 export type Taken =
-  | { email: Lease; end: (reason: LeaseEnd) => void }
-  /** Nothing to take now: how long the queue's rate stops it, and when its next delayed email is due (0: unknown). */
-  | { email: undefined; rateStopMs: number; nextDelayedAt: number };
-
-/** BullMQ answers `[job | null, id, ms until the rate allows more, when the next delayed one is due]`. */
-type Answer = [job: JobJson | null | undefined, id: string | undefined, rateStopMs?: number, nextDelayedAt?: number];
+  { email: Lease; end: (reason: LeaseEnd) => void } | ({ email: undefined } & Omit<NothingToTake, 'id'>);
 
 /** Makes tokens that no other process makes. */
 export const createTokens = (replica: string): (() => string) => {
@@ -38,22 +34,21 @@ export const createTokens = (replica: string): (() => string) => {
   return () => `${replica}:${count++}`;
 };
 
-export const takeEmail = async (queue: EmailQueue, token: string, worker: string): Promise<Taken> => {
-  const answer = (await queue.backend.moveToActive(token, worker)) as Answer;
-  const [json, id = '', rateStopMs = 0, nextDelayedAt = 0] = answer;
-  if (!json)
-    return { email: undefined, rateStopMs: Math.max(0, rateStopMs), nextDelayedAt: Math.max(0, nextDelayedAt) };
+/** @param now ms since 1970: what is due then may be taken */
+export const takeEmail = async (redis: Redis, queue: EmailQueue, token: string, now: number): Promise<Taken> => {
+  const job = await takeJob(redis, queue, { now, token, lockMs: LOCK_MS });
+  if (job.id === undefined) return { ...job, email: undefined };
   const abort = new AbortController();
   return {
     email: {
-      id,
+      id: job.id,
       queue,
-      email: JSON.parse(json.data) as StoredEmail,
+      email: JSON.parse(job.data) as StoredEmail,
       token,
-      acceptedAt: json.timestamp,
-      attemptsMade: json.attemptsMade,
-      starts: json.attemptsStarted,
-      crashes: json.stalledCounter,
+      acceptedAt: job.acceptedAt,
+      attemptsMade: job.attemptsMade,
+      starts: job.starts,
+      crashes: job.stalls,
       signal: abort.signal,
     },
     end: (reason) => abort.abort(reason),

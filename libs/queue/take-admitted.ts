@@ -1,6 +1,7 @@
 // Takes an email where its queue's transport lets another one out; who waits for a connection is called when one is free.
 import type { QueueAddress } from '../mail/queue-address';
 import type { Clock } from '../runtime/clock';
+import type { Redis } from '../store/redis';
 import type { Admission, Refusal } from '../store/transport-limits';
 import { createTokens, takeEmail, type Lease, type LeaseEnd } from './email-worker';
 import type { EmailQueue } from './queues';
@@ -18,6 +19,7 @@ export type Take =
  * @returns takes one email out of a queue; its admission is to be ended when the attempt is over
  */
 export const createTakeAdmitted = (deps: {
+  redis: Redis;
   admit: (address: QueueAddress) => Promise<Admission | Refusal>;
   clock: Clock;
   replica: string;
@@ -40,7 +42,7 @@ export const createTakeAdmitted = (deps: {
     const admission = { ...answer, end: after(answer.end) };
     const unused = after(answer.cancel);
     try {
-      const taken = await takeEmail(queue, nextToken(), deps.replica);
+      const taken = await takeEmail(deps.redis, queue, nextToken(), deps.clock.now());
       if (taken.email !== undefined) return { kind: 'taken', lease: taken.email, end: taken.end, admission };
       unused();
       return taken.rateStopMs > 0 ? { kind: 'stopped', until: deps.clock.now() + taken.rateStopMs } : { kind: 'empty' };

@@ -47,7 +47,7 @@ const line = { kind: 'change' as const, at: '', by: 'test', what: 'tested' };
 const back = (id: string, before: StoredEmail, due = Date.now()) =>
   releaseEmail(redis, queue, id, { before, after: { ...before, rev: before.rev + 1 }, line, now: Date.now(), due });
 const take = async (): Promise<string | undefined> => {
-  const taken = await takeEmail(queue, `token-${count++}`, 'test');
+  const taken = await takeEmail(redis, queue, `token-${count++}`, Date.now());
   if (taken.email === undefined) return undefined;
   await endEmail(redis, taken.email, { place: 'completed', result: '""', now: Date.now(), removeAt: Date.now() + 1e6 });
   return taken.email.id;
@@ -72,7 +72,7 @@ test.each<[string, 'high' | 'normal' | 'low', number]>([
     const email = aStoredEmail(delay > 0 ? { sendAt: new Date(acceptedAt + delay).toISOString() } : {});
     await createSendQueue({ redis, due: createDue(redis) }).add(queue, [{ id: 'm_1', email, acceptedAt, priority }]);
     const number = BULL_PRIORITY[priority];
-    const theirs = createQueues({ redis, waits: true }).open({ tenant: 'bare', application: `app-${count++}` });
+    const theirs = theirQueue();
     await theirs.bull.add('email', email, {
       jobId: 'm_1',
       timestamp: acceptedAt,
@@ -121,10 +121,13 @@ test.each([
   ['completed', '""', 'moveToCompleted'],
   ['failed', 'refused: no', 'moveToFailed'],
 ] as const)('what ends as %s stands where BullMQ would have put it', async (place, result, move) => {
-  const theirs = createQueues({ redis, waits: true }).open({ tenant: 'bare', application: `app-${count++}` });
+  const theirs = theirQueue();
   await add('m_1');
   await theirs.bull.add('email', aStoredEmail(), { jobId: 'm_1' });
-  const [mine, bare] = [await takeEmail(queue, 'mine', 'test'), await takeEmail(theirs, 'theirs', 'test')];
+  const [mine, bare] = [
+    await takeEmail(redis, queue, 'mine', Date.now()),
+    await takeEmail(redis, theirs, 'theirs', Date.now()),
+  ];
   if (mine.email === undefined || bare.email === undefined) throw new Error('there is no email');
   const now = Date.now();
   await endEmail(redis, mine.email, { place, result, now, removeAt: now + 1e6 });
@@ -149,9 +152,73 @@ test.each([
   await expect(endEmail(redis, mine.email, { place, result, now })).rejects.toThrow('the lock of m_1 was lost');
 });
 
+const theirQueue = (): EmailQueue =>
+  createQueues({ redis, waits: true }).open({ tenant: 'bare', application: `app-${count++}` });
+
+test('emails are taken in the order in which BullMQ would have given them, those that became due among them', async () => {
+  const theirs = theirQueue();
+  const acceptedAt = Date.now();
+  const later = (ms: number) => new Date(acceptedAt + ms).toISOString();
+  for (const [id, priority, delay] of [
+    ['m_1', 'low', 0],
+    ['m_2', 'normal', 0],
+    ['m_3', 'high', 0],
+    ['m_4', 'normal', 20],
+    ['m_5', 'high', 10],
+    ['m_6', 'low', 30],
+    ['m_7', 'normal', 0],
+    ['m_8', 'high', 0],
+    ['m_9', 'high', 3_600_000],
+  ] as const) {
+    const email = aStoredEmail(delay > 0 ? { sendAt: later(delay) } : {});
+    await createSendQueue({ redis, due: createDue(redis) }).add(queue, [{ id, email, acceptedAt, priority }]);
+    const options = { jobId: id, timestamp: acceptedAt, delay, priority: BULL_PRIORITY[priority] };
+    await theirs.bull.add('email', email, options);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 40));
+  const now = Date.now();
+  const mine: (string | undefined)[] = [];
+  const given: (string | undefined)[] = [];
+  let last;
+  for (let turn = 0; turn < 9; turn++) {
+    last = await takeEmail(redis, queue, `t-${turn}`, now);
+    mine.push(last.email?.id);
+    const [job, id] = (await theirs.backend.moveToActive(`t-${turn}`, 'test')) as [unknown, string];
+    given.push(job ? id : undefined);
+  }
+  expect(mine).toEqual(given);
+  expect(mine.slice(0, 8)).not.toContain(undefined);
+  expect(last).toEqual({ email: undefined, rateStopMs: 0, nextDelayedAt: acceptedAt + 3_600_000 });
+  expect(await queue.bull.getJobCounts()).toEqual(await theirs.bull.getJobCounts());
+  expect(await redis.get(queue.keys.lock('m_1'))).toMatch(/^t-/);
+  expect(await redis.pttl(queue.keys.lock('m_1'))).toBeGreaterThan(9_000);
+  expect(await redis.exists(`${queue.keys.bull}pc`)).toBe(0);
+});
+
+test('a paused queue, one at its rate and one at its bound of active emails give nothing, as with BullMQ', async () => {
+  for (const id of ['m_1', 'm_2', 'm_3', 'm_4']) await add(id);
+  const takeNow = () => takeEmail(redis, queue, `t-${count++}`, Date.now());
+  const nothing = { email: undefined, rateStopMs: 0, nextDelayedAt: 0 };
+  await queue.bull.pause();
+  expect(await takeNow()).toEqual(nothing);
+  await queue.bull.resume();
+  await queue.bull.setGlobalRateLimit(2, 60_000);
+  expect([(await takeNow()).email?.id, (await takeNow()).email?.id]).toEqual(['m_1', 'm_2']);
+  const stopped = await takeNow();
+  expect(stopped).toMatchObject({ email: undefined });
+  expect('rateStopMs' in stopped && stopped.rateStopMs).toBeGreaterThan(50_000);
+  // BullMQ counts in the same place.
+  expect(await queue.bull.getRateLimitTtl(2)).toBeGreaterThan(50_000);
+  await queue.bull.removeGlobalRateLimit();
+  await queue.bull.setGlobalConcurrency(2);
+  expect(await takeNow()).toEqual(nothing);
+  await queue.bull.setGlobalConcurrency(3);
+  expect((await takeNow()).email?.id).toBe('m_3');
+});
+
 test('what has ended and is not kept leaves nothing, and only who has the email ends it', async () => {
   await add('m_1');
-  const { email: lease } = await takeEmail(queue, 'mine', 'test');
+  const { email: lease } = await takeEmail(redis, queue, 'mine', Date.now());
   if (lease === undefined) throw new Error('there is no email');
   await queue.backend.addLog('m_1', 'a line');
   const end = { place: 'completed', result: '""', now: Date.now() } as const;
@@ -222,7 +289,7 @@ test('a correction moves an email in time, and is refused to whoever read an old
 
 test('an email in work is left alone by every transition, also when its lock ran out', async () => {
   const stored = await add('m_1');
-  const taken = await takeEmail(queue, 'mine', 'test');
+  const taken = await takeEmail(redis, queue, 'mine', Date.now());
   for (const locked of [true, false]) {
     if (!locked) await redis.del(queue.keys.lock('m_1'));
     expect(await aside('m_1')).toBe('sending');
@@ -246,7 +313,7 @@ test.each(PLACES)('a %s email is removed without a trace in BullMQ', async (_nam
 
 test('an intent is taken away by whoever wrote it, and by nobody who lost the email meanwhile', async () => {
   await add('m_intent');
-  const { email: lease } = await takeEmail(queue, 'b:0', 'b');
+  const { email: lease } = await takeEmail(redis, queue, 'b:0', Date.now());
   expect(lease?.id).toBe('m_intent');
   await markIntent(redis, queue, { id: 'm_intent', token: 'b:0' }, 2_000);
   const done = { accepted: [], refused: [] };

@@ -43,22 +43,28 @@ const cutNow = (what: keyof typeof cut): boolean => {
   return true;
 };
 
-/** An add is answered by the email's id alone. */
-const ADDED = /\$28\r\nm_[0-9a-v]{26}\r\n/;
-
 const breakConnections = (): void => {
+  // Announced and added leave together, and both are answered by a number: with the second one the email is there.
+  let [adding, numbers] = [false, 0];
+  toApi.onRequest = (chunk) => {
+    adding ||= chunk.includes('"domain":"');
+    return 'pass';
+  };
   toApi.onReply = (chunk) => {
-    const text = chunk.toString('latin1');
-    return ADDED.test(text) && !text.includes('messageId') && cutNow('adds') ? 'cut' : 'pass';
+    if (!adding) return 'pass';
+    numbers += chunk.toString('latin1').match(/:\d+\r\n/g)?.length ?? 0;
+    if (numbers < 2) return 'pass';
+    [adding, numbers] = [false, 0];
+    return cutNow('adds') ? 'cut' : 'pass';
   };
   let completing = false;
   toWorkers.onRequest = (chunk) => {
     completing ||= chunk.includes('\r\ncompleted\r\n');
     return 'pass';
   };
-  // A completion is answered by 0.
+  // A completion is answered by 1.
   toWorkers.onReply = (chunk) => {
-    if (!completing || !chunk.includes(':0\r\n')) return 'pass';
+    if (!completing || !chunk.includes(':1\r\n')) return 'pass';
     completing = false;
     return cutNow('completions') ? 'cut' : 'pass';
   };
