@@ -47,8 +47,21 @@ type Record<S> = { settings: S } & Dates;
 
 const parse = <T>(text: string | null): T | undefined => (text === null ? undefined : (JSON.parse(text) as T));
 
+/** What holds in a queue: remembered with its record, which is dropped when it changes; so is the tenant's. */
+const createSettingsOfQueue = () => {
+  const known = new WeakMap<RegisteredQueue, { tenant: Tenant | undefined; settings: ResolvedSettings }>();
+  return (tenant: Tenant | undefined, queue: RegisteredQueue | undefined): ResolvedSettings => {
+    const found = queue && known.get(queue);
+    if (found !== undefined && found.tenant === tenant) return found.settings;
+    const settings = Object.freeze(resolveSettings(tenant?.settings, queue?.settings));
+    if (queue !== undefined) known.set(queue, { tenant, settings });
+    return settings;
+  };
+};
+
 export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clock }): Tenants => {
   const { redis, changes } = deps;
+  const settingsOfQueue = createSettingsOfQueue();
   const now = (): string => new Date(deps.clock.now()).toISOString();
 
   const tenant = changes.cached('tenant', async (slug) => {
@@ -65,16 +78,6 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
     createdAt: old?.createdAt ?? now(),
     updatedAt: now(),
   });
-
-  /** Remembered with the queue's record, which is dropped when it changes; so is the tenant's. */
-  const resolved = new WeakMap<object, { tenant: Tenant | undefined; settings: ResolvedSettings }>();
-  const settingsOfQueue = (found: Tenant | undefined, queue: RegisteredQueue | undefined): ResolvedSettings => {
-    const known = queue && resolved.get(queue);
-    if (known !== undefined && known.tenant === found) return known.settings;
-    const settings = Object.freeze(resolveSettings(found?.settings, queue?.settings));
-    if (queue !== undefined) resolved.set(queue, { tenant: found, settings });
-    return settings;
-  };
 
   return {
     tenant,
