@@ -46,7 +46,13 @@ export const createApiKeys = (deps: { redis: Redis; changes: Changes; clock: Clo
         return same(digest(key), operator) ? { id: 'operator', role: 'operator' } : undefined;
       if (found.expiresAt !== undefined && Date.parse(found.expiresAt) <= deps.clock.now()) return undefined;
       const { role, name, tenant, application } = found;
-      return { id: found.id, role, ...(name && { name }), ...(tenant && { tenant }), ...(application && { application }) };
+      return {
+        id: found.id,
+        role,
+        ...(name && { name }),
+        ...(tenant && { tenant }),
+        ...(application && { application }),
+      };
     },
     async issue(input) {
       const id = randomBytes(6).toString('hex');
