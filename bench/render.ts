@@ -104,14 +104,20 @@ const plainEta = (): Eta => {
   return eta;
 };
 
+/** As a worker with many emails at once asks; plain Eta does one after the other all the same. */
+const AT_ONCE = 4;
+
 /** Renders a second. */
 const rate = async (work: () => Promise<void> | void): Promise<number> => {
   const begun = performance.now();
   let count = 0;
-  while (performance.now() - begun < LENGTH) {
-    await work();
-    count++;
-  }
+  const goOn = async (): Promise<void> => {
+    while (performance.now() - begun < LENGTH) {
+      await work();
+      count++;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, goOn));
   return (count * 1_000) / (performance.now() - begun);
 };
 

@@ -1,4 +1,4 @@
-// Threads that answer when nobody waits for them any more leave nothing behind.
+// Threads that end, and what they were doing or were to do next.
 import { readdirSync, readlinkSync } from 'node:fs';
 import { createPool } from './pool';
 
@@ -25,4 +25,46 @@ test('a thread that is ready after the pool was closed costs no file', async () 
   await rejected;
   await new Promise((resolve) => setImmediate(resolve));
   expect(clocks()).toBe(before);
+});
+
+test('who stands behind a task that ends its thread is served by the next one, and is no offender', async () => {
+  const pool = createPool({ threads: 1, trusted: false, now: Date.now });
+  const rendering = (name: string, source: string) =>
+    pool.run('acme', {
+      kind: 'render',
+      key: name,
+      sources: { 'html:': source, 'text:': '-' },
+      parts: ['html', 'text'],
+      gone: [],
+      data: '{}',
+    });
+  try {
+    await rendering('first', 'the thread is there');
+    const bomb = rendering('bomb', '<% /(a+)+b/.test("a".repeat(60)) %>');
+    const behind = Array.from({ length: 3 }, (_, n) => rendering(`honest ${n}`, `honest ${n}`));
+    await expect(bomb).rejects.toMatchObject({ why: 'time' });
+    expect(await Promise.all(behind)).toMatchObject(
+      behind.map((_, n) => ({ kind: 'made', made: { html: `honest ${n}` } })),
+    );
+  } finally {
+    await pool.close();
+  }
+});
+
+test('answers belong to their jobs, whatever stands behind what', async () => {
+  const pool = createPool({ threads: 1, trusted: true, now: Date.now });
+  try {
+    const bytes = Buffer.from('Subject: message\r\n\r\nbody\r\n');
+    const answers = await Promise.all(
+      [1, 2, 3, 4, 5, 6].map((n) =>
+        n % 2 === 0
+          ? pool.run('acme', { kind: 'text', html: `<p>${n}</p>` })
+          : pool.run('acme', { kind: 'message', bytes: new Uint8Array(bytes) }),
+      ),
+    );
+    const message: unknown = expect.objectContaining({ subject: 'message' });
+    expect(answers).toEqual([message, '2', message, '4', message, '6']);
+  } finally {
+    await pool.close();
+  }
 });

@@ -81,7 +81,8 @@ interface Thread {
   worker: Worker;
   /** Its CPU time; there is none before it is ready. */
   cpu?: CpuClock;
-  task?: Task;
+  /** What it does, and what it goes on with: so it need not wait for this process in between. */
+  tasks: Task[];
   timer: NodeJS.Timeout;
 }
 
@@ -99,13 +100,8 @@ const startWorker = (trusted: boolean): Worker => {
   return worker;
 };
 
-/** The task of a thread, which is free of it now. */
-const release = (thread: Thread): Task | undefined => {
-  clearTimeout(thread.timer);
-  const { task } = thread;
-  delete thread.task;
-  return task;
-};
+/** A task and one behind it. */
+const MOST_TASKS = 2;
 
 export const createPool = (options: { threads: number; trusted: boolean; now: () => number }): Pool => {
   const threads = new Set<Thread>();
@@ -113,24 +109,42 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
   let badStarts = 0;
   let closed = false;
 
-  const running = (): Task[] => [...threads].flatMap(({ task }) => task ?? []);
+  const running = (): Task[] => [...threads].flatMap(({ tasks: [task] }) => task ?? []);
 
   const dispatch = (): void => {
     for (const thread of threads) {
-      if (thread.cpu === undefined || thread.task !== undefined) continue;
+      if (thread.cpu === undefined || thread.tasks.length > 0) continue;
       const task = turns.next(running());
       if (task === undefined) break;
-      thread.task = task;
-      const limit = task.job.kind === 'message' ? MESSAGE_LIMIT : HARD_LIMIT;
-      watch(thread, thread.cpu, thread.cpu.now() + limit, options.now() + LONGEST_WAIT);
-      thread.worker.postMessage(task.job);
+      give(thread, task);
+      watchFirst(thread);
     }
     startMore();
+    for (const thread of threads) {
+      const [task] = thread.tasks;
+      if (task === undefined || thread.tasks.length === MOST_TASKS) continue;
+      const follower = turns.follower(task.tenant);
+      if (follower !== undefined) give(thread, follower);
+    }
+  };
+
+  const give = (thread: Thread, task: Task): void => {
+    thread.tasks.push(task);
+    thread.worker.postMessage(task.job);
+  };
+
+  /** The time of a task begins when it is the thread's first. */
+  const watchFirst = (thread: Thread): void => {
+    clearTimeout(thread.timer);
+    const [task] = thread.tasks;
+    if (task === undefined || thread.cpu === undefined) return;
+    const limit = task.job.kind === 'message' ? MESSAGE_LIMIT : HARD_LIMIT;
+    watch(thread, thread.cpu, thread.cpu.now() + limit, options.now() + LONGEST_WAIT);
   };
 
   /** As many as are waited for and a spare one, so that nobody waits for a start when an attack has the others. */
   const startMore = (): void => {
-    const free = [...threads].filter(({ task }) => task === undefined).length;
+    const free = [...threads].filter(({ tasks }) => tasks.length === 0).length;
     const wanted = turns.ready(running()) + (badStarts === 0 ? 1 : 0);
     for (let more = wanted - free; more > 0 && threads.size < options.threads && !closed; more--) start();
   };
@@ -150,8 +164,10 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
   /** Ends a thread; another one is started when somebody needs it. */
   const end = (thread: Thread, why: Exhausted, detail = 'the thread was ended'): void => {
     if (!threads.delete(thread)) return;
-    const task = release(thread);
+    clearTimeout(thread.timer);
+    const [task, ...behind] = thread.tasks;
     if (task !== undefined) exhaust(task, why, detail);
+    for (const innocent of behind) turns.add(innocent);
     thread.cpu?.close();
     if (thread.cpu === undefined && ++badStarts >= MOST_BAD_STARTS) {
       badStarts = 0;
@@ -171,7 +187,8 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
       badStarts = 0;
       return dispatch();
     }
-    const task = release(thread);
+    const task = thread.tasks.shift();
+    watchFirst(thread);
     if ('answer' in reply) task?.resolve(reply.answer as never);
     else if (task !== undefined) exhaust(task, reply.exhausted, reply.detail);
     if ('exhausted' in reply && reply.exhausted === 'broken') end(thread, 'broken');
@@ -180,7 +197,7 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
 
   const start = (): void => {
     const worker = startWorker(options.trusted);
-    const thread: Thread = { worker, timer: setTimeout(() => end(thread, 'time'), START_LIMIT) };
+    const thread: Thread = { worker, tasks: [], timer: setTimeout(() => end(thread, 'time'), START_LIMIT) };
     threads.add(thread);
     worker.on('message', (reply: Reply | Ready) => hear(thread, reply));
     worker.on('error', (error) => end(thread, 'memory', error.message));
@@ -199,8 +216,11 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
       const error = new Error('the render threads are stopped');
       const all = [...threads];
       threads.clear();
-      for (const task of [...turns.drain(), ...all.flatMap((thread) => release(thread) ?? [])]) task.reject(error);
-      all.forEach(({ cpu }) => cpu?.close());
+      for (const task of [...turns.drain(), ...all.flatMap(({ tasks }) => tasks)]) task.reject(error);
+      for (const { cpu, timer } of all) {
+        clearTimeout(timer);
+        cpu?.close();
+      }
       await Promise.all(all.map(({ worker }) => worker.terminate()));
     },
   };

@@ -15,7 +15,9 @@ const start = async (): Promise<void> => {
   const work = createJobs(engine);
   const done = async (job: Job): Promise<void> =>
     parentPort?.postMessage(job.kind === 'message' ? await takeApart(job) : work(job));
-  parentPort?.on('message', (job: Job) => void done(job));
+  // Answers come in the order of the jobs: a message that is taken apart waits in between.
+  let last: Promise<void> = Promise.resolve();
+  parentPort?.on('message', (job: Job) => void (last = last.then(() => done(job))));
   parentPort?.postMessage({ ready: thread } satisfies Ready);
 };
 

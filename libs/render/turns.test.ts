@@ -11,6 +11,19 @@ test('tenants take turns, each in its own order', () => {
   expect(turns.next([])).toBeUndefined();
 });
 
+test('a task goes behind one of its tenant only while nobody else waits', () => {
+  const turns = createTurns<ReturnType<typeof task>>({ threads: 4, now: () => 0 });
+  for (const n of [1, 2, 3]) turns.add(task('a', n));
+  expect(turns.follower('b')).toBeUndefined();
+  expect(turns.follower('a')).toEqual(task('a', 1));
+  turns.add(task('b', 1));
+  expect(turns.follower('a')).toBeUndefined();
+  expect(turns.next([])).toEqual(task('a', 2));
+  expect(turns.next([])).toEqual(task('b', 1));
+  expect(turns.follower('a')).toEqual(task('a', 3));
+  expect(turns.follower('a')).toBeUndefined();
+});
+
 test('no tenant has all threads', () => {
   const turns = createTurns({ threads: 3, now: () => 0 });
   for (const tenant of ['a', 'a', 'a', 'b']) turns.add({ tenant });

@@ -12,6 +12,10 @@ export interface Turns<T extends Waiting> {
    * @returns the task of the tenant that waits longest and may run, or nothing
    */
   next(running: T[]): T | undefined;
+  /**
+   * @returns another task of this tenant, where nobody else waits: it may be put behind one of its own
+   */
+  follower(tenant: string): T | undefined;
   /** How many tenants could be served beside those that are. */
   ready(running: T[]): number;
   /** A task of this tenant used up what it may. */
@@ -39,6 +43,15 @@ export const createTurns = <T extends Waiting>(options: { threads: number; now: 
     return running.filter((task) => task.tenant === tenant).length < Math.max(1, options.threads - 1);
   };
 
+  /** Takes the tenant's first task; the tenant goes to the end. */
+  const takeFrom = (tenant: string): T | undefined => {
+    const tasks = waiting.get(tenant) ?? [];
+    waiting.delete(tenant);
+    const task = tasks.shift();
+    if (tasks.length > 0) waiting.set(tenant, tasks);
+    return task;
+  };
+
   return {
     add(task) {
       const own = waiting.get(task.tenant);
@@ -46,15 +59,10 @@ export const createTurns = <T extends Waiting>(options: { threads: number; now: 
       else own.push(task);
     },
     next(running) {
-      for (const [tenant, tasks] of waiting) {
-        if (!mayRun(tenant, running)) continue;
-        waiting.delete(tenant);
-        const task = tasks.shift();
-        if (tasks.length > 0) waiting.set(tenant, tasks);
-        return task;
-      }
-      return undefined;
+      const found = [...waiting.keys()].find((tenant) => mayRun(tenant, running));
+      return found === undefined ? undefined : takeFrom(found);
     },
+    follower: (tenant) => (waiting.size === 1 && waiting.has(tenant) ? takeFrom(tenant) : undefined),
     ready: (running) => [...waiting.keys()].filter((tenant) => mayRun(tenant, running)).length,
     offend: (tenant) =>
       void offences.set(tenant, [...(offences.get(tenant) ?? []), options.now()].slice(-MOST_OFFENCES)),
