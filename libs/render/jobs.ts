@@ -20,7 +20,8 @@ export interface RenderJob {
   kind: 'render';
   /** Names the tenant and the versions of all sources. */
   key: string;
-  sources: Sources;
+  /** Left out on the way to a thread that has them: the last `MOST_PROGRAMS` keys that it was given. */
+  sources?: Sources;
   parts: Part[];
   /** The template whose html is the frame. */
   layout?: string;
@@ -99,6 +100,9 @@ export type AnswerOf<J extends Job> = Answers[J['kind']];
 /** Everything that a thread may say of a job. */
 export type Reply = { answer: Answers[Job['kind']] } | { exhausted: Exhausted | 'output'; detail: string };
 
+/** Programs that a thread keeps, those that cannot be compiled among them: whoever gives it jobs counts along. */
+export const MOST_PROGRAMS = 500;
+
 /** Characters of all parts of an email together. */
 const MOST_OUTPUT = 5 * 1_024 * 1_024;
 
@@ -120,6 +124,17 @@ const prepare = (key: string, sources: Sources): Prepared => {
   const bodies = Object.fromEntries(compiled.map(([name, { body }]) => [name, body]));
   const tags = Object.fromEntries(compiled.map(([name, one]) => [name, one.tags]));
   return { key, json: JSON.stringify({ bodies }), tags };
+};
+
+/** @returns the fault as well: it would be the same the next time */
+const prepared = (key: string, sources: Sources | undefined): Prepared | SourceFault => {
+  if (sources === undefined) throw new Error(`the sources of ${key} were not given`);
+  try {
+    return prepare(key, sources);
+  } catch (error) {
+    if (error instanceof SourceFault) return error;
+    throw error;
+  }
 };
 
 class SourceFault extends Error {
@@ -193,15 +208,21 @@ export const takeApart = async ({ bytes }: MessageJob): Promise<Reply> => {
 
 /** What a thread does, over an engine. @returns a function that never throws */
 export const createJobs = (engine: Engine): ((job: Exclude<Job, MessageJob>) => Reply) => {
-  const programs = new LRUCache<string, Prepared>({ max: 500 });
+  const programs = new LRUCache<string, Prepared | SourceFault>({ max: MOST_PROGRAMS });
+
+  const programOf = ({ key, sources }: RenderJob): Prepared => {
+    const program = programs.get(key) ?? prepared(key, sources);
+    programs.set(key, program);
+    if (program instanceof SourceFault) throw program;
+    return program;
+  };
 
   const render = (job: RenderJob): RenderAnswer => {
+    const program = programOf(job);
     if (job.schema !== undefined) {
       const errors = checkData(job.schema, JSON.parse(job.data));
       if (errors.length > 0) return { kind: 'data-invalid', errors };
     }
-    const program = programs.get(job.key) ?? prepare(job.key, job.sources);
-    programs.set(job.key, program);
     const { parts, layout, gone } = job;
     return finish(
       readSaid(engine.render(program, JSON.stringify({ parts, layout, gone }), job.data), job, program),

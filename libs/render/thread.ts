@@ -4,7 +4,7 @@ import { nameOfThread, openCpuClock } from '../runtime/thread-cpu';
 import { createTrustedEngine } from './engine';
 import { createJobs, takeApart, type Job } from './jobs';
 import { createMachine } from './machine';
-import type { Ready, ThreadOptions } from './pool';
+import type { Ready, ThreadOptions } from './render-thread';
 
 const { trusted, limit } = workerData as ThreadOptions;
 
