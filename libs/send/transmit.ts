@@ -1,4 +1,5 @@
 // One message over one open connection: how it went, at which step it ended, in what time at most.
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { SMTPConnectionSendInfo } from 'nodemailer/lib/smtp-connection';
 import { readReply, type Phase } from '../mail/reply';
@@ -56,13 +57,22 @@ interface Progress {
   stopped?: { error: unknown };
 }
 
+/** What is written in this turn of the event loop leaves at its end: a small message and its dot in one packet. */
+const leaveTogether = (smtp: Connection['smtp']): void => {
+  // nodemailer's own field; without it they would leave one after the other.
+  const { _socket: socket } = smtp as unknown as { _socket?: Socket };
+  socket?.cork();
+  setImmediate(() => socket?.uncork());
+};
+
 /**
  * A message in memory, after the fence has let it out. A stream of our own: an iterator behind `Readable.from` costs as
  * much as the rest of a small email's way through the connection.
  */
-const ofBuffer = (bytes: Buffer, before: () => Promise<void>, progress: Progress): Readable => {
+const ofBuffer = ({ smtp }: Connection, bytes: Buffer, before: () => Promise<void>, progress: Progress): Readable => {
   const begin = (): void => {
     progress.begun = true;
+    leaveTogether(smtp);
     stream.push(bytes);
   };
   const stop = (error: unknown): void => {
@@ -171,7 +181,7 @@ export const transmit = (connection: Connection, work: HandOver, bounds: StepBou
   const progress: Progress = { begun: false, ended: false };
   const { content, size, eightBit = false } = message;
   const stream = Buffer.isBuffer(content)
-    ? ofBuffer(content, work.beforeMessage, progress)
+    ? ofBuffer(connection, content, work.beforeMessage, progress)
     : ofStream(content, work.beforeMessage, progress);
   dialogue.begin();
   return new Promise((resolve) => {
