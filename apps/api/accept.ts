@@ -209,8 +209,11 @@ export const createAccept = (deps: AcceptDeps) => {
       if (draft.settled) continue;
       // A repetition that comes after the email was sent and removed must not send it again.
       if (draft.replayed && (await redis.exists(keys.gone(draft.accepted.id))) === 1) continue;
-      await deps.refs.claim(address, draft.accepted.id, contentsOf(draft.accepted.email));
-      await draft.parts.store();
+      const contents = contentsOf(draft.accepted.email);
+      if (contents.length > 0) {
+        await deps.refs.claim(address, draft.accepted.id, contents);
+        await draft.parts.store();
+      }
       open.push(draft);
     }
     if (open.length === 0) return;

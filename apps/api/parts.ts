@@ -6,6 +6,7 @@ import { problemAt } from '../../libs/mail/problem';
 import { RawFault, readRawMessage } from '../../libs/mail/raw-message';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import {
+  jsonOf,
   LARGE_PARTS,
   type LargePart,
   type LinkedAttachment,
@@ -151,6 +152,8 @@ export const prepareParts = async (
     attachments,
     raw,
     place(email) {
+      // A character takes three bytes at most.
+      if (jsonOf(email).length * 3 <= JOB_LIMIT) return email;
       const moved = large(email);
       if (moved.length === 0) return email;
       const stored: Partial<Record<LargePart, PartInStore>> = {};

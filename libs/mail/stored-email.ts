@@ -94,6 +94,17 @@ export interface StoredEmail extends OwnSettings {
   resentFrom?: string;
 }
 
+const texts = new WeakMap<StoredEmail, string>();
+
+/** An email as its job holds it: made once, since nobody changes an email that was made. */
+export const jsonOf = (email: StoredEmail): string => {
+  const known = texts.get(email);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(email);
+  texts.set(email, text);
+  return text;
+};
+
 /** The Message-ID of an email (RFC 5322 3.6.4), without the angle brackets. */
 export const messageIdOf = (id: string, email: Pick<StoredEmail, 'domain' | 'raw'>): string =>
   email.raw?.messageId ?? `${id}@${email.domain}`;

@@ -1,5 +1,5 @@
 // Into the send queue: any number of emails with their index entries in one call.
-import type { StoredEmail } from '../../mail/stored-email';
+import { jsonOf, type StoredEmail } from '../../mail/stored-email';
 import type { Redis } from '../../store/redis';
 import { defineScript } from '../../store/script';
 import { addressMembers, ENTER_INDEXES } from '../index-entries';
@@ -50,7 +50,7 @@ export const addEmails = async (redis: Redis, queue: EmailQueue, emails: Additio
     const args: (string | number)[] = [];
     for (const { id, email, acceptedAt, due, priority } of emails.slice(from, from + AT_ONCE)) {
       const members = addressMembers(id, email);
-      args.push(id, JSON.stringify(email), acceptedAt, due, priority, Date.parse(email.expiresAt), members.length);
+      args.push(id, jsonOf(email), acceptedAt, due, priority, Date.parse(email.expiresAt), members.length);
       args.push(...members);
     }
     calls.push(addScript(redis, [bull, byTime, byAddress, upkeep], args));
