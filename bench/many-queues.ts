@@ -1,5 +1,6 @@
 // What do many queues cost that have little to do? Each gets one email, then all are idle.
 import { setTimeout as pause } from 'node:timers/promises';
+import { MOST_IDLE } from '../libs/send/connections';
 import { KEYS } from '../libs/store/keys';
 import { eventually } from '../test/support/wait';
 import type { Child } from './support/child';
@@ -9,9 +10,10 @@ import { TEMPLATE, templated } from './support/mail';
 import { bench } from './support/run';
 
 const PER_TENANT = 100;
-const MOST_IDLE = 0.05;
-/** A worker has so many places unless told otherwise: no more SMTP connections can be in use. */
+const MOST_IDLE_SHARE = 0.05;
+/** A worker has so many places unless told otherwise: no more SMTP connections can be in use; others are kept warm. */
 const PLACES = 50;
+const MOST_CONNECTIONS = PLACES + MOST_IDLE;
 
 /** Connections of the workers to Redis now. */
 const workerConnections = async ({ client }: Lab): Promise<number> =>
@@ -101,16 +103,16 @@ bench(
         ours: String(mostOpen),
         baseline: '1',
         ratio: '',
-        reach: `<= ${PLACES}`,
-        met: mostOpen <= PLACES,
+        reach: `<= ${MOST_CONNECTIONS}`,
+        met: mostOpen <= MOST_CONNECTIONS,
       },
       {
         name: 'idle, of a core',
         ours: percent(idle),
         baseline: percent(idleOne),
         ratio: '',
-        reach: `<= ${percent(MOST_IDLE)}`,
-        met: idle <= MOST_IDLE,
+        reach: `<= ${percent(MOST_IDLE_SHARE)}`,
+        met: idle <= MOST_IDLE_SHARE,
       },
     ];
   },

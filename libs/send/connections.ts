@@ -55,7 +55,7 @@ const IDLE_MS = 15_000;
 /** Where connections are counted, they are given up sooner than the right to them (libs/store/connection-rights.ts). */
 const COUNTED_IDLE_MS = 1_000;
 /** Idle connections of one process; with many transports the one that has lain longest makes room. */
-const MOST_IDLE = 100;
+export const MOST_IDLE = 100;
 /** Fresh connections now and then, so that a load balancer's servers share the work. */
 const MOST_EMAILS = 200;
 
