@@ -5,11 +5,13 @@ import { foldLines, hasLongerLines, isPlainText } from 'nodemailer/lib/mime-func
 import { encode, wrap } from 'nodemailer/lib/qp';
 import { inBase64, LINE, withCrlf } from './encoding';
 
+interface WireAddress {
+  name: string;
+  address: string;
+}
+
 /** A header field and its value; addresses as objects, domains in ASCII. */
-export type Field = [
-  name: string,
-  value: string | { name: string; address: string } | { name: string; address: string }[],
-];
+export type Field = [name: string, value: string | WireAddress | WireAddress[]];
 
 export interface Letter {
   /** In the order of the message; those of MIME are added. */
@@ -34,8 +36,21 @@ const isPlain = (name: string, value: string): boolean =>
   !value.includes('=?') &&
   !/^(in-reply-to|references)$/i.test(name);
 
+/** Nothing of it is quoted or encoded. */
+const isPlainAddress = ({ name, address }: WireAddress): boolean =>
+  /^[\w.+-]+@[\w.-]+$/.test(address) && /^(?:\w+(?: \w+)*)?$/.test(name);
+
+/** @returns undefined for addresses that need more than to be written down */
+const textOf = (value: Field[1]): string | undefined => {
+  if (typeof value === 'string') return value;
+  const list = Array.isArray(value) ? value : [value];
+  if (!list.every(isPlainAddress)) return undefined;
+  return list.map(({ name, address }) => (name === '' ? address : `${name} <${address}>`)).join(', ');
+};
+
 const writeField = ([name, value]: Field): string => {
-  if (typeof value === 'string' && isPlain(name, value)) return `${name}: ${value}\r\n`;
+  const text = textOf(value);
+  if (text !== undefined && isPlain(name, text)) return `${name}: ${text}\r\n`;
   const encoded = encoder.encodeHeaderValue(name, value);
   return encoded.trim() === '' ? '' : `${foldLines(`${name}: ${encoded}`, LINE)}\r\n`;
 };
