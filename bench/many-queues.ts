@@ -13,7 +13,8 @@ const PER_TENANT = 100;
 const MOST_IDLE_SHARE = 0.05;
 /** A worker has so many places unless told otherwise: no more SMTP connections can be in use; others are kept warm. */
 const PLACES = 50;
-const MOST_CONNECTIONS = PLACES + MOST_IDLE;
+/** Each place may have one that is closing behind the one that it uses. */
+const MOST_CONNECTIONS = 2 * PLACES + MOST_IDLE;
 
 /** Connections of the workers to Redis now. */
 const workerConnections = async ({ client }: Lab): Promise<number> =>

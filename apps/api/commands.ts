@@ -9,6 +9,7 @@ import type { Refusal } from '../../libs/queue/transitions/places';
 import { putAside } from '../../libs/queue/transitions/put-aside';
 import { releaseEmail } from '../../libs/queue/transitions/release';
 import { resolveSent } from '../../libs/queue/transitions/resolve-sent';
+import { KEYS } from '../../libs/store/keys';
 import { notFound } from './errors';
 import type { FieldChanges } from './changes-of';
 import type { Rooms } from './rooms';
@@ -65,15 +66,20 @@ export const createCommands = (rooms: Rooms) => {
   const audited = ({ queue, record, by }: Subject, what: string, fields?: FieldChanges): Promise<void> =>
     audit.record({ by, what: `email ${what}`, ...queue.address, target: record.id, ...(fields && { fields }) });
 
+  /** Before it is brought about: the sweep may know of a later time only. */
+  const tellSweep = (queue: EmailQueue, at: number): Promise<unknown> => redis.zadd(KEYS.upkeep, 'LT', at, queue.name);
+
   const aside = async (subject: Subject, code: 'held' | 'canceled', fromErrorLog: boolean): Promise<void> => {
     const { queue, record, by } = subject;
     const { errors } = await rooms.tenants.settings(queue.address, record.email);
     const now = clock.now();
+    const keepUntil = now + errors.days * DAY;
+    await tellSweep(queue, keepUntil);
     const refusal = await putAside(redis, queue, record.id, {
       failure: { code, text: `by ${by}` },
       line: change(subject, code),
       now,
-      keepUntil: now + errors.days * DAY,
+      keepUntil,
       fromErrorLog,
     });
     insist(refusal, record);
@@ -117,14 +123,16 @@ export const createCommands = (rooms: Rooms) => {
       const { history, errors } = await rooms.tenants.settings(queue.address, record.email);
       const now = clock.now();
       const line = change(subject, `resolved as ${as}`);
+      const keepUntil = now + (as === 'sent' ? history : errors).days * DAY;
+      await tellSweep(queue, keepUntil);
       const refusal =
         as === 'sent'
-          ? await resolveSent(redis, queue, record.id, line, { now, keepUntil: now + history.days * DAY })
+          ? await resolveSent(redis, queue, record.id, line, { now, keepUntil })
           : await putAside(redis, queue, record.id, {
               failure: { code: 'refused', text: `resolved as failed by ${by}` },
               line,
               now,
-              keepUntil: now + errors.days * DAY,
+              keepUntil,
               fromErrorLog: true,
             });
       insist(refusal, record);

@@ -109,8 +109,21 @@ export const correct = async (rooms: Rooms, commands: Commands, subject: Subject
   const fresh = needs.filter((id) => !had.includes(id));
   const added = contentsOf(after).filter(({ contentId }) => fresh.includes(contentId));
   await rooms.budget.requireContent(address, added);
-  await rooms.refs.claim(address, record.id, added);
-  await parts.store();
+  /** Whoever lost against another correction may have claimed what the winner needs too: both claim for the same email. */
+  const letGo = async (ids: string[]): Promise<void> => {
+    const [present] = await readRecords(rooms.redis, queue, [record.id], rooms.clock.now());
+    const needed = present === undefined ? [] : contentIdsOf(present.email);
+    const unneeded = ids.filter((id) => !needed.includes(id));
+    await rooms.refs.release(address, record.id, unneeded, rooms.content.remove);
+  };
+  try {
+    await rooms.refs.claim(address, record.id, added);
+    await parts.store();
+  } catch (error) {
+    // What failed first is what is told.
+    await letGo(fresh).catch(() => undefined);
+    throw error;
+  }
   const due = 'sendAt' in patch ? Math.max(now, dueAt(after, 0)) : undefined;
   const refusal = await correctEmail(rooms.redis, queue, record.id, {
     before,
@@ -120,11 +133,7 @@ export const correct = async (rooms: Rooms, commands: Commands, subject: Subject
     now,
     ...(due !== undefined && { due }),
   });
-  // Whoever lost against another correction may have claimed what the winner needs too: both claim for the same email.
-  const [present] = refusal === undefined ? [] : await readRecords(rooms.redis, queue, [record.id], now);
-  const needed = refusal === undefined ? needs : present === undefined ? [] : contentIdsOf(present.email);
-  const unneeded = [...had, ...fresh].filter((id) => !needed.includes(id));
-  await rooms.refs.release(address, record.id, unneeded, rooms.content.remove);
+  await letGo([...had, ...fresh]);
   if (refusal !== undefined) throw refuse(refusal, record);
   await rooms.due.announce(queue.name, due !== undefined && due > now ? due : AT_ONCE, expiresAt);
   await commands.audited(subject, 'corrected', fields);

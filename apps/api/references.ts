@@ -107,3 +107,5 @@ export const createReferences = (deps: { transports: Transports; templates: Temp
 
   return checkReferences;
 };
+
+export type CheckReferences = ReturnType<typeof createReferences>;

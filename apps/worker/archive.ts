@@ -3,13 +3,14 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { PassThrough } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import type { ContentStore } from '../../libs/content/store';
+import type { ContentStore, StoredContent } from '../../libs/content/store';
 import { contentIdsOf, type StoredRaw } from '../../libs/mail/stored-email';
 import type { Lease } from '../../libs/queue/email-worker';
 import { FenceClosed, markArchive } from '../../libs/queue/marks';
 import type { Message } from '../../libs/send/message';
 import { rawMessage } from '../../libs/send/raw-message';
 import type { ContentRefs } from '../../libs/store/content-refs';
+import { MARK } from '../../libs/store/keys';
 import type { Redis } from '../../libs/store/redis';
 
 export interface ArchiveDeps {
@@ -25,6 +26,33 @@ async function* counted(bytes: AsyncIterable<Buffer>, count: (size: number) => v
     yield chunk;
   }
 }
+
+/**
+ * Lets go of what was claimed for bytes that could not be stored: nothing names them. Those of an earlier attempt may be
+ * the same.
+ */
+const claimed = async (
+  deps: ArchiveDeps,
+  { queue, id, email }: Lease,
+  put: (claim: (content: StoredContent) => Promise<void>) => Promise<StoredContent>,
+): Promise<string> => {
+  let contentId: string | undefined;
+  try {
+    return (
+      await put(async (content) => {
+        ({ contentId } = content);
+        await deps.refs.claim(queue.address, id, [content]);
+      })
+    ).contentId;
+  } catch (error) {
+    const known = await deps.redis.hget(queue.keys.job(id), MARK.archive);
+    const isNeeded = known?.includes(`"${contentId}"`) === true || contentIdsOf(email).includes(contentId ?? '');
+    // What failed first is what is told; the store may be away still.
+    if (contentId !== undefined && !isNeeded)
+      await deps.refs.release(queue.address, id, [contentId], deps.content.remove).catch(() => undefined);
+    throw error;
+  }
+};
 
 /**
  * Every attempt replaces what the one before it kept: the message of the last hand-over is the one that was sent.
@@ -53,7 +81,7 @@ export const archiveMessage = async (
   const letGo = async (id: string): Promise<void> => {
     if (!contentIdsOf(lease.email).includes(id)) await deps.refs.release(address, lease.id, [id], deps.content.remove);
   };
-  const { contentId } = await deps.content.put(zipped, (stored) => deps.refs.claim(address, lease.id, [stored]));
+  const contentId = await claimed(deps, lease, (claim) => deps.content.put(zipped, claim));
   const kept: StoredRaw = {
     ...facts,
     contentId,

@@ -2,6 +2,7 @@
 import { parseQueueName } from '../../libs/mail/queue-address';
 import type { ResolvedSettings } from '../../libs/mail/settings';
 import type { StoredEmail } from '../../libs/mail/stored-email';
+import { replaceTime } from '../../libs/queue/due';
 import { readRecords, type EmailRecord } from '../../libs/queue/email-record';
 import type { EmailQueue, Queues } from '../../libs/queue/queues';
 import type { Removal } from '../../libs/queue/removal';
@@ -28,6 +29,8 @@ const QUEUES_AT_ONCE = 200;
 const EMAILS_AT_ONCE = 500;
 /** An email in an attempt is looked at again after this. */
 const IN_WORK_MS = 30_000;
+/** A queue whose sweep ended in the middle is swept again after this. */
+const LOST_MS = 60_000;
 
 export interface Swept {
   expired: number;
@@ -96,15 +99,26 @@ export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
     }
   };
 
-  /** As with the due queues: taken away first, looked at after, so that nothing that came meanwhile is forgotten. */
-  const scheduleNext = async (name: string, queue: EmailQueue): Promise<void> => {
-    await redis.zrem(KEYS.upkeep, name);
+  /** When something in the queue is due next, ms since 1970. */
+  const nextIn = async (queue: EmailQueue): Promise<number | undefined> => {
     const [[, emails], [, uploads]] = await Promise.all([
       redis.zrange(queue.keys.upkeep, 0, '0', 'WITHSCORES'),
       redis.zrange(queue.keys.uploads, 0, '0', 'WITHSCORES'),
     ]);
     const times = [emails, uploads].filter((score) => score !== undefined).map(Number);
-    if (times.length > 0) await redis.zadd(KEYS.upkeep, 'LT', Math.min(...times), name);
+    return times.length === 0 ? undefined : Math.min(...times);
+  };
+
+  /**
+   * The queue is never out of the installation's list while something is in it: whoever dies here leaves it for a later
+   * look. What was entered while it stood there is seen by the second reading, or told after it.
+   */
+  const scheduleNext = async (name: string, queue: EmailQueue): Promise<void> => {
+    const meanwhile = clock.now() + LOST_MS;
+    await redis.zadd(KEYS.upkeep, meanwhile, name);
+    await replaceTime(redis, [KEYS.upkeep], [name, (await nextIn(queue)) ?? '', meanwhile]);
+    const next = await nextIn(queue);
+    if (next !== undefined) await redis.zadd(KEYS.upkeep, 'LT', next, name);
   };
 
   return async () => {

@@ -41,9 +41,9 @@ redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 redis.call('PUBLISH', ARGV[3], ARGV[1] .. ' ' .. ARGV[2])
 return 1`);
 
-// KEYS: due. ARGV: queue, the new time or '' to take it away, the time that it must have or ''. Result: 1 where it was
+// KEYS: due (or upkeep). ARGV: queue, the new time or '' to take it away, the time that it must have or ''. Result: 1 where it was
 // replaced. Atomic, so that an announcement that came meanwhile stays.
-const replace = defineScript(`
+export const replaceTime = defineScript(`
 if ARGV[3] ~= '' and redis.call('ZSCORE', KEYS[1], ARGV[1]) ~= ARGV[3] then return 0 end
 if ARGV[2] == '' then redis.call('ZREM', KEYS[1], ARGV[1]) else redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) end
 return 1`);
@@ -67,10 +67,10 @@ export const createDue = (redis: Redis): Due => ({
     return score === undefined ? undefined : Number(score);
   },
   async lookAgain(queue, at, instead) {
-    await replace(redis, [KEYS.due], [queue, Math.floor(at), instead ?? '']);
+    await replaceTime(redis, [KEYS.due], [queue, Math.floor(at), instead ?? '']);
   },
   async forget(queue, announcedFor) {
-    await replace(redis, [KEYS.due], [queue, '', announcedFor ?? '']);
+    await replaceTime(redis, [KEYS.due], [queue, '', announcedFor ?? '']);
   },
 });
 

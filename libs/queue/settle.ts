@@ -46,9 +46,12 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
   const end = async (lease: Lease, days: number, how: Omit<End, 'now' | 'removeAt'>): Promise<void> => {
     const now = clock.now();
     const removeAt = now + days * DAY;
-    // The sweep was told of its expiry when it was accepted, and sees then what is due later.
-    if (removeAt < Date.parse(lease.email.expiresAt)) await redis.zadd(KEYS.upkeep, 'LT', removeAt, lease.queue.name);
     await endEmail(redis, lease, { ...how, now, removeAt });
+    // The sweep was told of its expiry when it was accepted, and sees then what is due later. So nothing is lost where it
+    // is not told of what is due before; a full Redis may refuse that.
+    if (removeAt < Date.parse(lease.email.expiresAt)) {
+      await redis.zadd(KEYS.upkeep, 'LT', removeAt, lease.queue.name).catch(() => undefined);
+    }
   };
 
   const complete = async (

@@ -68,3 +68,26 @@ test('answers belong to their jobs, whatever stands behind what', async () => {
     await pool.close();
   }
 });
+
+test('an answer that lies unread while the process is busy is an answer, whatever its thread does after it', async () => {
+  const pool = createPool({ threads: 1, trusted: true, now: Date.now });
+  const row = '<tr><td>cell <b>bold</b> <a href="https://example.org/">link</a></td></tr>';
+  const rows = (count: number): string => `<table>${row.repeat(count)}</table>`;
+  const convert = (text: string) => pool.run('acme', { kind: 'text', html: text });
+  try {
+    for (let warm = 0; warm < 3; warm++) await convert(rows(5_000));
+    const begun = performance.now();
+    await convert(rows(5_000));
+    // Two take longer together than one may, one alone does not.
+    const html = rows(Math.floor((5_000 * 380) / (performance.now() - begun)));
+    const alone = await convert(html);
+    const both = [convert(html), convert(html)];
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    // After this come timers, then messages.
+    await new Promise((resolve) => setImmediate(resolve));
+    block(2_500);
+    expect(await Promise.all(both)).toEqual([alone, alone]);
+  } finally {
+    await pool.close();
+  }
+});

@@ -106,10 +106,13 @@ export const createContentRefs = (deps: { redis: Redis; clock: Clock }): Content
     if (left !== 0) return;
     if ((await releaseContent(redis, [KEYS.content(id), KEYS.contentRemoval(id)], [queueName(address)])) === 0) return;
     // Whoever claimed before the sign was set is seen here; whoever comes later waits for the sign to go.
-    if ((await redis.exists(queueKeys(address).content(id))) === 1)
-      await redis.sadd(KEYS.content(id), queueName(address));
-    else await remove(id);
-    await redis.del(KEYS.contentRemoval(id));
+    try {
+      if ((await redis.exists(queueKeys(address).content(id))) === 1)
+        await redis.sadd(KEYS.content(id), queueName(address));
+      else await remove(id);
+    } finally {
+      await redis.del(KEYS.contentRemoval(id));
+    }
   };
 
   return {

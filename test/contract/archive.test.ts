@@ -21,6 +21,7 @@ let queue: EmailQueue;
 let content: ContentStore;
 let refs: ContentRefs;
 
+beforeEach(() => redis.flushall());
 beforeAll(() => {
   ({ redis, folder } = bare);
   content = createFileStore(join(folder, 'content'));
@@ -62,4 +63,29 @@ test('a worker that has lost the email does not replace what the other one sends
   expect(await archived()).toBe(sent);
   expect(await content.size(sent)).toBeGreaterThan(0);
   expect(await refsOf()).toBe(before);
+});
+
+test('what could not be stored is not counted, however often it is tried; what an attempt before has stored is kept', async () => {
+  const lease = await take();
+  await keep(lease, 'stored');
+  const stored = await archived();
+  const bytesOf = () => refs.bytesOf([queue.address]);
+  const before = await bytesOf();
+  const away: ContentStore = {
+    ...content,
+    async put(bytes, claim) {
+      // Read to its end, claimed, and not taken.
+      const made = await content.put(bytes, claim);
+      throw new Error(`the store is away: ${made.size}`);
+    },
+  };
+  const tryToKeep = (text: string) => {
+    const bytes = Buffer.from(`Subject: ${text}\r\n\r\n${text}\r\n`);
+    const message = { size: bytes.length, content: bytes };
+    return archiveMessage({ redis, refs, content: away }, lease, message, { from: 's@acme.test' });
+  };
+  for (const text of ['second', 'third', 'stored']) await expect(tryToKeep(text)).rejects.toThrow('the store is away');
+  expect(await bytesOf()).toBe(before);
+  expect(await content.size(stored)).toBeGreaterThan(0);
+  expect(await redis.zcard(queue.keys.content(stored))).toBe(1);
 });

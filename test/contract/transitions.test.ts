@@ -147,6 +147,20 @@ test.each([
   await expect(endEmail(redis, mine.email, { place, result, now })).rejects.toThrow('the lock of m_1 was lost');
 });
 
+test('a repetition of the add changes nothing of an email that is there', async () => {
+  const before = await add('m_1', { to: [{ address: 'ann@example.org' }] });
+  const after = { ...before, rev: 2, to: [{ address: 'bob@example.org' }] };
+  await correctEmail(redis, queue, 'm_1', { before, after, priority: 10, line, now: Date.now() });
+  expect(await take()).toBe('m_1');
+  const indexes = async () => [
+    await redis.zrange(queue.keys.byAddress, 0, '-1'),
+    await redis.zrange(queue.keys.upkeep, 0, '-1', 'WITHSCORES'),
+  ];
+  const known = await indexes();
+  await add('m_1', { to: [{ address: 'ann@example.org' }] });
+  expect(await indexes()).toEqual(known);
+});
+
 const theirQueue = (): EmailQueue =>
   createQueues({ redis, waits: true }).open({ tenant: 'bare', application: `app-${count++}` });
 

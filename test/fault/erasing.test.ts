@@ -14,6 +14,7 @@ import { createRemoval } from '../../libs/queue/removal';
 import { createSendQueue } from '../../libs/queue/send-queue';
 import { createLog } from '../../libs/runtime/log';
 import { createContentRefs } from '../../libs/store/content-refs';
+import { KEYS } from '../../libs/store/keys';
 import { showTable } from '../support/fault';
 import { aStoredEmail, useBareRedis } from '../support/bare-redis';
 
@@ -103,8 +104,8 @@ const setTheStage = async (): Promise<{ queue: EmailQueue; contentId: string }> 
   return { queue, contentId };
 };
 
-const sweepLater = (): Promise<unknown> => {
-  const rooms = makeRooms(undefined, LATER_MS);
+const sweepLater = (step?: () => void, ahead = LATER_MS): Promise<unknown> => {
+  const rooms = makeRooms(step, ahead);
   const settingsOf = (): Promise<ReturnType<typeof resolveSettings>> => Promise.resolve(resolveSettings());
   return createSweep({ ...rooms, log: createLog('test', 'silent'), settingsOf })();
 };
@@ -192,5 +193,22 @@ test('a queue is emptied, with its uploads, wherever it stopped: asked again it 
     expect(await traces(contentId)).toEqual([]);
     expect(await traces(upload.contentId)).toEqual([]);
     if (whole) found.push({ what: 'queue', 'killed before step': `1 to ${steps}`, 'went on': 'asked again' });
+  }
+});
+
+test('a queue whose sweep was killed is swept again, wherever it stopped', async () => {
+  const DAYS = 86_400_000;
+  for (let steps = 0, whole = false; !whole; steps++) {
+    await redis.flushall();
+    const { contentId } = await setTheStage();
+    // It has expired by then, and is in the error log; that is what the first sweep does.
+    const expired = Date.parse('2035-01-01T00:00:01.000Z') - Date.now();
+    const { step, died } = dyingAfter(steps);
+    await sweepLater(step, expired).catch(() => undefined);
+    whole = !died();
+    for (const days of [1, 100, 200]) await sweepLater(undefined, expired + days * DAYS);
+    expect([steps, await traces(contentId)]).toEqual([steps, []]);
+    expect(await redis.zrange(KEYS.upkeep, 0, '-1')).toEqual([]);
+    if (whole) found.push({ what: 'sweep', 'killed before step': `1 to ${steps}`, 'went on': 'the next sweep' });
   }
 });

@@ -108,6 +108,22 @@ describe('content', () => {
     );
   });
 
+  test('who was refused comes back with the same key as if it were for the first time', async () => {
+    const body = anEmail({ archive: true, expiresAfter: '1s' });
+    const again = () =>
+      service.call<EmailBody>('POST', emails[two] ?? '', body, { headers: { 'idempotency-key': 'full' } });
+    expect((await again()).status).toBe(507);
+    await service.ok('PUT', '/v1/tenants/store', {});
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const asked = Date.now();
+    const { status, body: receipt, headers } = await again();
+    expect([status, headers.get('idempotency-replayed')]).toEqual([202, null]);
+    expect(Date.parse(receipt.expiresAt)).toBeGreaterThan(asked);
+    await service.ok('PUT', '/v1/tenants/store', { maxContentBytes: 100 * KIB });
+    await eventually(async () => expect((await service.email(two, receipt.id)).state).toBe('sent'));
+    await service.ok('DELETE', `${emails[two]}/${receipt.id}`);
+  });
+
   test('there is room again when the emails are sent and gone', async () => {
     await service.ok('POST', `/v1/queues/${one}/resume`);
     await eventually(async () => expect(await bytesOf(one)).toBe(10 * KIB), { timeout: 20_000 });

@@ -59,12 +59,20 @@ test('what is uploaded, attached or large lies in the bucket, is sent from there
 });
 
 test('while the bucket cannot be reached nothing is accepted by halves: 503, and the email is not there', async () => {
-  const { emails } = await setUpQueue(service, 'acme/away', smtp.port);
+  const { queue, emails } = await setUpQueue(service, 'acme/away', smtp.port, { enabled: false });
+  const { id } = await service.ok<EmailBody>('POST', emails, anEmail());
   await s3.close();
   const attachments = [{ filename: 'a', content: 'YQ==' }];
   const answer = await service.call('POST', emails, anEmail({ attachments }));
   expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } });
   expect(answer.headers.get('retry-after')).toBeTruthy();
-  expect((await service.ok<{ emails: unknown[] }>('GET', emails)).emails).toEqual([]);
+  const batch = { emails: [anEmail(), anEmail({ attachments }), anEmail()] };
+  expect((await service.call('POST', `${emails}/batch`, batch)).status).toBe(503);
+  expect((await service.call('PATCH', `${emails}/${id}`, { attachments })).status).toBe(503);
+  expect((await service.ok<{ emails: EmailBody[] }>('GET', emails)).emails.map((email) => email.id)).toEqual([id]);
+  // What was not stored is needed by nobody, and does not count.
+  await eventually(async () =>
+    expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ contentBytes: 0 }),
+  );
   expect((await service.call('POST', emails, anEmail())).status).toBe(202);
 });

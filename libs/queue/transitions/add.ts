@@ -20,9 +20,9 @@ local prefix, index, added = KEYS[1], 1, 0
 while index <= #ARGV do
   local id, accepted, priority = ARGV[index], ARGV[index + 2], ARGV[index + 4]
   local last = index + 6 + tonumber(ARGV[index + 6])
-  enterIndexes(KEYS[2], KEYS[3], KEYS[4], id, ARGV[index + 5], ARGV, index + 7, last)
   local key = prefix .. id
   if redis.call('EXISTS', key) == 0 then
+    enterIndexes(KEYS[2], KEYS[3], KEYS[4], id, ARGV[index + 5], ARGV, index + 7, last)
     redis.call('HSET', key, 'name', '${JOB_NAME}', 'data', ARGV[index + 1], 'timestamp', accepted)
     if priority ~= '0' then redis.call('HSET', key, 'priority', priority) end
     enter(prefix, id, tonumber(ARGV[index + 3]), tonumber(accepted))
