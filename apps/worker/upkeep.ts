@@ -16,8 +16,8 @@ const RECONCILE_MS = 15 * 60_000;
 export const startUpkeep = async (
   deps: SweepDeps & { due: Due; tenants: Tenants; connect: (name: string) => Redis; lifecycle: Lifecycle },
 ): Promise<void> => {
-  const { redis, due, clock, log } = deps;
-  const reconcile = createReconcile({ redis, due, now: clock.now });
+  const { clock, log } = deps;
+  const reconcile = createReconcile({ ...deps, now: clock.now });
   const duties = [
     { name: 'sweep', every: SWEEP_MS, run: createSweep(deps) },
     { name: 'reconcile', every: RECONCILE_MS, run: createReconcileAll({ ...deps, reconcile }) },

@@ -156,3 +156,21 @@ export const createContentRefs = (deps: { redis: Redis; clock: Clock }): Content
     },
   };
 };
+
+/** Which members need which content of a queue, uploads left out; some at a time. */
+export async function* contentNeeds(
+  redis: Redis,
+  address: QueueAddress,
+): AsyncGenerator<{ member: string; contentId: string }[]> {
+  const keys = queueKeys(address);
+  let cursor = '0';
+  do {
+    const [next, fields] = await redis.hscan(keys.contents, cursor, 'COUNT', 500);
+    cursor = next;
+    const ids = fields.filter((field, index) => index % 2 === 0 && field !== TOTAL);
+    const members = await Promise.all(ids.map((id) => redis.zrange(keys.content(id), 0, '-1')));
+    yield ids.flatMap((contentId, index) =>
+      (members[index] ?? []).flatMap((member) => (member === UPLOAD ? [] : [{ member, contentId }])),
+    );
+  } while (cursor !== '0');
+}

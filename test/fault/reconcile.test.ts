@@ -3,6 +3,9 @@ import { Redis } from 'ioredis';
 import { createDue } from '../../libs/queue/due';
 import { createQueues } from '../../libs/queue/queues';
 import { createReconcile } from '../../libs/queue/reconcile';
+import { systemClock } from '../../libs/runtime/clock';
+import { createContentRefs } from '../../libs/store/content-refs';
+import { newEmailId } from '../../libs/queue/email-id';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { eventually } from '../support/wait';
@@ -11,10 +14,20 @@ let service: Service;
 let smtp: SmtpServer;
 let redis: Redis;
 
+let rooms: Parameters<typeof createReconcile>[0];
+const removed: string[] = [];
+
 beforeAll(async () => {
   smtp = await startSmtpServer();
   service = await startService();
   redis = new Redis(service.redis.url, { maxRetriesPerRequest: null });
+  rooms = {
+    redis,
+    due: createDue(redis),
+    refs: createContentRefs({ redis, clock: systemClock }),
+    removeContent: async (id) => void removed.push(id),
+    now: Date.now,
+  };
 });
 afterAll(async () => {
   redis.disconnect();
@@ -30,8 +43,8 @@ test('homeless, unlisted, dangling, unannounced', async () => {
     ids.push((await service.ok<EmailBody>('POST', emails, anEmail({ to: [`r${n}@example.org`] }))).id);
   const [homeless = '', unlisted = '', dangling = ''] = ids;
   const queue = createQueues({ redis, waits: true }).open({ tenant: 'acme', application: 'app' });
-  const reconcile = createReconcile({ redis, due: createDue(redis), now: Date.now, settled: 0 });
-  expect(await reconcile(queue)).toEqual({ homeless: 0, unlisted: 0, dangling: 0, unannounced: 0 });
+  const reconcile = createReconcile({ ...rooms, settled: 0 });
+  expect(await reconcile(queue)).toEqual({ homeless: 0, unlisted: 0, dangling: 0, unneeded: 0, unannounced: 0 });
 
   await redis.zrem(`${queue.keys.bull}prioritized`, homeless);
   await redis.zrem(queue.keys.byTime, unlisted);
@@ -40,12 +53,28 @@ test('homeless, unlisted, dangling, unannounced', async () => {
   await queue.bull.resume();
   await redis.del('rohrpost:{fleet}:due');
   const found = await reconcile(queue);
-  expect(found).toEqual({ homeless: 1, unlisted: 1, dangling: 2, unannounced: 1 });
+  expect(found).toEqual({ homeless: 1, unlisted: 1, dangling: 2, unneeded: 0, unannounced: 1 });
   await smtp.waitForMessages(3);
   await eventually(async () =>
     expect(await service.ok('GET', `/v1/queues/${name}`)).toMatchObject({ counts: { sent: 3 } }),
   );
-  expect(await reconcile(queue)).toEqual({ homeless: 0, unlisted: 0, dangling: 0, unannounced: 0 });
+  expect(await reconcile(queue)).toEqual({ homeless: 0, unlisted: 0, dangling: 0, unneeded: 0, unannounced: 0 });
   const { emails: listed } = await service.ok<{ emails: EmailBody[] }>('GET', emails);
   expect(listed.map(({ id }) => id).sort()).toEqual(ids.filter((id) => id !== dangling).sort());
+});
+
+test('contents of emails that never came are let go of when nobody can come back for them; others stay', async () => {
+  const { queue: name, emails } = await setUpQueue(service, 'acme/contents', smtp.port, { enabled: false });
+  const attachments = [{ filename: 'a', content: Buffer.from('needed').toString('base64') }];
+  await service.ok('POST', emails, anEmail({ attachments }));
+  await service.call('POST', `/v1/queues/${name}/content`, undefined, { raw: Buffer.from('upload') });
+  const queue = createQueues({ redis, waits: true }).open({ tenant: 'acme', application: 'contents' });
+  const orphan = { contentId: `sha256-${'0'.repeat(64)}`, size: 1_000 };
+  await rooms.refs.claim(queue.address, newEmailId(), [orphan]);
+  const bytesOf = async () => (await service.ok<{ contentBytes: number }>('GET', `/v1/queues/${name}`)).contentBytes;
+  expect(await createReconcile(rooms)(queue)).toMatchObject({ unneeded: 0 });
+  expect(await bytesOf()).toBe(1_012);
+  const later = createReconcile({ ...rooms, now: () => Date.now() + 26 * 3_600_000 });
+  expect(await later(queue)).toMatchObject({ unneeded: 1 });
+  expect([await bytesOf(), removed]).toEqual([12, [orphan.contentId]]);
 });
