@@ -6,10 +6,9 @@ import type { Due } from './due';
 import { idTime, isEmailId } from './email-id';
 import { enterIndexes, memberId } from './index-entries';
 import { peekQueue } from './peek';
-import { contentNeeds, type ContentRefs } from '../store/content-refs';
 import type { EmailQueue } from './queues';
 import { PLACES } from './transitions/places';
-import { GONE_KEPT } from './transitions/remove';
+import { createDropUnneeded, type UnneededDeps } from './unneeded-contents';
 
 /** What was found wrong, and mended. */
 export interface Findings {
@@ -42,18 +41,10 @@ return 1`);
 
 /**
  * @param deps.settled ms after which an email is under way no more
- * @param deps.abandoned ms after which nobody comes back with the key of an email that was never added
  */
-export const createReconcile = (deps: {
-  redis: Redis;
-  due: Due;
-  refs: ContentRefs;
-  removeContent: (contentId: string) => Promise<void>;
-  now: () => number;
-  settled?: number;
-  abandoned?: number;
-}) => {
-  const { redis, due, refs, settled: settledMs = SETTLED_MS, abandoned = GONE_KEPT * 1_000 } = deps;
+export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: number }) => {
+  const { redis, due, settled: settledMs = SETTLED_MS } = deps;
+  const dropUnneeded = createDropUnneeded(deps);
 
   const exist = async (queue: EmailQueue, ids: string[]): Promise<boolean[]> => {
     const pipeline = redis.pipeline();
@@ -118,21 +109,6 @@ export const createReconcile = (deps: {
       await index(queue, waiting.slice(from, from + CHUNK), findings);
   };
 
-  /** Whoever claimed them was killed before he used them. */
-  const dropUnneeded = async (queue: EmailQueue, findings: Findings): Promise<void> => {
-    const isOld = (id: string): boolean => isEmailId(id) && idTime(id) < deps.now() - abandoned;
-    for await (const needs of contentNeeds(redis, queue.address)) {
-      const old = needs.filter(({ member }) => isOld(member));
-      const pipeline = redis.pipeline();
-      for (const { member } of old) pipeline.exists(queue.keys.job(member), queue.keys.removal(member));
-      const found = old.length === 0 ? [] : ((await pipeline.exec()) ?? []);
-      const gone = old.filter((_, index) => found[index]?.[1] === 0);
-      for (const { member, contentId } of gone)
-        await refs.release(queue.address, member, [contentId], deps.removeContent);
-      findings.unneeded += gone.length;
-    }
-  };
-
   const announce = async (queue: EmailQueue, findings: Findings): Promise<void> => {
     const peek = await peekQueue(redis, queue);
     const work =
@@ -146,7 +122,7 @@ export const createReconcile = (deps: {
   return async (queue: EmailQueue): Promise<Findings> => {
     const findings: Findings = { homeless: 0, unlisted: 0, dangling: 0, unneeded: 0, unannounced: 0 };
     await dropDangling(queue, findings);
-    await dropUnneeded(queue, findings);
+    findings.unneeded = await dropUnneeded(queue);
     await rehomeAll(queue, findings);
     await indexAll(queue, findings);
     await announce(queue, findings);
