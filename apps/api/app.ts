@@ -25,15 +25,17 @@ import { templateRoutes } from './routes/templates';
 import { tenantRoutes } from './routes/tenants';
 import { transportRoutes } from './routes/transports';
 
+const HEADERS = Object.entries({
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cache-Control': 'no-store',
+});
+
 const everyAnswer: RequestHandler = (request, response, next) => {
   const given = request.get('X-Request-Id');
-  response.set({
-    'X-Request-Id': given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID(),
-    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-    'X-Content-Type-Options': 'nosniff',
-    'Referrer-Policy': 'no-referrer',
-    'Cache-Control': 'no-store',
-  });
+  response.setHeader('X-Request-Id', given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID());
+  for (const [name, value] of HEADERS) response.setHeader(name, value);
   next();
 };
 
@@ -42,6 +44,8 @@ const logRequests =
   (request, response, next) => {
     const begun = performance.now();
     response.once('finish', () => {
+      const isFault = response.statusCode >= 500;
+      if (!isFault && !log.isLevelEnabled('debug')) return;
       const line = {
         requestId: response.getHeader('X-Request-Id'),
         method: request.method,
@@ -49,7 +53,7 @@ const logRequests =
         status: response.statusCode,
         ms: Math.round(performance.now() - begun),
       };
-      if (response.statusCode >= 500) log.warn(line, 'request');
+      if (isFault) log.warn(line, 'request');
       else log.debug(line, 'request');
     });
     next();
