@@ -88,7 +88,15 @@ test.each<[string, 'high' | 'normal' | 'low', number]>([
     expect(await placed(queue)).toEqual(await placed(theirs));
     const read = async ({ bull }: EmailQueue) => {
       const job = await bull.getJob('m_1');
-      return { name: job?.name, data: job?.data as unknown, timestamp: job?.timestamp, state: await job?.getState() };
+      // Bull Board compares the two, and says when it will be sent where they are the same.
+      const delays = [job?.opts.delay, job?.delay].map((ms) => ms || 0);
+      return {
+        name: job?.name,
+        data: job?.data as unknown,
+        timestamp: job?.timestamp,
+        delays,
+        state: await job?.getState(),
+      };
     };
     expect(await read(queue)).toEqual(await read(theirs));
     for (const from of delay === 0 ? [queue, theirs] : []) {

@@ -13,7 +13,7 @@ const AT_ONCE = 100;
 
 // KEYS: BullMQ's prefix, by time, by address, upkeep. ARGV: of each email: id, data, accepted, due, BullMQ's priority, when
 // it expires, how many members of the index by address, those members. Result: how many were added; one that is there already
-// is left as it is. Fields that BullMQ reads as nothing where they are absent (opts, delay, priority) are left out: a field
+// is left as it is. Fields that say nothing here (opts, delay, priority) are left out: a field
 // costs Redis about 70 bytes. Atomic, so that no email is without its index entries.
 const addScript = defineScript(`${PLACES}${ENTER_INDEXES}
 local prefix, index, added = KEYS[1], 1, 0
@@ -25,7 +25,10 @@ while index <= #ARGV do
     enterIndexes(KEYS[2], KEYS[3], KEYS[4], id, ARGV[index + 5], ARGV, index + 7, last)
     redis.call('HSET', key, 'name', '${JOB_NAME}', 'data', ARGV[index + 1], 'timestamp', accepted)
     if priority ~= '0' then redis.call('HSET', key, 'priority', priority) end
-    enter(prefix, id, tonumber(ARGV[index + 3]), tonumber(accepted))
+    local due, now = tonumber(ARGV[index + 3]), tonumber(accepted)
+    enter(prefix, id, due, now)
+    -- Bull Board tells by it when an email will be sent.
+    if due > now then redis.call('HSET', key, 'opts', string.format('{"delay":%d}', due - now)) end
     added = added + 1
   end
   index = last + 1
