@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { Eta } from 'eta';
-import type { RenderJob, Sources } from '../libs/render/jobs';
+import type { RenderJob, Sources } from '../libs/render/job';
 import { createPool, type Pool } from '../libs/render/pool';
 
 const ROUNDS = 5;

@@ -83,8 +83,8 @@ export const createAccept = (deps: AcceptDeps) => {
   };
 
   /**
-   * Never rejects. What was claimed for emails that were not added. With a key the repetition goes on where this one stopped; without one
-   * nobody ever names them again.
+   * Lets go of what was claimed for emails that were not added; never rejects. With a key the repetition goes on where this
+   * one stopped; without one nobody ever names them again.
    */
   const letGo = async (address: QueueAddress, drafts: Draft[]): Promise<void> => {
     for (const { accepted, key } of drafts) {

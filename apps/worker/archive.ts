@@ -27,29 +27,26 @@ async function* counted(bytes: AsyncIterable<Buffer>, count: (size: number) => v
   }
 }
 
-/**
- * Lets go of what was claimed for bytes that could not be stored: nothing names them. Those of an earlier attempt may be
- * the same.
- */
-const claimed = async (
-  deps: ArchiveDeps,
-  { queue, id, email }: Lease,
-  put: (claim: (content: StoredContent) => Promise<void>) => Promise<StoredContent>,
-): Promise<string> => {
-  let contentId: string | undefined;
+/** Lets go of a content that neither the email nor its archive names: attempts may have stored the same bytes. */
+const letGo = async (deps: ArchiveDeps, { queue, id, email }: Lease, contentId: string): Promise<void> => {
+  const archive = await deps.redis.hget(queue.keys.job(id), MARK.archive);
+  const archived = archive === null ? [] : [(JSON.parse(archive) as StoredRaw).contentId];
+  if ([...contentIdsOf(email), ...archived].includes(contentId)) return;
+  await deps.refs.release(queue.address, id, [contentId], deps.content.remove);
+};
+
+/** Stores bytes for the email; what cannot be stored is not claimed afterwards. @returns their content id */
+const store = async (deps: ArchiveDeps, lease: Lease, bytes: Readable): Promise<string> => {
+  let claimed: string | undefined;
+  const claim = async (content: StoredContent): Promise<void> => {
+    claimed = content.contentId;
+    await deps.refs.claim(lease.queue.address, lease.id, [content]);
+  };
   try {
-    return (
-      await put(async (content) => {
-        ({ contentId } = content);
-        await deps.refs.claim(queue.address, id, [content]);
-      })
-    ).contentId;
+    return (await deps.content.put(bytes, claim)).contentId;
   } catch (error) {
-    const known = await deps.redis.hget(queue.keys.job(id), MARK.archive);
-    const isNeeded = known?.includes(`"${contentId}"`) === true || contentIdsOf(email).includes(contentId ?? '');
     // What failed first is what is told; the store may be away still.
-    if (contentId !== undefined && !isNeeded)
-      await deps.refs.release(queue.address, id, [contentId], deps.content.remove).catch(() => undefined);
+    if (claimed !== undefined) await letGo(deps, lease, claimed).catch(() => undefined);
     throw error;
   }
 };
@@ -66,7 +63,6 @@ export const archiveMessage = async (
   message: Message,
   facts: Pick<StoredRaw, 'from' | 'subject' | 'messageId'>,
 ): Promise<Message> => {
-  const { address } = lease.queue;
   const { content } = message;
   let size = 0;
   const plain = Buffer.isBuffer(content) ? Readable.from([content], { objectMode: false }) : content();
@@ -78,10 +74,7 @@ export const archiveMessage = async (
   );
   // Who reads the end of the pipe hears of its faults; here they would be heard twice.
   zipping.catch(() => undefined);
-  const letGo = async (id: string): Promise<void> => {
-    if (!contentIdsOf(lease.email).includes(id)) await deps.refs.release(address, lease.id, [id], deps.content.remove);
-  };
-  const contentId = await claimed(deps, lease, (claim) => deps.content.put(zipped, claim));
+  const contentId = await store(deps, lease, zipped);
   const kept: StoredRaw = {
     ...facts,
     contentId,
@@ -92,7 +85,7 @@ export const archiveMessage = async (
   };
   const { recorded, known } = await markArchive(deps.redis, lease.queue, lease, kept);
   const needless = recorded ? known : contentId;
-  if (needless !== undefined && contentId !== known) await letGo(needless);
+  if (needless !== undefined) await letGo(deps, lease, needless);
   if (!recorded) throw new FenceClosed('the hold on the email was lost: another worker may have it');
   if (Buffer.isBuffer(content)) return message;
   return rawMessage(kept, { messageId: '', date: 0 }, deps.content);

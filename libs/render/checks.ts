@@ -2,7 +2,7 @@
 import { Problem, type InputError } from '../mail/problem';
 import type { TemplateInput, TemplateVersion } from '../mail/template';
 import type { DataSchema } from './data-schema';
-import { PARTS, type PlacedFault } from './jobs';
+import { PARTS, type PlacedFault } from './job';
 import { JobExhausted, WHY, type Pool } from './pool';
 
 export interface Checks {

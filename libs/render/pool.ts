@@ -1,7 +1,7 @@
 // The render threads of a process: started when somebody needs them, given work by turns.
 import { availableParallelism } from 'node:os';
 import type { Exhausted } from './engine';
-import type { AnswerOf, Job } from './jobs';
+import type { AnswerOf, Job } from './job';
 import { startThread, TIME_LIMIT, type RenderThread, type ThreadEnd } from './render-thread';
 import { createTurns } from './turns';
 

@@ -4,7 +4,7 @@ import { SLUG } from '../mail/queue-address';
 import type { TemplateVersion } from '../mail/template';
 import type { Templates } from '../store/templates';
 import { RenderFailure } from './failure';
-import { PARTS, type Part, type Sources } from './jobs';
+import { PARTS, type Part, type Sources } from './job';
 
 /** Templates that one email may be made of. */
 const MOST_SOURCES = 50;

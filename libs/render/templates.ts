@@ -4,7 +4,7 @@ import type { TemplateVersion } from '../mail/template';
 import type { Templates } from '../store/templates';
 import { createChecks, type Checks } from './checks';
 import { describePlace, RenderFailure, type Place } from './failure';
-import { PARTS, type Part, type PlacedFault, type RenderAnswer, type RenderJob } from './jobs';
+import { PARTS, type Part, type PlacedFault, type RenderAnswer, type RenderJob } from './job';
 import { createPool, JobExhausted, WHY } from './pool';
 import { createSourceFinder, type Bundle } from './sources';
 import { createTakeApart, type TakeApart } from './take-apart';

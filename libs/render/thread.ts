@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { nameOfThread, openCpuClock } from '../runtime/thread-cpu';
 import { createTrustedEngine } from './engine';
-import { createJobs, takeApart, type Job } from './jobs';
+import type { Job } from './job';
+import { createJobs, takeApart } from './jobs';
 import { createMachine } from './machine';
 import type { Ready, ThreadOptions } from './render-thread';
 

@@ -39,9 +39,9 @@ export const tenantKeys = (tenant: string) => ({
   /** Hash: template name -> the last number given; survives a removal, so that no number is given twice. */
   templateNumbers: `${ROOT}:{${tenant}}:template-numbers`,
   template: (name: string) => `${ROOT}:{${tenant}}:template:${name}`,
-  /** Hash: how the transport has failed lately; absent while it is well. */
   /** Hash: emails by slice of each window that its limits name. */
   limits: (transport: string) => `${ROOT}:{${tenant}}:limits:${transport}`,
+  /** Hash: how the transport has failed lately; absent while it is well. */
   breaker: (transport: string) => `${ROOT}:{${tenant}}:breaker:${transport}`,
 });
 

@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkSource } from '../../libs/render/lint';
-import type { Sources } from '../../libs/render/jobs';
+import type { Sources } from '../../libs/render/job';
 import { createPool, JobExhausted, type Pool } from '../../libs/render/pool';
 import { showTable } from '../support/fault';
 

@@ -13,8 +13,8 @@ const AT_ONCE = 100;
 
 // KEYS: BullMQ's prefix, by time, by address, upkeep. ARGV: of each email: id, data, accepted, due, BullMQ's priority, when
 // it expires, how many members of the index by address, those members. Result: how many were added; one that is there already
-// is left as it is. Fields that say nothing here (opts, delay, priority) are left out: a field
-// costs Redis about 70 bytes. Atomic, so that no email is without its index entries.
+// is left as it is. Fields that say nothing (opts, delay, priority) are left out: each would cost Redis some 70 bytes. Atomic,
+// so that no email is without its index entries.
 const addScript = defineScript(`${PLACES}${ENTER_INDEXES}
 local prefix, index, added = KEYS[1], 1, 0
 while index <= #ARGV do
@@ -45,7 +45,7 @@ export interface Addition {
   priority: number;
 }
 
-/** Repeating it with the same ids adds nothing twice. */
+/** Repeating it with the same ids adds nothing twice. @throws whatever Redis answers; some may have been added then */
 export const addEmails = async (redis: Redis, queue: EmailQueue, emails: Addition[]): Promise<void> => {
   const { bull, byTime, byAddress, upkeep } = queue.keys;
   const calls: Promise<unknown>[] = [];

@@ -1,4 +1,5 @@
 // From the send queue to a worker: the next email, by priority and age, under a lock.
+import { SCORE_UNIT } from '../../store/keys';
 import type { Redis } from '../../store/redis';
 import { defineScript } from '../../store/script';
 import type { EmailQueue } from '../queues';
@@ -14,7 +15,7 @@ const PROMOTED_AT_ONCE = 1_000;
 const takeScript = defineScript(`${PLACES}
 local prefix, now = KEYS[1], tonumber(ARGV[1])
 local paused, most, max, duration = unpack(redis.call('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max', 'duration'))
-local due = redis.call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * 4096 - 1, 'LIMIT', 0, ${PROMOTED_AT_ONCE})
+local due = redis.call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * ${SCORE_UNIT} - 1, 'LIMIT', 0, ${PROMOTED_AT_ONCE})
 for _, id in ipairs(due) do
   leave(prefix, id, 'delayed')
   enter(prefix, id, now, now)
@@ -30,7 +31,7 @@ if not id then
   if not id then
     redis.call('DEL', prefix .. 'pc')
     local score = redis.call('ZRANGE', prefix .. 'delayed', 0, 0, 'WITHSCORES')[2]
-    return {0, score and math.floor(tonumber(score) / 4096) or 0}
+    return {0, score and math.floor(tonumber(score) / ${SCORE_UNIT}) or 0}
   end
   redis.call('LPUSH', prefix .. 'active', id)
 end
