@@ -105,9 +105,9 @@ export const correct = async (rooms: Rooms, commands: Commands, subject: Subject
   const after = parts.place({ ...made, ...(fixed && { fixedExpiry: true }) });
   const fields = changesBetween(before, after);
 
-  const [had, needs] = [contentIdsOf(before), contentIdsOf(after)];
-  const fresh = needs.filter((id) => !had.includes(id));
-  const added = contentsOf(after).filter(({ contentId }) => fresh.includes(contentId));
+  const had = contentIdsOf(before);
+  const added = contentsOf(after).filter(({ contentId }) => !had.includes(contentId));
+  const fresh = added.map(({ contentId }) => contentId);
   await rooms.budget.requireContent(address, added);
   /** Whoever lost against another correction may have claimed what the winner needs too: both claim for the same email. */
   const letGo = async (ids: string[]): Promise<void> => {

@@ -109,16 +109,15 @@ describe('content', () => {
   });
 
   test('who was refused comes back with the same key as if it were for the first time', async () => {
-    const body = anEmail({ archive: true, expiresAfter: '1s' });
+    const body = anEmail({ archive: true, expiresAfter: '1h' });
     const again = () =>
       service.call<EmailBody>('POST', emails[two] ?? '', body, { headers: { 'idempotency-key': 'full' } });
     expect((await again()).status).toBe(507);
     await service.ok('PUT', '/v1/tenants/store', {});
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
     const asked = Date.now();
     const { status, body: receipt, headers } = await again();
     expect([status, headers.get('idempotency-replayed')]).toEqual([202, null]);
-    expect(Date.parse(receipt.expiresAt)).toBeGreaterThan(asked);
+    expect(Date.parse(receipt.expiresAt)).toBeGreaterThanOrEqual(asked + 3_600_000);
     await service.ok('PUT', '/v1/tenants/store', { maxContentBytes: 100 * KIB });
     await eventually(async () => expect((await service.email(two, receipt.id)).state).toBe('sent'));
     await service.ok('DELETE', `${emails[two]}/${receipt.id}`);
