@@ -1,0 +1,127 @@
+// What the docs say of variables, settings and their defaults is what the code has; links lead somewhere.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ApiEnv } from '../apps/api/config';
+import { WorkerEnv } from '../apps/worker/config';
+import { EMAIL_SETTINGS, QueueSettings, resolveSettings, TenantSettings } from '../libs/mail/settings';
+
+const ROOT = join(__dirname, '..');
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const page = read('docs/configuration.md');
+
+/** Rows of the table whose first column has this title: its cells by row. */
+const table = (title: string): string[][] => {
+  const lines = page.split('\n');
+  const from = lines.findIndex((line) => line.startsWith(`| ${title} `));
+  const to = lines.findIndex((line, index) => index > from && !line.startsWith('|'));
+  return lines.slice(from + 2, to).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+};
+const quoted = (cell = ''): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
+
+const DEFAULTS: Record<string, unknown> = {
+  REDIS_URL: 'redis://127.0.0.1',
+  ROHRPOST_OPERATOR_KEY: 'o'.repeat(32),
+  ROHRPOST_SECRET_KEYS: `k1:${Buffer.alloc(32).toString('base64')}`,
+};
+/** Variables that are read by something else than the two services, or not by their name. */
+const OF_TOOLS = ['ROHRPOST_INBOX_SMTP_PORT', 'ROHRPOST_INBOX_HTTP_PORT', 'ROHRPOST_NO_DOWNLOAD', 'WORKERS'];
+
+describe('variables', () => {
+  const rows = table('variable');
+  const documented = rows.flatMap(([names]) => quoted(names));
+  const known = [...new Set([...Object.keys(ApiEnv.shape), ...Object.keys(WorkerEnv.shape)])];
+
+  test('docs/configuration.md and .env.example name each, and no other', () => {
+    const example = [...read('.env.example').matchAll(/^([A-Z][A-Z0-9_]*)=/gm)].map(([, name = '']) => name);
+    expect([...documented].sort()).toEqual([...known, ...OF_TOOLS].sort());
+    expect([...example].sort()).toEqual([...known, ...OF_TOOLS].sort());
+  });
+
+  test('each is said to be read by the process that reads it', () => {
+    for (const [names, , readBy] of rows) {
+      for (const name of quoted(names).filter((one) => !OF_TOOLS.includes(one))) {
+        const who = name in ApiEnv.shape ? (name in WorkerEnv.shape ? 'both' : 'API') : 'worker';
+        expect([name, readBy]).toEqual([name, who]);
+      }
+    }
+  });
+
+  test('each default is the one that the code has', () => {
+    const api: Record<string, unknown> = ApiEnv.parse(DEFAULTS);
+    const worker: Record<string, unknown> = WorkerEnv.parse(DEFAULTS);
+    const spans: Record<string, string> = { '30s': '30000' };
+    for (const [names, given = ''] of rows) {
+      const [written] = quoted(given);
+      for (const name of quoted(names)) {
+        if (OF_TOOLS.includes(name) || written === undefined || name in DEFAULTS || given.includes('needed')) continue;
+        expect([name, String(api[name] ?? worker[name])]).toEqual([name, spans[written] ?? written]);
+      }
+    }
+  });
+});
+
+describe('settings', () => {
+  const rows = table('setting');
+  const levels = {
+    tenant: Object.keys(TenantSettings.shape),
+    queue: Object.keys(QueueSettings.shape),
+    email: Object.keys(EMAIL_SETTINGS),
+  };
+
+  test('each stands in the table with the levels that take it', () => {
+    const wanted = [...new Set(Object.values(levels).flat())]
+      .filter((name) => name !== 'confidential')
+      .map((name) => [
+        name,
+        Object.entries(levels)
+          .filter(([, names]) => names.includes(name))
+          .map(([level]) => level)
+          .join(', '),
+      ]);
+    expect(rows.map(([name, , on]) => [quoted(name)[0], on]).sort()).toEqual(wanted.sort());
+  });
+
+  test('each default is the one that holds where nobody gives another', () => {
+    const resolved = resolveSettings() as unknown as Record<string, unknown>;
+    const ms = (text: string): number =>
+      Number.parseInt(text, 10) * ({ s: 1e3, h: 36e5, d: 864e5 }[text.slice(-1)] ?? 1);
+    for (const [name, given = ''] of rows) {
+      const key = quoted(name)[0] ?? '';
+      const [written] = quoted(given);
+      if (written === undefined || key === 'enabled') continue;
+      const value = JSON.parse(written) as unknown;
+      if (key === 'expiresAfter') expect(resolved[key]).toBe(ms(String(value)));
+      else if (key === 'backoff') {
+        const { delay, maxDelay, ...rest } = value as { delay: string; maxDelay: string };
+        expect(resolved[key]).toEqual({ ...rest, delay: ms(delay), maxDelay: ms(maxDelay) });
+      } else expect([key, resolved[key]]).toEqual([key, value]);
+    }
+  });
+});
+
+test('links between the pages lead to files and headings that are there', () => {
+  const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
+  const slug = (heading: string): string =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replace(/ /g, '-');
+  const broken: string[] = [];
+  for (const path of pages.filter((name) => name.endsWith('.md'))) {
+    for (const [, target = ''] of read(path).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      const [file = '', heading] = target.split('#');
+      const full = file === '' ? path : join(dirname(path), file);
+      const there = existsSync(join(ROOT, full));
+      const headings =
+        there && heading !== undefined ? [...read(full).matchAll(/^#+ (.+)$/gm)].map(([, one = '']) => slug(one)) : [];
+      if (!there || (heading !== undefined && !headings.includes(heading))) broken.push(`${path}: ${target}`);
+    }
+  }
+  expect(broken).toEqual([]);
+});
