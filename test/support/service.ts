@@ -1,5 +1,5 @@
 // A whole service for one test file: its own Redis, an API and workers in this process, and a client for it.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startApi, type RunningApi } from '../../apps/api/api';
@@ -96,13 +96,29 @@ export interface ServiceOptions {
   worker?: Partial<WorkerConfig>;
   api?: Partial<ApiConfig>;
   bounds?: Partial<Bounds>;
+  /** A folder with what an earlier version left: `dump.rdb` and `content`. */
+  data?: string;
 }
+
+/** Starts the Redis of the service, with the data of an earlier one where a folder is given. */
+const startRedisWith = async (dataDir: string, data: string | undefined): Promise<RedisServer> => {
+  const binary = await findRedisBinary(dataDir);
+  if (data === undefined) return startRedis({ dataDir, binary });
+  await cp(join(data, 'content'), join(dataDir, 'content'), { recursive: true });
+  await cp(join(data, 'dump.rdb'), join(dataDir, 'redis', 'dump.rdb'));
+  // With an append-only file to come Redis would not read the snapshot.
+  const redis = await startRedis({ dataDir, binary, appendonly: false });
+  const connection = await redis.connect();
+  await connection.call('CONFIG', 'SET', 'appendonly', 'yes');
+  connection.close();
+  return redis;
+};
 
 let replicas = 0;
 
 export const startService = async (options: ServiceOptions = {}): Promise<Service> => {
   const dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
-  const redis = await startRedis({ dataDir, binary: await findRedisBinary(dataDir) });
+  const redis = await startRedisWith(dataDir, options.data);
   const api = await startApi(
     {
       redisUrl: redis.url,
