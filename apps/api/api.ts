@@ -124,6 +124,9 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
   });
   lifecycle.add({ name: 'operations', stop: () => operations.close() });
 
+  void content.problems().then((problems) => {
+    for (const { text } of problems) log.error({ problem: text }, 'contents cannot be kept or read now');
+  });
   const server = await listen(config, createServer(createApp(rooms, changes, commands, operations, log)));
   lifecycle.add({ name: 'http server', stop: () => new Promise((resolve) => server.close(() => resolve())) });
   void whenReady(redis)
