@@ -24,8 +24,9 @@ export const createWork = (deps: {
     } catch (error) {
       // A store that is full or away is the installation's fault: the email waits for it.
       const known = error instanceof ContentStoreAway;
-      if (!known) deps.report.broken(lease, error);
       const text = known ? error.message : 'an unexpected fault';
+      if (known) deps.report.storeless(lease, text);
+      else deps.report.broken(lease, error);
       const outcome: Outcome = { kind: 'throttled', text, until: deps.clock.now() + BROKEN_MS };
       return { outcome, settings: resolveSettings(lease.email) };
     }
