@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openContentStore } from '../../libs/content/open-store';
+import type { ContentStore } from '../../libs/content/store';
 import { createFetcher } from '../../libs/fetch/fetcher';
 import { createAudit } from '../../libs/events/audit';
 import { createErase } from '../../libs/queue/erase';
@@ -61,7 +62,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
   const templates = createTemplates({ redis, changes, clock });
   const secrets = createSecretBox(config.secretKeys);
   const transports = createTransports({ redis, changes, clock, secrets });
-  const content = openContentStore(config);
+  const content = openContent(config, log);
   const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
   lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
   const limits = createLimits({ redis, clock, replica: 'api' });
@@ -135,6 +136,15 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
   const { port } = server.address() as AddressInfo;
   log.info({ port }, 'api ready');
   return { lifecycle, port };
+};
+
+/** Opens it, and tells where it cannot be used: like Redis it may come later. */
+const openContent = (config: ApiConfig, log: Log): ContentStore => {
+  const content = openContentStore(config);
+  void content.problems().then((problems) => {
+    for (const { text } of problems) log.error({ problem: text }, 'contents cannot be kept or read now');
+  });
+  return content;
 };
 
 const inspect = async (redis: Redis, log: Log): Promise<void> => {

@@ -24,6 +24,7 @@ import { signingSecretRoutes } from './routes/signing-secret';
 import { templateRoutes } from './routes/templates';
 import { tenantRoutes } from './routes/tenants';
 import { transportRoutes } from './routes/transports';
+import { readWholeBody } from './whole-body';
 
 const HEADERS = Object.entries({
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
@@ -67,7 +68,7 @@ export const createApp = (
   log: Log,
 ): Express => {
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
-  app.use(everyAnswer, logRequests(log));
+  app.use(everyAnswer, readWholeBody(4 * rooms.config.maxBody), logRequests(log));
   app.use('/v1', authenticate(rooms.keys));
   app.use('/v1/queues/:tenant/:application/content', contentRoutes(rooms));
   app.use('/v1', ...jsonBody(rooms.config.maxBody));
@@ -82,7 +83,7 @@ export const createApp = (
   app.use('/v1/operations', operationRoutes(operations));
   app.use('/v1/audit', auditRoutes(rooms.audit));
 
-  app.use(healthRoutes(rooms.redis, rooms.config.render.trusted));
+  app.use(healthRoutes(rooms, rooms.config.render.trusted));
   app.get('/openapi.json', (_request, response) => void response.json(openapiDocument()));
   app.use(BOARD_PATH, createBoard(rooms, changes, commands));
   app.use(unknownAddress);

@@ -104,7 +104,7 @@ export const runBulk = async (
       } catch (error) {
         const problem = toProblem(error);
         // Redis away or a fault of ours: the operation is tried again from the last saved page.
-        if (problem === undefined || problem.code === 'unavailable' || problem.code === 'queue-full') throw error;
+        if (problem === undefined || WAITS.has(problem.code)) throw error;
         now = { ...now, failed: now.failed + 1, errors: noted(now.errors, record.id, problem) };
       }
     }
@@ -113,6 +113,9 @@ export const runBulk = async (
     await save(now);
   }
 };
+
+/** Nobody's email is at fault. */
+const WAITS = new Set(['unavailable', 'queue-full', 'storage-full']);
 
 const noted = (errors: Progress['errors'], id: string, { code, message }: Problem): Progress['errors'] =>
   errors.length < ERRORS_KEPT ? [...errors, { id, code, detail: message }] : errors;

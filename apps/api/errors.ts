@@ -2,11 +2,11 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { z } from 'zod';
-import { ContentStoreAway } from '../../libs/content/store';
+import { ContentMissing, ContentStoreAway, ContentStoreFull } from '../../libs/content/store-fault';
 import { NOT_YET } from '../../libs/mail/not-yet';
 import { pointer, Problem, type InputError } from '../../libs/mail/problem';
 import type { Log } from '../../libs/runtime/log';
-import { redisFault } from '../../libs/store/redis';
+import { redisFault, redisRefusal } from '../../libs/store/redis';
 
 /** Statuses of codes; every other code is 422: the request was understood and cannot be done. */
 const STATUS: Record<string, number> = {
@@ -31,7 +31,11 @@ const STATUS: Record<string, number> = {
   'no-worker': 503,
   'queue-full': 507,
   'content-full': 507,
+  'storage-full': 507,
 };
+
+/** Seconds: what is away is soon back, room has to be made. */
+const RETRY_AFTER: Partial<Record<number, string>> = { 503: '2', 507: '30' };
 
 export const statusOf = (problem: Problem): number => STATUS[problem.code] ?? 422;
 
@@ -56,7 +60,8 @@ export const toDocument = (problem: Problem) => {
 
 export const sendProblem = (response: Response, problem: Problem): void => {
   const status = statusOf(problem);
-  if (status === 503) response.set('Retry-After', '2');
+  const wait = RETRY_AFTER[status];
+  if (wait !== undefined) response.set('Retry-After', wait);
   if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="rohrpost"');
   response
     .status(status)
@@ -137,23 +142,32 @@ const ofRedis = (error: unknown): Problem | undefined => {
     case 'away':
       return new Problem(
         'unavailable',
-        'Redis does not answer: try again, with the same Idempotency-Key if you gave one, since the request may have been done',
+        `${redisRefusal(error) ?? 'Redis does not answer'}: try again, with the same Idempotency-Key if you gave one, since the request may have been done`,
       );
     case undefined:
       return undefined;
   }
 };
 
-const storeAway = (): Problem =>
-  new Problem(
-    'unavailable',
-    'the content store does not answer: try again, with the same Idempotency-Key if you gave one',
-  );
+/** Where the store lies is for the log and `/readyz`, not for every client. */
+const ofContent = (error: unknown): Problem | undefined => {
+  if (error instanceof ContentStoreFull) {
+    const text =
+      'the content store has no room for these bytes: nothing of this request was accepted; try again later, with the same Idempotency-Key if you gave one, and tell the operator';
+    return new Problem('storage-full', text);
+  }
+  if (error instanceof ContentStoreAway) {
+    const text = 'the content store does not answer: try again, with the same Idempotency-Key if you gave one';
+    return new Problem('unavailable', text);
+  }
+  return error instanceof ContentMissing ? new Problem('content-missing', error.message) : undefined;
+};
 
 export const toProblem = (error: unknown): Problem | undefined => {
   if (error instanceof Problem) return error;
-  if (error instanceof ContentStoreAway) return storeAway();
-  return ofRedis(error) ?? (typeof error === 'object' && error !== null ? ofExpress(error) : undefined);
+  return (
+    ofContent(error) ?? ofRedis(error) ?? (typeof error === 'object' && error !== null ? ofExpress(error) : undefined)
+  );
 };
 
 export const handleErrors =

@@ -1,5 +1,6 @@
 // Why has this email not been sent? One answer from everything that may stand in its way.
 import { queueName } from '../../libs/mail/queue-address';
+import { contentIdsOf, isLinked } from '../../libs/mail/stored-email';
 import type { StoredTransport } from '../../libs/mail/transport';
 import type { EmailRecord } from '../../libs/queue/email-record';
 import type { EmailQueue } from '../../libs/queue/queues';
@@ -78,6 +79,13 @@ const ofTransport = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord)
   return [{ code: 'transport-unknown', text: `the transport ${transport} does not exist: put it` }];
 };
 
+/** What keeps contents from being read or kept, for an email that needs that before it is handed over. */
+const ofContent = async (rooms: Rooms, queue: EmailQueue, { email }: EmailRecord): Promise<Reason[]> => {
+  const { archive } = await rooms.tenants.settings(queue.address, email);
+  const needed = archive || contentIdsOf(email).length > 0 || (email.attachments ?? []).some(isLinked);
+  return needed ? rooms.content.problems() : [];
+};
+
 /** What stops this email. */
 const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Promise<Reason[]> => {
   const next = record.nextAttemptAt === undefined ? {} : { until: iso(record.nextAttemptAt) };
@@ -118,6 +126,12 @@ export const explain = async (
 ): Promise<{ state: string; reasons: Reason[] }> => {
   const own = await ofEmail(rooms, queue, record);
   const inSendQueue = ['scheduled', 'queued', 'deferred'].includes(record.state);
-  const around = inSendQueue ? [...(await ofQueue(rooms, queue)), ...(await ofTransport(rooms, queue, record))] : [];
+  const around = inSendQueue
+    ? [
+        ...(await ofQueue(rooms, queue)),
+        ...(await ofTransport(rooms, queue, record)),
+        ...(await ofContent(rooms, queue, record)),
+      ]
+    : [];
   return { state: record.state, reasons: [...around, ...own] };
 };

@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { verified, verifiedStream } from '../../libs/content/content-id';
 import { spool, type Spooled } from '../../libs/content/spool';
 import type { ContentReader } from '../../libs/content/store';
 import { fetchData } from '../../libs/fetch/data';
@@ -82,11 +83,13 @@ const headOf = async (bytes: Readable): Promise<Buffer> => {
 const overlay = (store: ContentReader, files: Map<string, Spooled>): ContentReader => ({
   read: (id) => {
     const file = files.get(id);
-    return file === undefined ? store.read(id) : createReadStream(file.path);
+    return file === undefined
+      ? store.read(id)
+      : verifiedStream(id, () => createReadStream(file.path) as AsyncIterable<Buffer>);
   },
-  readAll: (id) => {
+  readAll: async (id) => {
     const file = files.get(id);
-    return file === undefined ? store.readAll(id) : readFile(file.path);
+    return file === undefined ? store.readAll(id) : verified(id, await readFile(file.path));
   },
   size: async (id) => files.get(id)?.size ?? store.size(id),
 });

@@ -1,4 +1,5 @@
 // The outcome of a hand-over: what the server's replies come to for the whole email and for each recipient.
+import { ContentMissing } from '../../libs/content/store-fault';
 import type { Outcome, Reply } from '../../libs/mail/outcome';
 import { judgeFault, judgeReply, wishOf, type Phase } from '../../libs/mail/reply';
 import type { LeaseEnd } from '../../libs/queue/email-worker';
@@ -34,8 +35,12 @@ const judgeStopped = ({ phase, error }: Extract<HandOverResult, { kind: 'stopped
     const text = `the attempt took too long: given up ${PHASE_WORDS[phase]}`;
     return { kind: 'deferred', text, replies: [], blame: 'transport' };
   }
-  if (error instanceof MessageUnreadable)
+  if (error instanceof MessageUnreadable) {
+    // Found while it was sent: the server did not get its end, and took nothing.
+    if (error.cause instanceof ContentMissing)
+      return { kind: 'refused', code: 'content-missing', text: error.message, replies: [] };
     return { kind: 'deferred', text: `its content could not be read: ${error.message}`, replies: [] };
+  }
   return { kind: 'interrupted', text: `stopped: ${error instanceof FenceClosed ? error.message : String(error)}` };
 };
 

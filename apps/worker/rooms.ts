@@ -1,5 +1,5 @@
 // What a worker's work is done with, opened once: registries, stores, queues, sources, render threads.
-import { openContentStore, spoolFolder } from '../../libs/content/open-store';
+import { leftoverFolders, openContentStore, spoolFolder } from '../../libs/content/open-store';
 import { clearSpool } from '../../libs/content/spool';
 import { createFetcher } from '../../libs/fetch/fetcher';
 import { createDue } from '../../libs/queue/due';
@@ -41,7 +41,7 @@ export const openRooms = async (config: WorkerConfig, lifecycle: Lifecycle, redi
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
   const limits = createLimits({ redis, clock, replica: config.replica });
   lifecycle.add({ name: 'limits', stop: () => limits.stop() });
-  await clearSpool(spoolFolder(config), clock.now() - SPOOL_KEPT_MS);
+  for (const folder of leftoverFolders(config)) await clearSpool(folder, clock.now() - SPOOL_KEPT_MS);
 
   return {
     redis,

@@ -13,7 +13,7 @@ import { STEP_BOUNDS, type StepBounds } from '../../libs/send/transmit';
 import { verifyTransport } from '../../libs/send/verify';
 import { createBreakers } from '../../libs/store/breaker';
 import { claimFormat } from '../../libs/store/format';
-import { connectRedis, redisUnfit, whenReady, type Redis } from '../../libs/store/redis';
+import { connectRedis, redisProblems, redisUnfit, whenReady, type Redis } from '../../libs/store/redis';
 import { admit, permissionOf } from './by-settings';
 import type { WorkerConfig } from './config';
 import { createDeliver } from './deliver';
@@ -96,6 +96,8 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
   for (const problem of await redisUnfit(redis)) log.error({ problem }, 'this Redis is not fit for keeping emails');
 
   const rooms = await openRooms(config, lifecycle, redis, subscriber);
+  for (const { text } of await rooms.content.problems())
+    log.error({ problem: text }, 'contents cannot be kept or read now');
   const connections = createConnections();
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
   const fleet = createFleet(rooms, config, { log, bounds, subscriber, connections });
@@ -123,6 +125,9 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
   return {
     lifecycle,
     fleet,
-    problems: async () => (redis.status === 'ready' ? redisUnfit(redis) : ['Redis does not answer']),
+    problems: async () => {
+      const [ofRedis, ofContent] = await Promise.all([redisProblems(redis), rooms.content.problems()]);
+      return [...ofRedis, ...ofContent.map(({ text }) => text)];
+    },
   };
 };

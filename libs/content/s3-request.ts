@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { AwsV4Signer } from 'aws4fetch';
-import { ContentStoreAway } from './store';
+import { Agent, request as send, type Dispatcher } from 'undici';
+import { ContentStoreAway, ContentStoreFull } from './store-fault';
 
 export interface S3Place {
   /** Like `https://s3.eu-central-1.amazonaws.com`; the bucket is named in the path. */
@@ -17,7 +18,7 @@ export interface S3Place {
 const EMPTY = createHash('sha256').digest('hex');
 const TRIES = 3;
 const PAUSE_MS = 200;
-/** Until the answer begins, or the bytes are there where they are sent, ms. */
+/** Until the answer begins, or the bytes are there where they are sent; and between two pieces of an answer. ms */
 const PATIENCE_MS = 60_000;
 
 export interface S3Body {
@@ -31,38 +32,66 @@ export interface S3Body {
 
 export interface S3Request {
   method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
+  /** Empty: the bucket itself. */
   key: string;
   body?: S3Body;
+  /** How often it is asked at most, and how long for each answer (ms), where that is not as usual. */
+  tries?: number;
+  patience?: number;
 }
+
+/** Its body must be read to its end, or dumped. */
+export type S3Answer = Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'>;
+
+/**
+ * Asks; 404 is an answer.
+ * @throws ContentStoreFull where S3 says that it has no room; ContentStoreAway after some more tries, and at once where it
+ *   will not do it
+ */
+export type AskS3 = (request: S3Request) => Promise<S3Answer>;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Asks; 404 is an answer. @throws ContentStoreAway after some more tries; Error where S3 will not do it */
-export type AskS3 = (request: S3Request) => Promise<Response>;
+/** How servers that speak like S3 say that they are full: MinIO, Ceph; the status is of RFC 4918 11.5. */
+const FULL = /<Code>(QuotaExceeded|XMinioStorageFull|XMinioAdminBucketQuotaExceeded|InsufficientCapacity)<\/Code>/;
+
+const refusal = (status: number, text: string, what: string): ContentStoreAway => {
+  const words = `S3 answered ${status} to ${what}: ${text.slice(0, 300)}`;
+  return status === 507 || FULL.test(text) ? new ContentStoreFull(words) : new ContentStoreAway(words);
+};
+
+/** What is the same whoever is asked, and repeated in vain. */
+const isFinal = (status: number, fault: ContentStoreAway): boolean =>
+  fault instanceof ContentStoreFull || (status < 500 && status !== 429);
 
 export const createS3Client = (place: S3Place): AskS3 => {
   const { accessKeyId, secretAccessKey, region } = place;
-  const base = `${place.endpoint.replace(/\/$/, '')}/${place.bucket}/`;
+  const base = `${place.endpoint.replace(/\/$/, '')}/${place.bucket}`;
+  // A dispatcher of our own: the global one may be another version's, that of Node or of whoever loads this.
+  const agent = new Agent();
 
-  const once = async ({ method, key, body }: S3Request): Promise<Response> => {
-    const signed = await new AwsV4Signer({
+  const once = async ({ method, key, body, patience = PATIENCE_MS }: S3Request): Promise<S3Answer> => {
+    const { url, headers } = await new AwsV4Signer({
       method,
-      url: base + key,
+      url: key === '' ? base : `${base}/${key}`,
       headers: { 'x-amz-content-sha256': body?.sha256 ?? EMPTY },
       accessKeyId,
       secretAccessKey,
       region,
       service: 's3',
     }).sign();
-    if (body !== undefined) signed.headers.set('content-length', String(body.size));
-    const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(new Error(`no answer within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+    const tooLong = new AbortController();
+    const timer = setTimeout(() => tooLong.abort(new Error(`no answer within ${patience} ms`)), patience);
     try {
-      return await fetch(signed.url, {
+      return await send(url, {
+        dispatcher: agent,
         method,
-        headers: signed.headers,
-        signal: patience.signal,
-        ...(body && { body: body.open(), duplex: 'half' }),
+        // S3 takes no body of unknown length; what is shorter or longer than this ends in an error here.
+        headers: { ...Object.fromEntries(headers), ...(body && { 'content-length': String(body.size) }) },
+        ...(body && { body: body.open() }),
+        signal: tooLong.signal,
+        headersTimeout: 0,
+        bodyTimeout: patience,
       });
     } finally {
       clearTimeout(timer);
@@ -70,16 +99,18 @@ export const createS3Client = (place: S3Place): AskS3 => {
   };
 
   return async (request) => {
+    const { tries: most = TRIES } = request;
     for (let tries = 1; ; tries++) {
       const answer = await once(request).catch((error: unknown) => {
-        if (tries === TRIES) throw new ContentStoreAway(`S3 cannot be reached: ${place.endpoint}`, { cause: error });
+        if (tries >= most) throw new ContentStoreAway(`S3 cannot be reached: ${place.endpoint}`, { cause: error });
         return undefined;
       });
-      if (answer?.ok === true || answer?.status === 404) return answer;
       if (answer !== undefined) {
-        const text = `S3 answered ${answer.status} to ${request.method} in ${place.bucket}: ${(await answer.text()).slice(0, 300)}`;
-        if (answer.status < 500 && answer.status !== 429) throw new Error(text);
-        if (tries === TRIES) throw new ContentStoreAway(text);
+        const { statusCode: status } = answer;
+        if ((status >= 200 && status < 300) || status === 404) return answer;
+        const text = await answer.body.text().catch(() => '');
+        const fault = refusal(status, text, `${request.method} in ${place.bucket}`);
+        if (isFinal(status, fault) || tries >= most) throw fault;
       }
       await pause(PAUSE_MS * 2 ** tries);
     }

@@ -102,7 +102,7 @@ const ofStream = (open: () => Readable, before: () => Promise<void>, progress: P
     try {
       for await (const chunk of open()) yield chunk as Buffer;
     } catch (error) {
-      progress.stopped = { error: new MessageUnreadable(messageOf(error)) };
+      progress.stopped = { error: new MessageUnreadable(messageOf(error), { cause: error }) };
       throw error;
     }
     progress.ended = true;
