@@ -9,6 +9,7 @@ import { versionOf } from './settings-change';
 export const COMPUTED = {
   tenant: new Set(['createdAt', 'updatedAt']),
   queue: new Set(['paused', 'pause', 'counts', 'contentBytes', 'oldestDueAt', 'breaker', 'createdAt', 'updatedAt']),
+  template: new Set(['version', 'createdAt']),
   transport: new Set(['version', 'createdAt', 'updatedAt']),
 };
 

@@ -46,11 +46,14 @@ const requirePatchType = (request: Request, response: Response): void => {
   );
 };
 
+const isEmpty = ({ headers }: Request): boolean =>
+  headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+
 /** @throws Problem where a PUT would take settings away that nobody meant */
 const requireMeant = (request: Request): void => {
   if (mediaType(request) === 'application/merge-patch+json')
     throw new Problem('unsupported-media-type', 'a PUT replaces all settings: send a merge patch by PATCH');
-  if (request.body === undefined)
+  if (isEmpty(request))
     throw new Problem(
       'invalid',
       'the body is empty, and a PUT replaces all settings: send {} to take all away, or use PATCH',
@@ -75,7 +78,7 @@ export const readChange = (request: Request, response: Response, none: NoSetting
   const isPatch = request.method === 'PATCH';
   if (isPatch) requirePatchType(request, response);
   const body = request.body as unknown;
-  const given = settingsIn(body ?? {}, none);
+  const given = settingsIn(body === undefined ? {} : body, none);
   return {
     isPatch,
     wanted(shown) {
