@@ -1,3 +1,4 @@
+// The examples of RFC 7396, and a name that careless code would take for something else.
 import { mergePatch } from './merge-patch';
 
 // RFC 7396, appendix A.
