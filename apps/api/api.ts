@@ -5,6 +5,7 @@ import { openContentStore } from '../../libs/content/open-store';
 import type { ContentStore } from '../../libs/content/store';
 import { createFetcher } from '../../libs/fetch/fetcher';
 import { createAudit } from '../../libs/events/audit';
+import { startPaused } from '../../libs/events/start-paused';
 import { createErase } from '../../libs/queue/erase';
 import { createBudget } from '../../libs/queue/budget';
 import { createDue } from '../../libs/queue/due';
@@ -23,6 +24,7 @@ import { createBreakers } from '../../libs/store/breaker';
 import { createChanges } from '../../libs/store/changes';
 import { createContentRefs } from '../../libs/store/content-refs';
 import { claimFormat } from '../../libs/store/format';
+import { createInstallation } from '../../libs/store/installation';
 import { connectRedis, redisUnfit, whenReady, type Patience, type Redis } from '../../libs/store/redis';
 import { createSecretBox } from '../../libs/store/secrets';
 import { createSigningSecrets } from '../../libs/store/signing-secrets';
@@ -72,7 +74,6 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
   const refs = createContentRefs({ redis, clock });
   const queues = createQueues({ redis, waits: false });
   const due = createDue(redis);
-  const sendQueue = createSendQueue({ redis, due });
   const erase = createErase({
     redis,
     clock,
@@ -83,6 +84,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
     config,
     clock,
     redis,
+    installation: createInstallation({ redis, changes, clock }),
     tenants,
     transports,
     breakers: createBreakers({ redis, clock, replica: 'api' }),
@@ -111,7 +113,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
       content,
       refs,
       queues,
-      sendQueue,
+      sendQueue: createSendQueue({ redis, due }),
       budget,
     }),
     guard: createGuard(tenants),
@@ -128,7 +130,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
   const server = await listen(config, createServer(createApp(rooms, changes, commands, operations, log)));
   lifecycle.add({ name: 'http server', stop: () => new Promise((resolve) => server.close(() => resolve())) });
   void whenReady(redis)
-    .then(() => inspect(redis, log))
+    .then(() => inspect(rooms, log))
     .catch((error: unknown) => {
       log.fatal({ error }, 'this Redis cannot be used');
       void lifecycle.stop('unusable Redis').then(() => process.exit(1));
@@ -147,8 +149,9 @@ const openContent = (config: ApiConfig, log: Log): ContentStore => {
   return content;
 };
 
-const inspect = async (redis: Redis, log: Log): Promise<void> => {
+const inspect = async ({ config, redis, installation, audit }: Rooms, log: Log): Promise<void> => {
   await claimFormat(redis);
+  if (config.startPaused) await startPaused(installation, audit, log);
   for (const problem of await redisUnfit(redis)) log.error({ problem }, 'this Redis is not fit for keeping emails');
 };
 

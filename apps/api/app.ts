@@ -17,6 +17,7 @@ import { auditRoutes } from './routes/audit';
 import { contentRoutes } from './routes/content';
 import { emailActionRoutes } from './routes/email-actions';
 import { emailRoutes } from './routes/emails';
+import { installationRoutes } from './routes/installation';
 import { keyRoutes } from './routes/keys';
 import { bulkRoutes, operationRoutes } from './routes/operations';
 import { queueRoutes } from './routes/queues';
@@ -79,6 +80,7 @@ export const createApp = (
   app.use('/v1/tenants/:tenant/templates', templateRoutes(rooms));
   app.use('/v1/tenants/:tenant/signing-secret', signingSecretRoutes(rooms));
   app.use('/v1/tenants', tenantRoutes(rooms));
+  app.use('/v1', installationRoutes(rooms));
   app.use('/v1/keys', keyRoutes(rooms));
   app.use('/v1/operations', operationRoutes(operations));
   app.use('/v1/audit', auditRoutes(rooms.audit));

@@ -8,10 +8,10 @@ import { identityOf, param, signatureOf } from './auth';
 import type { Commands, Subject } from './commands';
 import { correct, type Patch } from './correct';
 import { notFound, statusOf, toProblem } from './errors';
+import { setPaused } from './pause';
 import type { Rooms } from './rooms';
 import { sendNow } from './routes/email-actions';
 import { existingEmail, existingQueue } from './routes/emails';
-import { notePause, resumeQueue } from './routes/queues';
 
 /** Fields of a stored email that nobody edits. */
 const FIXED = ['v', 'domain', 'stored', 'fixedExpiry', 'resentFrom'] as const;
@@ -75,9 +75,7 @@ export const boardActions = (rooms: Rooms, commands: Commands): Router => {
     async (request, response) => {
       try {
         const queue = await queueOf(request, response);
-        if (what === 'paused') await queue.bull.pause();
-        else await resumeQueue(rooms, queue);
-        await notePause(rooms, queue.address, signatureOf(identityOf(response)), what);
+        await setPaused(rooms, queue.address, what === 'paused', { by: signatureOf(identityOf(response)) });
         response.status(200).json({});
       } catch (error) {
         sendError(response, error);

@@ -4,6 +4,7 @@ import { contentIdsOf, isLinked } from '../../libs/mail/stored-email';
 import type { StoredTransport } from '../../libs/mail/transport';
 import type { EmailRecord } from '../../libs/queue/email-record';
 import type { EmailQueue } from '../../libs/queue/queues';
+import type { PauseNote } from '../../libs/store/installation';
 import type { Rooms } from './rooms';
 
 export interface Reason {
@@ -23,15 +24,28 @@ const ahead = async (rooms: Rooms, { keys }: EmailQueue, { id, place }: EmailRec
   return typeof position === 'number' ? waiting - 1 - position : 0;
 };
 
+const noted = (note: PauseNote | undefined): string => {
+  if (note === undefined) return '';
+  const why = note.reason === undefined ? '' : ` (${note.reason})`;
+  return ` since ${note.at} by ${note.by}${why}`;
+};
+
 /** What stops the whole queue. */
 const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
-  const [tenant, registered, paused, rateTtl] = await Promise.all([
+  const [installation, tenant, registered, paused, rateTtl] = await Promise.all([
+    rooms.installation.pauseNote(),
     rooms.tenants.tenant(queue.address.tenant),
     rooms.tenants.queue(queue.address),
     queue.bull.isPaused(),
     rooms.redis.pttl(`${queue.keys.bull}limiter`),
   ]);
   const reasons: Reason[] = [];
+  if (installation !== undefined) {
+    reasons.push({
+      code: 'installation-paused',
+      text: `the whole installation is paused${noted(installation)}: the operator resumes it (POST /v1/resume)`,
+    });
+  }
   if (tenant?.settings.enabled === false) {
     reasons.push({
       code: 'tenant-disabled',
@@ -39,8 +53,10 @@ const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
     });
   }
   if (paused) {
-    const since = registered?.paused === undefined ? '' : ` since ${registered.paused.at} by ${registered.paused.by}`;
-    reasons.push({ code: 'queue-paused', text: `the queue ${queueName(queue.address)} is paused${since}: resume it` });
+    reasons.push({
+      code: 'queue-paused',
+      text: `the queue ${queueName(queue.address)} is paused${noted(registered?.paused)}: resume it`,
+    });
   }
   if (registered?.settings.rate !== undefined && rateTtl > 0) {
     const { max, per } = registered.settings.rate;

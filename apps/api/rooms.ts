@@ -13,6 +13,7 @@ import type { Clock } from '../../libs/runtime/clock';
 import type { ApiKeys } from '../../libs/store/api-keys';
 import type { Breakers } from '../../libs/store/breaker';
 import type { ContentRefs } from '../../libs/store/content-refs';
+import type { Installation } from '../../libs/store/installation';
 import type { Redis } from '../../libs/store/redis';
 import type { SigningSecretStore } from '../../libs/store/signing-secrets';
 import type { Templates } from '../../libs/store/templates';
@@ -27,6 +28,7 @@ export interface Rooms {
   config: ApiConfig;
   clock: Clock;
   redis: Redis;
+  installation: Installation;
   tenants: Tenants;
   transports: Transports;
   breakers: Breakers;

@@ -7,9 +7,9 @@ import type { Reply } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import { messageIdOf, subjectOf } from '../../libs/mail/stored-email';
-import type { StoredTransport } from '../../libs/mail/transport';
 import type { StoredApiKey } from '../../libs/store/api-keys';
 import type { RegisteredQueue } from '../../libs/store/tenants';
+import { queueDocument } from './documents';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 const list = (addresses: Address[] | undefined): string[] => (addresses ?? []).map(formatAddress);
@@ -82,25 +82,15 @@ export const emailView = (address: QueueAddress, record: EmailRecord, settings: 
 export const queueView = (queue: RegisteredQueue, status: QueueStatus, contentBytes: number) => ({
   tenant: queue.tenant,
   application: queue.application,
-  ...queue.settings,
-  ...(queue.settings.from && { from: formatAddress(queue.settings.from) }),
-  ...(queue.settings.replyTo && { replyTo: list(queue.settings.replyTo) }),
+  ...queueDocument(queue.settings),
   enabled: !status.paused,
   paused: status.paused,
+  ...(status.paused && queue.paused && { pause: queue.paused }),
   counts: status.counts,
   contentBytes,
   ...(status.oldestDueAt !== undefined && { oldestDueAt: iso(status.oldestDueAt) }),
   createdAt: queue.createdAt,
   updatedAt: queue.updatedAt,
-});
-
-/** A transport without its secrets. */
-export const transportView = (name: string, { auth, dkim, ...transport }: StoredTransport) => ({
-  ...transport,
-  name: transport.name ?? undefined,
-  transport: name,
-  ...(auth && { auth: { user: auth.user, pass: { set: true } } }),
-  ...(dkim && { dkim: { domain: dkim.domain, selector: dkim.selector, privateKey: { set: true } } }),
 });
 
 /** A key without its secret. */

@@ -5,9 +5,14 @@ import type { Admission, Refusal } from '../../libs/store/transport-limits';
 import type { Rooms } from './rooms';
 
 /** May the queue send, and how much at once? Whether it is paused itself is BullMQ's to say. */
-export const permissionOf = async ({ tenants }: Rooms, address: QueueAddress): Promise<Permission> => {
-  const [tenant, { concurrency }] = await Promise.all([tenants.tenant(address.tenant), tenants.settings(address)]);
-  return { enabled: tenant !== undefined && tenant.settings.enabled !== false, concurrency };
+export const permissionOf = async ({ tenants, installation }: Rooms, address: QueueAddress): Promise<Permission> => {
+  const [pause, tenant, { concurrency }] = await Promise.all([
+    installation.pauseNote(),
+    tenants.tenant(address.tenant),
+    tenants.settings(address),
+  ]);
+  const enabled = tenant !== undefined && tenant.settings.enabled !== false;
+  return { enabled, concurrency, paused: pause !== undefined };
 };
 
 /** By the transport of the queue; the few emails that name another one are admitted there when they are taken. */

@@ -18,6 +18,8 @@ export const WorkerEnv = z.object({
   /** With less than two, an attack by templates would hold up everybody. */
   ROHRPOST_RENDER_THREADS: z.coerce.number().int().min(1).max(256).default(defaultThreads),
   ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
+  /** 1: pauses the whole installation at the start. */
+  ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
   ROHRPOST_GRACE: SpanMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   /** 0: no probe. */
@@ -34,6 +36,8 @@ export interface WorkerConfig extends ContentPlace {
   render: { threads: number; trusted: boolean };
   /** Hosts of private networks that data and documents may be fetched from all the same. */
   allowPrivate: string[];
+  /** Pauses the whole installation before anything is sent. */
+  startPaused?: boolean;
   /** ms */
   grace: number;
   /** Names this process in locks and logs. */
@@ -48,6 +52,7 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   concurrency: env.ROHRPOST_CONCURRENCY,
   maxOpenQueues: env.ROHRPOST_MAX_OPEN_QUEUES,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
+  startPaused: env.ROHRPOST_START_PAUSED === '1',
   grace: env.ROHRPOST_GRACE,
   replica: `${hostname()}-${process.pid}`,
 });

@@ -11,6 +11,7 @@ import { systemClock } from '../../libs/runtime/clock';
 import type { Lifecycle } from '../../libs/runtime/lifecycle';
 import { createChanges } from '../../libs/store/changes';
 import { createContentRefs } from '../../libs/store/content-refs';
+import { createInstallation } from '../../libs/store/installation';
 import type { Redis } from '../../libs/store/redis';
 import { createSecretBox } from '../../libs/store/secrets';
 import { createSigningSecrets } from '../../libs/store/signing-secrets';
@@ -49,6 +50,7 @@ export const openRooms = async (config: WorkerConfig, lifecycle: Lifecycle, redi
     content,
     refs,
     limits,
+    installation: createInstallation({ redis, changes, clock }),
     tenants: createTenants({ redis, changes, clock }),
     transports: createTransports({ redis, changes, clock, secrets }),
     queues: createQueues({ redis, waits: true }),

@@ -11,6 +11,7 @@ import { createConnections, type Connections } from '../../libs/send/connections
 import { createHandOver } from '../../libs/send/hand-over';
 import { STEP_BOUNDS, type StepBounds } from '../../libs/send/transmit';
 import { verifyTransport } from '../../libs/send/verify';
+import { startPaused } from '../../libs/events/start-paused';
 import { createBreakers } from '../../libs/store/breaker';
 import { claimFormat } from '../../libs/store/format';
 import { connectRedis, redisProblems, redisUnfit, whenReady, type Redis } from '../../libs/store/redis';
@@ -98,6 +99,8 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
   const rooms = await openRooms(config, lifecycle, redis, subscriber);
   for (const { text } of await rooms.content.problems())
     log.error({ problem: text }, 'contents cannot be kept or read now');
+  // Before anything is taken: whoever restores a backup looks first, then resumes.
+  if (config.startPaused) await startPaused(rooms.installation, createAudit(rooms), log);
   const connections = createConnections();
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
   const fleet = createFleet(rooms, config, { log, bounds, subscriber, connections });

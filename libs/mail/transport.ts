@@ -77,7 +77,9 @@ export const TransportInput = z
     auth: z
       .union([
         z.strictObject({ user: z.string().min(1).max(320), pass: SecretInput }),
-        z.strictObject({ user: z.string(), oauth2: notYet() }),
+        z
+          .strictObject({ user: z.string(), oauth2: notYet() })
+          .refine(({ oauth2 }) => oauth2 !== undefined, { path: ['pass'], message: 'must be given beside user' }),
       ])
       .optional(),
     /** What the server's certificate is checked against; checking itself cannot be switched off. */

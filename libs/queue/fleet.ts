@@ -18,6 +18,8 @@ import { createTakeAdmitted, type Take } from './take-admitted';
 export interface Permission {
   enabled: boolean;
   concurrency: number;
+  /** The whole installation sends nothing for now; what is due stays announced. */
+  paused?: boolean;
 }
 
 export interface FleetDeps {
@@ -123,6 +125,8 @@ export class Fleet {
   private async openQueue(name: string): Promise<void> {
     const address = parseQueueName(name);
     const permission = address && (await this.deps.permission(address));
+    // Whoever looks at what is due finds it again, each second, until the installation is resumed.
+    if (permission?.paused) return;
     // A disabled tenant's queue is announced again when it is enabled.
     if (address === undefined || !permission?.enabled) return this.deps.due.forget(name);
     if (this.state !== 'running') return;
@@ -168,7 +172,7 @@ export class Fleet {
     try {
       const permission = await this.deps.permission(turn.queue.address);
       turn.limit = permission.concurrency;
-      if (!permission.enabled || this.mustGiveWay(turn)) {
+      if (!permission.enabled || permission.paused || this.mustGiveWay(turn)) {
         turn.hungry = false;
         return undefined;
       }

@@ -14,6 +14,8 @@ export const KEYS = {
   tenants: `${ROOT}:tenants`,
   apiKeys: `${ROOT}:api-keys`,
   audit: `${ROOT}:audit`,
+  /** Who paused the whole installation, as JSON; absent while it sends. */
+  pause: `${ROOT}:pause`,
   operation: (id: string) => `${ROOT}:operation:${id}`,
   /** Which queues hold a content, in a set; and the sign that its bytes are being removed. */
   content: (id: string) => `${ROOT}:{${id}}:queues`,

@@ -222,7 +222,7 @@ test('credentials, STARTTLS and TLS: the password is sealed, the certificate is 
       host: '127.0.0.1',
       port: secure.port,
       security,
-      auth: { user: 'acme', pass: { set: true } },
+      auth,
     });
     expect(await service.ok('POST', `${transport}/verify`)).toMatchObject({
       ok: false,
