@@ -79,7 +79,8 @@ const expiryOf = (
  * @param patch an object of fields
  * @throws Problem `invalid` and others of a new email; `email-sending`, `email-finished`, `version-mismatch`
  */
-export const correct = async (rooms: Rooms, commands: Commands, subject: Subject, patch: Patch): Promise<void> => {
+export const correct = async (rooms: Rooms, commands: Commands, given: Subject, patch: Patch): Promise<void> => {
+  const subject = await commands.inTime(given);
   const { queue, record } = subject;
   const { address } = queue;
   if (typeof patch !== 'object' || Array.isArray(patch))

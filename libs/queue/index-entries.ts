@@ -59,6 +59,7 @@ export const leaveIndexes = async (redis: Redis, keys: QueueKeys, id: string, em
     .zrem(keys.byTime, id)
     .zrem(keys.byAddress, ...addressMembers(id, email))
     .zrem(keys.upkeep, id)
+    .zrem(keys.finished, id)
     .del(keys.removal(id))
     .exec();
 };

@@ -45,7 +45,7 @@ export const createTakeAdmitted = (deps: {
       const taken = await takeEmail(deps.redis, queue, nextToken(), deps.clock.now());
       if (taken.email !== undefined) return { kind: 'taken', lease: taken.email, end: taken.end, admission };
       unused();
-      return taken.rateStopMs > 0 ? { kind: 'stopped', until: deps.clock.now() + taken.rateStopMs } : { kind: 'empty' };
+      return { kind: 'empty' };
     } catch (error) {
       unused();
       throw error;

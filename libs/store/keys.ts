@@ -63,8 +63,14 @@ export const queueKeys = (address: QueueAddress) => {
     byTime: `${prefix}:by-time`,
     /** Sorted set of `address\0inverted id`: by recipient, then newest first. */
     byAddress: `${prefix}:by-address`,
-    /** Sorted set: id -> when the email expires while it is unfinished, when to remove it once it is finished (ms). */
+    /** Sorted set of unfinished emails: id -> when it expires (ms). */
     upkeep: `${prefix}:upkeep`,
+    /** Every set of `BESIDE`. */
+    beside: [BESIDE.putBack, BESIDE.deferred, ...ASIDE_STATES.map((state) => BESIDE.aside + state)].map(
+      (set) => bull + set,
+    ),
+    /** Sorted set of finished emails: id -> when it has to be removed (ms). */
+    finished: `${prefix}:finished`,
     idempotency: (hash: string) => `${prefix}:idempotency:${hash}`,
     /** Says that an email once was, after its job is gone: a late repetition of the add must not send it again. */
     gone: (id: string) => `${prefix}:gone:${id}`,
@@ -81,6 +87,22 @@ export const queueKeys = (address: QueueAddress) => {
 
 export type QueueKeys = ReturnType<typeof queueKeys>;
 
+/**
+ * Sets of ours beside BullMQ's, each under the queue's BullMQ prefix: what BullMQ's sets do not tell apart is counted by them
+ * (libs/queue/counts.ts). Kept by the scripts of libs/queue/transitions, mended by the reconciler.
+ */
+export const BESIDE = {
+  /** Delayed emails that do not wait for a time of their own: id -> when they are tried again (ms). */
+  putBack: 'rp:put-back',
+  /** Those of them that an attempt was counted for: id -> when the email expires (ms). */
+  deferred: 'rp:deferred',
+  /** Emails of the failed set in one state of their own: this and the state. */
+  aside: 'rp:aside:',
+} as const;
+
+/** States that the failed set holds beside `failed`; each is the code of its failed reason, too. */
+export const ASIDE_STATES = ['held', 'uncertain', 'expired', 'canceled'] as const;
+
 /** Fields of ours in a job's hash: the marks (docs/decisions/0004-marks.md). BullMQ leaves unknown fields alone. */
 export const MARK = {
   generation: 'rp:generation',
@@ -90,6 +112,10 @@ export const MARK = {
   done: 'rp:done',
   /** The message as it was handed over last, in the content store. */
   archive: 'rp:archive',
+  /** Attempts that counted before the last release: their numbers are not given again. */
+  attempts: 'rp:attempts',
+  /** Why it was put back without an attempt, the last time that it was. */
+  parked: 'rp:parked',
 } as const;
 
 /** BullMQ keeps a delayed job under `ms * 4096 + counter` (getDelayedScore.lua). */

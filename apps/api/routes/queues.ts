@@ -21,7 +21,7 @@ import { existingQueue } from './emails';
 const viewOf = async (rooms: Rooms, registered: RegisteredQueue) => {
   const { transport } = await rooms.tenants.settings(registered);
   const [status, contentBytes, breaker] = await Promise.all([
-    readStatus(rooms.redis, rooms.queues.open(registered)),
+    readStatus(rooms.redis, rooms.queues.open(registered), rooms.clock.now()),
     rooms.refs.bytesOf([registered]),
     rooms.breakers.read(registered.tenant, transport),
   ]);
@@ -83,7 +83,7 @@ const remove = (rooms: Rooms) => async (request: Request, response: Response) =>
   const { address } = await rooms.guard.queue(request, response, 'administer');
   const queue = await existingQueue(rooms, address);
   requireNoSources(identityOf(response), (await rooms.tenants.queue(address))?.settings);
-  const { counts } = await readStatus(rooms.redis, queue);
+  const { counts } = await readStatus(rooms.redis, queue, rooms.clock.now());
   const unsent = counts.scheduled + counts.queued + counts.sending + counts.deferred;
   if (unsent > 0) {
     throw new Problem(

@@ -7,7 +7,7 @@ import { PLACES, readRefusal, type Refusal } from './places';
 /** A late repetition of the add must not send the email again; idempotency keys live 24 h (engine.md). Seconds. */
 export const GONE_KEPT = 25 * 3_600;
 
-// KEYS: BullMQ's prefix, the job's key while it is removed, the sign that it is gone, upkeep. ARGV: id, now, when the
+// KEYS: BullMQ's prefix, the job's key while it is removed, the sign that it is gone, upkeep, finished. ARGV: id, now, when the
 // sweep goes on with the removal, how long the sign lives (s). Result: 1, or 0 missing, -1 sending. Atomic, so that no
 // worker takes it meanwhile, and nobody ever finds less of it than what is needed to remove the rest.
 const removeScript = defineScript(`${PLACES}
@@ -22,7 +22,8 @@ leave(prefix, id, from)
 redis.call('DEL', key .. ':logs')
 redis.call('RENAME', key, KEYS[2])
 redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[4])
-redis.call('ZADD', KEYS[4], ARGV[3], id)
+redis.call('ZREM', KEYS[4], id)
+redis.call('ZADD', KEYS[5], ARGV[3], id)
 return 1`);
 
 /**
@@ -35,8 +36,8 @@ export const removeJob = async (
   id: string,
   at: { now: number; resumeAt: number },
 ): Promise<Refusal | undefined> => {
-  const { bull, removal, gone, upkeep } = queue.keys;
+  const { bull, removal, gone, upkeep, finished } = queue.keys;
   return readRefusal(
-    await removeScript(redis, [bull, removal(id), gone(id), upkeep], [id, at.now, at.resumeAt, GONE_KEPT]),
+    await removeScript(redis, [bull, removal(id), gone(id), upkeep, finished], [id, at.now, at.resumeAt, GONE_KEPT]),
   );
 };
