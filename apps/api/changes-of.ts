@@ -12,7 +12,7 @@ const shown = (value: unknown): unknown => {
   return text.length <= LONGEST ? value : `${text.slice(0, LONGEST)}…`;
 };
 
-const UNINTERESTING = new Set(['rev', 'v', 'fixedExpiry']);
+const UNINTERESTING = new Set(['rev', 'v', 'fixedExpiry', 'formerly']);
 
 export const changesBetween = (before: StoredEmail, after: StoredEmail): FieldChanges => {
   const old: Record<string, unknown> = { ...before };

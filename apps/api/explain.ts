@@ -1,5 +1,6 @@
 // Why has this email not been sent? One answer from everything that may stand in its way.
 import { queueName } from '../../libs/mail/queue-address';
+import { rateOf } from '../../libs/mail/settings';
 import type { StoredTransport } from '../../libs/mail/transport';
 import type { EmailRecord } from '../../libs/queue/email-record';
 import type { EmailQueue } from '../../libs/queue/queues';
@@ -24,11 +25,10 @@ const ahead = async (rooms: Rooms, { keys }: EmailQueue, { id, place }: EmailRec
 
 /** What stops the whole queue. */
 const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
-  const [tenant, registered, paused, rateTtl] = await Promise.all([
+  const [tenant, registered, paused] = await Promise.all([
     rooms.tenants.tenant(queue.address.tenant),
     rooms.tenants.queue(queue.address),
     queue.bull.isPaused(),
-    rooms.redis.pttl(`${queue.keys.bull}limiter`),
   ]);
   const reasons: Reason[] = [];
   if (tenant?.settings.enabled === false) {
@@ -41,13 +41,11 @@ const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
     const since = registered?.paused === undefined ? '' : ` since ${registered.paused.at} by ${registered.paused.by}`;
     reasons.push({ code: 'queue-paused', text: `the queue ${queueName(queue.address)} is paused${since}: resume it` });
   }
-  if (registered?.settings.rate !== undefined && rateTtl > 0) {
-    const { max, per } = registered.settings.rate;
-    reasons.push({
-      code: 'rate-limited',
-      text: `the queue may send ${max} emails per ${per}`,
-      until: iso(rooms.clock.now() + rateTtl),
-    });
+  const rate = registered?.settings.rate;
+  const until = await rooms.limits.readRate(queue.address, rateOf(registered?.settings));
+  if (rate !== undefined && until !== undefined) {
+    const text = `the queue has sent the ${rate.max} emails that it may in ${rate.per}`;
+    reasons.push({ code: 'rate-limited', text, until: iso(until) });
   }
   return reasons;
 };

@@ -5,6 +5,7 @@ import { defineScript } from '../store/script';
 import type { Due } from './due';
 import { idTime, isEmailId } from './email-id';
 import { enterIndexes, memberId } from './index-entries';
+import { mendBeside } from './mend-beside';
 import { peekQueue } from './peek';
 import type { EmailQueue } from './queues';
 import { PLACES } from './transitions/places';
@@ -18,6 +19,8 @@ export interface Findings {
   unlisted: number;
   /** Entries of emails that are not there: taken away. */
   dangling: number;
+  /** Emails that the queue's counts took for others than they are: counted as what they are. */
+  miscounted: number;
   /** Contents that were claimed for emails that are not there: let go of. */
   unneeded: number;
   /** The queue had work that nobody had announced. */
@@ -120,11 +123,19 @@ export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: numbe
 
   /** Looks through one queue. Its cost grows with what the queue holds: run it rarely. */
   return async (queue: EmailQueue): Promise<Findings> => {
-    const findings: Findings = { homeless: 0, unlisted: 0, dangling: 0, unneeded: 0, unannounced: 0 };
+    const findings: Findings = {
+      homeless: 0,
+      unlisted: 0,
+      dangling: 0,
+      miscounted: 0,
+      unneeded: 0,
+      unannounced: 0,
+    };
     await dropDangling(queue, findings);
     findings.unneeded = await dropUnneeded(queue);
     await rehomeAll(queue, findings);
     await indexAll(queue, findings);
+    findings.miscounted = await mendBeside(redis, queue, (key) => scan(redis, key), deps.now());
     await announce(queue, findings);
     return findings;
   };

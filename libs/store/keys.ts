@@ -39,7 +39,7 @@ export const tenantKeys = (tenant: string) => ({
   /** Hash: template name -> the last number given; survives a removal, so that no number is given twice. */
   templateNumbers: `${ROOT}:{${tenant}}:template-numbers`,
   template: (name: string) => `${ROOT}:{${tenant}}:template:${name}`,
-  /** Hash: emails by slice of each window that its limits name. */
+  /** Hash: emails by slice of each window that its limits name; `:under-way` and `:connections` beside it. */
   limits: (transport: string) => `${ROOT}:{${tenant}}:limits:${transport}`,
   /** Hash: how the transport has failed lately; absent while it is well. */
   breaker: (transport: string) => `${ROOT}:{${tenant}}:breaker:${transport}`,
@@ -61,14 +61,18 @@ export const queueKeys = (address: QueueAddress) => {
     log: (id: string) => `${bull}${id}:logs`,
     /** Sorted set of ids, which sort by time: "newest first" over all states. */
     byTime: `${prefix}:by-time`,
-    /** Sorted set of `address\0inverted id`: by recipient, then newest first. */
-    byAddress: `${prefix}:by-address`,
+    /** Sorted set of `domain\0local part\0inverted id`: by recipient, then newest first. */
+    byAddress: `${prefix}:by-domain`,
+    /** Sorted set of `address\0inverted id`: the same of earlier versions, which the reconciler takes over. */
+    byAddressBefore: `${prefix}:by-address`,
     /** Sorted set of unfinished emails: id -> when it expires (ms). */
     upkeep: `${prefix}:upkeep`,
     /** Every set of `BESIDE`. */
     beside: [BESIDE.putBack, BESIDE.deferred, ...ASIDE_STATES.map((state) => BESIDE.aside + state)].map(
       (set) => bull + set,
     ),
+    /** Hash: emails by slice of the window that the queue's rate names; `:under-way` beside it. */
+    rate: `${prefix}:rate`,
     /** Sorted set of finished emails: id -> when it has to be removed (ms). */
     finished: `${prefix}:finished`,
     idempotency: (hash: string) => `${prefix}:idempotency:${hash}`,

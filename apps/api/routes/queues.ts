@@ -1,7 +1,6 @@
 // Queues: settings, what they hold, pause and resume.
 import { Router, type Request, type Response } from 'express';
 import { QueueSettings } from '../../../libs/mail/settings';
-import { spanMs } from '../../../libs/mail/span';
 import { Problem } from '../../../libs/mail/problem';
 import { queueName, Slug, type QueueAddress } from '../../../libs/mail/queue-address';
 import { AT_ONCE } from '../../../libs/queue/due';
@@ -28,13 +27,11 @@ const viewOf = async (rooms: Rooms, registered: RegisteredQueue) => {
   return { ...queueView(registered, status, contentBytes), breaker: breaker?.state ?? 'closed' };
 };
 
-/** What of the settings BullMQ itself has to know: the pause and the rate over all replicas. */
+/** What of the settings BullMQ itself has to know: the pause. A rate that may have changed is looked at again. */
 const applySettings = async (rooms: Rooms, queue: EmailQueue, settings: QueueSettings): Promise<void> => {
-  const { bull } = queue;
-  if (settings.rate === undefined) await bull.removeGlobalRateLimit();
-  else await bull.setGlobalRateLimit(settings.rate.max, spanMs(settings.rate.per));
-  if (settings.enabled === false) await bull.pause();
+  if (settings.enabled === false) await queue.bull.pause();
   else if (settings.enabled === true) await resumeQueue(rooms, queue);
+  else await rooms.due.announce(queue.name, AT_ONCE);
 };
 
 /** Sends again; tells the workers. */
