@@ -1,5 +1,5 @@
 // The indexes of a queue: emails by time, by address, and by when something must be done about them.
-import { searchForm } from '../mail/address';
+import { searchForm } from '../mail/recipient-pattern';
 import { recipientsOf, type StoredEmail } from '../mail/stored-email';
 import type { QueueKeys } from '../store/keys';
 import type { Redis } from '../store/redis';
@@ -7,7 +7,7 @@ import { defineScript } from '../store/script';
 import { invertDigits } from './email-id';
 
 /** Between the parts of a member of the index by address; sorts before everything an address may hold. */
-const SEPARATOR = '\u0000';
+export const SEPARATOR = '\u0000';
 
 /** The addresses under which an email is found: those of its recipients now, and those that a correction took away. */
 const addressesOf = (email: Indexed): string[] => [
@@ -22,11 +22,14 @@ type Indexed = Pick<StoredEmail, 'to' | 'cc' | 'bcc' | 'formerly'>;
  * address and for its domain; a second one would take as much memory again.
  */
 export const addressMembers = (id: string, email: Indexed): string[] => {
-  const members = addressesOf(email).map((address) => {
-    const { local, domain } = searchForm(address);
-    return [domain, local, invertDigits(id.slice(2))].join(SEPARATOR);
-  });
-  return [...new Set(members)];
+  const digits = invertDigits(id.slice(2));
+  return [...new Set(addressesOf(email).map((address) => addressMember(address, digits)))];
+};
+
+/** @param digits of the id, inverted */
+export const addressMember = (address: string, digits: string): string => {
+  const { local, domain } = searchForm(address);
+  return [domain, local, digits].join(SEPARATOR);
 };
 
 /** The id in a member of the index by address. */

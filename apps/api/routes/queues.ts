@@ -12,7 +12,7 @@ import { identityOf, param, signatureOf } from '../auth';
 import { emptyQueue } from '../empty-queue';
 import { notFound } from '../errors';
 import { parseBody, parseInput, parseQuery } from '../input';
-import { pageOf, PageQuery, sortByName, type Page } from '../page';
+import { checkNames, pageOf, PageQuery, sortByName, type Page } from '../page';
 import type { Rooms } from '../rooms';
 import { queueView } from '../view';
 import { existingQueue } from './emails';
@@ -130,6 +130,7 @@ export const queueRoutes = (rooms: Rooms): Router => {
   router.get('/', async (request, response) => {
     const identity = identityOf(response);
     const page = parseQuery(PageQuery, request);
+    checkNames(page, { parts: 2 });
     const slugs =
       identity.tenant === undefined ? (await tenants.list()).map(({ tenant }) => tenant) : [identity.tenant];
     const isReached = ({ application }: QueueAddress): boolean =>
@@ -140,6 +141,7 @@ export const queueRoutes = (rooms: Rooms): Router => {
   router.get('/:tenant', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, 'read');
     const page = parseQuery(PageQuery, request);
+    checkNames(page, { parts: 2, first: tenant });
     response.json(await listOf(rooms, await tenants.queues(tenant), page));
   });
 

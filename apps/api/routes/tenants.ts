@@ -11,7 +11,7 @@ import { keepOperatorSettings } from '../operator-settings';
 import { identityOf, param, signatureOf } from '../auth';
 import { notFound } from '../errors';
 import { parseBody, parseInput, parseQuery } from '../input';
-import { pageOf, PageQuery } from '../page';
+import { checkNames, pageOf, PageQuery } from '../page';
 import type { Rooms } from '../rooms';
 
 const view = ({ tenant, settings, createdAt, updatedAt }: Tenant) => ({
@@ -36,7 +36,9 @@ export const tenantRoutes = (rooms: Rooms): Router => {
 
   router.get('/', async (request, response) => {
     guard.installation(response, 'operate');
-    const { page, nextCursor } = pageOf(await tenants.list(), ({ tenant }) => tenant, parseQuery(PageQuery, request));
+    const asked = parseQuery(PageQuery, request);
+    checkNames(asked, { parts: 1 });
+    const { page, nextCursor } = pageOf(await tenants.list(), ({ tenant }) => tenant, asked);
     response.json({ tenants: page.map(view), nextCursor });
   });
 
