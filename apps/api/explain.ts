@@ -4,6 +4,7 @@ import { rateOf } from '../../libs/mail/settings';
 import type { StoredTransport } from '../../libs/mail/transport';
 import type { EmailRecord } from '../../libs/queue/email-record';
 import type { EmailQueue } from '../../libs/queue/queues';
+import { explainWorkers } from './explain-workers';
 import type { Rooms } from './rooms';
 
 export interface Reason {
@@ -76,8 +77,21 @@ const ofTransport = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord)
   return [{ code: 'transport-unknown', text: `the transport ${transport} does not exist: put it` }];
 };
 
+/** What an email that is due waits for by itself. @param stopped something else stands in its way already */
+const ofQueued = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord, stopped: boolean): Promise<Reason[]> => {
+  const { place, parked, nextAttemptAt } = record;
+  if (place === 'delayed') {
+    const why = parked ?? 'its transport or a limit stood in the way';
+    const next = nextAttemptAt === undefined ? {} : { until: iso(nextAttemptAt) };
+    return [{ code: 'parked', text: `it was put back without an attempt: ${why}`, ...next }];
+  }
+  const before = await ahead(rooms, queue, record);
+  if (before === 0 && stopped) return [];
+  return [{ code: 'in-line', text: `${before} emails of this queue are before it` }];
+};
+
 /** What stops this email. */
-const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Promise<Reason[]> => {
+const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord, stopped: boolean): Promise<Reason[]> => {
   const next = record.nextAttemptAt === undefined ? {} : { until: iso(record.nextAttemptAt) };
   switch (record.state) {
     case 'scheduled':
@@ -86,20 +100,12 @@ const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Pr
       return [
         {
           code: 'deferred',
-          text: `attempt ${record.attemptsMade} failed: ${record.failure?.text ?? 'for now'}`,
+          text: `attempt ${record.attemptsBefore + record.attemptsMade} failed: ${record.failure?.text ?? 'for now'}`,
           ...next,
         },
       ];
     case 'queued':
-      if (record.place === 'delayed')
-        return [
-          {
-            code: 'parked',
-            text: 'it was put back without an attempt: its transport or a limit stood in the way',
-            ...next,
-          },
-        ];
-      return [{ code: 'in-line', text: `${await ahead(rooms, queue, record)} emails of this queue are before it` }];
+      return ofQueued(rooms, queue, record, stopped);
     case 'sending':
       return [{ code: 'sending', text: 'a worker is sending it' }];
     case 'sent':
@@ -109,13 +115,19 @@ const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Pr
   }
 };
 
+/** What stands in the way of it, the farthest first: the workers, the queue, the transport, the email itself. */
 export const explain = async (
   rooms: Rooms,
   queue: EmailQueue,
   record: EmailRecord,
 ): Promise<{ state: string; reasons: Reason[] }> => {
-  const own = await ofEmail(rooms, queue, record);
   const inSendQueue = ['scheduled', 'queued', 'deferred'].includes(record.state);
-  const around = inSendQueue ? [...(await ofQueue(rooms, queue)), ...(await ofTransport(rooms, queue, record))] : [];
-  return { state: record.state, reasons: [...around, ...own] };
+  const around = inSendQueue
+    ? [
+        ...(await explainWorkers(rooms, queue, record)),
+        ...(await ofQueue(rooms, queue)),
+        ...(await ofTransport(rooms, queue, record)),
+      ]
+    : [];
+  return { state: record.state, reasons: [...around, ...(await ofEmail(rooms, queue, record, around.length > 0))] };
 };

@@ -11,6 +11,9 @@ export const KEYS = {
   due: `${ROOT}:{fleet}:due`,
   /** Sorted set: queue name -> when its next email expires or must be removed (ms). */
   upkeep: `${ROOT}:{fleet}:upkeep`,
+  /** Hash: worker -> what it says of itself, as JSON; and a sorted set: worker -> its last sign (ms). */
+  workers: `${ROOT}:{fleet}:workers`,
+  workersSeen: `${ROOT}:{fleet}:workers-seen`,
   tenants: `${ROOT}:tenants`,
   apiKeys: `${ROOT}:api-keys`,
   audit: `${ROOT}:audit`,
