@@ -77,7 +77,7 @@ const ofTransport = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord)
   return [{ code: 'transport-unknown', text: `the transport ${transport} does not exist: put it` }];
 };
 
-/** What an email that is due waits for by itself. @param stopped something else stands in its way already */
+/** What an email that is due waits for by itself. @param stopped no worker comes to it, so its place in the line says nothing */
 const ofQueued = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord, stopped: boolean): Promise<Reason[]> => {
   const { place, parked, nextAttemptAt } = record;
   if (place === 'delayed') {
@@ -122,12 +122,8 @@ export const explain = async (
   record: EmailRecord,
 ): Promise<{ state: string; reasons: Reason[] }> => {
   const inSendQueue = ['scheduled', 'queued', 'deferred'].includes(record.state);
-  const around = inSendQueue
-    ? [
-        ...(await explainWorkers(rooms, queue, record)),
-        ...(await ofQueue(rooms, queue)),
-        ...(await ofTransport(rooms, queue, record)),
-      ]
-    : [];
-  return { state: record.state, reasons: [...around, ...(await ofEmail(rooms, queue, record, around.length > 0))] };
+  const workers = inSendQueue ? await explainWorkers(rooms, queue, record) : [];
+  const around = inSendQueue ? [...(await ofQueue(rooms, queue)), ...(await ofTransport(rooms, queue, record))] : [];
+  const own = await ofEmail(rooms, queue, record, workers.length > 0);
+  return { state: record.state, reasons: [...workers, ...around, ...own] };
 };

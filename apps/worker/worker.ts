@@ -100,10 +100,10 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
   const connections = createConnections();
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
   const fleet = createFleet(rooms, config, { log, bounds, subscriber, connections });
-  lifecycle.add({ name: 'fleet', stop: (deadline) => fleet.stop(deadline) });
-  fleet.start();
   const stopSigns = await giveSigns({ redis, log, config, startedAt: rooms.clock.now(), busy: () => fleet.inWork });
   lifecycle.add({ name: 'signs of life', stop: stopSigns });
+  lifecycle.add({ name: 'fleet', stop: (deadline) => fleet.stop(deadline) });
+  fleet.start();
   const stopOrders = takeOrders({
     waiting: connect('orders'),
     verify: async ({ tenant, transport: name }) => {

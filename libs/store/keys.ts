@@ -78,9 +78,11 @@ export const queueKeys = (address: QueueAddress) => {
     rate: `${prefix}:rate`,
     /** Sorted set of finished emails: id -> when it has to be removed (ms). */
     finished: `${prefix}:finished`,
-    idempotency: (hash: string) => `${prefix}:idempotency:${hash}`,
-    /** Says that an email once was, after its job is gone: a late repetition of the add must not send it again. */
-    gone: (id: string) => `${prefix}:gone:${id}`,
+    /** What was answered to a request, by the first half of its key's hash; by the whole of it in earlier versions. */
+    idempotency: (hash: string) => `${prefix}:key:${hash}`,
+    idempotencyBefore: (hash: string) => `${prefix}:idempotency:${hash}`,
+    /** How hashes begin of the ids of emails that once were (libs/queue/gone.ts). */
+    gone: `${prefix}:gone:`,
     /** The job of an email that is being removed, until everything that belongs to it is erased. */
     removal: (id: string) => `${prefix}:removal:${id}`,
     /** Sorted set of the emails (and uploads) that need a content: member -> until when (ms, or +inf). */

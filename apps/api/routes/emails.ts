@@ -66,7 +66,7 @@ export const sendEmail = async (
 ): Promise<void> => {
   const [settings, history] = await Promise.all([
     rooms.tenants.settings(queue.address, record.email),
-    readHistory(rooms.redis, queue, record.id),
+    readHistory(rooms.redis, queue, record),
   ]);
   response.set('ETag', etagOf(record)).json(emailView(queue.address, record, settings, history));
 };
