@@ -3,6 +3,7 @@ import { Problem } from '../../libs/mail/problem';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import { contentIdsOf, contentsOf } from '../../libs/mail/stored-email';
 import type { Budget } from '../../libs/queue/budget';
+import { isGone } from '../../libs/queue/gone';
 import type { Queues } from '../../libs/queue/queues';
 import type { SendQueue } from '../../libs/queue/send-queue';
 import type { Templating } from '../../libs/render/templates';
@@ -11,8 +12,9 @@ import { queueKeys, type QueueKeys } from '../../libs/store/keys';
 import type { Redis } from '../../libs/store/redis';
 import type { Templates } from '../../libs/store/templates';
 import type { Transports } from '../../libs/store/transports';
-import { createDraft, remembered, type Draft, type DraftDeps, type Receipt, type Request } from './draft';
+import { createDraft, remembered, type Draft, type DraftDeps, type Request } from './draft';
 import { createReadUploaded } from './parts';
+import { packReceipt, unpackReceipt, type Receipt } from './receipt';
 import { createReferences } from './references';
 
 export interface AcceptDeps extends DraftDeps {
@@ -38,11 +40,11 @@ const toProblem = (error: unknown): Problem => {
 const claim = async (redis: Redis, keys: QueueKeys, made: Draft): Promise<Draft> => {
   if (made.key === undefined || made.replayed) return made;
   const { id, acceptedAt } = made.accepted;
-  const answer = JSON.stringify(made.receipt);
+  const answer = packReceipt(made.receipt, acceptedAt);
   const first = await claimKey(redis, keys, made.key.hash, { bodyHash: made.key.bodyHash, id, acceptedAt, answer });
   if (first === undefined) return made;
   const { id: firstId, acceptedAt: firstAt, done } = remembered(first, made.key.bodyHash);
-  const receipt = JSON.parse(first.answer) as Receipt;
+  const receipt = unpackReceipt(first.answer, first);
   const email = { ...made.accepted.email, expiresAt: receipt.expiresAt };
   return {
     ...made,
@@ -100,7 +102,7 @@ export const createAccept = (deps: AcceptDeps) => {
       for (const draft of drafts) {
         if (draft.settled) continue;
         // A repetition that comes after the email was sent and removed must not send it again.
-        if (draft.replayed && (await redis.exists(keys.gone(draft.accepted.id))) === 1) continue;
+        if (draft.replayed && (await isGone(redis, keys, draft.accepted.id))) continue;
         open.push(draft);
         await storeParts(address, draft);
       }

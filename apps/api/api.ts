@@ -32,6 +32,7 @@ import { createTemplates } from '../../libs/store/templates';
 import { createTenants } from '../../libs/store/tenants';
 import { createLimits } from '../../libs/store/transport-limits';
 import { createTransports } from '../../libs/store/transports';
+import { createWorkers } from '../../libs/store/workers';
 import { createAccept } from './accept';
 import { createApp } from './app';
 import { createGuard } from './auth';
@@ -89,6 +90,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
     transports,
     breakers: createBreakers({ redis, clock, replica: 'api' }),
     limits,
+    workers: createWorkers(redis),
     templates,
     keys: createApiKeys({ redis, changes, clock, operatorKey: config.operatorKey }),
     content,

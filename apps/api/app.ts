@@ -26,6 +26,7 @@ import { templateRoutes } from './routes/templates';
 import { tenantRoutes } from './routes/tenants';
 import { transportRoutes } from './routes/transports';
 import { readWholeBody } from './whole-body';
+import { workerRoutes } from './routes/workers';
 
 const HEADERS = Object.entries({
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
@@ -84,6 +85,7 @@ export const createApp = (
   app.use('/v1/keys', keyRoutes(rooms));
   app.use('/v1/operations', operationRoutes(operations));
   app.use('/v1/audit', auditRoutes(rooms.audit));
+  app.use('/v1/workers', workerRoutes(rooms));
 
   app.use(healthRoutes(rooms, rooms.config.render.trusted));
   app.get('/openapi.json', (_request, response) => void response.json(openapiDocument()));

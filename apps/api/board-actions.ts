@@ -14,7 +14,7 @@ import { sendNow } from './routes/email-actions';
 import { existingEmail, existingQueue } from './routes/emails';
 
 /** Fields of a stored email that nobody edits. */
-const FIXED = ['v', 'domain', 'stored', 'fixedExpiry', 'resentFrom'] as const;
+const FIXED = ['v', 'domain', 'stored', 'fixedExpiry', 'resentFrom', 'formerly'] as const;
 
 /** An answer as Bull Board's page reads it: a sentence under `message`. */
 const sendError = (response: Response, error: unknown): void => {

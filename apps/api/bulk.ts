@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type Problem } from '../../libs/mail/problem';
 import type { QueueAddress } from '../../libs/mail/queue-address';
+import { RecipientFilter } from '../../libs/mail/recipient-pattern';
 import { STATES } from '../../libs/mail/state';
 import { readRecords, type EmailRecord } from '../../libs/queue/email-record';
 import { listEmails, type EmailFilter } from '../../libs/queue/list';
@@ -23,7 +24,7 @@ export const BulkInput = z
       tag: z.string().optional(),
       since: Time.optional(),
       until: Time.optional(),
-      recipient: z.string().min(1).max(320).optional(),
+      recipient: RecipientFilter.optional(),
     }),
     action: z.enum(['release', 'cancel', 'hold', 'resend', 'delete']),
     patch: z.record(z.string(), z.unknown()).optional(),

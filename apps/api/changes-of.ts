@@ -11,7 +11,7 @@ const shown = (value: unknown): unknown => {
   return text.length <= LONGEST ? value : `${text.slice(0, LONGEST)}…`;
 };
 
-const UNINTERESTING = new Set(['rev', 'v', 'fixedExpiry']);
+const UNINTERESTING = new Set(['rev', 'v', 'fixedExpiry', 'formerly']);
 
 /**
  * The fields that differ; null stands for one that is not there.

@@ -2,7 +2,8 @@
 import type { Change } from '../../libs/mail/outcome';
 import { Problem } from '../../libs/mail/problem';
 import { dueAt, type StoredEmail } from '../../libs/mail/stored-email';
-import type { EmailRecord } from '../../libs/queue/email-record';
+import { readRecords, type EmailRecord } from '../../libs/queue/email-record';
+import { expireEmail } from '../../libs/queue/expire';
 import { AT_ONCE } from '../../libs/queue/due';
 import type { EmailQueue } from '../../libs/queue/queues';
 import type { Refusal } from '../../libs/queue/transitions/places';
@@ -55,6 +56,19 @@ const renewed = async (rooms: Rooms, queue: EmailQueue, email: StoredEmail, due:
 export const createCommands = (rooms: Rooms) => {
   const { redis, clock, audit } = rooms;
 
+  /** One whose time is over is expired before anything else is done to it, as the sweep would do a moment later. */
+  const inTime = async (subject: Subject): Promise<Subject> => {
+    const { queue, record } = subject;
+    if (record.state !== 'expired' || record.place === 'failed') return subject;
+    const { errors } = await rooms.tenants.settings(queue.address, record.email);
+    const keepUntil = clock.now() + errors.days * DAY;
+    await tellSweep(queue, keepUntil);
+    // Refused where somebody was quicker: what follows finds the email as it is then.
+    await expireEmail(redis, queue, record, keepUntil);
+    const [fresh] = await readRecords(redis, queue, [record.id], clock.now());
+    return fresh === undefined ? subject : { ...subject, record: fresh };
+  };
+
   const change = ({ by }: Subject, what: string, fields?: FieldChanges): { kind: 'change' } & Change => ({
     kind: 'change',
     at: new Date(clock.now()).toISOString(),
@@ -69,7 +83,8 @@ export const createCommands = (rooms: Rooms) => {
   /** Before it is brought about: the sweep may know of a later time only. */
   const tellSweep = (queue: EmailQueue, at: number): Promise<unknown> => redis.zadd(KEYS.upkeep, 'LT', at, queue.name);
 
-  const aside = async (subject: Subject, code: 'held' | 'canceled', fromErrorLog: boolean): Promise<void> => {
+  const aside = async (given: Subject, code: 'held' | 'canceled', fromErrorLog: boolean): Promise<void> => {
+    const subject = await inTime(given);
     const { queue, record, by } = subject;
     const { errors } = await rooms.tenants.settings(queue.address, record.email);
     const now = clock.now();
@@ -86,7 +101,8 @@ export const createCommands = (rooms: Rooms) => {
     await audited(subject, code);
   };
 
-  const release = async (subject: Subject, what = 'released'): Promise<void> => {
+  const release = async (given: Subject, what = 'released'): Promise<void> => {
+    const subject = await inTime(given);
     const { queue, record } = subject;
     if (record.place === 'failed' && record.state === 'canceled')
       throw new Problem('email-state', 'this email was canceled: that is for good');
@@ -113,6 +129,7 @@ export const createCommands = (rooms: Rooms) => {
   return {
     change,
     audited,
+    inTime,
     hold: (subject: Subject) => aside(subject, 'held', false),
     cancel: (subject: Subject) => aside(subject, 'canceled', true),
     release,

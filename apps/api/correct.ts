@@ -1,4 +1,5 @@
 // Corrects an email: the fields given replace, null removes, and the result is as valid as a new one.
+import { normalizeAddress } from '../../libs/mail/address';
 import { EmailInput } from '../../libs/mail/email';
 import { Problem, problemAt } from '../../libs/mail/problem';
 import {
@@ -6,6 +7,7 @@ import {
   contentsOf,
   dueAt,
   LARGE_PARTS,
+  recipientsOf,
   toInput,
   toStoredEmail,
   type LargePart,
@@ -75,11 +77,23 @@ const expiryOf = (
   return expiresAt;
 };
 
+/** So many addresses that were corrected away lead to an email, the last ones. */
+const FORMER_KEPT = 100;
+
+/** What it was to be sent to before, and is not now. */
+const formerAddresses = (before: StoredEmail, after: StoredEmail): string[] => {
+  const addresses = (email: StoredEmail): string[] => recipientsOf(email).map(({ address }) => address);
+  const present = new Set(addresses(after).map(normalizeAddress));
+  const all = [...(before.formerly ?? []), ...addresses(before)].map(normalizeAddress);
+  return [...new Set(all)].filter((address) => !present.has(address)).slice(-FORMER_KEPT);
+};
+
 /**
  * @param patch an object of fields
  * @throws Problem `invalid` and others of a new email; `email-sending`, `email-finished`, `version-mismatch`
  */
-export const correct = async (rooms: Rooms, commands: Commands, subject: Subject, patch: Patch): Promise<void> => {
+export const correct = async (rooms: Rooms, commands: Commands, given: Subject, patch: Patch): Promise<void> => {
+  const subject = await commands.inTime(given);
   const { queue, record } = subject;
   const { address } = queue;
   if (typeof patch !== 'object' || Array.isArray(patch))
@@ -102,7 +116,12 @@ export const correct = async (rooms: Rooms, commands: Commands, subject: Subject
     resentFrom: before.resentFrom,
   });
   const fixed = 'expiresAt' in patch || (before.fixedExpiry === true && !('expiresAfter' in patch));
-  const after = parts.place({ ...made, ...(fixed && { fixedExpiry: true }) });
+  const formerly = formerAddresses(before, made);
+  const after = parts.place({
+    ...made,
+    ...(fixed && { fixedExpiry: true }),
+    ...(formerly.length > 0 && { formerly }),
+  });
   const fields = changesBetween(before, after);
 
   const had = contentIdsOf(before);

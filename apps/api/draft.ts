@@ -14,17 +14,9 @@ import type { QueueKeys } from '../../libs/store/keys';
 import type { Redis } from '../../libs/store/redis';
 import type { Tenants } from '../../libs/store/tenants';
 import { parseInput } from './input';
+import { unpackReceipt, type Receipt } from './receipt';
 import { prepareParts, type Parts, type ReadUploaded } from './parts';
 import type { CheckReferences } from './references';
-
-/** What a client is told of an accepted email. */
-export interface Receipt {
-  id: string;
-  state: 'scheduled' | 'queued';
-  sendAt: string;
-  expiresAt: string;
-  messageId: string;
-}
 
 export interface Request {
   body: unknown;
@@ -126,7 +118,7 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
       : await prepareParts(deps, address, input, base, request.known, request.readUploaded);
     if (known === undefined) await checkReferences(address, input, settings, base, parts.raw);
     const expiresAt = known
-      ? Date.parse((JSON.parse(known.answer) as Receipt).expiresAt)
+      ? Date.parse(unpackReceipt(known.answer, known).expiresAt)
       : expiryOf(input, settings, acceptedAt, base);
     const { resentFrom } = request;
     const email = parts.place(toStoredEmail(input, { ...parts, domain: deps.name, expiresAt, resentFrom }));
@@ -134,7 +126,7 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
       accepted: { id, email, acceptedAt, priority: settings.priority },
       parts,
       archive: settings.archive,
-      receipt: known ? (JSON.parse(known.answer) as Receipt) : receiptOf(id, email, acceptedAt),
+      receipt: known ? unpackReceipt(known.answer, known) : receiptOf(id, email, acceptedAt),
       ...(keyHash !== undefined && { key: { hash: keyHash, bodyHash } }),
       replayed: known !== undefined,
       settled: known?.done ?? false,

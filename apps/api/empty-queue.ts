@@ -19,8 +19,8 @@ export const emptyQueue = async (
   queue: EmailQueue,
 ): Promise<void> => {
   const { keys } = queue;
-  // An email stands in both; one whose removal was interrupted may stand in upkeep alone.
-  for (const index of [keys.byTime, keys.upkeep]) {
+  // One whose removal was interrupted may stand in the last alone.
+  for (const index of [keys.byTime, keys.upkeep, keys.finished]) {
     for (;;) {
       const ids = await redis.zrange(index, 0, String(AT_ONCE - 1));
       if (ids.length === 0) break;
@@ -36,11 +36,12 @@ export const emptyQueue = async (
         .multi()
         .zrem(keys.byTime, ...ids)
         .zrem(keys.upkeep, ...ids)
+        .zrem(keys.finished, ...ids)
         .exec();
     }
   }
   await refs.releaseUploads(queue.address, content.remove, '+inf');
   await queue.bull.obliterate({ force: true });
-  await redis.del(keys.byTime, keys.byAddress, keys.upkeep, keys.uploads, keys.contents);
+  await redis.del(keys.byTime, keys.byAddress, keys.byAddressBefore, keys.upkeep, keys.finished, keys.uploads, keys.contents, keys.rate, ...keys.beside);
   await due.forget(queue.name);
 };

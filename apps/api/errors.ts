@@ -13,6 +13,7 @@ const STATUS: Record<string, number> = {
   'malformed-json': 400,
   'bad-request': 400,
   'malformed-if-match': 400,
+  'bad-cursor': 400,
   unauthenticated: 401,
   forbidden: 403,
   'not-found': 404,

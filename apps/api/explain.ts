@@ -1,10 +1,12 @@
 // Why has this email not been sent? One answer from everything that may stand in its way.
 import { queueName } from '../../libs/mail/queue-address';
 import { contentIdsOf, isLinked } from '../../libs/mail/stored-email';
+import { rateOf } from '../../libs/mail/settings';
 import type { StoredTransport } from '../../libs/mail/transport';
 import type { EmailRecord } from '../../libs/queue/email-record';
 import type { EmailQueue } from '../../libs/queue/queues';
 import type { PauseNote } from '../../libs/store/installation';
+import { explainWorkers } from './explain-workers';
 import type { Rooms } from './rooms';
 
 export interface Reason {
@@ -32,12 +34,11 @@ const noted = (note: PauseNote | undefined): string => {
 
 /** What stops the whole queue. */
 const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
-  const [installation, tenant, registered, paused, rateTtl] = await Promise.all([
+  const [installation, tenant, registered, paused] = await Promise.all([
     rooms.installation.pauseNote(),
     rooms.tenants.tenant(queue.address.tenant),
     rooms.tenants.queue(queue.address),
     queue.bull.isPaused(),
-    rooms.redis.pttl(`${queue.keys.bull}limiter`),
   ]);
   const reasons: Reason[] = [];
   if (installation !== undefined) {
@@ -58,13 +59,11 @@ const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
       text: `the queue ${queueName(queue.address)} is paused${noted(registered?.paused)}: resume it`,
     });
   }
-  if (registered?.settings.rate !== undefined && rateTtl > 0) {
-    const { max, per } = registered.settings.rate;
-    reasons.push({
-      code: 'rate-limited',
-      text: `the queue may send ${max} emails per ${per}`,
-      until: iso(rooms.clock.now() + rateTtl),
-    });
+  const rate = registered?.settings.rate;
+  const until = await rooms.limits.readRate(queue.address, rateOf(registered?.settings));
+  if (rate !== undefined && until !== undefined) {
+    const text = `the queue has sent the ${rate.max} emails that it may in ${rate.per}`;
+    reasons.push({ code: 'rate-limited', text, until: iso(until) });
   }
   return reasons;
 };
@@ -102,8 +101,21 @@ const ofContent = async (rooms: Rooms, queue: EmailQueue, { email }: EmailRecord
   return needed ? rooms.content.problems() : [];
 };
 
+/** What an email that is due waits for by itself. @param stopped no worker comes to it, so its place in the line says nothing */
+const ofQueued = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord, stopped: boolean): Promise<Reason[]> => {
+  const { place, parked, nextAttemptAt } = record;
+  if (place === 'delayed') {
+    const why = parked ?? 'its transport or a limit stood in the way';
+    const next = nextAttemptAt === undefined ? {} : { until: iso(nextAttemptAt) };
+    return [{ code: 'parked', text: `it was put back without an attempt: ${why}`, ...next }];
+  }
+  const before = await ahead(rooms, queue, record);
+  if (before === 0 && stopped) return [];
+  return [{ code: 'in-line', text: `${before} emails of this queue are before it` }];
+};
+
 /** What stops this email. */
-const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Promise<Reason[]> => {
+const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord, stopped: boolean): Promise<Reason[]> => {
   const next = record.nextAttemptAt === undefined ? {} : { until: iso(record.nextAttemptAt) };
   switch (record.state) {
     case 'scheduled':
@@ -112,20 +124,12 @@ const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Pr
       return [
         {
           code: 'deferred',
-          text: `attempt ${record.attemptsMade} failed: ${record.failure?.text ?? 'for now'}`,
+          text: `attempt ${record.attemptsBefore + record.attemptsMade} failed: ${record.failure?.text ?? 'for now'}`,
           ...next,
         },
       ];
     case 'queued':
-      if (record.place === 'delayed')
-        return [
-          {
-            code: 'parked',
-            text: 'it was put back without an attempt: its transport or a limit stood in the way',
-            ...next,
-          },
-        ];
-      return [{ code: 'in-line', text: `${await ahead(rooms, queue, record)} emails of this queue are before it` }];
+      return ofQueued(rooms, queue, record, stopped);
     case 'sending':
       return [{ code: 'sending', text: 'a worker is sending it' }];
     case 'sent':
@@ -135,13 +139,14 @@ const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Pr
   }
 };
 
+/** What stands in the way of it, the farthest first: the workers, the queue, the transport, the email itself. */
 export const explain = async (
   rooms: Rooms,
   queue: EmailQueue,
   record: EmailRecord,
 ): Promise<{ state: string; reasons: Reason[] }> => {
-  const own = await ofEmail(rooms, queue, record);
   const inSendQueue = ['scheduled', 'queued', 'deferred'].includes(record.state);
+  const workers = inSendQueue ? await explainWorkers(rooms, queue, record) : [];
   const around = inSendQueue
     ? [
         ...(await ofQueue(rooms, queue)),
@@ -149,5 +154,6 @@ export const explain = async (
         ...(await ofContent(rooms, queue, record)),
       ]
     : [];
-  return { state: record.state, reasons: [...around, ...own] };
+  const own = await ofEmail(rooms, queue, record, workers.length > 0);
+  return { state: record.state, reasons: [...workers, ...around, ...own] };
 };

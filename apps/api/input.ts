@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { shapeFault } from '../../libs/mail/json-shape';
 import { Problem } from '../../libs/mail/problem';
 import { invalidInput } from './errors';
+import { badCursor } from './page';
 
 const checkShape = (body: unknown): void => {
   const fault = shapeFault(body);
@@ -50,6 +51,9 @@ export const parseInput = <T extends z.ZodType>(
 export const parseBody = <T extends z.ZodType>(schema: T, request: Request): z.infer<T> =>
   parseInput(schema, (request.body as unknown) ?? {});
 
-/** Validates the query. Pointers begin with the parameter's name. */
-export const parseQuery = <T extends z.ZodType>(schema: T, request: Request): z.infer<T> =>
-  parseInput(schema, request.query);
+/** Validates the query. Pointers begin with the parameter's name. @throws Problem `invalid`; `bad-cursor` for a cursor that is no text */
+export const parseQuery = <T extends z.ZodType>(schema: T, request: Request): z.infer<T> => {
+  const { cursor } = request.query;
+  if (cursor !== undefined && (typeof cursor !== 'string' || cursor === '')) throw badCursor();
+  return parseInput(schema, request.query);
+};

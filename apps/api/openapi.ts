@@ -6,6 +6,7 @@ import { EmailInput } from '../../libs/mail/email';
 import { QueueSettings, TenantSettings } from '../../libs/mail/settings';
 import { TemplateInput } from '../../libs/mail/template';
 import { TransportInput } from '../../libs/mail/transport';
+import { VERSION } from '../../libs/runtime/version';
 import { BulkInput } from './bulk';
 import { PageQuery } from './page';
 import { ResendInput } from './resend';
@@ -89,6 +90,7 @@ const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: st
   ['post', `${EMAILS}/{id}/resolve`, { summary: 'Say what became of an uncertain email', body: ResolveInput }],
   ['post', `${EMAILS}/bulk`, { summary: 'One action on all emails of a filter', status: 202, body: BulkInput }],
   ['get', '/v1/operations/{id}', { summary: 'Progress of a bulk operation' }],
+  ['get', '/v1/workers', { summary: 'Which workers run: since when, with how many places, when each was last heard of' }],
   ['get', '/v1/audit', { summary: 'Who changed what, when', query: AuditQuery }],
   [
     'post',
@@ -157,7 +159,7 @@ export const openapiDocument = (): ReturnType<typeof createDocument> =>
     openapi: '3.1.1',
     info: {
       title: 'Rohrpost',
-      version: '0.1.0',
+      version: VERSION,
       description: 'Outbound e-mail queue for many tenants and applications',
     },
     security: [{ bearer: [] }],

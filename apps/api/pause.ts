@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { HeaderText } from '../../libs/mail/address';
 import type { QueueSettings } from '../../libs/mail/settings';
-import { spanMs } from '../../libs/mail/span';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import { AT_ONCE } from '../../libs/queue/due';
 import type { EmailQueue } from '../../libs/queue/queues';
@@ -13,11 +12,6 @@ import type { Rooms } from './rooms';
 /** Why something is paused or resumed, for whoever finds it so. */
 export const PauseInput = z.strictObject({ reason: HeaderText(500).min(1).optional() });
 
-const applyRate = async ({ bull }: EmailQueue, { rate }: QueueSettings): Promise<void> => {
-  if (rate === undefined) await bull.removeGlobalRateLimit();
-  else await bull.setGlobalRateLimit(rate.max, spanMs(rate.per));
-};
-
 /** Whoever resumes tells the workers. */
 const applyPause = async (rooms: Rooms, queue: EmailQueue, { enabled }: QueueSettings): Promise<void> => {
   if (enabled === false) return queue.bull.pause();
@@ -26,18 +20,17 @@ const applyPause = async (rooms: Rooms, queue: EmailQueue, { enabled }: QueueSet
 };
 
 /**
- * Tells BullMQ what it has to know: the rate over all replicas and, where it was asked for, the pause. Whoever finds other
- * settings than he began with tells those: of several at once, the last word is that of the record.
+ * Tells BullMQ of the pause, where it was asked for, and workers of a rate that may have changed. Whoever finds another pause
+ * than it began with applies that one: of several at once, the last word is that of the record.
  */
 export const applySettings = async (rooms: Rooms, queue: EmailQueue, parts: { pause: boolean }): Promise<void> => {
-  const told = (record: RegisteredQueue | undefined): string =>
-    JSON.stringify([record?.settings.rate, record?.settings.enabled]);
   for (;;) {
     const present = await rooms.tenants.readQueue(queue.address);
     if (present === undefined) return;
-    await applyRate(queue, present.settings);
-    if (parts.pause) await applyPause(rooms, queue, present.settings);
-    if (told(await rooms.tenants.readQueue(queue.address)) === told(present)) return;
+    if (!parts.pause) return rooms.due.announce(queue.name, AT_ONCE);
+    await applyPause(rooms, queue, present.settings);
+    const after = await rooms.tenants.readQueue(queue.address);
+    if (after?.settings.enabled === present.settings.enabled) return;
   }
 };
 

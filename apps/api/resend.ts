@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AddressList } from '../../libs/mail/settings';
 import { Problem } from '../../libs/mail/problem';
 import { queueKeys } from '../../libs/store/keys';
-import type { Receipt } from './draft';
+import type { Receipt } from './receipt';
 import type { Commands, Subject } from './commands';
 import { inputOf } from './correct';
 import type { Rooms } from './rooms';

@@ -20,6 +20,7 @@ import type { Templates } from '../../libs/store/templates';
 import type { Tenants } from '../../libs/store/tenants';
 import type { Limits } from '../../libs/store/transport-limits';
 import type { Transports } from '../../libs/store/transports';
+import type { Workers } from '../../libs/store/workers';
 import type { Accept } from './accept';
 import type { Guard } from './auth';
 import type { ApiConfig } from './config';
@@ -33,6 +34,7 @@ export interface Rooms {
   transports: Transports;
   breakers: Breakers;
   limits: Limits;
+  workers: Workers;
   templates: Templates;
   templating: Templating;
   keys: ApiKeys;

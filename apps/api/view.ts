@@ -1,9 +1,8 @@
 // How things look from outside: emails, queues, transports, as the API shows them.
 import type { History } from '../../libs/queue/history';
-import type { EmailRecord } from '../../libs/queue/email-record';
+import { sentMessage, type EmailRecord } from '../../libs/queue/email-record';
 import type { QueueStatus } from '../../libs/queue/counts';
 import { formatAddress, type Address } from '../../libs/mail/address';
-import type { Reply } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import { messageIdOf, subjectOf } from '../../libs/mail/stored-email';
@@ -16,12 +15,6 @@ const list = (addresses: Address[] | undefined): string[] => (addresses ?? []).m
 
 /** The entity tag of an email's version (RFC 9110 8.8.3). */
 export const etagOf = (record: EmailRecord): string => `"${record.email.rev}"`;
-
-/** Who has the email and who was refused, in the server's words, where that differs among its recipients. */
-const recipientsView = (done: string) => {
-  const { accepted, refused } = JSON.parse(done) as { accepted: string[]; refused: Reply[] };
-  return { accepted, refused };
-};
 
 /** An email as lists show it: without its content. */
 export const emailSummary = (address: QueueAddress, record: EmailRecord) => {
@@ -38,7 +31,7 @@ export const emailSummary = (address: QueueAddress, record: EmailRecord) => {
     ...(record.nextAttemptAt !== undefined && { nextAttemptAt: iso(record.nextAttemptAt) }),
     ...(record.finishedAt !== undefined && { finishedAt: iso(record.finishedAt) }),
     attemptsMade: record.attemptsMade,
-    ...(record.done && { recipients: recipientsView(record.done) }),
+    ...(record.recipients && { recipients: record.recipients }),
     messageId: `<${messageIdOf(id, email)}>`,
     ...(email.from && { from: formatAddress(email.from) }),
     to: list(email.to),
@@ -48,7 +41,7 @@ export const emailSummary = (address: QueueAddress, record: EmailRecord) => {
     ...(email.template && { template: email.template }),
     tags: email.tags ?? [],
     metadata: email.metadata ?? {},
-    ...(record.archive && { archived: true }),
+    ...(sentMessage(record) && { archived: true }),
     ...(email.resentFrom && { resentFrom: email.resentFrom }),
   };
 };

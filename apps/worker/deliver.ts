@@ -53,6 +53,12 @@ const goneAlready = (settings: ResolvedSettings): Delivery => ({
   settings: { ...settings, history: { ...settings.history, keep: false } },
 });
 
+/** Whether there was an attempt to tell of: an email that is put aside before was not tried. */
+const wasTried = (outcome: Outcome): boolean =>
+  !UNTRIED.has(outcome.kind) && !(outcome.kind === 'refused' && outcome.code === 'held');
+
+const UNTRIED: ReadonlySet<Outcome['kind']> = new Set(['throttled', 'interrupted', 'expired', 'canceled']);
+
 export const createDeliver = (deps: DeliverDeps) => {
   const { clock, redis } = deps;
 
@@ -98,7 +104,7 @@ export const createDeliver = (deps: DeliverDeps) => {
     const wasAsked = (): boolean => notes.asked === true;
     const outcome = ended ?? (await withinLimits(deps, lease, settings.transport, admission, work, wasAsked));
     const record: Attempt = {
-      number: lease.attemptsMade + 1,
+      number: lease.attemptsBefore + lease.attemptsMade + 1,
       startedAt,
       endedAt: new Date(clock.now()).toISOString(),
       outcome: outcome.kind,
@@ -108,8 +114,7 @@ export const createDeliver = (deps: DeliverDeps) => {
       replies: settings.log === 'none' || !('replies' in outcome) ? NO_RECIPIENTS : outcome.replies,
       ...(dialogue.length > 0 && { dialogue }),
     };
-    const silent = outcome.kind === 'throttled' || outcome.kind === 'interrupted';
-    return { outcome, settings, ...(!silent && { attempt: record }) };
+    return { outcome, settings, ...(wasTried(outcome) && { attempt: record }) };
   };
 
   return async (lease: Lease, admission: Admission): Promise<Delivery> => {

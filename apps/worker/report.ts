@@ -23,7 +23,7 @@ export interface Report {
 const about = (lease: Lease) => ({
   email: lease.id,
   queue: queueName(lease.queue.address),
-  attempt: lease.attemptsMade + 1,
+  attempt: lease.attemptsBefore + lease.attemptsMade + 1,
 });
 
 /** Never an address, a subject or a header: those live with the email and go when it goes. */

@@ -16,6 +16,8 @@ export interface TransportDeps {
   onTransport: (transport: string, change: Reported['change'], why: string) => void;
 }
 
+/** What is in use may be free again at any time; looked for so often. */
+const SOON_MS = 1_000;
 /** Emails parked for a broken transport come back spread over this. */
 const SPREAD_MS = 500;
 
@@ -85,12 +87,14 @@ export const withinLimits = async (
   wasAsked: () => boolean,
 ): Promise<Outcome> => {
   if (transport === admission.transport) return work();
-  admission.cancel();
+  (admission.leaveTransport ?? admission.cancel)();
   const { tenant } = lease.queue.address;
   const limits = (await deps.transports.get(tenant, transport))?.limits;
   const own = await deps.limits.admit(tenant, transport, limits);
   if ('until' in own) {
-    return { kind: 'throttled', text: `the transport ${transport} is at its limit`, until: own.until };
+    // Nobody calls an email that was put back.
+    const until = own.full === undefined ? own.until : Math.min(own.until, deps.clock.now() + SOON_MS);
+    return { kind: 'throttled', text: `the transport ${transport} is at its limit`, until };
   }
   try {
     return await work();

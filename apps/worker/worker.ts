@@ -21,6 +21,7 @@ import { createDeliver } from './deliver';
 import { createReport, type Report } from './report';
 import { openRooms, type Rooms } from './rooms';
 import { createSendEmail } from './send-email';
+import { giveSigns } from './signs';
 import { openTransport, type TransportDeps } from './through-transport';
 import { startUpkeep } from './upkeep';
 import { createWork } from './work';
@@ -104,6 +105,8 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
   const connections = createConnections();
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
   const fleet = createFleet(rooms, config, { log, bounds, subscriber, connections });
+  const stopSigns = await giveSigns({ redis, log, config, startedAt: rooms.clock.now(), busy: () => fleet.inWork });
+  lifecycle.add({ name: 'signs of life', stop: stopSigns });
   lifecycle.add({ name: 'fleet', stop: (deadline) => fleet.stop(deadline) });
   fleet.start();
   const stopOrders = takeOrders({

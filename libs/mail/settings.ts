@@ -133,6 +133,10 @@ export interface ResolvedSettings {
   dataSources: string[];
 }
 
+/** A queue's own rate: at most so many emails in every window of so many ms. */
+export const rateOf = (settings: QueueSettings | undefined): { max: number; per: number } | undefined =>
+  settings?.rate && { max: settings.rate.max, per: spanMs(settings.rate.per) };
+
 const DEFAULTS = {
   transport: 'default',
   attempts: 12,

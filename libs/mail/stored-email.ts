@@ -92,6 +92,8 @@ export interface StoredEmail extends OwnSettings {
   fixedExpiry?: true;
   /** The email that it was made from, to be sent again. */
   resentFrom?: string;
+  /** Addresses that a correction took away: whoever looks for them finds the email. */
+  formerly?: string[];
 }
 
 const texts = new WeakMap<StoredEmail, string>();
@@ -182,7 +184,7 @@ export const toStoredEmail = (
 };
 
 /** Fields of a stored email that are not fields of an input. */
-const OURS = new Set(['v', 'rev', 'domain', 'stored', 'expiresAt', 'fixedExpiry', 'resentFrom', 'attachments', 'raw']);
+const OURS = new Set(['v', 'rev', 'domain', 'stored', 'expiresAt', 'fixedExpiry', 'resentFrom', 'attachments', 'raw', 'formerly']);
 
 /**
  * A stored email as the input that would make it again; without its expiry, which whoever changes it decides anew.

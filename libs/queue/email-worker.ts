@@ -12,8 +12,10 @@ export interface Lease {
   token: string;
   /** ms since 1970 */
   acceptedAt: number;
-  /** Attempts that counted before this one. */
+  /** Attempts that counted before this one, since it was accepted or released. */
   attemptsMade: number;
+  /** Those before that release: numbers of attempts go on. */
+  attemptsBefore: number;
   /** How often a worker began with it, over all releases; above 1 there may be marks. */
   starts: number;
   /** How often its worker vanished, since the last release. */
@@ -47,6 +49,7 @@ export const takeEmail = async (redis: Redis, queue: EmailQueue, token: string, 
       token,
       acceptedAt: job.acceptedAt,
       attemptsMade: job.attemptsMade,
+      attemptsBefore: job.attemptsBefore,
       starts: job.starts,
       crashes: job.stalls,
       signal: abort.signal,

@@ -156,7 +156,10 @@ export class Fleet {
     const { lease, end, admission } = taken;
     const timer = setTimeout(end, this.deps.attemptMs, 'took-too-long' satisfies LeaseEnd);
     try {
-      if (this.state !== 'running') return await giveBack(lease);
+      if (this.state !== 'running') {
+        admission.cancel();
+        return await giveBack(lease);
+      }
       this.keeper.keep(lease, end);
       this.pump();
       await this.deps.work(lease, admission);

@@ -4,7 +4,8 @@ import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
 import type { Due } from './due';
 import { idTime, isEmailId } from './email-id';
-import { enterIndexes, memberId } from './index-entries';
+import { addressMember, enterIndexes, memberId, SEPARATOR } from './index-entries';
+import { mendBeside } from './mend-beside';
 import { peekQueue } from './peek';
 import type { EmailQueue } from './queues';
 import { PLACES } from './transitions/places';
@@ -18,6 +19,8 @@ export interface Findings {
   unlisted: number;
   /** Entries of emails that are not there: taken away. */
   dangling: number;
+  /** Emails that the queue's counts took for others than they are: counted as what they are. */
+  miscounted: number;
   /** Contents that were claimed for emails that are not there: let go of. */
   unneeded: number;
   /** The queue had work that nobody had announced. */
@@ -66,6 +69,17 @@ export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: numbe
         await redis.zrem(key, ...gone);
         findings.dangling += gone.length;
       }
+    }
+  };
+
+  /** Takes over the index by address of earlier versions: `address\0digits`, in the order of local parts. */
+  const takeOverIndex = async ({ keys }: EmailQueue): Promise<void> => {
+    for (;;) {
+      const members = await redis.zrange(keys.byAddressBefore, 0, String(CHUNK - 1));
+      if (members.length === 0) return;
+      const fresh = members.flatMap((member) => [0, memberOf(member)]);
+      await redis.zadd(keys.byAddress, ...fresh);
+      await redis.zrem(keys.byAddressBefore, ...members);
     }
   };
 
@@ -120,14 +134,29 @@ export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: numbe
 
   /** Looks through one queue. Its cost grows with what the queue holds: run it rarely. */
   return async (queue: EmailQueue): Promise<Findings> => {
-    const findings: Findings = { homeless: 0, unlisted: 0, dangling: 0, unneeded: 0, unannounced: 0 };
+    const findings: Findings = {
+      homeless: 0,
+      unlisted: 0,
+      dangling: 0,
+      miscounted: 0,
+      unneeded: 0,
+      unannounced: 0,
+    };
+    await takeOverIndex(queue);
     await dropDangling(queue, findings);
     findings.unneeded = await dropUnneeded(queue);
     await rehomeAll(queue, findings);
     await indexAll(queue, findings);
+    findings.miscounted = await mendBeside(redis, queue, (key) => scan(redis, key), deps.now());
     await announce(queue, findings);
     return findings;
   };
+};
+
+/** A member of the index of earlier versions as it is now. */
+const memberOf = (before: string): string => {
+  const [address = '', digits = ''] = before.split(SEPARATOR);
+  return addressMember(address, digits);
 };
 
 /** The members of a sorted set, some at a time. */

@@ -11,6 +11,9 @@ export const KEYS = {
   due: `${ROOT}:{fleet}:due`,
   /** Sorted set: queue name -> when its next email expires or must be removed (ms). */
   upkeep: `${ROOT}:{fleet}:upkeep`,
+  /** Hash: worker -> what it says of itself, as JSON; and a sorted set: worker -> its last sign (ms). */
+  workers: `${ROOT}:{fleet}:workers`,
+  workersSeen: `${ROOT}:{fleet}:workers-seen`,
   tenants: `${ROOT}:tenants`,
   apiKeys: `${ROOT}:api-keys`,
   audit: `${ROOT}:audit`,
@@ -41,7 +44,7 @@ export const tenantKeys = (tenant: string) => ({
   /** Hash: template name -> the last number given; survives a removal, so that no number is given twice. */
   templateNumbers: `${ROOT}:{${tenant}}:template-numbers`,
   template: (name: string) => `${ROOT}:{${tenant}}:template:${name}`,
-  /** Hash: emails by slice of each window that its limits name. */
+  /** Hash: emails by slice of each window that its limits name; `:under-way` and `:connections` beside it. */
   limits: (transport: string) => `${ROOT}:{${tenant}}:limits:${transport}`,
   /** Hash: how the transport has failed lately; absent while it is well. */
   breaker: (transport: string) => `${ROOT}:{${tenant}}:breaker:${transport}`,
@@ -63,13 +66,25 @@ export const queueKeys = (address: QueueAddress) => {
     log: (id: string) => `${bull}${id}:logs`,
     /** Sorted set of ids, which sort by time: "newest first" over all states. */
     byTime: `${prefix}:by-time`,
-    /** Sorted set of `address\0inverted id`: by recipient, then newest first. */
-    byAddress: `${prefix}:by-address`,
-    /** Sorted set: id -> when the email expires while it is unfinished, when to remove it once it is finished (ms). */
+    /** Sorted set of `domain\0local part\0inverted id`: by recipient, then newest first. */
+    byAddress: `${prefix}:by-domain`,
+    /** Sorted set of `address\0inverted id`: the same of earlier versions, which the reconciler takes over. */
+    byAddressBefore: `${prefix}:by-address`,
+    /** Sorted set of unfinished emails: id -> when it expires (ms). */
     upkeep: `${prefix}:upkeep`,
-    idempotency: (hash: string) => `${prefix}:idempotency:${hash}`,
-    /** Says that an email once was, after its job is gone: a late repetition of the add must not send it again. */
-    gone: (id: string) => `${prefix}:gone:${id}`,
+    /** Every set of `BESIDE`. */
+    beside: [BESIDE.putBack, BESIDE.deferred, ...ASIDE_STATES.map((state) => BESIDE.aside + state)].map(
+      (set) => bull + set,
+    ),
+    /** Hash: emails by slice of the window that the queue's rate names; `:under-way` beside it. */
+    rate: `${prefix}:rate`,
+    /** Sorted set of finished emails: id -> when it has to be removed (ms). */
+    finished: `${prefix}:finished`,
+    /** What was answered to a request, by the first half of its key's hash; by the whole of it in earlier versions. */
+    idempotency: (hash: string) => `${prefix}:key:${hash}`,
+    idempotencyBefore: (hash: string) => `${prefix}:idempotency:${hash}`,
+    /** How hashes begin of the ids of emails that once were (libs/queue/gone.ts). */
+    gone: `${prefix}:gone:`,
     /** The job of an email that is being removed, until everything that belongs to it is erased. */
     removal: (id: string) => `${prefix}:removal:${id}`,
     /** Sorted set of the emails (and uploads) that need a content: member -> until when (ms, or +inf). */
@@ -83,6 +98,22 @@ export const queueKeys = (address: QueueAddress) => {
 
 export type QueueKeys = ReturnType<typeof queueKeys>;
 
+/**
+ * Sets of ours beside BullMQ's, each under the queue's BullMQ prefix: what BullMQ's sets do not tell apart is counted by them
+ * (libs/queue/counts.ts). Kept by the scripts of libs/queue/transitions, mended by the reconciler.
+ */
+export const BESIDE = {
+  /** Delayed emails that do not wait for a time of their own: id -> when they are tried again (ms). */
+  putBack: 'rp:put-back',
+  /** Those of them that an attempt was counted for: id -> when the email expires (ms). */
+  deferred: 'rp:deferred',
+  /** Emails of the failed set in one state of their own: this and the state. */
+  aside: 'rp:aside:',
+} as const;
+
+/** States that the failed set holds beside `failed`; each is the code of its failed reason, too. */
+export const ASIDE_STATES = ['held', 'uncertain', 'expired', 'canceled'] as const;
+
 /** Fields of ours in a job's hash: the marks (docs/decisions/0004-marks.md). BullMQ leaves unknown fields alone. */
 export const MARK = {
   generation: 'rp:generation',
@@ -92,6 +123,10 @@ export const MARK = {
   done: 'rp:done',
   /** The message as it was handed over last, in the content store. */
   archive: 'rp:archive',
+  /** Attempts that counted before the last release: their numbers are not given again. */
+  attempts: 'rp:attempts',
+  /** Why it was put back without an attempt, the last time that it was. */
+  parked: 'rp:parked',
 } as const;
 
 /** BullMQ keeps a delayed job under `ms * 4096 + counter` (getDelayedScore.lua). */

@@ -205,28 +205,21 @@ test('emails are taken in the order in which BullMQ would have given them, those
   }
   expect(mine).toEqual(given);
   expect(mine.slice(0, 8)).not.toContain(undefined);
-  expect(last).toEqual({ email: undefined, rateStopMs: 0, nextDelayedAt: acceptedAt + 3_600_000 });
+  expect(last).toEqual({ email: undefined, nextDelayedAt: acceptedAt + 3_600_000 });
   expect(await queue.bull.getJobCounts()).toEqual(await theirs.bull.getJobCounts());
   expect(await redis.get(queue.keys.lock('m_1'))).toMatch(/^t-/);
   expect(await redis.pttl(queue.keys.lock('m_1'))).toBeGreaterThan(9_000);
   expect(await redis.exists(`${queue.keys.bull}pc`)).toBe(0);
 });
 
-test('a paused queue, one at its rate and one at its bound of active emails give nothing, as with BullMQ', async () => {
+test('a paused queue and one at its bound of active emails give nothing, as with BullMQ', async () => {
   for (const id of ['m_1', 'm_2', 'm_3', 'm_4']) await add(id);
   const takeNow = () => takeEmail(redis, queue, `t-${count++}`, Date.now());
-  const nothing = { email: undefined, rateStopMs: 0, nextDelayedAt: 0 };
+  const nothing = { email: undefined, nextDelayedAt: 0 };
   await queue.bull.pause();
   expect(await takeNow()).toEqual(nothing);
   await queue.bull.resume();
-  await queue.bull.setGlobalRateLimit(2, 60_000);
   expect([(await takeNow()).email?.id, (await takeNow()).email?.id]).toEqual(['m_1', 'm_2']);
-  const stopped = await takeNow();
-  expect(stopped).toMatchObject({ email: undefined });
-  expect('rateStopMs' in stopped && stopped.rateStopMs).toBeGreaterThan(50_000);
-  // BullMQ counts in the same place.
-  expect(await queue.bull.getRateLimitTtl(2)).toBeGreaterThan(50_000);
-  await queue.bull.removeGlobalRateLimit();
   await queue.bull.setGlobalConcurrency(2);
   expect(await takeNow()).toEqual(nothing);
   await queue.bull.setGlobalConcurrency(3);

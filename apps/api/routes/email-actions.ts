@@ -111,7 +111,8 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
 };
 
 /** Forgets `sendAt`; what stands in the error log is released. */
-export const sendNow = async (rooms: Rooms, commands: Commands, subject: Subject): Promise<void> => {
+export const sendNow = async (rooms: Rooms, commands: Commands, given: Subject): Promise<void> => {
+  const subject = await commands.inTime(given);
   await correct(rooms, commands, subject, { sendAt: null });
   if (subject.record.place !== 'failed') return;
   const record = await existingEmail(rooms, subject.queue, subject.record.id);

@@ -1,10 +1,11 @@
 // Emails of a queue: accepted, looked at, listed, previewed.
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
-import { AddressInput, formatAddress } from '../../../libs/mail/address';
+import { formatAddress } from '../../../libs/mail/address';
 import { EmailInput } from '../../../libs/mail/email';
 import { Problem } from '../../../libs/mail/problem';
-import type { QueueAddress } from '../../../libs/mail/queue-address';
+import { Slug, type QueueAddress } from '../../../libs/mail/queue-address';
+import { RecipientFilter } from '../../../libs/mail/recipient-pattern';
 import { STATES } from '../../../libs/mail/state';
 import { toStoredEmail } from '../../../libs/mail/stored-email';
 import { isEmailId } from '../../../libs/queue/email-id';
@@ -16,6 +17,7 @@ import { param } from '../auth';
 import { previewOfRaw, rendered } from '../content';
 import { notFound, toDocument } from '../errors';
 import { parseBody, parseInput, parseQuery } from '../input';
+import { openCursor, sealCursor } from '../page';
 import { prepareParts } from '../parts';
 import { withData } from '../preview-data';
 import type { Rooms } from '../rooms';
@@ -32,13 +34,13 @@ const Time = z.iso.datetime({ offset: true });
 
 export const ListQuery = z.strictObject({
   state: z.enum(STATES).optional(),
-  recipient: z.string().min(1).max(320).optional(),
-  template: z.string().optional(),
-  tag: z.string().optional(),
+  recipient: RecipientFilter.optional(),
+  template: Slug.optional(),
+  tag: z.string().min(1).optional(),
   since: Time.optional(),
   until: Time.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(1_000).optional(),
+  cursor: z.string().optional(),
 });
 
 /** An existing queue of the path. @throws Problem `not-found` */
@@ -64,15 +66,11 @@ export const sendEmail = async (
 ): Promise<void> => {
   const [settings, history] = await Promise.all([
     rooms.tenants.settings(queue.address, record.email),
-    readHistory(rooms.redis, queue, record.id),
+    readHistory(rooms.redis, queue, record),
   ]);
   response.set('ETag', etagOf(record)).json(emailView(queue.address, record, settings, history));
 };
 
-const toCursor = (cursor: string | undefined): string | undefined =>
-  cursor && Buffer.from(cursor).toString('base64url');
-const fromCursor = (cursor: string | undefined): string | undefined =>
-  cursor && Buffer.from(cursor, 'base64url').toString();
 const toTime = (text: string | undefined): number | undefined => (text === undefined ? undefined : Date.parse(text));
 
 const acceptOne = (rooms: Rooms) => async (request: Request, response: Response) => {
@@ -153,17 +151,17 @@ const preview = (rooms: Rooms) => async (request: Request, response: Response) =
 const list = (rooms: Rooms) => async (request: Request, response: Response) => {
   const { address } = await rooms.guard.queue(request, response, 'read');
   const { limit, cursor, since, until, recipient, ...filter } = parseQuery(ListQuery, request);
-  if (recipient !== undefined && !recipient.endsWith('*')) parseInput(AddressInput, recipient, ['recipient']);
   const queue = await existingQueue(rooms, address);
+  const order = `emails ${queue.name} ${recipient ?? ''}`;
   const page = await listEmails(
     rooms.redis,
     queue,
     { ...filter, recipient, since: toTime(since), until: toTime(until) },
-    { limit, cursor: fromCursor(cursor), now: rooms.clock.now() },
+    { limit, cursor: cursor === undefined ? undefined : openCursor(order, cursor), now: rooms.clock.now() },
   );
   response.json({
     emails: page.emails.map((record) => emailSummary(address, record)),
-    nextCursor: toCursor(page.cursor) ?? null,
+    nextCursor: page.cursor === undefined ? null : sealCursor(order, page.cursor),
   });
 };
 

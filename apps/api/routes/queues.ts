@@ -12,7 +12,7 @@ import { COMPUTED, queueDocument, queueVersion } from '../documents';
 import { emptyQueue } from '../empty-queue';
 import { notFound } from '../errors';
 import { parseBody, parseInput, parseQuery } from '../input';
-import { pageOf, PageQuery, sortByName, type Page } from '../page';
+import { checkNames, pageOf, PageQuery, sortByName, type Page } from '../page';
 import { applySettings, noteFor, PauseInput, setPaused } from '../pause';
 import type { Rooms } from '../rooms';
 import { readChange, sendDocument, versionGuard } from '../settings-change';
@@ -22,7 +22,7 @@ import { existingQueue } from './emails';
 const viewOf = async (rooms: Rooms, registered: RegisteredQueue) => {
   const { transport } = await rooms.tenants.settings(registered);
   const [status, contentBytes, breaker] = await Promise.all([
-    readStatus(rooms.redis, rooms.queues.open(registered)),
+    readStatus(rooms.redis, rooms.queues.open(registered), rooms.clock.now()),
     rooms.refs.bytesOf([registered]),
     rooms.breakers.read(registered.tenant, transport),
   ]);
@@ -80,7 +80,7 @@ const remove = (rooms: Rooms) => async (request: Request, response: Response) =>
   const present = await rooms.tenants.queue(address);
   versionGuard(request)(present && queueVersion(present));
   requireNoSources(identityOf(response), present?.settings);
-  const { counts } = await readStatus(rooms.redis, queue);
+  const { counts } = await readStatus(rooms.redis, queue, rooms.clock.now());
   const unsent = counts.scheduled + counts.queued + counts.sending + counts.deferred;
   if (unsent > 0) {
     throw new Problem(
@@ -135,6 +135,7 @@ export const queueRoutes = (rooms: Rooms): Router => {
   router.get('/', async (request, response) => {
     const identity = identityOf(response);
     const page = parseQuery(PageQuery, request);
+    checkNames(page, { parts: 2 });
     const slugs =
       identity.tenant === undefined ? (await tenants.list()).map(({ tenant }) => tenant) : [identity.tenant];
     const isReached = ({ application }: QueueAddress): boolean =>
@@ -145,6 +146,7 @@ export const queueRoutes = (rooms: Rooms): Router => {
   router.get('/:tenant', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, 'read');
     const page = parseQuery(PageQuery, request);
+    checkNames(page, { parts: 2, first: tenant });
     response.json(await listOf(rooms, await tenants.queues(tenant), page));
   });
 

@@ -11,7 +11,7 @@ import { changesBetween } from '../changes-of';
 import { COMPUTED, tenantDocument, tenantVersion, tenantView } from '../documents';
 import { notFound } from '../errors';
 import { parseInput, parseQuery } from '../input';
-import { pageOf, PageQuery } from '../page';
+import { checkNames, pageOf, PageQuery } from '../page';
 import type { Rooms } from '../rooms';
 import { readChange, sendDocument, versionGuard } from '../settings-change';
 
@@ -58,7 +58,9 @@ export const tenantRoutes = (rooms: Rooms): Router => {
 
   router.get('/', async (request, response) => {
     guard.installation(response, 'operate');
-    const { page, nextCursor } = pageOf(await tenants.list(), ({ tenant }) => tenant, parseQuery(PageQuery, request));
+    const asked = parseQuery(PageQuery, request);
+    checkNames(asked, { parts: 1 });
+    const { page, nextCursor } = pageOf(await tenants.list(), ({ tenant }) => tenant, asked);
     response.json({ tenants: page.map(tenantView), nextCursor });
   });
 
