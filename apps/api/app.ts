@@ -65,6 +65,7 @@ export const createApp = (
   commands: Commands,
   operations: Operations<BulkOrder>,
   log: Log,
+  stopping: () => boolean,
 ): Express => {
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
   app.use(everyAnswer, logRequests(log));
@@ -82,7 +83,7 @@ export const createApp = (
   app.use('/v1/operations', operationRoutes(operations));
   app.use('/v1/audit', auditRoutes(rooms.audit));
 
-  app.use(healthRoutes(rooms.redis, rooms.config.render.trusted));
+  app.use(healthRoutes(rooms.redis, rooms.config.render.trusted, stopping));
   app.get('/openapi.json', (_request, response) => void response.json(openapiDocument()));
   app.use(BOARD_PATH, createBoard(rooms, changes, commands));
   app.use(unknownAddress);

@@ -38,6 +38,7 @@ export const ApiEnv = z.object({
   ROHRPOST_RENDER_THREADS: z.coerce.number().int().min(1).max(256).default(defaultThreads),
   ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
   ROHRPOST_GRACE: SpanMs.default(30_000),
+  ROHRPOST_STOP_DELAY: SpanMs.default(1_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
@@ -60,6 +61,8 @@ export interface ApiConfig extends ContentPlace {
   allowPrivate: string[];
   /** ms */
   grace: number;
+  /** From the 503 of `/readyz` to the end of listening, ms. */
+  stopDelay: number;
 }
 
 export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
@@ -75,4 +78,5 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   memoryShare: env.ROHRPOST_MEMORY_SHARE,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   grace: env.ROHRPOST_GRACE,
+  stopDelay: env.ROHRPOST_STOP_DELAY,
 });

@@ -42,7 +42,7 @@ export const createTakeAdmitted = (deps: {
     const admission = { ...answer, end: after(answer.end) };
     const unused = after(answer.cancel);
     try {
-      const taken = await takeEmail(deps.redis, queue, nextToken(), deps.clock.now());
+      const taken = await takeEmail(deps.redis, queue, nextToken());
       if (taken.email !== undefined) return { kind: 'taken', lease: taken.email, end: taken.end, admission };
       unused();
       return taken.rateStopMs > 0 ? { kind: 'stopped', until: deps.clock.now() + taken.rateStopMs } : { kind: 'empty' };

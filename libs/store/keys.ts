@@ -11,6 +11,8 @@ export const KEYS = {
   due: `${ROOT}:{fleet}:due`,
   /** Sorted set: queue name -> when its next email expires or must be removed (ms). */
   upkeep: `${ROOT}:{fleet}:upkeep`,
+  /** Hash: who does a duty of the installation now, and when it is due again. */
+  duty: (name: string) => `${ROOT}:duty:${name}`,
   tenants: `${ROOT}:tenants`,
   apiKeys: `${ROOT}:api-keys`,
   audit: `${ROOT}:audit`,

@@ -8,12 +8,13 @@ import { PLACES } from './places';
 /** Emails whose time has come, put into line at once. */
 const PROMOTED_AT_ONCE = 1_000;
 
-// KEYS: BullMQ's prefix. ARGV: now, token, how long the lock lives (ms). Result: {id, data, accepted, attempts that counted,
-// stalls, starts}, or {how long the queue's rate stops it (ms), when its next delayed email is due or 0}. Atomic, so that an
-// email has one worker. As BullMQ 6.7 does it (moveToActive): what is due is promoted; the rate (`max`, `duration`), the pause
+// KEYS: BullMQ's prefix. ARGV: token, how long the lock lives (ms). Result: {id, data, accepted, attempts that counted,
+// stalls, starts, now}, or {how long the queue's rate stops it (ms), when its next delayed email is due or 0}. Atomic, so that
+// an email has one worker; by Redis' own clock, so that no worker's clock sends anything early. As BullMQ 6.7 does it (moveToActive): what is due is promoted; the rate (`max`, `duration`), the pause
 // and the bound of active jobs that its queue's meta names are kept.
 const takeScript = defineScript(`${PLACES}
-local prefix, now = KEYS[1], tonumber(ARGV[1])
+local prefix, time = KEYS[1], redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local paused, most, max, duration = unpack(redis.call('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max', 'duration'))
 local due = redis.call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * ${SCORE_UNIT} - 1, 'LIMIT', 0, ${PROMOTED_AT_ONCE})
 for _, id in ipairs(due) do
@@ -39,11 +40,11 @@ if max and redis.call('INCR', prefix .. 'limiter') == 1 then
   redis.call('PEXPIRE', prefix .. 'limiter', duration)
 end
 local key = prefix .. id
-redis.call('SET', key .. ':lock', ARGV[2], 'PX', ARGV[3])
+redis.call('SET', key .. ':lock', ARGV[1], 'PX', ARGV[2])
 redis.call('HSET', key, 'processedOn', now)
 local starts = redis.call('HINCRBY', key, 'ats', 1)
 local data, accepted, attempts, stalls = unpack(redis.call('HMGET', key, 'data', 'timestamp', 'atm', 'stc'))
-return {id, data, accepted, attempts or '0', stalls or '0', starts}`);
+return {id, data, accepted, attempts or '0', stalls or '0', starts, now}`);
 
 /** A job as it was taken. */
 export interface TakenJob {
@@ -55,6 +56,8 @@ export interface TakenJob {
   attemptsMade: number;
   stalls: number;
   starts: number;
+  /** When it was taken, by Redis' clock; ms since 1970. */
+  takenAt: number;
 }
 
 /** Nothing to take now: how long the queue's rate stops it, and when its next delayed email is due (0: there is none). */
@@ -66,17 +69,25 @@ export interface NothingToTake {
 
 type Answer =
   | [rateStopMs: number, nextDelayedAt: number]
-  | [id: string, data: string, acceptedAt: string, attemptsMade: string, stalls: string, starts: number];
+  | [
+      id: string,
+      data: string,
+      acceptedAt: string,
+      attemptsMade: string,
+      stalls: string,
+      starts: number,
+      takenAt: number,
+    ];
 
-/** @param hold.now ms since 1970 @param hold.lockMs how long the lock lives unless it is renewed */
+/** @param hold.lockMs how long the lock lives unless it is renewed */
 export const takeJob = async (
   redis: Redis,
   queue: EmailQueue,
-  hold: { now: number; token: string; lockMs: number },
+  hold: { token: string; lockMs: number },
 ): Promise<TakenJob | NothingToTake> => {
-  const answer = (await takeScript(redis, [queue.keys.bull], [hold.now, hold.token, hold.lockMs])) as Answer;
+  const answer = (await takeScript(redis, [queue.keys.bull], [hold.token, hold.lockMs])) as Answer;
   if (answer.length === 2) return { id: undefined, rateStopMs: answer[0], nextDelayedAt: answer[1] };
-  const [id, data, acceptedAt, attemptsMade, stalls, starts] = answer;
+  const [id, data, acceptedAt, attemptsMade, stalls, starts, takenAt] = answer;
   return {
     id,
     data,
@@ -84,5 +95,6 @@ export const takeJob = async (
     attemptsMade: Number(attemptsMade),
     stalls: Number(stalls),
     starts,
+    takenAt,
   };
 };
