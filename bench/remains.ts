@@ -21,7 +21,7 @@ const idsAt = (perSecond: number, count: number): string[] => {
   try {
     return Array.from({ length: count }, (_, n) => {
       Date.now = () => begin + Math.floor((n * 1_000) / perSecond);
-      return newEmailId();
+      return newEmailId(Date.now());
     });
   } finally {
     Date.now = real;
@@ -70,7 +70,7 @@ bench(
       );
     }
     const acceptedAt = Date.now();
-    const id = newEmailId();
+    const id = newEmailId(Date.now());
     const receipt = {
       id,
       state: 'queued',

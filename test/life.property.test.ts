@@ -117,7 +117,7 @@ class World {
   }
 
   private async accept(later: boolean, priority: 'high' | 'normal' | 'low'): Promise<void> {
-    const id = newEmailId();
+    const id = newEmailId(Date.now());
     const email: StoredEmail = {
       v: 1,
       rev: 1,
@@ -193,7 +193,7 @@ class World {
   }
 
   private async work(ending: Ending): Promise<void> {
-    const taken = await takeEmail(redis, this.queue, `token-${count++}`, Date.now());
+    const taken = await takeEmail(redis, this.queue, `token-${count++}`);
     const ready = [...this.emails.values()].filter(({ state, parked }) => state === 'queued' && !parked);
     if (taken.email === undefined) return expect(ready).toEqual([]);
     const { email: lease } = taken;

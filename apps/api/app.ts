@@ -68,6 +68,7 @@ export const createApp = (
   commands: Commands,
   operations: Operations<BulkOrder>,
   log: Log,
+  stopping: () => boolean,
 ): Express => {
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
   app.use(everyAnswer, readWholeBody(4 * rooms.config.maxBody), logRequests(log));
@@ -87,7 +88,7 @@ export const createApp = (
   app.use('/v1/audit', auditRoutes(rooms.audit));
   app.use('/v1/workers', workerRoutes(rooms));
 
-  app.use(healthRoutes(rooms, rooms.config.render.trusted));
+  app.use(healthRoutes(rooms, rooms.config.render.trusted, stopping));
   app.get('/openapi.json', (_request, response) => void response.json(openapiDocument()));
   app.use(BOARD_PATH, createBoard(rooms, changes, commands));
   app.use(unknownAddress);

@@ -40,6 +40,7 @@ export const ApiEnv = z.object({
   /** 1: pauses the whole installation at the start. */
   ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
   ROHRPOST_GRACE: SpanMs.default(30_000),
+  ROHRPOST_STOP_DELAY: SpanMs.default(1_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
@@ -64,6 +65,8 @@ export interface ApiConfig extends ContentPlace {
   startPaused?: boolean;
   /** ms */
   grace: number;
+  /** From the 503 of `/readyz` to the end of listening, ms. */
+  stopDelay: number;
 }
 
 export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
@@ -80,4 +83,5 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   startPaused: env.ROHRPOST_START_PAUSED === '1',
   grace: env.ROHRPOST_GRACE,
+  stopDelay: env.ROHRPOST_STOP_DELAY,
 });

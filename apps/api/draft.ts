@@ -111,7 +111,7 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
     const known = earlier && remembered(earlier, bodyHash);
     // A repetition of what was accepted is answered as it was, whatever has changed since.
     const acceptedAt = known?.acceptedAt ?? clock.now();
-    const id = known?.id ?? newEmailId();
+    const id = known?.id ?? newEmailId(acceptedAt);
     const settings = await deps.tenants.settings(address, input);
     const parts = known?.done
       ? SETTLED

@@ -97,7 +97,7 @@ export const createDeliver = (deps: DeliverDeps) => {
     const pristine = lease.starts <= 1 && lease.email.rev === 1;
     const marks = pristine ? NO_MARKS : await readMarks(redis, lease.queue, lease.id);
     if (marks.gone) return goneAlready(settings);
-    const ended = beforehand(lease, marks, clock.now());
+    const ended = beforehand(lease, marks);
     const dialogue: string[] = [];
     if (settings.log === 'dialogue') notes.hear = (line) => void dialogue.push(line);
     const work = (): Promise<Outcome> => attempt(lease, marks, settings, notes);

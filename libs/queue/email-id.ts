@@ -1,5 +1,5 @@
 // Ids of emails: made by the server, sortable by time, short, and never a word that BullMQ uses itself.
-import { uuidv7obj } from 'uuidv7';
+import { V7Generator } from 'uuidv7';
 
 const DIGITS = '0123456789abcdefghijklmnopqrstuv';
 const ID = /^m_[0-9a-v]{26}$/;
@@ -19,8 +19,14 @@ const encode = (bytes: Uint8Array): string => {
   return digits + DIGITS.charAt((held << (5 - bits)) & 31);
 };
 
-/** `m_` and a UUIDv7 (RFC 9562 5.7) in base32hex: later ids are greater, also within a millisecond of one process. */
-export const newEmailId = (): string => `m_${encode(uuidv7obj().bytes)}`;
+const generator = new V7Generator();
+
+/**
+ * `m_` and a UUIDv7 (RFC 9562 5.7) in base32hex: later ids are greater, also within a millisecond of one process.
+ * @param now ms since 1970, by the clock that all processes share: lists are in the order of ids
+ */
+export const newEmailId = (now: number): string =>
+  `m_${encode(generator.generateOrResetWithTs(Math.floor(now)).bytes)}`;
 
 export const isEmailId = (text: string): boolean => ID.test(text);
 

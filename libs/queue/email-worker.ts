@@ -20,6 +20,8 @@ export interface Lease {
   starts: number;
   /** How often its worker vanished, since the last release. */
   crashes: number;
+  /** When it was taken, by Redis' clock; ms since 1970. */
+  takenAt: number;
   /** Aborted when the hold is lost or the worker stops; the reason is a `LeaseEnd`. */
   signal: AbortSignal;
 }
@@ -36,9 +38,9 @@ export const createTokens = (replica: string): (() => string) => {
   return () => `${replica}:${count++}`;
 };
 
-/** @param now ms since 1970: what is due then may be taken */
-export const takeEmail = async (redis: Redis, queue: EmailQueue, token: string, now: number): Promise<Taken> => {
-  const job = await takeJob(redis, queue, { now, token, lockMs: LOCK_MS });
+/** Takes what is due by Redis' clock. */
+export const takeEmail = async (redis: Redis, queue: EmailQueue, token: string): Promise<Taken> => {
+  const job = await takeJob(redis, queue, { token, lockMs: LOCK_MS });
   if (job.id === undefined) return { ...job, email: undefined };
   const abort = new AbortController();
   return {
@@ -52,6 +54,7 @@ export const takeEmail = async (redis: Redis, queue: EmailQueue, token: string, 
       attemptsBefore: job.attemptsBefore,
       starts: job.starts,
       crashes: job.stalls,
+      takenAt: job.takenAt,
       signal: abort.signal,
     },
     end: (reason) => abort.abort(reason),

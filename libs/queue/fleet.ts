@@ -85,18 +85,20 @@ export class Fleet {
   }
 
   start(): void {
+    // A process that is told to stop while it starts stops this before.
+    if (this.state !== 'new') return;
     this.state = 'running';
     this.keeper.start();
     this.watch.start();
     this.stalledTimer = setInterval(() => this.checkStalled(), STALLED_CHECK_MS);
   }
 
-  /** No new emails; waits for those in work until `deadline` (ms since 1970), then interrupts them. */
-  async stop(deadline: number): Promise<void> {
+  /** No new emails; waits for those in work, and interrupts them shortly before `left` ms are over. */
+  async stop(left: number): Promise<void> {
     this.state = 'stopped';
     this.watch.stop();
     clearInterval(this.stalledTimer);
-    const patience = Math.max(0, deadline - INTERRUPTION_MS - this.deps.clock.now());
+    const patience = Math.max(0, left - INTERRUPTION_MS);
     const interrupt = setTimeout(() => this.keeper.endAll('stopping'), patience);
     while (this.serving.size > 0) await Promise.all(this.serving);
     clearTimeout(interrupt);

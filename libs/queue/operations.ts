@@ -1,5 +1,7 @@
 // Long work on many emails: an internal queue of operations, done by any API replica, continued by another if one dies.
 import { Queue, Worker, type Job } from 'bullmq';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Clock } from '../runtime/clock';
 import { queuePrefix } from '../store/keys';
 import type { Redis } from '../store/redis';
 
@@ -36,6 +38,9 @@ const NAME = '_operations';
 const options = { prefix: queuePrefix(NAME) };
 /** Operations are looked up for a week. Seconds. */
 const KEPT = 7 * 86_400;
+/** An operation that failed is tried again after this, so often. */
+const AGAIN_MS = 3_000;
+const TRIES = 20;
 const NOTHING_YET: Progress = { matched: 0, done: 0, failed: 0, errors: [] };
 
 const STATES: Record<string, Operation<unknown>['state']> = { completed: 'done', failed: 'failed', active: 'running' };
@@ -47,6 +52,7 @@ const STATES: Record<string, Operation<unknown>['state']> = { completed: 'done',
 export const createOperations = <T>(deps: {
   redis: Redis;
   waiting: Redis;
+  clock: Clock;
   run: (data: T, progress: Progress, save: (progress: Progress) => Promise<void>) => Promise<void>;
 }): Operations<T> => {
   const queue = new Queue(NAME, { ...options, connection: deps.redis });
@@ -54,7 +60,15 @@ export const createOperations = <T>(deps: {
     typeof job.progress === 'object' ? (job.progress as Progress) : NOTHING_YET;
   const worker = new Worker(
     NAME,
-    (job: Job) => deps.run(job.data as T, progressOf(job), (progress) => job.updateProgress(progress)),
+    async (job: Job) => {
+      try {
+        await deps.run(job.data as T, progressOf(job), (progress) => job.updateProgress(progress));
+      } catch (error) {
+        // Here, not by BullMQ's delay: that would be a time of this process' own clock, which another one may see years ahead.
+        await pause(AGAIN_MS);
+        throw error;
+      }
+    },
     {
       ...options,
       connection: deps.waiting,
@@ -70,8 +84,14 @@ export const createOperations = <T>(deps: {
   return {
     async add(id, data) {
       const kept = { age: KEPT };
-      const retried = { attempts: 20, backoff: { type: 'fixed', delay: 3_000 } };
-      await queue.add('operation', data, { jobId: id, removeOnComplete: kept, removeOnFail: kept, ...retried });
+      const timestamp = deps.clock.now();
+      await queue.add('operation', data, {
+        jobId: id,
+        timestamp,
+        removeOnComplete: kept,
+        removeOnFail: kept,
+        attempts: TRIES,
+      });
     },
     async get(id) {
       const job = (await queue.getJob(id)) as Job | undefined;

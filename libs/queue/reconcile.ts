@@ -4,6 +4,7 @@ import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
 import type { Due } from './due';
 import { idTime, isEmailId } from './email-id';
+import { readRecords } from './email-record';
 import { addressMember, enterIndexes, memberId, SEPARATOR } from './index-entries';
 import { mendBeside } from './mend-beside';
 import { peekQueue } from './peek';
@@ -32,14 +33,14 @@ const CHUNK = 500;
 const SETTLED_MS = 60_000;
 const SETS = ['prioritized', 'delayed', 'completed', 'failed'] as const;
 
-// KEYS: BullMQ's prefix. ARGV: id, now. Result: 1 where the email was in no place and is back in one, else 0. Atomic, so
+// KEYS: BullMQ's prefix. ARGV: id, now, when it is due (ms since 1970, both). Result: 1 where the email was in no place and is back in one, else 0. Atomic, so
 // that an email in motion is left alone. LPOS looks through the whole waiting list: only for the suspects.
 const rehome = defineScript(`${PLACES}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[2])
 if place(prefix, id) ~= 'waiting' then return 0 end
 if redis.call('LPOS', prefix .. 'wait', id) or redis.call('LPOS', prefix .. 'paused', id) then return 0 end
 redis.call('HDEL', prefix .. id, 'finishedOn', 'failedReason')
-enter(prefix, id, now, now)
+enter(prefix, id, tonumber(ARGV[3]), now)
 return 1`);
 
 /**
@@ -94,7 +95,8 @@ export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: numbe
         scores.slice(index * SETS.length, (index + 1) * SETS.length).some((score) => score !== null);
       for (const [index, id] of members.entries()) {
         if (waiting.has(id) || inSet(index) || idTime(id) >= deps.now() - settledMs) continue;
-        if ((await rehome(redis, [queue.keys.bull], [id, deps.now()])) === 1) findings.homeless++;
+        const [record] = await readRecords(redis, queue, [id], deps.now());
+        if ((await rehome(redis, [queue.keys.bull], [id, deps.now(), record?.sendAt ?? 0])) === 1) findings.homeless++;
       }
     }
   };

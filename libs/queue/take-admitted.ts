@@ -44,7 +44,7 @@ export const createTakeAdmitted = (deps: {
     const admission = { ...answer, end: after(answer.end) };
     const unused = after(answer.cancel);
     try {
-      const taken = await takeEmail(deps.redis, queue, nextToken(), deps.clock.now());
+      const taken = await takeEmail(deps.redis, queue, nextToken());
       if (taken.email !== undefined) return { kind: 'taken', lease: taken.email, end: taken.end, admission };
       unused();
       return { kind: 'empty' };

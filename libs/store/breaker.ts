@@ -1,5 +1,5 @@
 // The circuit breaker of a transport, for all replicas: an outage costs the mail that finds it one attempt, not all theirs.
-import type { Clock } from '../runtime/clock';
+import { uptime, type Clock } from '../runtime/clock';
 import { tenantKeys } from './keys';
 import type { Redis } from './redis';
 import { defineScript } from './script';
@@ -44,14 +44,16 @@ const SOON_MS = 250;
 /** A closed breaker is believed closed for so long without asking. */
 const BELIEVED_MS = 500;
 
-// KEYS: breaker, probe, in flight. ARGV: now, token, lease, soon. Result: {'go' | 'probe' | 'wait', until}. Atomic, so that
+// KEYS: breaker, probe, in flight. ARGV: now, token, lease, soon, longest wait. Result: {'go' | 'probe' | 'wait', until}. Atomic, so that
 // of all replicas one probes, and no more go than are allowed.
 const permit = defineScript(`
 local state, openUntil, allowed = unpack(redis.call('HMGET', KEYS[1], 'state', 'openUntil', 'allowed'))
 local now = tonumber(ARGV[1])
 if not state then return {'go', '0'} end
 if state == 'open' then
-  if now < tonumber(openUntil) then return {'wait', openUntil} end
+  -- A time further ahead than any wait was given by a clock that has been put back since.
+  local left = tonumber(openUntil) - now
+  if left > 0 and left <= tonumber(ARGV[5]) then return {'wait', openUntil} end
   if redis.call('SET', KEYS[2], ARGV[2], 'NX', 'PX', ARGV[3]) then return {'probe', '0'} end
   return {'wait', tostring(now + 4 * tonumber(ARGV[4]))}
 end
@@ -118,13 +120,16 @@ export const createBreakers = (deps: { redis: Redis; clock: Clock; replica: stri
       const id = `${tenant}/${transport}`;
       const now = clock.now();
       const token = `${deps.replica}:${count++}`;
-      if ((believedClosed.get(id) ?? 0) > now) return { kind: 'go', token };
-      const [kind, until] = (await permit(redis, keysOf(tenant, transport), [now, token, LEASE_MS, SOON_MS])) as [
-        string,
-        string,
-      ];
+      if ((believedClosed.get(id) ?? 0) > uptime()) return { kind: 'go', token };
+      const [kind, until] = (await permit(redis, keysOf(tenant, transport), [
+        now,
+        token,
+        LEASE_MS,
+        SOON_MS,
+        LONGEST_WAIT_MS,
+      ])) as [string, string];
       if (kind === 'wait') return { kind: 'wait', until: Number(until) };
-      if (kind === 'go' && until === '0') believedClosed.set(id, now + BELIEVED_MS);
+      if (kind === 'go' && until === '0') believedClosed.set(id, uptime() + BELIEVED_MS);
       else faulty.add(id);
       return { kind: kind === 'probe' ? 'probe' : 'go', token };
     },

@@ -14,6 +14,8 @@ export const KEYS = {
   /** Hash: worker -> what it says of itself, as JSON; and a sorted set: worker -> its last sign (ms). */
   workers: `${ROOT}:{fleet}:workers`,
   workersSeen: `${ROOT}:{fleet}:workers-seen`,
+  /** Hash: who does a duty of the installation now, and when it is due again. */
+  duty: (name: string) => `${ROOT}:duty:${name}`,
   tenants: `${ROOT}:tenants`,
   apiKeys: `${ROOT}:api-keys`,
   audit: `${ROOT}:audit`,

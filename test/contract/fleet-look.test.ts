@@ -89,7 +89,7 @@ beforeEach(async () => {
   );
 });
 afterEach(async () => {
-  await fleet.stop(Date.now() + 1_000);
+  await fleet.stop(1_000);
   await redis.flushall();
 });
 

@@ -47,7 +47,7 @@ const line = { kind: 'change' as const, at: '', by: 'test', what: 'tested' };
 const back = (id: string, before: StoredEmail, due = Date.now()) =>
   releaseEmail(redis, queue, id, { before, after: { ...before, rev: before.rev + 1 }, line, now: Date.now(), due });
 const take = async (): Promise<string | undefined> => {
-  const taken = await takeEmail(redis, queue, `token-${count++}`, Date.now());
+  const taken = await takeEmail(redis, queue, `token-${count++}`);
   if (taken.email === undefined) return undefined;
   await endEmail(redis, taken.email, { place: 'completed', result: '""', now: Date.now(), removeAt: Date.now() + 1e6 });
   return taken.email.id;
@@ -131,10 +131,7 @@ test.each([
   const theirs = theirQueue();
   await add('m_1');
   await theirs.bull.add('email', aStoredEmail(), { jobId: 'm_1' });
-  const [mine, bare] = [
-    await takeEmail(redis, queue, 'mine', Date.now()),
-    await takeEmail(redis, theirs, 'theirs', Date.now()),
-  ];
+  const [mine, bare] = [await takeEmail(redis, queue, 'mine'), await takeEmail(redis, theirs, 'theirs')];
   if (mine.email === undefined || bare.email === undefined) throw new Error('there is no email');
   const now = Date.now();
   await endEmail(redis, mine.email, { place, result, now, removeAt: now + 1e6 });
@@ -193,12 +190,11 @@ test('emails are taken in the order in which BullMQ would have given them, those
     const options = { jobId: id, timestamp: acceptedAt, delay, priority: BULL_PRIORITY[priority] };
     await theirs.bull.add('email', email, options);
   }
-  const now = Date.now();
   const mine: (string | undefined)[] = [];
   const given: (string | undefined)[] = [];
   let last;
   for (let turn = 0; turn < 9; turn++) {
-    last = await takeEmail(redis, queue, `t-${turn}`, now);
+    last = await takeEmail(redis, queue, `t-${turn}`);
     mine.push(last.email?.id);
     const [job, id] = (await theirs.backend.moveToActive(`t-${turn}`, 'test')) as [unknown, string];
     given.push(job ? id : undefined);
@@ -214,7 +210,7 @@ test('emails are taken in the order in which BullMQ would have given them, those
 
 test('a paused queue and one at its bound of active emails give nothing, as with BullMQ', async () => {
   for (const id of ['m_1', 'm_2', 'm_3', 'm_4']) await add(id);
-  const takeNow = () => takeEmail(redis, queue, `t-${count++}`, Date.now());
+  const takeNow = () => takeEmail(redis, queue, `t-${count++}`);
   const nothing = { email: undefined, nextDelayedAt: 0 };
   await queue.bull.pause();
   expect(await takeNow()).toEqual(nothing);
@@ -228,7 +224,7 @@ test('a paused queue and one at its bound of active emails give nothing, as with
 
 test('what has ended and is not kept leaves nothing, and only who has the email ends it', async () => {
   await add('m_1');
-  const { email: lease } = await takeEmail(redis, queue, 'mine', Date.now());
+  const { email: lease } = await takeEmail(redis, queue, 'mine');
   if (lease === undefined) throw new Error('there is no email');
   await queue.backend.addLog('m_1', 'a line');
   const end = { place: 'completed', result: '""', now: Date.now() } as const;
@@ -299,7 +295,7 @@ test('a correction moves an email in time, and is refused to whoever read an old
 
 test('an email in work is left alone by every transition, also when its lock ran out', async () => {
   const stored = await add('m_1');
-  const taken = await takeEmail(redis, queue, 'mine', Date.now());
+  const taken = await takeEmail(redis, queue, 'mine');
   for (const locked of [true, false]) {
     if (!locked) await redis.del(queue.keys.lock('m_1'));
     expect(await aside('m_1')).toBe('sending');
@@ -323,7 +319,7 @@ test.each(PLACES)('a %s email is removed without a trace in BullMQ', async (_nam
 
 test('an intent is taken away by whoever wrote it, and by nobody who lost the email meanwhile', async () => {
   await add('m_intent');
-  const { email: lease } = await takeEmail(redis, queue, 'b:0', Date.now());
+  const { email: lease } = await takeEmail(redis, queue, 'b:0');
   expect(lease?.id).toBe('m_intent');
   await markIntent(redis, queue, { id: 'm_intent', token: 'b:0' }, 2_000);
   const done = { accepted: [], refused: [] };

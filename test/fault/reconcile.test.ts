@@ -70,7 +70,7 @@ test('contents of emails that never came are let go of when nobody can come back
   await service.call('POST', `/v1/queues/${name}/content`, undefined, { raw: Buffer.from('upload') });
   const queue = createQueues({ redis, waits: true }).open({ tenant: 'acme', application: 'contents' });
   const orphan = { contentId: `sha256-${'0'.repeat(64)}`, size: 1_000 };
-  await rooms.refs.claim(queue.address, newEmailId(), [orphan]);
+  await rooms.refs.claim(queue.address, newEmailId(Date.now()), [orphan]);
   const bytesOf = async () => (await service.ok<{ contentBytes: number }>('GET', `/v1/queues/${name}`)).contentBytes;
   expect(await createReconcile(rooms)(queue)).toMatchObject({ unneeded: 0 });
   expect(await bytesOf()).toBe(1_012);

@@ -134,6 +134,7 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
       render: { threads: 2, trusted: false },
       allowPrivate: [],
       grace: 5_000,
+      stopDelay: 0,
       ...options.api,
     },
     log,

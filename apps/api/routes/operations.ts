@@ -37,7 +37,7 @@ export const bulkRoutes = (rooms: Rooms, operations: Operations<BulkOrder>): Rou
     const { filter, action, patch, dryRun } = parseBody(BulkInput, request);
     const now = rooms.clock.now();
     const { since, until, ...rest } = filter;
-    const id = newEmailId().replace(/^m_/, 'o_');
+    const id = newEmailId(now).replace(/^m_/, 'o_');
     const order: BulkOrder = {
       id,
       address,

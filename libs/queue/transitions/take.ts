@@ -8,12 +8,14 @@ import { PLACES } from './places';
 /** Emails whose time has come, put into line at once. */
 const PROMOTED_AT_ONCE = 1_000;
 
-// KEYS: BullMQ's prefix. ARGV: now, token, how long the lock lives (ms), field of earlier attempts. Result: {id, data, accepted,
-// attempts that counted, stalls, attempts before the last release, starts}, or {when the next delayed email is due or 0}.
-// Atomic, so that an email has one worker. As BullMQ 6.7 does it (moveToActive): what is due is promoted; the pause and the
-// bound of active jobs that its queue's meta names are kept. The queue's rate is asked for before (libs/store/rates.ts).
+// KEYS: BullMQ's prefix. ARGV: token, how long the lock lives (ms), field of earlier attempts. Result: {id, data, accepted,
+// attempts that counted, stalls, attempts before the last release, starts, now}, or {when the next delayed email is due or 0}.
+// Atomic, so that an email has one worker; by Redis' own clock, so that no worker's clock sends anything early. As BullMQ 6.7
+// does it (moveToActive): what is due is promoted; the pause and the bound of active jobs that its queue's meta names are kept.
+// The queue's rate is asked for before (libs/store/rates.ts).
 const takeScript = defineScript(`${PLACES}
-local prefix, now = KEYS[1], tonumber(ARGV[1])
+local prefix, time = KEYS[1], redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local paused, most = unpack(redis.call('HMGET', prefix .. 'meta', 'paused', 'concurrency'))
 local due = redis.call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * ${SCORE_UNIT} - 1, 'LIMIT', 0, ${PROMOTED_AT_ONCE})
 for _, id in ipairs(due) do
@@ -32,7 +34,7 @@ if not id then
   redis.call('LPUSH', prefix .. 'active', id)
 end
 local key = prefix .. id
-redis.call('SET', key .. ':lock', ARGV[2], 'PX', ARGV[3])
+redis.call('SET', key .. ':lock', ARGV[1], 'PX', ARGV[2])
 redis.call('HSET', key, 'processedOn', now)
 local starts = redis.call('HINCRBY', key, 'ats', 1)
 if starts > 1 then
@@ -40,8 +42,8 @@ if starts > 1 then
   redis.call('ZREM', prefix .. '${BESIDE.putBack}', id)
   redis.call('ZREM', prefix .. '${BESIDE.deferred}', id)
 end
-local data, accepted, attempts, stalls, before = unpack(redis.call('HMGET', key, 'data', 'timestamp', 'atm', 'stc', ARGV[4]))
-return {id, data, accepted, attempts or '0', stalls or '0', before or '0', starts}`);
+local data, accepted, attempts, stalls, before = unpack(redis.call('HMGET', key, 'data', 'timestamp', 'atm', 'stc', ARGV[3]))
+return {id, data, accepted, attempts or '0', stalls or '0', before or '0', starts, now}`);
 
 /** A job as it was taken. */
 export interface TakenJob {
@@ -55,6 +57,8 @@ export interface TakenJob {
   /** Attempts that counted before the last release. */
   attemptsBefore: number;
   starts: number;
+  /** When it was taken, by Redis' clock; ms since 1970. */
+  takenAt: number;
 }
 
 /** Nothing to take now; when its next delayed email is due (0: there is none, or the queue is stopped). */
@@ -65,17 +69,26 @@ export interface NothingToTake {
 
 type Answer =
   | [nextDelayedAt: number]
-  | [id: string, data: string, acceptedAt: string, attemptsMade: string, stalls: string, before: string, starts: number];
+  | [
+      id: string,
+      data: string,
+      acceptedAt: string,
+      attemptsMade: string,
+      stalls: string,
+      before: string,
+      starts: number,
+      takenAt: number,
+    ];
 
-/** @param hold.now ms since 1970 @param hold.lockMs how long the lock lives unless it is renewed */
+/** @param hold.lockMs how long the lock lives unless it is renewed */
 export const takeJob = async (
   redis: Redis,
   queue: EmailQueue,
-  hold: { now: number; token: string; lockMs: number },
+  hold: { token: string; lockMs: number },
 ): Promise<TakenJob | NothingToTake> => {
-  const answer = (await takeScript(redis, [queue.keys.bull], [hold.now, hold.token, hold.lockMs, MARK.attempts])) as Answer;
+  const answer = (await takeScript(redis, [queue.keys.bull], [hold.token, hold.lockMs, MARK.attempts])) as Answer;
   if (answer.length === 1) return { id: undefined, nextDelayedAt: answer[0] };
-  const [id, data, acceptedAt, attemptsMade, stalls, before, starts] = answer;
+  const [id, data, acceptedAt, attemptsMade, stalls, before, starts, takenAt] = answer;
   return {
     id,
     data,
@@ -84,5 +97,6 @@ export const takeJob = async (
     stalls: Number(stalls),
     attemptsBefore: Number(before),
     starts,
+    takenAt,
   };
 };
