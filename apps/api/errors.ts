@@ -12,6 +12,7 @@ import { redisFault } from '../../libs/store/redis';
 const STATUS: Record<string, number> = {
   'malformed-json': 400,
   'bad-request': 400,
+  'malformed-if-match': 400,
   unauthenticated: 401,
   forbidden: 403,
   'not-found': 404,

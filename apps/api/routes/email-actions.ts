@@ -8,6 +8,7 @@ import { contentOf, sendMessageFile } from '../content';
 import { insist, type Commands, type Subject } from '../commands';
 import { correct, type Patch } from '../correct';
 import { explain } from '../explain';
+import { parseIfMatch } from '../if-match';
 import { parseBody } from '../input';
 import { resend, ResendInput } from '../resend';
 import type { Rooms } from '../rooms';
@@ -30,8 +31,8 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
 
   /** Whoever names the version that he has read acts on no other (RFC 9110 13.1.1). */
   const requireVersion = (request: Request, { record }: Subject): void => {
-    const given = request.get('If-Match');
-    if (given !== undefined && given !== '*' && given !== etagOf(record)) insist('changed', record);
+    const given = parseIfMatch(request.get('If-Match'));
+    if (Array.isArray(given) && !given.some((tag) => `"${tag}"` === etagOf(record))) insist('changed', record);
   };
 
   /** Acts, and answers with the email as it is then. */
