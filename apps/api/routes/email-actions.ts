@@ -9,7 +9,7 @@ import { insist, type Commands, type Subject } from '../commands';
 import { correct, type Patch } from '../correct';
 import { explain } from '../explain';
 import { parseIfMatch } from '../if-match';
-import { parseBody } from '../input';
+import { bodyOf, parseBody } from '../input';
 import { resend, ResendInput } from '../resend';
 import type { Rooms } from '../rooms';
 import { etagOf } from '../view';
@@ -60,7 +60,7 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
 
   router.patch(
     '/:id',
-    act('send', (subject, request) => correct(rooms, commands, subject, (request.body ?? {}) as Patch)),
+    act('send', (subject, request) => correct(rooms, commands, subject, bodyOf(request) as Patch)),
   );
   router.post('/:id/hold', act('send', commands.hold));
   router.post('/:id/cancel', act('send', commands.cancel));

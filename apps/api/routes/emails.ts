@@ -15,7 +15,7 @@ import type { EmailQueue } from '../../../libs/queue/queues';
 import { param } from '../auth';
 import { previewOfRaw, rendered } from '../content';
 import { notFound, toDocument } from '../errors';
-import { parseBody, parseInput, parseQuery } from '../input';
+import { bodyOf, parseBody, parseInput, parseQuery } from '../input';
 import { prepareParts } from '../parts';
 import { withData } from '../preview-data';
 import type { Rooms } from '../rooms';
@@ -79,7 +79,7 @@ const acceptOne = (rooms: Rooms) => async (request: Request, response: Response)
   const { address } = await rooms.guard.queue(request, response, 'send');
   const given = request.get('Idempotency-Key');
   const idempotencyKey = given === undefined ? undefined : parseInput(IdempotencyKey, given, ['Idempotency-Key']);
-  const body = (request.body as unknown) ?? {};
+  const body = bodyOf(request);
   const { receipt, replayed } = await rooms.accept.one(address, {
     body,
     ...(idempotencyKey !== undefined && { idempotencyKey }),
