@@ -1,6 +1,6 @@
 // Every refusal and every fault becomes a problem document (RFC 9457); nothing of the inside is shown.
 import { STATUS_CODES } from 'node:http';
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Response } from 'express';
 import type { z } from 'zod';
 import { ContentStoreAway } from '../../libs/content/store';
 import { NOT_YET } from '../../libs/mail/not-yet';
@@ -195,7 +195,3 @@ export const handleErrors =
         new Problem('internal-error', `something broke here; the log has it under the request id ${String(requestId)}`),
     );
   };
-
-export const unknownAddress: RequestHandler = (request) => {
-  throw notFound(`${request.method} ${request.path}`);
-};

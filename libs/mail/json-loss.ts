@@ -18,6 +18,7 @@ const decimal = (source: string): string => {
  */
 export const isHeld = (source: string): boolean => {
   const value = Number(source);
+  if (String(value) === source) return true;
   if (!Number.isFinite(value) || Object.is(value, -0)) return false;
   const given = decimal(source);
   if (given === decimal(String(value))) return true;
@@ -35,8 +36,13 @@ const numberFault = (source: string): string | undefined => {
   return `cannot be kept as the number ${shown(source)}: ${became}; give it as a string, "${shown(source)}"`;
 };
 
+/** Nearly all texts have none of these; of pairs, the second expression tells the halves that stand alone. */
+const RARE = /[\0\ud800-\udfff]/;
+const HALF = /\p{Surrogate}/u;
+
 const textFault = (text: string): string | undefined => {
-  if (/\p{Surrogate}/u.test(text))
+  if (!RARE.test(text)) return undefined;
+  if (HALF.test(text))
     return 'holds half of a character (a lone \\ud800 to \\udfff): give both halves, or the character itself in UTF-8';
   if (text.includes('\0')) return 'holds the character NUL (\\u0000), which no email can carry: take it out';
   return undefined;

@@ -3,7 +3,6 @@ import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { AddressInput, formatAddress } from '../../../libs/mail/address';
 import { EmailInput } from '../../../libs/mail/email';
-import { Problem } from '../../../libs/mail/problem';
 import type { QueueAddress } from '../../../libs/mail/queue-address';
 import { STATES } from '../../../libs/mail/state';
 import { toStoredEmail } from '../../../libs/mail/stored-email';
@@ -14,7 +13,7 @@ import { listEmails } from '../../../libs/queue/list';
 import type { EmailQueue } from '../../../libs/queue/queues';
 import { param } from '../auth';
 import { previewOfRaw, rendered } from '../content';
-import { notFound, toDocument } from '../errors';
+import { notFound } from '../errors';
 import { bodyOf, parseBody, parseInput, parseQuery } from '../input';
 import { prepareParts } from '../parts';
 import { withData } from '../preview-data';
@@ -75,10 +74,15 @@ const fromCursor = (cursor: string | undefined): string | undefined =>
   cursor && Buffer.from(cursor, 'base64url').toString();
 const toTime = (text: string | undefined): number | undefined => (text === undefined ? undefined : Date.parse(text));
 
+/** The request's idempotency key. @throws Problem `invalid` */
+export const keyOf = (request: Request): string | undefined => {
+  const given = request.get('Idempotency-Key');
+  return given === undefined ? undefined : parseInput(IdempotencyKey, given, ['Idempotency-Key']);
+};
+
 const acceptOne = (rooms: Rooms) => async (request: Request, response: Response) => {
   const { address } = await rooms.guard.queue(request, response, 'send');
-  const given = request.get('Idempotency-Key');
-  const idempotencyKey = given === undefined ? undefined : parseInput(IdempotencyKey, given, ['Idempotency-Key']);
+  const idempotencyKey = keyOf(request);
   const body = bodyOf(request);
   const { receipt, replayed } = await rooms.accept.one(address, {
     body,
@@ -104,15 +108,14 @@ const batchLine = (line: unknown, defaults: Record<string, unknown> | undefined,
 const acceptBatch = (rooms: Rooms) => async (request: Request, response: Response) => {
   const { address } = await rooms.guard.queue(request, response, 'send');
   const { emails, defaults } = parseBody(BatchInput, request);
-  const accepted = await rooms.accept.many(
+  const key = keyOf(request);
+  const { results, replayed } = await rooms.accept.many(
     address,
     emails.map((line, index) => batchLine(line, defaults, index)),
+    key === undefined ? undefined : { key, body: bodyOf(request) },
   );
-  const results = accepted.map((result, index) => {
-    if (result instanceof Problem) return { index, problem: toDocument(result) };
-    return { index, id: result.receipt.id, state: result.receipt.state, ...(result.replayed && { replayed: true }) };
-  });
-  const none = accepted.every((result) => result instanceof Problem);
+  if (replayed) response.set('Idempotency-Replayed', 'true');
+  const none = results.every((result) => 'problem' in result);
   response.status(none ? 422 : 202).json({ results });
 };
 
