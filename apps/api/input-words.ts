@@ -62,7 +62,7 @@ const meant = (given: string, known: readonly string[]): string | undefined => {
   const alias = ALIASES[name];
   if (alias !== undefined && known.includes(alias)) return alias;
   const nearest = known.length === 0 ? undefined : closest(name, known.map(plain));
-  if (nearest === undefined || distance(name, nearest) > Math.min(2, name.length / 3)) return undefined;
+  if (nearest === undefined || distance(name, nearest) > Math.min(2, Math.ceil(name.length / 3))) return undefined;
   return known.find((one) => plain(one) === nearest);
 };
 
