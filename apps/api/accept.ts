@@ -12,6 +12,7 @@ import { queueKeys, type QueueKeys } from '../../libs/store/keys';
 import type { Redis } from '../../libs/store/redis';
 import type { Templates } from '../../libs/store/templates';
 import type { Transports } from '../../libs/store/transports';
+import { createAcceptBatch, isDraft } from './accept-batch';
 import { createDraft, remembered, type Draft, type DraftDeps, type Request } from './draft';
 import { createReadUploaded } from './parts';
 import { packReceipt, unpackReceipt, type Receipt } from './receipt';
@@ -85,12 +86,12 @@ export const createAccept = (deps: AcceptDeps) => {
   };
 
   /**
-   * Lets go of what was claimed for emails that were not added; never rejects. With a key the repetition goes on where this
-   * one stopped; without one nobody ever names them again.
+   * Lets go of what was claimed for emails that were not added; never rejects. With a key another request goes on where this
+   * one stopped, or is at work already; without one nobody ever names them again.
    */
   const letGo = async (address: QueueAddress, drafts: Draft[]): Promise<void> => {
-    for (const { accepted, key } of drafts) {
-      for (const id of key === undefined ? contentIdsOf(accepted.email) : [])
+    for (const { accepted, shared } of drafts) {
+      for (const id of shared ? [] : contentIdsOf(accepted.email))
         await deps.refs.release(address, accepted.id, [id], deps.content.remove).catch(() => undefined);
     }
   };
@@ -131,28 +132,27 @@ export const createAccept = (deps: AcceptDeps) => {
       await write(address, keys, [made]);
       return { receipt: made.receipt, replayed: made.replayed };
     },
-    /** Accepts each of many by itself; gives a problem for those that were not. */
-    async many(address: QueueAddress, requests: Request[]): Promise<(Acceptance | Problem)[]> {
-      const keys = queueKeys(address);
-      const readUploaded = createReadUploaded(deps.content);
-      const drafted = await Promise.all(
-        requests.map((request) => draft(address, keys, { ...request, readUploaded }).catch(toProblem)),
-      );
-      await requireRoom(address, drafted.filter(isDraft));
-      const drafts = await Promise.all(
-        drafted.map(async (made) => (isDraft(made) ? claim(redis, keys, made).catch(toProblem) : made)),
-      );
-      const good = drafts.filter(isDraft);
-      if (good.length > 0) await deps.tenants.ensureQueue(address);
-      await write(address, keys, uniqueById(good));
-      return drafts.map((made) =>
-        made instanceof Problem ? made : { receipt: made.receipt, replayed: made.replayed },
-      );
-    },
+    /** Accepts each of many by itself; `createAcceptBatch` says how. */
+    many: createAcceptBatch({
+      redis,
+      clock: deps.clock,
+      async prepare(address, keys, requests) {
+        const readUploaded = createReadUploaded(deps.content);
+        const drafted = await Promise.all(
+          requests.map((request) => draft(address, keys, { ...request, readUploaded }).catch(toProblem)),
+        );
+        await requireRoom(address, drafted.filter(isDraft));
+        return Promise.all(
+          drafted.map(async (made) => (isDraft(made) ? claim(redis, keys, made).catch(toProblem) : made)),
+        );
+      },
+      async add(address, keys, drafts) {
+        if (drafts.length > 0) await deps.tenants.ensureQueue(address);
+        await write(address, keys, uniqueById(drafts));
+      },
+    }),
   };
 };
-
-const isDraft = (made: Draft | Problem): made is Draft => !(made instanceof Problem);
 
 /** Two of a batch may carry the same idempotency key: they are one email. */
 const uniqueById = (drafts: Draft[]): Draft[] => [

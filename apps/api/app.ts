@@ -8,7 +8,8 @@ import { authenticate } from './auth';
 import { BOARD_PATH, createBoard } from './board';
 import type { BulkOrder } from './bulk';
 import type { Commands } from './commands';
-import { handleErrors, unknownAddress } from './errors';
+import { refuseUnheededKey, unknownAddress } from './described';
+import { handleErrors } from './errors';
 import { healthRoutes } from './health';
 import { jsonBody } from './input';
 import { openapiDocument } from './openapi';
@@ -72,7 +73,7 @@ export const createApp = (
 ): Express => {
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
   app.use(everyAnswer, readWholeBody(4 * rooms.config.maxBody), logRequests(log));
-  app.use('/v1', authenticate(rooms.keys));
+  app.use('/v1', authenticate(rooms.keys), refuseUnheededKey);
   app.use('/v1/queues/:tenant/:application/content', contentRoutes(rooms));
   app.use('/v1', ...jsonBody(rooms.config.maxBody));
   app.use('/v1/queues/:tenant/:application/emails/bulk', bulkRoutes(rooms, operations));

@@ -1,7 +1,7 @@
 // Corrects an email: the fields given replace, null removes, and the result is as valid as a new one.
 import { normalizeAddress } from '../../libs/mail/address';
 import { EmailInput } from '../../libs/mail/email';
-import { Problem, problemAt } from '../../libs/mail/problem';
+import { problemAt } from '../../libs/mail/problem';
 import {
   contentIdsOf,
   contentsOf,
@@ -96,8 +96,8 @@ export const correct = async (rooms: Rooms, commands: Commands, given: Subject, 
   const subject = await commands.inTime(given);
   const { queue, record } = subject;
   const { address } = queue;
-  if (typeof patch !== 'object' || Array.isArray(patch))
-    throw new Problem('invalid', 'the body must be an object of fields to change');
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
+    throw problemAt('invalid', [], 'the body must be an object {...} of the fields to change');
   if (record.place === 'completed') throw refuse('sent', record);
   if (record.place === 'active') throw refuse('sending', record);
 

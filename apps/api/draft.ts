@@ -29,6 +29,10 @@ export interface Request {
   /** Where the body stands in a batch, for pointers. */
   base?: readonly PropertyKey[];
   idempotencyKey?: string;
+  /** What the key stands for, where that is not the body. */
+  asked?: unknown;
+  /** Decided for this line of a batch; `again` where an earlier request did. */
+  decided?: { id: string; acceptedAt: number; again: boolean };
 }
 
 export interface Draft {
@@ -39,6 +43,8 @@ export interface Draft {
   archive: boolean;
   key?: { hash: string; bodyHash: string };
   replayed: boolean;
+  /** Another request may be at work on the same email, or go on where this one stops. */
+  shared: boolean;
   /** Redis has it already: nothing is to be done. */
   settled: boolean;
 }
@@ -106,17 +112,19 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
     const base = request.base ?? [];
     const input = parseInput(EmailInput, request.body, base);
     const keyHash = request.idempotencyKey === undefined ? undefined : hashKey(request.idempotencyKey);
-    const bodyHash = keyHash === undefined ? '' : hashBody(request.body);
+    const bodyHash = keyHash === undefined ? '' : hashBody(request.asked ?? request.body);
     const earlier = keyHash === undefined ? undefined : await recall(redis, keys, keyHash);
     const known = earlier && remembered(earlier, bodyHash);
     // A repetition of what was accepted is answered as it was, whatever has changed since.
-    const acceptedAt = known?.acceptedAt ?? clock.now();
-    const id = known?.id ?? newEmailId(acceptedAt);
+    const { decided } = request;
+    const acceptedAt = known?.acceptedAt ?? decided?.acceptedAt ?? clock.now();
+    const id = known?.id ?? decided?.id ?? newEmailId(acceptedAt);
+    const replayed = known !== undefined || decided?.again === true;
     const settings = await deps.tenants.settings(address, input);
     const parts = known?.done
       ? SETTLED
       : await prepareParts(deps, address, input, base, request.known, request.readUploaded);
-    if (known === undefined) await checkReferences(address, input, settings, base, parts.raw);
+    if (!replayed) await checkReferences(address, input, settings, base, parts.raw);
     const expiresAt = known
       ? Date.parse(unpackReceipt(known.answer, known).expiresAt)
       : expiryOf(input, settings, acceptedAt, base);
@@ -128,7 +136,8 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
       archive: settings.archive,
       receipt: known ? unpackReceipt(known.answer, known) : receiptOf(id, email, acceptedAt),
       ...(keyHash !== undefined && { key: { hash: keyHash, bodyHash } }),
-      replayed: known !== undefined,
+      replayed,
+      shared: keyHash !== undefined || decided !== undefined,
       settled: known?.done ?? false,
     };
   };

@@ -1,16 +1,18 @@
 // Every refusal and every fault becomes a problem document (RFC 9457); nothing of the inside is shown.
 import { STATUS_CODES } from 'node:http';
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Response } from 'express';
 import type { z } from 'zod';
 import { ContentMissing, ContentStoreAway, ContentStoreFull } from '../../libs/content/store-fault';
 import { NOT_YET } from '../../libs/mail/not-yet';
-import { pointer, Problem, type InputError } from '../../libs/mail/problem';
+import { MOST_ERRORS, pointer, Problem, type InputError } from '../../libs/mail/problem';
 import type { Log } from '../../libs/runtime/log';
 import { redisFault, redisRefusal } from '../../libs/store/redis';
+import { wantedKinds } from './input-words';
 
 /** Statuses of codes; every other code is 422: the request was understood and cannot be done. */
 const STATUS: Record<string, number> = {
   'malformed-json': 400,
+  'not-utf-8': 400,
   'bad-request': 400,
   'malformed-if-match': 400,
   'bad-cursor': 400,
@@ -55,7 +57,7 @@ export const toDocument = (problem: Problem) => {
     status,
     detail: problem.message,
     code: problem.code,
-    ...(problem.errors.length > 0 && { errors: problem.errors }),
+    ...(problem.errors.length > 0 && { errors: problem.errors.slice(0, MOST_ERRORS) }),
     ...problem.extra,
   };
 };
@@ -74,31 +76,55 @@ export const sendProblem = (response: Response, problem: Problem): void => {
 export const notFound = (what = 'this address'): Problem =>
   new Problem('not-found', `there is nothing under ${what}, or your key does not reach it`);
 
+type Issue = z.core.$ZodIssue;
+
+/** A branch of a union that wants another kind of value is not what people mean, nor one that wants other values. */
+const rank = (branch: Issue[]): number => {
+  const own = branch.filter(({ path }) => path.length === 0).map(({ code }) => code);
+  return own.includes('invalid_type') ? 2 : own.includes('invalid_value') ? 1 : 0;
+};
+
+const depth = (branch: Issue[]): number => branch.reduce((most, { path }) => Math.max(most, path.length), 0);
+
 /** Unions list the complaints of every branch; the one that got farthest is the one that people mean. */
-const unfold = (issue: z.core.$ZodIssue): z.core.$ZodIssue[] => {
-  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
-  const depth = (branch: z.core.$ZodIssue[]): number => Math.max(0, ...branch.map(({ path }) => path.length));
-  const [best] = [...issue.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
+const unfold = (issue: Issue): Issue[] => {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0 || wantedKinds(issue.errors)) return [issue];
+  const [best] = [...issue.errors].sort((a, b) => rank(a) - rank(b) || depth(b) - depth(a) || a.length - b.length);
   return (best ?? []).flatMap(unfold).map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
 };
 
-const toErrors = (issue: z.core.$ZodIssue, base: readonly PropertyKey[]): InputError[] => {
+/** The place of an issue in the value as it was given: where one address stands for a list of them, it has no index. */
+const placeIn = (value: unknown, path: readonly PropertyKey[]): PropertyKey[] => {
+  const place: PropertyKey[] = [];
+  for (const segment of path) {
+    if (segment === 0 && value !== undefined && !Array.isArray(value)) continue;
+    place.push(segment);
+    value = typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[segment] : undefined;
+  }
+  return place;
+};
+
+const toErrors = (issue: Issue, at: (path: readonly PropertyKey[]) => string): InputError[] => {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: pointer([...base, ...issue.path, key]), message: 'is not a known field' }));
+    const messages = issue.message.split('\n');
+    return issue.keys.map((key, index) => ({ path: at([...issue.path, key]), message: messages[index] ?? '' }));
   }
-  if (issue.code === 'invalid_key') {
-    return issue.issues.map(({ message }) => ({ path: pointer([...base, ...issue.path]), message }));
-  }
-  return [{ path: pointer([...base, ...issue.path]), message: issue.message }];
+  if (issue.code === 'invalid_key') return issue.issues.map(({ message }) => ({ path: at(issue.path), message }));
+  return [{ path: at(issue.path), message: issue.message }];
 };
 
 const isNotYet = (issue: z.core.$ZodIssue): boolean =>
   issue.code === 'custom' && (issue.params as { problem?: string } | undefined)?.problem === NOT_YET;
 
-/** A failed validation as a problem. `base` is where the value stands in the body. */
-export const invalidInput = (error: z.core.$ZodError, base: readonly PropertyKey[] = []): Problem => {
+/**
+ * A failed validation as a problem.
+ * @param value what was validated
+ * @param base where it stands in the body
+ */
+export const invalidInput = (error: z.core.$ZodError, value: unknown, base: readonly PropertyKey[] = []): Problem => {
   const issues = error.issues.flatMap(unfold);
-  const errors = issues.flatMap((issue) => toErrors(issue, base));
+  const at = (path: readonly PropertyKey[]): string => pointer([...base, ...placeIn(value, path)]);
+  const errors = issues.flatMap((issue) => toErrors(issue, at));
   const code = issues.every(isNotYet) ? NOT_YET : 'invalid';
   const [first] = errors;
   const where = first === undefined ? '' : `${first.path === '' ? 'the body' : first.path} ${first.message}`;
@@ -115,8 +141,6 @@ interface BodyError {
 /** What body-parser and express throw. */
 const ofExpress = (error: BodyError): Problem | undefined => {
   switch (error.type) {
-    case 'entity.parse.failed':
-      return new Problem('malformed-json', 'the body is not valid JSON: check it with a JSON parser');
     case 'entity.too.large':
       return new Problem(
         'too-large',
@@ -186,7 +210,3 @@ export const handleErrors =
         new Problem('internal-error', `something broke here; the log has it under the request id ${String(requestId)}`),
     );
   };
-
-export const unknownAddress: RequestHandler = (request) => {
-  throw notFound(`${request.method} ${request.path}`);
-};

@@ -59,9 +59,19 @@ const EMAILS = '/v1/queues/{tenant}/{application}/emails';
 const TENANT = '/v1/tenants/{tenant}';
 const QUEUE = '/v1/queues/{tenant}/{application}';
 
-const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: string, operation: Operation][] = [
+/** Every call under `/v1`. */
+export const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: string, operation: Operation][] = [
   ['post', EMAILS, { summary: 'Accept one email', status: 202, body: EmailInput, headers: ['Idempotency-Key'] }],
-  ['post', `${EMAILS}/batch`, { summary: 'Accept up to 1,000 emails, each by itself', status: 202, body: BatchInput }],
+  [
+    'post',
+    `${EMAILS}/batch`,
+    {
+      summary: 'Accept up to 1,000 emails, each by itself; a key holds for the whole batch',
+      status: 202,
+      body: BatchInput,
+      headers: ['Idempotency-Key'],
+    },
+  ],
   ['post', `${EMAILS}/render`, { summary: 'What would be sent, without sending', body: EmailInput }],
   ['get', EMAILS, { summary: 'List emails, newest first', query: ListQuery }],
   ['get', `${EMAILS}/{id}`, { summary: 'One email with its attempts and changes' }],
@@ -70,7 +80,11 @@ const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: st
     `${EMAILS}/{id}`,
     { summary: 'Correct an email: fields of it given replace, null removes', body: Patch, headers: ['If-Match'] },
   ],
-  ['delete', `${EMAILS}/{id}`, { summary: 'Erase every trace, unless it is being sent', status: 204 }],
+  [
+    'delete',
+    `${EMAILS}/{id}`,
+    { summary: 'Erase every trace, unless it is being sent', status: 204, headers: ['If-Match'] },
+  ],
   ['get', `${EMAILS}/{id}/explain`, { summary: 'Why it has not been sent' }],
   [
     'get',
@@ -86,11 +100,24 @@ const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: st
   ['post', `${EMAILS}/{id}/release`, { summary: 'Let it go: attempts and expiry start anew', headers: ['If-Match'] }],
   ['post', `${EMAILS}/{id}/cancel`, { summary: 'End it for good, kept in the error log', headers: ['If-Match'] }],
   ['post', `${EMAILS}/{id}/send-now`, { summary: 'Forget sendAt, send at once', headers: ['If-Match'] }],
-  ['post', `${EMAILS}/{id}/resend`, { summary: 'Send it again from the history', status: 202, body: ResendInput }],
+  [
+    'post',
+    `${EMAILS}/{id}/resend`,
+    {
+      summary: 'Send it again from the history',
+      status: 202,
+      body: ResendInput,
+      headers: ['Idempotency-Key', 'If-Match'],
+    },
+  ],
   ['post', `${EMAILS}/{id}/resolve`, { summary: 'Say what became of an uncertain email', body: ResolveInput }],
   ['post', `${EMAILS}/bulk`, { summary: 'One action on all emails of a filter', status: 202, body: BulkInput }],
   ['get', '/v1/operations/{id}', { summary: 'Progress of a bulk operation' }],
-  ['get', '/v1/workers', { summary: 'Which workers run: since when, with how many places, when each was last heard of' }],
+  [
+    'get',
+    '/v1/workers',
+    { summary: 'Which workers run: since when, with how many places, when each was last heard of' },
+  ],
   ['get', '/v1/audit', { summary: 'Who changed what, when', query: AuditQuery }],
   [
     'post',

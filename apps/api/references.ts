@@ -43,7 +43,7 @@ export const createReferences = (deps: { transports: Transports; templates: Temp
       throw problemAt(
         'invalid',
         [...base, 'from'],
-        'must be given: neither the queue nor the tenant has a default sender',
+        `must be given: neither the queue ${tenant}/${address.application} nor its tenant has a default sender; give it with the email, or have an administrator set from at the queue`,
       );
     }
     const transport = await deps.transports.get(tenant, settings.transport);

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { AddressList } from '../../libs/mail/settings';
 import { Problem } from '../../libs/mail/problem';
+import { readHistory } from '../../libs/queue/history';
 import { queueKeys } from '../../libs/store/keys';
 import type { Receipt } from './receipt';
 import type { Commands, Subject } from './commands';
@@ -33,7 +34,7 @@ export const resend = async (
   subject: Subject,
   given: z.infer<typeof ResendInput>,
   idempotencyKey?: string,
-): Promise<Receipt> => {
+): Promise<{ receipt: Receipt; replayed: boolean }> => {
   const { queue, record } = subject;
   if (record.state !== 'sent')
     throw new Problem(
@@ -61,17 +62,25 @@ export const resend = async (
       ...(archived && { raw: { contentId: archived.contentId } }),
     }),
   ) as unknown;
-  const { receipt } = await rooms.accept.one(queue.address, {
+  const { receipt, replayed } = await rooms.accept.one(queue.address, {
     body,
+    asked: { resend: record.id, ...given },
     resentFrom: record.id,
     ...(known && { known }),
     ...(idempotencyKey && { idempotencyKey }),
   });
+  // The first request may have died before it told so: who repeats it tells what is not told yet.
+  if (replayed && (await isTold(rooms, subject, receipt.id))) return { receipt, replayed };
   const fields = { resentAs: { before: null, after: receipt.id } };
   await rooms.redis.rpush(
     queueKeys(queue.address).log(record.id),
     JSON.stringify(commands.change(subject, 'resent', fields)),
   );
   await commands.audited(subject, 'resent', fields);
-  return receipt;
+  return { receipt, replayed };
+};
+
+const isTold = async (rooms: Rooms, { queue, record }: Subject, id: string): Promise<boolean> => {
+  const { changes } = await readHistory(rooms.redis, queue, record);
+  return changes.some(({ fields }) => fields?.['resentAs']?.after === id);
 };

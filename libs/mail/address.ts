@@ -52,9 +52,18 @@ export const addressFault = (address: string): string | undefined => {
 // Of a trimmed text. No two of its repetitions can take the same characters, so that no text makes it try many ways.
 const NAMED = /^(?:"((?:[^"\\]|\\.)*)"\s*|([^<>"]*))<([^<>]*)>$/;
 
+/** Is there an @ on both sides of a comma or semicolon that is in no quotes? */
+const holdsSeveral = (text: string): boolean =>
+  text
+    .replace(/"(?:[^"\\]|\\.)*"/g, '')
+    .split(/[,;]/)
+    .filter((part) => part.includes('@')).length > 1;
+
 /** Reads `ann@example.org`, `Ann <ann@example.org>` or `"Lee, Ann" <ann@example.org>`. */
 const readText = (text: string): Address | string => {
   if (text.length > 1_000) return 'is longer than 1000 characters';
+  if (holdsSeveral(text))
+    return 'holds several addresses in one string: give a list of strings, like ["ann@example.org", "bob@example.org"]';
   const named = NAMED.exec(text.trim());
   if (named === null) return { address: text.trim() };
   const [, quoted, plain, address = ''] = named;
@@ -69,7 +78,14 @@ const AddressObject = z.strictObject({ name: HeaderText(200).optional(), address
 
 /** An address in the input: a string or `{name, address}`; parsed to the latter. */
 export const AddressInput = z
-  .union([z.string(), AddressObject])
+  .union([z.string(), AddressObject], {
+    error: ({ input }) => {
+      if (Array.isArray(input)) return 'must be one address, not a list';
+      return typeof input === 'number' || typeof input === 'boolean'
+        ? 'must be an address, like "Ann <ann@example.org>" or {"name": "Ann", "address": "ann@example.org"}'
+        : undefined;
+    },
+  })
   .transform((given, context): Address => {
     const read = typeof given === 'string' ? readText(given) : given;
     const fault = typeof read === 'string' ? read : addressFault(read.address);

@@ -3,17 +3,11 @@ import { z } from 'zod';
 import { HeaderText, UNFOLDABLE } from './address';
 import { SourceUrl } from './data-source';
 import { AddressList, EMAIL_SETTINGS } from './settings';
+import { Instant } from './instant';
 import { Slug } from './queue-address';
 
 /** The most recipients that one email may have, over to, cc and bcc. */
 export const MOST_RECIPIENTS = 100;
-
-/** BullMQ keeps due times as `ms * 4096` in a double; later ones would lose their milliseconds (engine.md). */
-export const LATEST_TIME = Date.parse('2039-09-01T00:00:00Z');
-
-const Instant = z.iso
-  .datetime({ offset: true, error: 'must be an ISO 8601 date and time with an offset, like 2026-12-01T08:00:00+01:00' })
-  .refine((text) => !(Date.parse(text) >= LATEST_TIME), 'must be before 2039-09-01');
 
 export const ContentId = z
   .string()

@@ -1,4 +1,5 @@
 // Ids of emails: made by the server, sortable by time, short, and never a word that BullMQ uses itself.
+import { createHash } from 'node:crypto';
 import { V7Generator } from 'uuidv7';
 
 const DIGITS = '0123456789abcdefghijklmnopqrstuv';
@@ -27,6 +28,20 @@ const generator = new V7Generator();
  */
 export const newEmailId = (now: number): string =>
   `m_${encode(generator.generateOrResetWithTs(Math.floor(now)).bytes)}`;
+
+/**
+ * The id of an email that belongs to another id: the same for the same index, of the same time, in the order of the indexes.
+ * @param seed an id of `newEmailId`, given to nothing else
+ * @param index 0 to 4095
+ */
+export const emailIdAt = (seed: string, index: number): string => {
+  const bytes = createHash('sha256').update(`${seed} ${index}`).digest().subarray(0, 16);
+  bytes.writeUIntBE(idTime(seed), 0, 6);
+  // Version 7 and variant 2 of RFC 9562, the index in the twelve bits between.
+  bytes.writeUInt16BE(0x7000 | index, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return `m_${encode(bytes)}`;
+};
 
 export const isEmailId = (text: string): boolean => ID.test(text);
 

@@ -33,7 +33,8 @@ export const addressMember = (address: string, digits: string): string => {
 };
 
 /** The id in a member of the index by address. */
-export const memberId = (member: string): string => `m_${invertDigits(member.slice(member.lastIndexOf(SEPARATOR) + 1))}`;
+export const memberId = (member: string): string =>
+  `m_${invertDigits(member.slice(member.lastIndexOf(SEPARATOR) + 1))}`;
 
 /** In Lua: enters one email; its members by address stand in `list` from `first` to `last`. */
 export const ENTER_INDEXES = `

@@ -74,7 +74,15 @@ test('a source that fails for now defers the email, with its words, and the tran
 test.each<[string, (response: Parameters<Parameters<HttpSource['answer']>[0]>[1]) => void, string, RegExp]>([
   ['a source that knows nothing of it', (response) => json(response, {}, 404), 'data-gone', /answered 404/],
   ['a list', (response) => json(response, [1]), 'data-invalid', /JSON object/],
-  ['a page', (response) => response.end('<html>'), 'data-invalid', /JSON object/],
+  ['a page', (response) => response.end('<html>'), 'data-invalid', /not valid JSON: in line 1, column 1/],
+  ['Latin-1', (response) => response.end(Buffer.from('{"a":"ä"}', 'latin1')), 'data-invalid', /not UTF-8 from byte 6/],
+  [
+    'a number beyond a double',
+    (response) => response.end('{"total":9007199254740993}'),
+    'data-invalid',
+    /\/data\/114, \/total cannot be kept as the number 9007199254740993/,
+  ],
+  ['a name given twice', (response) => response.end('{"total":1,"total":2}'), 'data-invalid', /\/total is given twice/],
   ['poison', (response) => response.end('{"a":{"__proto__":{"x":1}}}'), 'data-invalid', /__proto__/],
   ['a well', (response) => response.end(`{"a":${'['.repeat(9_999)}${']'.repeat(9_999)}}`), 'data-invalid', /deeper/],
   ['a flood', (response) => response.end(`{"a":"${'x'.repeat(1_100_000)}"}`), 'data-invalid', /larger than 1048576/],

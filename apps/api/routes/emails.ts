@@ -3,7 +3,6 @@ import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { formatAddress } from '../../../libs/mail/address';
 import { EmailInput } from '../../../libs/mail/email';
-import { Problem } from '../../../libs/mail/problem';
 import { Slug, type QueueAddress } from '../../../libs/mail/queue-address';
 import { RecipientFilter } from '../../../libs/mail/recipient-pattern';
 import { STATES } from '../../../libs/mail/state';
@@ -15,8 +14,8 @@ import { listEmails } from '../../../libs/queue/list';
 import type { EmailQueue } from '../../../libs/queue/queues';
 import { param } from '../auth';
 import { previewOfRaw, rendered } from '../content';
-import { notFound, toDocument } from '../errors';
-import { parseBody, parseInput, parseQuery } from '../input';
+import { notFound } from '../errors';
+import { bodyOf, parseBody, parseInput, parseQuery } from '../input';
 import { openCursor, sealCursor } from '../page';
 import { prepareParts } from '../parts';
 import { withData } from '../preview-data';
@@ -73,11 +72,16 @@ export const sendEmail = async (
 
 const toTime = (text: string | undefined): number | undefined => (text === undefined ? undefined : Date.parse(text));
 
+/** The request's idempotency key. @throws Problem `invalid` */
+export const keyOf = (request: Request): string | undefined => {
+  const given = request.get('Idempotency-Key');
+  return given === undefined ? undefined : parseInput(IdempotencyKey, given, ['Idempotency-Key']);
+};
+
 const acceptOne = (rooms: Rooms) => async (request: Request, response: Response) => {
   const { address } = await rooms.guard.queue(request, response, 'send');
-  const given = request.get('Idempotency-Key');
-  const idempotencyKey = given === undefined ? undefined : parseInput(IdempotencyKey, given, ['Idempotency-Key']);
-  const body = (request.body as unknown) ?? {};
+  const idempotencyKey = keyOf(request);
+  const body = bodyOf(request);
   const { receipt, replayed } = await rooms.accept.one(address, {
     body,
     ...(idempotencyKey !== undefined && { idempotencyKey }),
@@ -102,15 +106,14 @@ const batchLine = (line: unknown, defaults: Record<string, unknown> | undefined,
 const acceptBatch = (rooms: Rooms) => async (request: Request, response: Response) => {
   const { address } = await rooms.guard.queue(request, response, 'send');
   const { emails, defaults } = parseBody(BatchInput, request);
-  const accepted = await rooms.accept.many(
+  const key = keyOf(request);
+  const { results, replayed } = await rooms.accept.many(
     address,
     emails.map((line, index) => batchLine(line, defaults, index)),
+    key === undefined ? undefined : { key, body: bodyOf(request) },
   );
-  const results = accepted.map((result, index) => {
-    if (result instanceof Problem) return { index, problem: toDocument(result) };
-    return { index, id: result.receipt.id, state: result.receipt.state, ...(result.replayed && { replayed: true }) };
-  });
-  const none = accepted.every((result) => result instanceof Problem);
+  if (replayed) response.set('Idempotency-Replayed', 'true');
+  const none = results.every((result) => 'problem' in result);
   response.status(none ? 422 : 202).json({ results });
 };
 
