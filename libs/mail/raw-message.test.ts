@@ -34,7 +34,7 @@ test.each([
   ['ann@acme.example (Ann)', 'ann@acme.example'],
   ['boss@other.example <ann@acme.example>', 'ann@acme.example'],
 ])('From: %s', (from, address) => {
-  expect(readRawMessage(Buffer.from(`From: ${from}\r\n\r\n`)).from.address).toBe(address);
+  expect(readRawMessage(Buffer.from(`From: ${from}\r\n\r\n`)).from).toBe(address);
 });
 
 test.each([
