@@ -18,7 +18,9 @@ export const isOfAscii = (name: string): boolean => OF_ASCII.test(name);
  */
 export const readIds = (value: string): string[] | undefined => {
   const ids = value.replace(/></g, '> <').split(' ').filter(Boolean);
-  const bare = ids.map((id) => /^(?:<([!-;=?-~]+)>|([!-;=?-~]+))$/.exec(id)).map((found) => found?.[1] ?? found?.[2]);
+  const bare = ids
+    .map((id) => /^(?:<([!-;=?-~]+)>|([!-;=?-~]+@[!-;=?-~]+))$/.exec(id))
+    .map((found) => found?.[1] ?? found?.[2]);
   return bare.every((id) => id !== undefined) && bare.length > 0 ? bare : undefined;
 };
 
