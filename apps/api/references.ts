@@ -2,7 +2,7 @@
 import type { EmailInput } from '../../libs/mail/email';
 import { isAllowedSource } from '../../libs/mail/data-source';
 import { pointer, Problem, problemAt } from '../../libs/mail/problem';
-import { recipientsOf, type StoredRaw } from '../../libs/mail/stored-email';
+import { recipientsOf, sendersOf, type StoredRaw } from '../../libs/mail/stored-email';
 import type { TemplateVersion } from '../../libs/mail/template';
 import { mayBeFrom } from '../../libs/mail/transport';
 import type { QueueAddress } from '../../libs/mail/queue-address';
@@ -50,11 +50,11 @@ export const createReferences = (deps: { transports: Transports; templates: Temp
     if (input.transport !== undefined && transport === undefined) {
       throw problemAt('transport-unknown', [...base, 'transport'], `the transport ${input.transport} does not exist`);
     }
-    for (const sender of raw === undefined ? [from] : [from, raw.from]) {
+    for (const sender of raw === undefined ? [from] : [from, ...sendersOf(raw)]) {
       if (mayBeFrom(transport?.allowedFrom, sender)) continue;
       throw problemAt(
         'from-not-allowed',
-        [...base, sender === raw?.from ? 'raw' : 'from'],
+        [...base, raw !== undefined && sendersOf(raw).includes(sender) ? 'raw' : 'from'],
         `must be a sender that the transport ${settings.transport} allows: ${sender} is none`,
       );
     }

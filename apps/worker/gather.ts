@@ -12,6 +12,7 @@ import { signatureHeaders, type Signing } from '../../libs/fetch/signature';
 import type { FailureCode } from '../../libs/mail/failure';
 import type { Outcome } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
+import { isComposite, readMediaType } from '../../libs/mail/media-type';
 import { isLinked, type LinkedAttachment, type StoredAttachment, type StoredEmail } from '../../libs/mail/stored-email';
 import type { Lease } from '../../libs/queue/email-worker';
 import type { Clock } from '../../libs/runtime/clock';
@@ -63,9 +64,9 @@ const toOutcome = (what: 'data' | 'attachment', { kind, message, retryAfter }: F
 
 /** What a server says of a document is believed where it says something, and nothing that would be more than one part. */
 const typeFromAnswer = (given: string | undefined): string | undefined => {
-  const [, type] = /^\s*([\w!#$&^.+-]+\/[\w!#$&^.+-]+)\s*(?:;[ -~]*)?$/.exec(given ?? '') ?? [];
-  if (given === undefined || type === undefined || given.length > 255) return undefined;
-  return /^(application|binary)\/octet-stream$|^(multipart|message)\//i.test(type) ? undefined : given.trim();
+  const read = given === undefined || given.length > 255 ? undefined : readMediaType(given);
+  if (read === undefined || isComposite(read.type)) return undefined;
+  return /^(application|binary)\/octet-stream$/.test(read.type) ? undefined : given;
 };
 
 const headOf = async (bytes: Readable): Promise<Buffer> => {

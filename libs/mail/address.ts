@@ -1,6 +1,6 @@
 // One e-mail address, with or without a name: strict, so that nothing can be smuggled into a header or an envelope.
-import { domainToASCII } from 'node:url';
 import { z } from 'zod';
+import { asciiDomain } from './domain';
 
 export interface Address {
   name?: string;
@@ -29,9 +29,8 @@ export const HeaderText = (max: number) =>
 // dot-atom of RFC 5322 3.2.3, wide of ASCII by RFC 6531. Quoted local parts and comments are legal but refused:
 // they serve attacks on parsers far more often than people.
 const LOCAL = /^[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+(\.[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+)*$/;
-const DOMAIN_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
-// Halves of pairs are no characters; bidirectional and zero-width marks are refused because they disguise an address.
-const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00a0\u3000]|\p{Surrogate}/u;
+// Halves of pairs are no characters; spaces of all kinds, bidirectional and zero-width marks disguise an address.
+const INVISIBLE = /\p{Surrogate}|\p{Cc}|\p{Cf}|(?! )\p{Z}/u;
 
 /** @returns what is wrong with an addr-spec (`local@domain`), or undefined where it is fine */
 export const addressFault = (address: string): string | undefined => {
@@ -42,11 +41,8 @@ export const addressFault = (address: string): string | undefined => {
   if (CONTROL.test(address) || INVISIBLE.test(address)) return 'must not hold control or invisible characters';
   if (Buffer.byteLength(local) > 64) return 'has more than 64 bytes before the @ (RFC 5321 4.5.3.1.1)';
   if (!LOCAL.test(local)) return 'has characters before the @ that are not allowed there';
-  const ascii = domainToASCII(domain);
-  if (ascii === '' || ascii.length > 253 || !ascii.split('.').every((label) => DOMAIN_LABEL.test(label))) {
-    return 'has no valid domain after the @';
-  }
-  return undefined;
+  if (domain.startsWith('[')) return 'has the address of a host after the @: only names of domains are taken';
+  return asciiDomain(domain) === undefined ? 'has no valid domain after the @' : undefined;
 };
 
 // Of a trimmed text. No two of its repetitions can take the same characters, so that no text makes it try many ways.
@@ -107,8 +103,12 @@ export const formatAddress = ({ name, address }: Address): string => {
   return /^[\w .'-]+$/.test(name) ? `${name} <${address}>` : `"${name.replace(/(["\\])/g, '\\$1')}" <${address}>`;
 };
 
-/** The form under which an address is found and compared: lower case, domain in ASCII. */
-export const normalizeAddress = (address: string): string => {
-  const at = address.lastIndexOf('@');
-  return `${address.slice(0, at).toLowerCase()}@${domainToASCII(address.slice(at + 1)) || address.slice(at + 1).toLowerCase()}`;
+/** As it is said to a server: the domain in ASCII (RFC 5891), the part before the @ as it was given. */
+export const wireForm = (address: string): string => {
+  const at = address.lastIndexOf('@') + 1;
+  const domain = address.slice(at);
+  return `${address.slice(0, at)}${asciiDomain(domain) ?? domain}`;
 };
+
+/** The form under which an address is found and compared: lower case, domain in ASCII. */
+export const normalizeAddress = (address: string): string => wireForm(address).toLowerCase();

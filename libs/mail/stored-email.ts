@@ -18,8 +18,10 @@ export interface StoredRaw {
   contentId: string;
   /** Bytes of the message. */
   size: number;
-  /** The address of its From. */
+  /** The address of its From; where From has several, that of its Sender. */
   from: string;
+  /** The addresses of its From, where there are several (RFC 5322 3.6.2). */
+  authors?: string[];
   /** For people to read. */
   subject?: string;
   /** Its own, without the angle brackets; where it has none, that of the email is put into it. */
@@ -28,9 +30,14 @@ export interface StoredRaw {
   dated: boolean;
   /** It has bytes beyond ASCII in its body. */
   eightBit?: true;
+  /** It has them in its header: the server must take SMTPUTF8 (RFC 6531). */
+  utf8?: true;
   /** The bytes in the store are compressed: an archived message that is sent again as it was. */
   gzip?: true;
 }
+
+/** Everybody in whose name it is sent. */
+export const sendersOf = ({ from, authors = [] }: Pick<StoredRaw, 'from' | 'authors'>): string[] => [from, ...authors];
 
 /** One whose bytes are in the content store. */
 export interface StoredAttachment extends AttachmentHeader {

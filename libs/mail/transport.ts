@@ -27,7 +27,10 @@ const isSigningKey = (pem: string): boolean => {
 const DnsName = z
   .string()
   .max(253)
-  .regex(/^[a-z0-9_]([a-z0-9._-]*[a-z0-9])?$/i, 'must be a name in the DNS, in ASCII');
+  .regex(
+    /^[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*$/i,
+    'must be a name in the DNS, in ASCII (xn--... for other letters)',
+  );
 
 /** How its emails are signed (RFC 6376); the public key stands in the DNS under `<selector>._domainkey.<domain>`. */
 const Dkim = z.strictObject({

@@ -75,8 +75,12 @@ export const createHandOver = (connections: Connections, bounds: StepBounds) => 
       const text = 'the server does not take messages with other than ASCII bytes (8BITMIME): encode the raw message';
       return { kind: 'rejected', phase: 'mail', replies: [{ code: 554, enhancedCode: '5.6.3', text }] };
     }
-    if (wide.length === 0 || takes(connection, 'SMTPUTF8')) return transmit(connection, work, bounds);
-    const text = `the server does not take addresses with other than ASCII characters (SMTPUTF8): ${wide.join(', ')}`;
+    if ((wide.length === 0 && !work.message.utf8) || takes(connection, 'SMTPUTF8'))
+      return transmit(connection, work, bounds);
+    const text =
+      wide.length > 0
+        ? `the server does not take addresses with other than ASCII characters (SMTPUTF8): ${wide.join(', ')}`
+        : 'the server does not take messages with other than ASCII characters in the header (SMTPUTF8): an address in it (from, to, cc, replyTo), or the header of the raw message, has some';
     return { kind: 'rejected', phase: 'mail', replies: [{ code: 553, enhancedCode: '5.6.7', text }] };
   };
 

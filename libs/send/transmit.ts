@@ -122,6 +122,20 @@ const phaseOf = ({ command = '', response }: SmtpError, { dialogue }: Connection
   return command.startsWith('DATA') ? 'data' : 'mail';
 };
 
+/**
+ * nodemailer asks for SMTPUTF8 where an address of the envelope needs it; the header may need it alone (RFC 6531 3.4). MAIL is
+ * the next command, unless it finds a reason not to send; its method, a field of its own, is put back with it.
+ */
+const sayUtf8 = (smtp: Connection['smtp']): void => {
+  const inner = smtp as unknown as { _sendCommand: (line: string, ...rest: unknown[]) => void };
+  const send = inner._sendCommand;
+  inner._sendCommand = (line, ...rest) => {
+    inner._sendCommand = send;
+    const lacks = line.startsWith('MAIL FROM:') && !line.includes('> SMTPUTF8');
+    send.call(smtp, lacks ? `${line} SMTPUTF8` : line, ...rest);
+  };
+};
+
 const isReply = ({ text }: Answer): boolean => /^[2-5]\d\d/.test(text);
 const isRefusal = ({ text }: Answer): boolean => /^[45]\d\d/.test(text);
 const toReply = ({ text, recipient }: Answer): Reply => readReply(text, recipient);
@@ -179,7 +193,7 @@ export const transmit = (connection: Connection, work: HandOver, bounds: StepBou
   const { signal, message } = work;
   const { from, to } = work.envelope;
   const progress: Progress = { begun: false, ended: false };
-  const { content, size, eightBit = false } = message;
+  const { content, size, eightBit = false, utf8 = false } = message;
   const stream = Buffer.isBuffer(content)
     ? ofBuffer(connection, content, work.beforeMessage, progress)
     : ofStream(content, work.beforeMessage, progress);
@@ -209,6 +223,7 @@ export const transmit = (connection: Connection, work: HandOver, bounds: StepBou
       const ms = bounds[step];
       if (ms !== undefined) timer = setTimeout(giveUp, ms, `no reply within ${ms / 1_000} s`);
     };
+    if (utf8) sayUtf8(smtp);
     smtp.send(
       { from, to, size, use8BitMime: eightBit },
       stream,
