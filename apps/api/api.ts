@@ -72,7 +72,6 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
   const refs = createContentRefs({ redis, clock });
   const queues = createQueues({ redis, waits: false });
   const due = createDue(redis);
-  const sendQueue = createSendQueue({ redis, due });
   const erase = createErase({
     redis,
     clock,
@@ -112,7 +111,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
       content,
       refs,
       queues,
-      sendQueue,
+      sendQueue: createSendQueue({ redis, due }),
       budget,
     }),
     guard: createGuard(tenants),

@@ -42,6 +42,16 @@ export const emptyQueue = async (
   }
   await refs.releaseUploads(queue.address, content.remove, '+inf');
   await queue.bull.obliterate({ force: true });
-  await redis.del(keys.byTime, keys.byAddress, keys.byAddressBefore, keys.upkeep, keys.finished, keys.uploads, keys.contents, keys.rate, ...keys.beside);
+  await redis.del(
+    keys.byTime,
+    keys.byAddress,
+    keys.byAddressBefore,
+    keys.upkeep,
+    keys.finished,
+    keys.uploads,
+    keys.contents,
+    keys.rate,
+    ...keys.beside,
+  );
   await due.forget(queue.name);
 };

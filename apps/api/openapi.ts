@@ -90,7 +90,11 @@ const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: st
   ['post', `${EMAILS}/{id}/resolve`, { summary: 'Say what became of an uncertain email', body: ResolveInput }],
   ['post', `${EMAILS}/bulk`, { summary: 'One action on all emails of a filter', status: 202, body: BulkInput }],
   ['get', '/v1/operations/{id}', { summary: 'Progress of a bulk operation' }],
-  ['get', '/v1/workers', { summary: 'Which workers run: since when, with how many places, when each was last heard of' }],
+  [
+    'get',
+    '/v1/workers',
+    { summary: 'Which workers run: since when, with how many places, when each was last heard of' },
+  ],
   ['get', '/v1/audit', { summary: 'Who changed what, when', query: AuditQuery }],
   [
     'post',

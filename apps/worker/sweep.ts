@@ -100,9 +100,7 @@ export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
   /** When something in the queue is due next, ms since 1970. */
   const nextIn = async (queue: EmailQueue): Promise<number | undefined> => {
     const { upkeep, finished, uploads } = queue.keys;
-    const firsts = await Promise.all(
-      [upkeep, finished, uploads].map((key) => redis.zrange(key, 0, '0', 'WITHSCORES')),
-    );
+    const firsts = await Promise.all([upkeep, finished, uploads].map((key) => redis.zrange(key, 0, '0', 'WITHSCORES')));
     const times = firsts.flatMap(([, score]) => (score === undefined ? [] : [Number(score)]));
     return times.length === 0 ? undefined : Math.min(...times);
   };

@@ -68,6 +68,8 @@ export const readRecipientPattern = (text: string): RecipientPattern | string =>
   }
   const prefix = cut(domain) ? domainPrefix(domain.slice(0, -1)) : undefined;
   if (prefix === undefined)
-    return cut(domain) ? 'is cut within an xn-- label: write the domain as people read it, or give it whole' : UNANSWERABLE;
+    return cut(domain)
+      ? 'is cut within an xn-- label: write the domain as people read it, or give it whole'
+      : UNANSWERABLE;
   return { local: lower, domain: `${prefix}*` };
 };

@@ -184,7 +184,18 @@ export const toStoredEmail = (
 };
 
 /** Fields of a stored email that are not fields of an input. */
-const OURS = new Set(['v', 'rev', 'domain', 'stored', 'expiresAt', 'fixedExpiry', 'resentFrom', 'attachments', 'raw', 'formerly']);
+const OURS = new Set([
+  'v',
+  'rev',
+  'domain',
+  'stored',
+  'expiresAt',
+  'fixedExpiry',
+  'resentFrom',
+  'attachments',
+  'raw',
+  'formerly',
+]);
 
 /**
  * A stored email as the input that would make it again; without its expiry, which whoever changes it decides anew.

@@ -64,7 +64,12 @@ const page = (ids: string[], count: number): Entries => ({
 });
 
 /** The ids of all emails that may be in a state, where they are few: what expires where it waits is in no set of its own. */
-const idsOfState = async (redis: Redis, queue: EmailQueue, state: State, now: number): Promise<string[] | undefined> => {
+const idsOfState = async (
+  redis: Redis,
+  queue: EmailQueue,
+  state: State,
+  now: number,
+): Promise<string[] | undefined> => {
   const set = SET_OF_STATE[state];
   if (set === undefined) return undefined;
   const { bull, upkeep } = queue.keys;

@@ -102,7 +102,9 @@ describe('a cursor that is not one of the list is 400', () => {
       ...[...real].filter(([other]) => other !== path).map(([, cursor]) => encodeURIComponent(cursor)),
       ...[own.slice(0, -1), `${own}A`, own.toUpperCase()].map(encodeURIComponent),
     ];
-    const bad = made.filter((cursor) => NAMES[path]?.test(cursor) !== true || cursor.startsWith('-') || cursor.length > 63);
+    const bad = made.filter(
+      (cursor) => NAMES[path]?.test(cursor) !== true || cursor.startsWith('-') || cursor.length > 63,
+    );
     expect(bad.length).toBeGreaterThan(8);
     for (const cursor of bad) {
       const answer = await service.call('GET', `${path}?cursor=${cursor}`);

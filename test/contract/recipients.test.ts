@@ -71,18 +71,29 @@ test('every email is in the list of all, by address, once', async () => {
   for (const limit of [1, 3, 50]) expect((await find('*', limit)).sort()).toEqual([...RECIPIENTS].sort());
 });
 
-test.each(['*ann', 'a*n@example.org', '*@exa*mple', '**', '*@', 'ann', 'ann@', '@example.org', 'Ann <ann*>', 'ann@xn--ml*'])(
-  '%s is told to be no question',
-  async (recipient) => {
-    const answer = await service.call('GET', `${EMAILS}?recipient=${encodeURIComponent(recipient)}`);
-    expect(answer).toMatchObject({ status: 422, body: { errors: [{ path: '/recipient' }] } });
+test.each([
+  '*ann',
+  'a*n@example.org',
+  '*@exa*mple',
+  '**',
+  '*@',
+  'ann',
+  'ann@',
+  '@example.org',
+  'Ann <ann*>',
+  'ann@xn--ml*',
+])('%s is told to be no question', async (recipient) => {
+  const answer = await service.call('GET', `${EMAILS}?recipient=${encodeURIComponent(recipient)}`);
+  expect(answer).toMatchObject({ status: 422, body: { errors: [{ path: '/recipient' }] } });
+});
+
+test.each(['ann+x*', 'ann+x@m%C3%BCller.example', 'ann+x@example.org'])(
+  '?recipient=%s says what + is',
+  async (query) => {
+    const answer = await service.call<{ detail: string }>('GET', `${EMAILS}?recipient=${query}`);
+    expect([answer.status, answer.body.detail]).toEqual([422, expect.stringContaining('%2B')]);
   },
 );
-
-test.each(['ann+x*', 'ann+x@m%C3%BCller.example', 'ann+x@example.org'])('?recipient=%s says what + is', async (query) => {
-  const answer = await service.call<{ detail: string }>('GET', `${EMAILS}?recipient=${query}`);
-  expect([answer.status, answer.body.detail]).toEqual([422, expect.stringContaining('%2B')]);
-});
 
 test.each(['template=a%20b', 'template=', 'tag=', 'state=new', 'state=', 'since=today'])('?%s', async (query) => {
   expect((await service.call('GET', `${EMAILS}?${query}`)).status).toBe(422);

@@ -44,7 +44,14 @@ test('homeless, unlisted, dangling, unannounced', async () => {
   const [homeless = '', unlisted = '', dangling = ''] = ids;
   const queue = createQueues({ redis, waits: true }).open({ tenant: 'acme', application: 'app' });
   const reconcile = createReconcile({ ...rooms, settled: 0 });
-  expect(await reconcile(queue)).toEqual({ homeless: 0, unlisted: 0, dangling: 0, miscounted: 0, unneeded: 0, unannounced: 0 });
+  expect(await reconcile(queue)).toEqual({
+    homeless: 0,
+    unlisted: 0,
+    dangling: 0,
+    miscounted: 0,
+    unneeded: 0,
+    unannounced: 0,
+  });
 
   await redis.zrem(`${queue.keys.bull}prioritized`, homeless);
   await redis.zrem(queue.keys.byTime, unlisted);
@@ -58,7 +65,14 @@ test('homeless, unlisted, dangling, unannounced', async () => {
   await eventually(async () =>
     expect(await service.ok('GET', `/v1/queues/${name}`)).toMatchObject({ counts: { sent: 3 } }),
   );
-  expect(await reconcile(queue)).toEqual({ homeless: 0, unlisted: 0, dangling: 0, miscounted: 0, unneeded: 0, unannounced: 0 });
+  expect(await reconcile(queue)).toEqual({
+    homeless: 0,
+    unlisted: 0,
+    dangling: 0,
+    miscounted: 0,
+    unneeded: 0,
+    unannounced: 0,
+  });
   const { emails: listed } = await service.ok<{ emails: EmailBody[] }>('GET', emails);
   expect(listed.map(({ id }) => id).sort()).toEqual(ids.filter((id) => id !== dangling).sort());
 });

@@ -48,7 +48,17 @@ export interface End {
 /** @throws Error where the lock was lost: the email is somebody else's by now */
 export const endEmail = async (redis: Redis, { queue, id, token }: Lease, end: End): Promise<void> => {
   const line = end.line === undefined ? '' : JSON.stringify(end.line);
-  const args = [id, token, end.now, end.place, RESULT[end.place], end.result, end.removeAt ?? '', line, end.untried ? '' : '1'];
+  const args = [
+    id,
+    token,
+    end.now,
+    end.place,
+    RESULT[end.place],
+    end.result,
+    end.removeAt ?? '',
+    line,
+    end.untried ? '' : '1',
+  ];
   if ((await endScript(redis, [queue.keys.bull, queue.keys.upkeep, queue.keys.finished], args)) === 1) return;
   throw new Error(`the lock of ${id} was lost before its end was written`);
 };

@@ -65,7 +65,15 @@ export interface NothingToTake {
 
 type Answer =
   | [nextDelayedAt: number]
-  | [id: string, data: string, acceptedAt: string, attemptsMade: string, stalls: string, before: string, starts: number];
+  | [
+      id: string,
+      data: string,
+      acceptedAt: string,
+      attemptsMade: string,
+      stalls: string,
+      before: string,
+      starts: number,
+    ];
 
 /** @param hold.now ms since 1970 @param hold.lockMs how long the lock lives unless it is renewed */
 export const takeJob = async (
@@ -73,7 +81,11 @@ export const takeJob = async (
   queue: EmailQueue,
   hold: { now: number; token: string; lockMs: number },
 ): Promise<TakenJob | NothingToTake> => {
-  const answer = (await takeScript(redis, [queue.keys.bull], [hold.now, hold.token, hold.lockMs, MARK.attempts])) as Answer;
+  const answer = (await takeScript(
+    redis,
+    [queue.keys.bull],
+    [hold.now, hold.token, hold.lockMs, MARK.attempts],
+  )) as Answer;
   if (answer.length === 1) return { id: undefined, nextDelayedAt: answer[0] };
   const [id, data, acceptedAt, attemptsMade, stalls, before, starts] = answer;
   return {
