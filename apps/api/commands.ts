@@ -2,8 +2,7 @@
 import type { Change } from '../../libs/mail/outcome';
 import { Problem } from '../../libs/mail/problem';
 import { dueAt, type StoredEmail } from '../../libs/mail/stored-email';
-import { readRecords, type EmailRecord } from '../../libs/queue/email-record';
-import { expireEmail } from '../../libs/queue/expire';
+import type { EmailRecord } from '../../libs/queue/email-record';
 import { AT_ONCE } from '../../libs/queue/due';
 import type { EmailQueue } from '../../libs/queue/queues';
 import type { Refusal } from '../../libs/queue/transitions/places';
@@ -13,6 +12,7 @@ import { resolveSent } from '../../libs/queue/transitions/resolve-sent';
 import { KEYS } from '../../libs/store/keys';
 import { notFound } from './errors';
 import type { FieldChanges } from './changes-of';
+import { settleOverdue } from './overdue';
 import type { Rooms } from './rooms';
 
 const DAY = 86_400_000;
@@ -53,21 +53,14 @@ const renewed = async (rooms: Rooms, queue: EmailQueue, email: StoredEmail, due:
   };
 };
 
+/** The subject as it is to be acted on: expired where its time is over. */
+export const inTime = async (rooms: Rooms, subject: Subject): Promise<Subject> => ({
+  ...subject,
+  record: await settleOverdue(rooms, subject.queue, subject.record),
+});
+
 export const createCommands = (rooms: Rooms) => {
   const { redis, clock, audit } = rooms;
-
-  /** One whose time is over is expired before anything else is done to it, as the sweep would do a moment later. */
-  const inTime = async (subject: Subject): Promise<Subject> => {
-    const { queue, record } = subject;
-    if (record.state !== 'expired' || record.place === 'failed') return subject;
-    const { errors } = await rooms.tenants.settings(queue.address, record.email);
-    const keepUntil = clock.now() + errors.days * DAY;
-    await tellSweep(queue, keepUntil);
-    // Refused where somebody was quicker: what follows finds the email as it is then.
-    await expireEmail(redis, queue, record, keepUntil);
-    const [fresh] = await readRecords(redis, queue, [record.id], clock.now());
-    return fresh === undefined ? subject : { ...subject, record: fresh };
-  };
 
   const change = ({ by }: Subject, what: string, fields?: FieldChanges): { kind: 'change' } & Change => ({
     kind: 'change',
@@ -84,7 +77,7 @@ export const createCommands = (rooms: Rooms) => {
   const tellSweep = (queue: EmailQueue, at: number): Promise<unknown> => redis.zadd(KEYS.upkeep, 'LT', at, queue.name);
 
   const aside = async (given: Subject, code: 'held' | 'canceled', fromErrorLog: boolean): Promise<void> => {
-    const subject = await inTime(given);
+    const subject = await inTime(rooms, given);
     const { queue, record, by } = subject;
     const { errors } = await rooms.tenants.settings(queue.address, record.email);
     const now = clock.now();
@@ -102,7 +95,7 @@ export const createCommands = (rooms: Rooms) => {
   };
 
   const release = async (given: Subject, what = 'released'): Promise<void> => {
-    const subject = await inTime(given);
+    const subject = await inTime(rooms, given);
     const { queue, record } = subject;
     if (record.place === 'failed' && record.state === 'canceled')
       throw new Problem('email-state', 'this email was canceled: that is for good');
@@ -129,7 +122,6 @@ export const createCommands = (rooms: Rooms) => {
   return {
     change,
     audited,
-    inTime,
     hold: (subject: Subject) => aside(subject, 'held', false),
     cancel: (subject: Subject) => aside(subject, 'canceled', true),
     release,

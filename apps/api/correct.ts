@@ -18,7 +18,7 @@ import { readRecords } from '../../libs/queue/email-record';
 import { BULL_PRIORITY } from '../../libs/queue/send-queue';
 import { correctEmail } from '../../libs/queue/transitions/correct';
 import { changesBetween } from './changes-of';
-import { refuse, type Commands, type Subject } from './commands';
+import { inTime, refuse, type Commands, type Subject } from './commands';
 import { parseInput } from './input';
 import { prepareParts } from './parts';
 import type { Rooms } from './rooms';
@@ -93,7 +93,7 @@ const formerAddresses = (before: StoredEmail, after: StoredEmail): string[] => {
  * @throws Problem `invalid` and others of a new email; `email-sending`, `email-finished`, `version-mismatch`
  */
 export const correct = async (rooms: Rooms, commands: Commands, given: Subject, patch: Patch): Promise<void> => {
-  const subject = await commands.inTime(given);
+  const subject = await inTime(rooms, given);
   const { queue, record } = subject;
   const { address } = queue;
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch))

@@ -3,8 +3,15 @@ import type { EmailRecord } from '../../libs/queue/email-record';
 import type { EmailQueue } from '../../libs/queue/queues';
 import { keyIdOf } from '../../libs/store/secrets';
 import type { Worker } from '../../libs/store/workers';
-import type { Reason } from './explain';
 import type { Rooms } from './rooms';
+
+/** Something that stands in an email's way. */
+export interface Reason {
+  code: string;
+  text: string;
+  /** ISO 8601, where the reason ends by itself. */
+  until?: string;
+}
 
 /** Secrets of the email's transport that workers lack the key of. */
 const missingKeys = async (

@@ -6,15 +6,8 @@ import type { StoredTransport } from '../../libs/mail/transport';
 import type { EmailRecord } from '../../libs/queue/email-record';
 import type { EmailQueue } from '../../libs/queue/queues';
 import type { PauseNote } from '../../libs/store/installation';
-import { explainWorkers } from './explain-workers';
+import { explainWorkers, type Reason } from './explain-workers';
 import type { Rooms } from './rooms';
-
-export interface Reason {
-  code: string;
-  text: string;
-  /** ISO 8601, where the reason ends by itself. */
-  until?: string;
-}
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 

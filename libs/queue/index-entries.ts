@@ -27,7 +27,7 @@ export const addressMembers = (id: string, email: Indexed): string[] => {
 };
 
 /** @param digits of the id, inverted */
-export const addressMember = (address: string, digits: string): string => {
+const addressMember = (address: string, digits: string): string => {
   const { local, domain } = searchForm(address);
   return [domain, local, digits].join(SEPARATOR);
 };
@@ -72,4 +72,21 @@ export const leaveIndexes = async (redis: Redis, keys: QueueKeys, id: string, em
     .zrem(keys.finished, id)
     .del(keys.removal(id))
     .exec();
+};
+
+/** Members of the earlier index that are taken over at once. */
+const TAKEN_OVER = 500;
+
+/** Takes over the index by address of earlier versions: `address\0inverted id`, in the order of local parts. */
+export const takeOverIndex = async (redis: Redis, keys: QueueKeys): Promise<void> => {
+  for (;;) {
+    const members = await redis.zrange(keys.byAddressBefore, 0, String(TAKEN_OVER - 1));
+    if (members.length === 0) return;
+    const fresh = members.flatMap((member) => {
+      const [address = '', digits = ''] = member.split(SEPARATOR);
+      return [0, addressMember(address, digits)];
+    });
+    await redis.zadd(keys.byAddress, ...fresh);
+    await redis.zrem(keys.byAddressBefore, ...members);
+  }
 };

@@ -5,7 +5,7 @@ import { defineScript } from '../store/script';
 import type { Due } from './due';
 import { idTime, isEmailId } from './email-id';
 import { readRecords } from './email-record';
-import { addressMember, enterIndexes, memberId, SEPARATOR } from './index-entries';
+import { enterIndexes, memberId, takeOverIndex } from './index-entries';
 import { mendBeside } from './mend-beside';
 import { peekQueue } from './peek';
 import type { EmailQueue } from './queues';
@@ -73,17 +73,6 @@ export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: numbe
     }
   };
 
-  /** Takes over the index by address of earlier versions: `address\0digits`, in the order of local parts. */
-  const takeOverIndex = async ({ keys }: EmailQueue): Promise<void> => {
-    for (;;) {
-      const members = await redis.zrange(keys.byAddressBefore, 0, String(CHUNK - 1));
-      if (members.length === 0) return;
-      const fresh = members.flatMap((member) => [0, memberOf(member)]);
-      await redis.zadd(keys.byAddress, ...fresh);
-      await redis.zrem(keys.byAddressBefore, ...members);
-    }
-  };
-
   /** Emails that are in the index by time and in no place of BullMQ. */
   const rehomeAll = async (queue: EmailQueue, findings: Findings): Promise<void> => {
     const waiting = new Set(await redis.lrange(`${queue.keys.bull}wait`, 0, -1));
@@ -144,7 +133,7 @@ export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: numbe
       unneeded: 0,
       unannounced: 0,
     };
-    await takeOverIndex(queue);
+    await takeOverIndex(redis, queue.keys);
     await dropDangling(queue, findings);
     findings.unneeded = await dropUnneeded(queue);
     await rehomeAll(queue, findings);
@@ -153,12 +142,6 @@ export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: numbe
     await announce(queue, findings);
     return findings;
   };
-};
-
-/** A member of the index of earlier versions as it is now. */
-const memberOf = (before: string): string => {
-  const [address = '', digits = ''] = before.split(SEPARATOR);
-  return addressMember(address, digits);
 };
 
 /** The members of a sorted set, some at a time. */

@@ -2,6 +2,7 @@
 import type { MinimalJob } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { StoredEmail } from '../../libs/mail/stored-email';
+import { readStatus } from '../../libs/queue/counts';
 import { createDue, type Due } from '../../libs/queue/due';
 import { readRecords } from '../../libs/queue/email-record';
 import { giveBack, takeEmail } from '../../libs/queue/email-worker';
@@ -307,6 +308,21 @@ test('an email in work is left alone by every transition, also when its lock ran
   await redis.set(queue.keys.lock('m_1'), 'mine');
   if (taken.email !== undefined) await giveBack(taken.email);
   expect(await take()).toBe('m_1');
+});
+
+test('more than two thousand in a state are counted as what they are', async () => {
+  const acceptedAt = Date.now();
+  const batch = Array.from({ length: 2_100 }, (_, n) => ({
+    id: `m_${String(n).padStart(4, '0')}`,
+    email: aStoredEmail(n % 2 === 0 ? { sendAt: '2034-01-01T00:00:00.000Z' } : {}),
+    acceptedAt,
+    priority: 'normal' as const,
+  }));
+  await createSendQueue({ redis, due: createDue(redis) }).add(queue, batch);
+  const counts = async () => (await readStatus(redis, queue, Date.now())).counts;
+  expect(await counts()).toMatchObject({ scheduled: 1_050, queued: 1_050 });
+  await Promise.all(batch.map(({ id }) => aside(id)));
+  expect(await counts()).toMatchObject({ scheduled: 0, queued: 0, held: 2_100, failed: 0 });
 });
 
 test.each(PLACES)('a %s email is removed without a trace in BullMQ', async (_name, more) => {

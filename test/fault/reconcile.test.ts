@@ -92,3 +92,29 @@ test('contents of emails that never came are let go of when nobody can come back
   expect(await later(queue)).toMatchObject({ unneeded: 1 });
   expect([await bytesOf(), removed]).toEqual([12, [orphan.contentId]]);
 });
+
+test('what a foreign client or an older version did not know of is counted as what it is again', async () => {
+  const { queue: name, emails } = await setUpQueue(service, 'acme/counts', smtp.port, { backoff: { delay: '6h' } });
+  smtp.setScript({ rcpt: () => '451 4.3.0 later' });
+  const post = async () => (await service.ok<EmailBody>('POST', emails, anEmail())).id;
+  const [deferred, promoted] = [await post(), await post()];
+  await eventually(async () =>
+    expect(await service.ok('GET', `/v1/queues/${name}`)).toMatchObject({ counts: { deferred: 2 } }),
+  );
+  await service.ok('POST', `/v1/queues/${name}/pause`);
+  const [held, retried] = [await post(), await post()];
+  for (const id of [held, retried]) await service.ok('POST', `${emails}/${id}/hold`);
+  const queue = createQueues({ redis, waits: true }).open({ tenant: 'acme', application: 'counts' });
+  await (await queue.bull.getJob(promoted))?.promote();
+  await (await queue.bull.getJob(retried))?.retry('failed');
+  await redis.zrem(`${queue.keys.bull}rp:deferred`, deferred);
+  await redis.zrem(`${queue.keys.bull}rp:put-back`, deferred);
+  await redis.zrem(`${queue.keys.bull}rp:aside:held`, held);
+  await redis.zadd(queue.keys.byAddressBefore, 0, 'old@example.org\u0000' + 'v'.repeat(26));
+  expect(await createReconcile(rooms)(queue)).toMatchObject({ miscounted: 5 });
+  expect(await service.ok('GET', `/v1/queues/${name}`)).toMatchObject({
+    counts: { deferred: 1, queued: 2, held: 1, failed: 0, scheduled: 0 },
+  });
+  expect(await redis.exists(queue.keys.byAddressBefore)).toBe(0);
+  expect(await createReconcile(rooms)(queue)).toMatchObject({ miscounted: 0 });
+});

@@ -86,7 +86,8 @@ test('workers tell themselves, are forgotten when they tell nothing, and only th
   await service.addWorker({ replica: 'told' });
   const [told] = await workers();
   expect(Object.keys(told ?? {}).sort()).toEqual(['busy', 'id', 'places', 'seenAt', 'startedAt', 'version']);
-  expect(told).toMatchObject({ id: 'told', places: 50, busy: 0, version: expect.stringMatching(/^\d+\.\d+\.\d+/) });
+  expect(told).toMatchObject({ id: 'told', places: 50, busy: 0 });
+  expect(told?.version).toMatch(/^\d+\.\d+\.\d+/);
   await eventually(async () => expect((await workers())[0]?.seenAt).not.toBe(told?.seenAt));
   // As if Redis had last heard of another one a while ago.
   const said = JSON.stringify({ id: 'vanished', places: 5, busy: 5, secretKeys: SECRET_KEYS.map(({ id }) => id) });

@@ -5,7 +5,7 @@ import type { Action } from '../../../libs/mail/api-key';
 import { Problem } from '../../../libs/mail/problem';
 import { param, signatureOf } from '../auth';
 import { contentOf, sendMessageFile } from '../content';
-import { insist, type Commands, type Subject } from '../commands';
+import { inTime, insist, type Commands, type Subject } from '../commands';
 import { correct, type Patch } from '../correct';
 import { explain } from '../explain';
 import { parseIfMatch } from '../if-match';
@@ -127,7 +127,7 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
 
 /** Forgets `sendAt`; what stands in the error log is released. */
 export const sendNow = async (rooms: Rooms, commands: Commands, given: Subject): Promise<void> => {
-  const subject = await commands.inTime(given);
+  const subject = await inTime(rooms, given);
   await correct(rooms, commands, subject, { sendAt: null });
   if (subject.record.place !== 'failed') return;
   const record = await existingEmail(rooms, subject.queue, subject.record.id);
