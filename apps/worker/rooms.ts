@@ -39,7 +39,7 @@ export const openRooms = async (config: WorkerConfig, lifecycle: Lifecycle, redi
   lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
   const templating = createTemplating({ templates, ...config.render, now: clock.now });
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
-  const limits = createLimits({ redis, clock, replica: config.replica });
+  const limits = createLimits({ redis, clock, replica: config.replica, changes });
   lifecycle.add({ name: 'limits', stop: () => limits.stop() });
   await clearSpool(spoolFolder(config), clock.now() - SPOOL_KEPT_MS);
 

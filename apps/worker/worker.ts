@@ -9,8 +9,7 @@ import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createConnections, type Connections } from '../../libs/send/connections';
 import { createHandOver } from '../../libs/send/hand-over';
-import { STEP_BOUNDS, type StepBounds } from '../../libs/send/transmit';
-import { verifyTransport } from '../../libs/send/verify';
+import { STEP_BOUNDS, type StepBounds } from '../../libs/send/step-bounds';
 import { createBreakers } from '../../libs/store/breaker';
 import { claimFormat } from '../../libs/store/format';
 import { connectRedis, redisUnfit, whenReady, type Redis } from '../../libs/store/redis';
@@ -20,7 +19,8 @@ import { createDeliver } from './deliver';
 import { createReport, type Report } from './report';
 import { openRooms, type Rooms } from './rooms';
 import { createSendEmail } from './send-email';
-import { openTransport, type TransportDeps } from './through-transport';
+import type { TransportDeps } from './through-transport';
+import { createVerify } from './verify';
 import { startUpkeep } from './upkeep';
 import { createWork } from './work';
 
@@ -62,6 +62,7 @@ const createFleet = (
   const deliver = createDeliver({
     ...rooms,
     breakers: createBreakers({ redis, clock, replica: config.replica }),
+    onCrowded: report.crowded,
     onTransport: tellTransport(report, createAudit({ redis, clock })),
     sendEmail: createSendEmail({ redis, clock, handOver: createHandOver(connections, bounds.steps) }),
     settingsOf: ({ queue, email }) => rooms.tenants.settings(queue.address, email),
@@ -96,18 +97,18 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
   for (const problem of await redisUnfit(redis)) log.error({ problem }, 'this Redis is not fit for keeping emails');
 
   const rooms = await openRooms(config, lifecycle, redis, subscriber);
-  const connections = createConnections();
+  const connections = createConnections({
+    name: config.name,
+    bounds: bounds.steps,
+    sockets: rooms.limits.sockets,
+  });
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
   const fleet = createFleet(rooms, config, { log, bounds, subscriber, connections });
   lifecycle.add({ name: 'fleet', stop: (deadline) => fleet.stop(deadline) });
   fleet.start();
   const stopOrders = takeOrders({
     waiting: connect('orders'),
-    verify: async ({ tenant, transport: name }) => {
-      const transport = await openTransport(rooms.transports, tenant, name);
-      if (transport === undefined) return { ok: false, ms: 0, reply: `the transport ${name} does not exist` };
-      return verifyTransport(connections, transport, rooms.clock.now);
-    },
+    verify: createVerify({ ...rooms, connections, patience: bounds.attempt }),
   });
   lifecycle.add({ name: 'orders', stop: stopOrders });
   await startUpkeep({

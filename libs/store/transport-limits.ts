@@ -1,7 +1,9 @@
 // What an SMTP server allows, counted for all replicas: emails in a second, minute, hour, day, and connections at once.
 import type { TransportLimits } from '../mail/transport';
 import type { Clock } from '../runtime/clock';
-import { createConnectionRights, type ConnectionRights } from './connection-rights';
+import type { Changes } from './changes';
+import { createConnectionRights, type Lowered, type Right, type RightsKeys } from './connection-rights';
+import type { Sockets } from './sockets';
 import { tenantKeys } from './keys';
 import type { Redis } from './redis';
 import { defineScript } from './script';
@@ -13,6 +15,8 @@ export interface Admission {
   end: () => void;
   /** No server was asked for anything: as if it had never been asked for. May be said again. */
   cancel: () => void;
+  /** The server would not have the connection, which is closed: fewer are used for a while, by all replicas. */
+  refused: (words: string) => Promise<Lowered>;
 }
 
 /** When to ask again (ms since 1970). */
@@ -26,6 +30,17 @@ export interface Limits {
   admit(tenant: string, transport: string, limits: TransportLimits | undefined): Promise<Admission | Refusal>;
   /** When the transport lets the next email out (ms since 1970), where that is not now. */
   read(tenant: string, transport: string, limits: TransportLimits | undefined): Promise<number | undefined>;
+  /** A connection that is for no email: waits for the right to it. @returns gives it back @throws the signal's reason */
+  connect(
+    tenant: string,
+    transport: string,
+    limits: TransportLimits | undefined,
+    signal: AbortSignal,
+  ): Promise<() => void>;
+  /** The server has refused connections lately: since when (ms since 1970), and in which words. */
+  lowered(tenant: string, transport: string): Promise<{ since: number; words: string } | undefined>;
+  /** What this replica has open, for whoever opens connections. */
+  sockets: Sockets;
   stop(): Promise<void>;
 }
 
@@ -82,13 +97,31 @@ const windowsOf = (limits: TransportLimits): Window[] =>
     return most === undefined ? [] : [[limit, slice, slices, most]];
   });
 
-const UNLIMITED = { end: () => undefined, cancel: () => undefined };
-
-export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string }): Limits => {
-  const { redis, clock } = deps;
-  const rights: ConnectionRights = createConnectionRights(deps);
+/**
+ * @param deps.changes tells replicas that let a transport have any number of connections that its server will not have them
+ */
+export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string; changes: Changes }): Limits => {
+  const { redis, clock, changes } = deps;
+  const rights = createConnectionRights(deps);
 
   const countsOf = (tenant: string, transport: string): string => tenantKeys(tenant).limits(transport);
+  const keysOf = (tenant: string, transport: string): RightsKeys => ({
+    rights: `${countsOf(tenant, transport)}:connections`,
+    lowered: tenantKeys(tenant).lowered(transport),
+  });
+  const isLowered = changes.cached('lowered', async (id) => {
+    const [tenant = '', transport = ''] = id.split('/');
+    return (await redis.exists(tenantKeys(tenant).lowered(transport))) === 1;
+  });
+  const needsRight = async (id: string, most: number | undefined): Promise<boolean> =>
+    most !== undefined || isLowered(id);
+
+  /** Remembers at once, on every replica, that the server refused a connection. */
+  const refuse = async (id: string, refused: Right['refused'], words: string): Promise<Lowered> => {
+    const lowered = await refused(words);
+    if (lowered.changed) await changes.announce('lowered', id);
+    return lowered;
+  };
 
   /** A time of Redis' clock by ours: whoever waits looks at ours. */
   const byOurClock = ([till, now]: [string, string]): number => clock.now() + Number(till) - Number(now);
@@ -108,12 +141,13 @@ export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string
   };
 
   return {
-    async admit(tenant, transport, limits) {
-      if (limits === undefined) return { transport, ...UNLIMITED };
-      const key = countsOf(tenant, transport);
-      const right = await rights.take(key, limits.connections);
+    async admit(tenant, transport, limits = {}) {
+      const id = `${tenant}/${transport}`;
+      const keys = keysOf(tenant, transport);
+      const most = limits.connections;
+      const right = (await needsRight(id, most)) ? await rights.take(id, keys, most) : rights.free(id, keys);
       if ('until' in right) return { ...right, full: transport };
-      const counted = await count(key, windowsOf(limits));
+      const counted = await count(countsOf(tenant, transport), windowsOf(limits));
       if ('until' in counted) {
         right.giveBack();
         return counted;
@@ -124,7 +158,8 @@ export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string
         if (!canceled) counted.undo();
         canceled = true;
       };
-      return { transport, end: right.giveBack, cancel };
+      const refused = (words: string): Promise<Lowered> => refuse(id, right.refused, words);
+      return { transport, end: right.giveBack, cancel, refused };
     },
     async read(tenant, transport, limits) {
       const windows = limits === undefined ? [] : windowsOf(limits);
@@ -133,6 +168,17 @@ export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string
       const answer = (await take(redis, keys, [0, KEPT, ...windows.flat()])) as [string, string];
       return answer[0] === '0' ? undefined : byOurClock(answer);
     },
+    async connect(tenant, transport, limits, signal) {
+      const id = `${tenant}/${transport}`;
+      const most = limits?.connections;
+      if (!(await needsRight(id, most))) return () => undefined;
+      return (await rights.wait(id, keysOf(tenant, transport), most, signal)).giveBack;
+    },
+    async lowered(tenant, transport) {
+      const [since, words] = await redis.hmget(keysOf(tenant, transport).lowered, 'since', 'words');
+      return since ? { since: Number(since), words: words ?? '' } : undefined;
+    },
+    sockets: rights.sockets,
     stop: () => rights.stop(),
   };
 };

@@ -143,6 +143,7 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
           redisUrl: redis.url,
           secretKeys: SECRET_KEYS,
           dataDir,
+          name: 'mail.test',
           concurrency: 50,
           maxOpenQueues: 500,
           render: { threads: 2, trusted: false },
