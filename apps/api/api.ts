@@ -7,7 +7,7 @@ import { createAudit } from '../../libs/events/audit';
 import { createErase } from '../../libs/queue/erase';
 import { createBudget } from '../../libs/queue/budget';
 import { createDue } from '../../libs/queue/due';
-import { createOrders } from '../../libs/queue/internal-jobs';
+import { createOrders, VERIFY_WAIT_MS } from '../../libs/queue/internal-jobs';
 import { createOperations } from '../../libs/queue/operations';
 import { createRemoval } from '../../libs/queue/removal';
 import { createQueues } from '../../libs/queue/queues';
@@ -43,8 +43,12 @@ export interface RunningApi {
   port: number;
 }
 
-/** Listens at once, also without Redis: it answers 503 until Redis is there. @throws Error where the port is taken */
-export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi> => {
+/**
+ * Listens at once, also without Redis: it answers 503 until Redis is there.
+ * @param verifyWaitMs after which a try of a transport is looked up instead of waited for
+ * @throws Error where the port is taken
+ */
+export const startApi = async (config: ApiConfig, log: Log, verifyWaitMs = VERIFY_WAIT_MS): Promise<RunningApi> => {
   const clock = systemClock;
   const lifecycle = createLifecycle({ log, grace: config.grace, now: clock.now });
   const connect = (name: string, patience: Patience): Redis => {
@@ -54,7 +58,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
   };
   const redis = connect('main', 'fail-fast');
   const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait') });
-  const orders = createOrders({ redis, waiting: connect('orders', 'wait') });
+  const orders = createOrders({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
   lifecycle.add({ name: 'orders', stop: () => orders.close() });
 
   const tenants = createTenants({ redis, changes, clock });

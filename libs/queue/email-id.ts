@@ -22,6 +22,9 @@ const encode = (bytes: Uint8Array): string => {
 /** `m_` and a UUIDv7 (RFC 9562 5.7) in base32hex: later ids are greater, also within a millisecond of one process. */
 export const newEmailId = (): string => `m_${encode(uuidv7obj().bytes)}`;
 
+/** The same for an operation: `o_` before it. */
+export const newOperationId = (): string => `o_${encode(uuidv7obj().bytes)}`;
+
 export const isEmailId = (text: string): boolean => ID.test(text);
 
 /** The least id that an email accepted at this time (ms) could have: a bound for ranges of time. */

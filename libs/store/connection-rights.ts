@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../runtime/clock';
 import type { Redis } from './redis';
-import { lower, renewRights, takeRight } from './connection-scripts';
+import { adoptRights, lower, renewRights, takeRight } from './connection-scripts';
 import { createSockets, type Sockets } from './sockets';
 
 /** The keys of one transport: rights, and how far its connections are lowered. */
@@ -39,6 +39,8 @@ export interface ConnectionRights {
   wait(id: string, keys: RightsKeys, most: number | undefined, signal: AbortSignal): Promise<Right>;
   /** The right to a connection of a transport that may have any number. */
   free(id: string, keys: RightsKeys): Right;
+  /** The connections of the transport are counted from now on: so are those that this replica has open. */
+  adopt(id: string, keys: RightsKeys, most: number | undefined): Promise<void>;
   sockets: Sockets;
   stop(): Promise<void>;
 }
@@ -111,14 +113,24 @@ export const createConnectionRights = (deps: { redis: Redis; clock: Clock; repli
     held.get(id)?.spare.set(token, setTimeout(expire, ms));
   };
 
-  const refused = async (
-    id: string,
-    keys: RightsKeys,
-    token: string,
-    most: number,
-    words: string,
-  ): Promise<Lowered> => {
+  /** What was opened while nobody counted is counted from now on, until it is closed. */
+  const adopt = async (id: string, keys: RightsKeys, most: number): Promise<void> => {
+    const tokens: string[] = [];
+    for (let missing = sockets.opened(id) - rightsOf(id); missing > 0; missing--) {
+      const token = `${deps.replica}:${count++}`;
+      tokens.push(token);
+      ofTransport(id, keys).most = most;
+      keepSpare(id, token, SPARE_MS);
+    }
+    if (tokens.length > 0) await adoptRights(redis, [keys.rights], [LEASE_MS, ...tokens]);
+  };
+
+  /** @param own of the refused connection; one that was adopted stands for one that had none */
+  const refused = async (id: string, keys: RightsKeys, own: string, most: number, words: string): Promise<Lowered> => {
+    const [spare = ''] = held.get(id)?.spare.keys() ?? [];
+    const token = own !== '' || rightsOf(id) <= sockets.opened(id) ? own : spare;
     if (token !== '') forget(id, token);
+    await adopt(id, keys, most);
     const args = [token, RISE_MS, most, sockets.opened(id), LOWERED_MS, words];
     const [others, now, changed] = (await lower(redis, [keys.rights, keys.lowered], args)) as [number, number, number];
     return { others, most: now, changed: changed === 1 };
@@ -198,6 +210,7 @@ export const createConnectionRights = (deps: { redis: Redis; clock: Clock; repli
       }
     },
     free,
+    adopt: (id, keys, most = -1) => adopt(id, keys, most),
     sockets,
     async stop() {
       stopped = true;

@@ -37,15 +37,23 @@ end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return gone`);
 
+// KEYS: rights. ARGV: lease, tokens. Result: none. For connections that were opened before the transport's were counted: they
+// are there, whatever is allowed. One step, so that the set never outlives its members' leases.
+export const adoptRights = defineScript(`${TIME}
+for index = 2, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[index]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])`);
+
 // KEYS: rights, lowered. ARGV: token or '', rise, most or -1, connections that this replica has open, how long it is kept, the
-// server's words. Result: {connections of others, what is allowed now, 1 where that is less than before}. Atomic, so that
+// server's words. Result: {connections of others, what is allowed now, 1 where that is less than before}. Where there are none,
+// nothing is lowered, and what was is forgotten: the number is not what the server minds. Atomic, so that
 // refusals that come together each count those that are still open, and the last one finds how many the server takes.
 export const lower = defineScript(`${TIME}${ALLOWED}
 redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 local others = math.max(redis.call('ZCARD', KEYS[1]), tonumber(ARGV[4]))
 local before = allowed(tonumber(ARGV[3]))
-local most = math.max(1, before < 0 and others or math.min(before, others))
+if others == 0 then redis.call('DEL', KEYS[2]) return {0, 1, 0} end
+local most = before < 0 and others or math.min(before, others)
 redis.call('HSET', KEYS[2], 'most', most, 'since', now, 'words', ARGV[6])
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
 return {others, most, (before < 0 or most < before) and 1 or 0}`);

@@ -113,6 +113,11 @@ export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string
     const [tenant = '', transport = ''] = id.split('/');
     return (await redis.exists(tenantKeys(tenant).lowered(transport))) === 1;
   });
+  changes.onChange((kind, id) => {
+    const [tenant = '', transport = ''] = id.split('/');
+    // What is not counted now is counted as it comes.
+    if (kind === 'lowered') rights.adopt(id, keysOf(tenant, transport), undefined).catch(() => undefined);
+  });
   const needsRight = async (id: string, most: number | undefined): Promise<boolean> =>
     most !== undefined || isLowered(id);
 

@@ -177,15 +177,6 @@ describe.each([
       expect(smtp.connections).toBe(2);
       expect(smtp.messages).toHaveLength(2);
     });
-
-    test('and answered before it failed is no such: that is told', async () => {
-      await start({
-        ...options,
-        script: { rcpt: ({ messageInSession }) => (messageInSession === 2 ? { action: 'close' } : undefined) },
-      });
-      expect(await handOver()).toMatchObject({ kind: 'taken' });
-      expect(await handOver()).toMatchObject({ kind: 'fault', phase: 'rcpt' });
-    });
   });
 
   test('a fresh connection that says nothing is not tried twice', async () => {

@@ -96,6 +96,8 @@ export interface ServiceOptions {
   worker?: Partial<WorkerConfig>;
   api?: Partial<ApiConfig>;
   bounds?: Partial<Bounds>;
+  /** ms that the API waits for a try of a transport. */
+  verifyWaitMs?: number;
 }
 
 let replicas = 0;
@@ -121,6 +123,7 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
       ...options.api,
     },
     log,
+    options.verifyWaitMs,
   );
   const url = `http://127.0.0.1:${api.port}`;
   const call = client(url);
