@@ -7,7 +7,7 @@ import { startPaused } from '../../libs/events/start-paused';
 import { createErase } from '../../libs/queue/erase';
 import { createBudget } from '../../libs/queue/budget';
 import { createDue } from '../../libs/queue/due';
-import { createOrders } from '../../libs/queue/internal-jobs';
+import { createOrders, VERIFY_WAIT_MS } from '../../libs/queue/internal-jobs';
 import { createOperations } from '../../libs/queue/operations';
 import { createRemoval } from '../../libs/queue/removal';
 import { createQueues } from '../../libs/queue/queues';
@@ -50,12 +50,14 @@ export interface RunningApi {
 /**
  * Listens at once, also without Redis: it answers 503 until Redis is there.
  * @param lifecycle stops what has been started so far, also before this has returned
+ * @param verifyWaitMs after which a try of a transport is looked up instead of waited for
  * @throws Error where the port is taken
  */
 export const startApi = async (
   config: ApiConfig,
   log: Log,
   lifecycle: Lifecycle = createLifecycle({ log, grace: config.grace }),
+  verifyWaitMs = VERIFY_WAIT_MS,
 ): Promise<RunningApi> => {
   const connect = (name: string, patience: Patience): Redis => {
     const redis = connectRedis({ url: config.redisUrl, patience, name: `api:${name}`, log });
@@ -66,7 +68,7 @@ export const startApi = async (
   const clock = createRedisClock({ redis, log });
   lifecycle.add({ name: 'clock', stop: () => clock.stop() });
   const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait') });
-  const orders = createOrders({ redis, waiting: connect('orders', 'wait') });
+  const orders = createOrders({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
   lifecycle.add({ name: 'orders', stop: () => orders.close() });
 
   const tenants = createTenants({ redis, changes, clock });
@@ -76,7 +78,7 @@ export const startApi = async (
   const content = openContent(config, log);
   const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
   lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
-  const limits = createLimits({ redis, clock, replica: 'api' });
+  const limits = createLimits({ redis, clock, replica: 'api', changes });
   lifecycle.add({ name: 'limits', stop: () => limits.stop() });
   const templating = createTemplating({ templates, ...config.render, now: uptime });
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });

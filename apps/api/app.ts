@@ -85,7 +85,7 @@ export const createApp = (
   app.use('/v1/tenants', tenantRoutes(rooms));
   app.use('/v1', installationRoutes(rooms));
   app.use('/v1/keys', keyRoutes(rooms));
-  app.use('/v1/operations', operationRoutes(operations));
+  app.use('/v1/operations', operationRoutes(rooms, operations));
   app.use('/v1/audit', auditRoutes(rooms.audit));
   app.use('/v1/workers', workerRoutes(rooms));
 

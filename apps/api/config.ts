@@ -1,9 +1,9 @@
 // What the API is told by its environment.
-import { hostname } from 'node:os';
 import { z } from 'zod';
 import { defaultThreads } from '../../libs/render/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
 import { PrivateHostsText } from '../../libs/fetch/addresses';
+import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SpanMs } from '../../libs/mail/span';
 import { SecretKeysText, type SecretKey } from '../../libs/store/secrets';
@@ -18,14 +18,7 @@ export const ApiEnv = z.object({
   ROHRPOST_HTTP_HOST: z.string().default('127.0.0.1'),
   ...CONTENT_ENV,
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
-  ROHRPOST_NAME: z
-    .string()
-    .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i, 'must be a domain name in ASCII')
-    .default(
-      hostname()
-        .toLowerCase()
-        .replace(/[^a-z0-9.-]/g, '-') || 'rohrpost.localhost',
-    ),
+  ROHRPOST_NAME: InstallationName,
   /** Bytes. */
   /** Beyond it new emails are 507; the rest is for what is under way. */
   ROHRPOST_MEMORY_SHARE: z.coerce.number().min(0.1).max(1).default(0.9),

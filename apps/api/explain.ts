@@ -61,9 +61,17 @@ const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
   return reasons;
 };
 
+/** The server refused connections lately; there are fewer for a while. */
+const crowded = async (rooms: Rooms, tenant: string, name: string): Promise<Reason[]> => {
+  const lowered = await rooms.limits.lowered(tenant, name);
+  if (lowered === undefined) return [];
+  const text = `the transport ${name} uses fewer connections since ${iso(lowered.since)}, because its server refused one: ${lowered.words}`;
+  return [{ code: 'transport-limited', text }];
+};
+
 const limited = async (rooms: Rooms, tenant: string, name: string, { limits }: StoredTransport): Promise<Reason[]> => {
   const until = await rooms.limits.read(tenant, name, limits);
-  if (until === undefined) return [];
+  if (until === undefined) return crowded(rooms, tenant, name);
   const given = Object.entries(limits ?? {}).map(([limit, most]) => `${limit} ${most}`);
   return [
     {
@@ -81,7 +89,7 @@ const ofTransport = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord)
   if (known !== undefined) {
     const broken = await rooms.breakers.read(tenant, transport);
     if (broken === undefined) return limited(rooms, tenant, transport, known);
-    const text = `the transport ${transport} is ${broken.state === 'open' ? 'down' : 'coming back'} since ${iso(broken.since)}`;
+    const text = `the transport ${transport} is ${broken.state === 'open' ? 'down' : 'coming back'} since ${iso(broken.since)}${broken.words === undefined ? '' : `: ${broken.words}`}`;
     return [{ code: 'transport-down', text, until: iso(broken.nextProbeAt) }];
   }
   return [{ code: 'transport-unknown', text: `the transport ${transport} does not exist: put it` }];

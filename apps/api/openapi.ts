@@ -27,11 +27,13 @@ interface Operation {
   headers?: string[];
   /** Type of the answer, where it is not JSON. */
   answer?: string;
+  /** It may answer 202 too, with the place where its result will be found. */
+  later?: boolean;
 }
 
 const operation = (
   path: string,
-  { summary, status = 200, body, query, contentType, headers = [], answer = 'application/json' }: Operation,
+  { summary, status = 200, body, query, contentType, headers = [], answer = 'application/json', later }: Operation,
 ): ZodOpenApiOperationObject => ({
   summary,
   parameters: [
@@ -48,6 +50,13 @@ const operation = (
   ...(contentType && { requestBody: { required: true, content: { [contentType]: {} } } }),
   responses: {
     [String(status)]: status === 204 ? { description: 'Done' } : { description: 'Done', content: { [answer]: {} } },
+    ...(later && {
+      202: {
+        description: 'It takes longer: its result will be in the operation that Location names',
+        headers: { Location: { schema: { type: 'string' as const } } },
+        content: { 'application/json': {} },
+      },
+    }),
     default: problem,
   },
 });
@@ -112,7 +121,7 @@ export const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', p
   ],
   ['post', `${EMAILS}/{id}/resolve`, { summary: 'Say what became of an uncertain email', body: ResolveInput }],
   ['post', `${EMAILS}/bulk`, { summary: 'One action on all emails of a filter', status: 202, body: BulkInput }],
-  ['get', '/v1/operations/{id}', { summary: 'Progress of a bulk operation' }],
+  ['get', '/v1/operations/{id}', { summary: 'Progress of a bulk operation, or what came of a try of a transport' }],
   [
     'get',
     '/v1/workers',
@@ -141,7 +150,7 @@ export const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', p
   ['put', `${TENANT}/transports/{name}`, { summary: 'Put a transport', body: TransportInput }],
   ['get', `${TENANT}/transports/{name}`, { summary: 'A transport, without its secrets' }],
   ['delete', `${TENANT}/transports/{name}`, { summary: 'Delete a transport', status: 204 }],
-  ['post', `${TENANT}/transports/{name}/verify`, { summary: 'Connect, greet and log in now' }],
+  ['post', `${TENANT}/transports/{name}/verify`, { summary: 'Connect, greet and log in now', later: true }],
   ['get', `${TENANT}/templates`, { summary: 'The templates of a tenant' }],
   [
     'put',

@@ -36,5 +36,5 @@ export const admit = async (rooms: Rooms, address: QueueAddress): Promise<Admiss
     admission[way]();
     passage[way]();
   };
-  return { transport, end: both('end'), cancel: both('cancel'), leaveTransport: admission.cancel };
+  return { ...admission, end: both('end'), cancel: both('cancel'), leaveTransport: admission.cancel };
 };

@@ -5,6 +5,7 @@ import { defaultThreads } from '../../libs/render/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
 import { PrivateHostsText } from '../../libs/fetch/addresses';
 import { SpanMs } from '../../libs/mail/span';
+import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SecretKeysText, type SecretKey } from '../../libs/store/secrets';
 
@@ -13,6 +14,7 @@ export const WorkerEnv = z.object({
   ROHRPOST_SECRET_KEYS: SecretKeysText,
   ...CONTENT_ENV,
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
+  ROHRPOST_NAME: InstallationName,
   ROHRPOST_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(50),
   ROHRPOST_MAX_OPEN_QUEUES: z.coerce.number().int().min(1).max(100_000).default(500),
   /** With less than two, an attack by templates would hold up everybody. */
@@ -30,6 +32,8 @@ export const WorkerEnv = z.object({
 export interface WorkerConfig extends ContentPlace {
   redisUrl: string;
   secretKeys: SecretKey[];
+  /** The installation's name: how it greets servers. */
+  name: string;
   concurrency: number;
   maxOpenQueues: number;
   /** How many threads render, and whether templates run in plain V8 instead of the sandbox. */
@@ -49,6 +53,7 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   secretKeys: env.ROHRPOST_SECRET_KEYS,
   ...toContentPlace(env),
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
+  name: env.ROHRPOST_NAME,
   concurrency: env.ROHRPOST_CONCURRENCY,
   maxOpenQueues: env.ROHRPOST_MAX_OPEN_QUEUES,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },

@@ -62,7 +62,13 @@ const UNTRIED: ReadonlySet<Outcome['kind']> = new Set(['throttled', 'interrupted
 export const createDeliver = (deps: DeliverDeps) => {
   const { clock, redis } = deps;
 
-  const attempt = async (lease: Lease, marks: Marks, settings: ResolvedSettings, notes: Notes): Promise<Outcome> => {
+  const attempt = async (
+    lease: Lease,
+    marks: Marks,
+    settings: ResolvedSettings,
+    admission: Admission,
+    notes: Notes,
+  ): Promise<Outcome> => {
     const { transport: name } = settings;
     const transport = await openTransport(deps.transports, lease.queue.address.tenant, name);
     if (transport === undefined) {
@@ -78,7 +84,7 @@ export const createDeliver = (deps: DeliverDeps) => {
       if (lease.signal.aborted) return { kind: 'interrupted', text: String(lease.signal.reason) };
       // Before the breaker is asked: where the store cannot be reached, nobody else waits for a probe that never was.
       const message = settings.archive ? await archiveMessage(deps, lease, made.message, made.facts) : made.message;
-      return await pastBreaker(deps, lease, name, () => {
+      return await pastBreaker(deps, lease, { transport: name, admission }, () => {
         notes.asked = true;
         return deps.sendEmail(lease, marks, { ...made, message }, transport, notes.hear);
       });
@@ -100,7 +106,7 @@ export const createDeliver = (deps: DeliverDeps) => {
     const ended = beforehand(lease, marks);
     const dialogue: string[] = [];
     if (settings.log === 'dialogue') notes.hear = (line) => void dialogue.push(line);
-    const work = (): Promise<Outcome> => attempt(lease, marks, settings, notes);
+    const work = (own: Admission): Promise<Outcome> => attempt(lease, marks, settings, own, notes);
     const wasAsked = (): boolean => notes.asked === true;
     const outcome = ended ?? (await withinLimits(deps, lease, settings.transport, admission, work, wasAsked));
     const record: Attempt = {

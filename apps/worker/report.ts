@@ -12,6 +12,8 @@ export interface Report {
   unsettled(lease: Lease, error: unknown): void;
   /** A transport's breaker changed. */
   transport: (transport: string, change: Reported['change'], why: string) => void;
+  /** A server would not have a connection: so many are used from now on. */
+  crowded: (transport: string, connections: number, why: string) => void;
   /** The audit could not be written. */
   unrecorded: (error: unknown) => void;
   /** The content store is full or away: the email waits for it. */
@@ -48,6 +50,8 @@ export const createReport = (log: Log): Report => {
           change === 'recovering' ? 'transport answers again: emails return step by step' : 'transport up',
         );
     },
+    crowded: (transport, connections, why) =>
+      log.warn({ transport, connections, why }, 'the server takes no further connection: fewer are used for a while'),
     unsettled: (lease, error) =>
       log.warn({ ...about(lease), error }, 'an attempt was not settled: another worker decides'),
     unrecorded: (error) => log.error({ error }, 'the audit could not be written'),

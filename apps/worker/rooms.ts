@@ -50,7 +50,7 @@ export const openRooms = async (
   lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
   const templating = createTemplating({ templates, ...config.render, now: uptime });
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
-  const limits = createLimits({ redis, clock, replica: config.replica });
+  const limits = createLimits({ redis, clock, replica: config.replica, changes });
   lifecycle.add({ name: 'limits', stop: () => limits.stop() });
   for (const folder of leftoverFolders(config)) await clearSpool(folder, clock.now() - SPOOL_KEPT_MS);
 

@@ -4,13 +4,11 @@ import { Fleet } from '../../libs/queue/fleet';
 import { takeOrders } from '../../libs/queue/internal-jobs';
 import { createRemoval } from '../../libs/queue/removal';
 import { createSettle } from '../../libs/queue/settle';
-import { uptime } from '../../libs/runtime/clock';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createConnections, type Connections } from '../../libs/send/connections';
 import { createHandOver } from '../../libs/send/hand-over';
-import { STEP_BOUNDS, type StepBounds } from '../../libs/send/transmit';
-import { verifyTransport } from '../../libs/send/verify';
+import { STEP_BOUNDS, type StepBounds } from '../../libs/send/step-bounds';
 import { startPaused } from '../../libs/events/start-paused';
 import { createBreakers } from '../../libs/store/breaker';
 import { claimRedis } from '../../libs/store/claim-redis';
@@ -22,7 +20,8 @@ import { createReport, type Report } from './report';
 import { openRooms, type Rooms } from './rooms';
 import { createSendEmail } from './send-email';
 import { giveSigns } from './signs';
-import { openTransport, type TransportDeps } from './through-transport';
+import type { TransportDeps } from './through-transport';
+import { createVerify } from './verify';
 import { startUpkeep } from './upkeep';
 import { createWork } from './work';
 
@@ -64,6 +63,7 @@ const createFleet = (
   const deliver = createDeliver({
     ...rooms,
     breakers: createBreakers({ redis, clock, replica: config.replica }),
+    onCrowded: report.crowded,
     onTransport: tellTransport(report, createAudit({ redis, clock })),
     sendEmail: createSendEmail({ redis, clock, handOver: createHandOver(connections, bounds.steps) }),
     settingsOf: ({ queue, email }) => rooms.tenants.settings(queue.address, email),
@@ -108,15 +108,15 @@ export const startWorker = async (
     log.error({ problem: text }, 'contents cannot be kept or read now');
   // Before anything is taken: whoever restores a backup looks first, then resumes.
   if (config.startPaused && !lifecycle.stopping) await startPaused(rooms.installation, createAudit(rooms), log);
-  const connections = createConnections();
+  const connections = createConnections({
+    name: config.name,
+    bounds: bounds.steps,
+    sockets: rooms.limits.sockets,
+  });
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
   const stopOrders = takeOrders({
     waiting: connect('orders'),
-    verify: async ({ tenant, transport: name }) => {
-      const transport = await openTransport(rooms.transports, tenant, name);
-      if (transport === undefined) return { ok: false, ms: 0, reply: `the transport ${name} does not exist` };
-      return verifyTransport(connections, transport, uptime);
-    },
+    verify: createVerify({ ...rooms, connections, patience: bounds.attempt }),
   });
   lifecycle.add({ name: 'orders', stop: stopOrders });
   startUpkeep({

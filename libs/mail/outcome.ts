@@ -30,6 +30,8 @@ export type Outcome =
       replies: Reply[];
       /** The transport itself failed: others suffer too. */
       blame?: 'transport';
+      /** The server takes no further connection at present: the email is not at fault, and pays nothing. */
+      crowded?: true;
       retryAfter?: number;
       recipients?: RecipientOutcomes;
     }

@@ -43,6 +43,9 @@ export const emailIdAt = (seed: string, index: number): string => {
   return `m_${encode(bytes)}`;
 };
 
+/** The same for an operation: `o_` before it. */
+export const newOperationId = (now: number): string => newEmailId(now).replace(/^m_/, 'o_');
+
 export const isEmailId = (text: string): boolean => ID.test(text);
 
 /** The least id that an email accepted at this time (ms) could have: a bound for ranges of time. */

@@ -28,8 +28,10 @@ export interface MessageInput {
 }
 
 export interface Message {
-  /** Bytes of the whole message; an upper estimate where it is streamed (RFC 1870 allows one). */
+  /** Bytes of the whole message. */
   size: number;
+  /** The size is an upper estimate: no reason to refuse the message. */
+  estimated?: true;
   /** Its bytes, or what begins to read them; may be called once more for another try. */
   content: Buffer | (() => Readable);
   /** It has bytes beyond ASCII in its body: only for a server that takes 8BITMIME (RFC 6152). */
@@ -131,6 +133,7 @@ export const composeMessage = async (input: MessageInput, content: ContentReader
   const frame = writeMessage(treeOf(input, () => Buffer.alloc(0)));
   return {
     size: frame.length + attachments.reduce((sum, { size }) => sum + encodedSize(size), 0),
+    estimated: true,
     content: () => treeOf(input, (id) => content.read(id)).createReadStream(),
     ...(isWide(frame) && { utf8: true }),
   };

@@ -48,6 +48,8 @@ export const tenantKeys = (tenant: string) => ({
   template: (name: string) => `${ROOT}:{${tenant}}:template:${name}`,
   /** Hash: emails by slice of each window that its limits name; `:under-way` and `:connections` beside it. */
   limits: (transport: string) => `${ROOT}:{${tenant}}:limits:${transport}`,
+  /** Hash: to how few connections the transport was lowered, since when (ms), and the server's words. */
+  lowered: (transport: string) => `${ROOT}:{${tenant}}:lowered:${transport}`,
   /** Hash: how the transport has failed lately; absent while it is well. */
   breaker: (transport: string) => `${ROOT}:{${tenant}}:breaker:${transport}`,
 });

@@ -2,9 +2,11 @@
 import type { QueueAddress } from '../mail/queue-address';
 import type { TransportLimits } from '../mail/transport';
 import type { Clock } from '../runtime/clock';
-import { createConnectionRights, type ConnectionRights } from './connection-rights';
+import type { Changes } from './changes';
+import { createConnectionRights, type Lowered, type Right, type RightsKeys } from './connection-rights';
 import { queueKeys, tenantKeys } from './keys';
 import { createRates, type Full, type Passage, type Rate, type Rates } from './rates';
+import type { Sockets } from './sockets';
 import type { Redis } from './redis';
 
 /** The right to one attempt by a transport. */
@@ -16,6 +18,8 @@ export interface Admission {
   end: () => void;
   /** No server was asked for anything: as if it had never been asked for. May be said again. */
   cancel: () => void;
+  /** The server would not have the connection, which is closed: fewer are used for a while, by all replicas. */
+  refused: (words: string) => Promise<Lowered>;
 }
 
 /** When to ask again (ms since 1970). */
@@ -35,6 +39,17 @@ export interface Limits {
   /** The same for a queue's own rate, undefined for none. */
   pass(address: QueueAddress, rate: Rate | undefined): Promise<Passage | Refusal>;
   readRate(address: QueueAddress, rate: Rate | undefined): Promise<number | undefined>;
+  /** A connection that is for no email: waits for the right to it. @returns gives it back @throws the signal's reason */
+  connect(
+    tenant: string,
+    transport: string,
+    limits: TransportLimits | undefined,
+    signal: AbortSignal,
+  ): Promise<() => void>;
+  /** The server has refused connections lately: since when (ms since 1970), and in which words. */
+  lowered(tenant: string, transport: string): Promise<{ since: number; words: string } | undefined>;
+  /** What this replica has open, for whoever opens connections. */
+  sockets: Sockets;
   stop(): Promise<void>;
 }
 
@@ -56,21 +71,47 @@ export const RATE = '(rate)';
 
 const refusal = ({ until, underWay }: Full, full: string): Refusal => ({ until, ...(underWay && { full }) });
 
-const UNLIMITED = { end: () => undefined, cancel: () => undefined };
-
-export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string }): Limits => {
-  const rights: ConnectionRights = createConnectionRights(deps);
+/**
+ * @param deps.changes tells replicas that let a transport have any number of connections that its server will not have them
+ */
+export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string; changes: Changes }): Limits => {
+  const { redis, changes } = deps;
+  const rights = createConnectionRights(deps);
   const rates: Rates = createRates({ ...deps, now: deps.clock.now });
-  const ofTransport = (tenant: string, transport: string): string => tenantKeys(tenant).limits(transport);
+
+  const countsOf = (tenant: string, transport: string): string => tenantKeys(tenant).limits(transport);
   const rateOf = (address: QueueAddress): string => queueKeys(address).rate;
+  const keysOf = (tenant: string, transport: string): RightsKeys => ({
+    rights: `${countsOf(tenant, transport)}:connections`,
+    lowered: tenantKeys(tenant).lowered(transport),
+  });
+  const isLowered = changes.cached('lowered', async (id) => {
+    const [tenant = '', transport = ''] = id.split('/');
+    return (await redis.exists(tenantKeys(tenant).lowered(transport))) === 1;
+  });
+  changes.onChange((kind, id) => {
+    const [tenant = '', transport = ''] = id.split('/');
+    // What is not counted now is counted as it comes.
+    if (kind === 'lowered') rights.adopt(id, keysOf(tenant, transport), undefined).catch(() => undefined);
+  });
+  const needsRight = async (id: string, most: number | undefined): Promise<boolean> =>
+    most !== undefined || isLowered(id);
+
+  /** Remembers at once, on every replica, that the server refused a connection. */
+  const refuse = async (id: string, refused: Right['refused'], words: string): Promise<Lowered> => {
+    const lowered = await refused(words);
+    if (lowered.changed) await changes.announce('lowered', id);
+    return lowered;
+  };
 
   return {
-    async admit(tenant, transport, limits) {
-      if (limits === undefined) return { transport, ...UNLIMITED };
-      const key = ofTransport(tenant, transport);
-      const right = await rights.take(key, limits.connections);
+    async admit(tenant, transport, limits = {}) {
+      const id = `${tenant}/${transport}`;
+      const keys = keysOf(tenant, transport);
+      const most = limits.connections;
+      const right = (await needsRight(id, most)) ? await rights.take(id, keys, most) : rights.free(id, keys);
       if ('until' in right) return { ...right, full: transport };
-      const passage = await rates.take(key, ratesOf(limits));
+      const passage = await rates.take(countsOf(tenant, transport), ratesOf(limits));
       if ('until' in passage) {
         right.giveBack();
         return refusal(passage, transport);
@@ -79,9 +120,10 @@ export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string
         right.giveBack();
         passage[way]();
       };
-      return { transport, end: both('end'), cancel: both('cancel') };
+      const refused = (words: string): Promise<Lowered> => refuse(id, right.refused, words);
+      return { transport, end: both('end'), cancel: both('cancel'), refused };
     },
-    read: (tenant, transport, limits) => rates.read(ofTransport(tenant, transport), ratesOf(limits)),
+    read: (tenant, transport, limits) => rates.read(countsOf(tenant, transport), ratesOf(limits)),
     async pass(address, rate) {
       const passage = await rates.take(rateOf(address), rate === undefined ? [] : [rate]);
       return 'until' in passage ? refusal(passage, RATE) : passage;
@@ -91,5 +133,16 @@ export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string
       rates.stop();
       await rights.stop();
     },
+    async connect(tenant, transport, limits, signal) {
+      const id = `${tenant}/${transport}`;
+      const most = limits?.connections;
+      if (!(await needsRight(id, most))) return () => undefined;
+      return (await rights.wait(id, keysOf(tenant, transport), most, signal)).giveBack;
+    },
+    async lowered(tenant, transport) {
+      const [since, words] = await redis.hmget(keysOf(tenant, transport).lowered, 'since', 'words');
+      return since ? { since: Number(since), words: words ?? '' } : undefined;
+    },
+    sockets: rights.sockets,
   };
 };

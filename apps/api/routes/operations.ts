@@ -1,7 +1,8 @@
-// Bulk operations: begun on a queue, looked up by their id.
+// What takes longer than a request: bulk operations, begun on a queue, and tries of transports; looked up by their id.
 import { Router } from 'express';
 import { reaches } from '../../../libs/mail/api-key';
-import { newEmailId } from '../../../libs/queue/email-id';
+import { newOperationId } from '../../../libs/queue/email-id';
+import type { Verification } from '../../../libs/queue/internal-jobs';
 import type { Operation, Operations } from '../../../libs/queue/operations';
 import { identityOf, param, signatureOf } from '../auth';
 import { BulkInput, type BulkOrder } from '../bulk';
@@ -37,7 +38,7 @@ export const bulkRoutes = (rooms: Rooms, operations: Operations<BulkOrder>): Rou
     const { filter, action, patch, dryRun } = parseBody(BulkInput, request);
     const now = rooms.clock.now();
     const { since, until, ...rest } = filter;
-    const id = newEmailId(now).replace(/^m_/, 'o_');
+    const id = newOperationId(now);
     const order: BulkOrder = {
       id,
       address,
@@ -58,15 +59,31 @@ export const bulkRoutes = (rooms: Rooms, operations: Operations<BulkOrder>): Rou
   return router;
 };
 
+const verificationView = ({ id, order, state, result, createdAt, finishedAt, failedReason }: Verification) => ({
+  id,
+  state,
+  tenant: order.tenant,
+  transport: order.transport,
+  action: 'verify',
+  ...(result && { result }),
+  createdAt: iso(createdAt),
+  ...(finishedAt !== undefined && { finishedAt: iso(finishedAt) }),
+  ...(failedReason && { reason: failedReason }),
+});
+
 /** `GET /v1/operations/{id}` */
-export const operationRoutes = (operations: Operations<BulkOrder>): Router => {
+export const operationRoutes = ({ orders }: Rooms, operations: Operations<BulkOrder>): Router => {
   const router = Router();
   router.get('/:id', async (request, response) => {
     const id = param(request, 'id');
-    const operation = /^o_[0-9a-v]{26}$/.test(id) ? await operations.get(id) : undefined;
-    if (operation === undefined || !reaches(identityOf(response), operation.data.address))
-      throw notFound(`operation ${id}`);
-    response.json(view(operation));
+    const identity = identityOf(response);
+    const isId = /^o_[0-9a-v]{26}$/.test(id);
+    const operation = isId ? await operations.get(id) : undefined;
+    const verification = isId && operation === undefined ? await orders.get(id) : undefined;
+    if (operation !== undefined && reaches(identity, operation.data.address)) response.json(view(operation));
+    else if (verification !== undefined && reaches(identity, verification.order))
+      response.json(verificationView(verification));
+    else throw notFound(`operation ${id}`);
   });
   return router;
 };

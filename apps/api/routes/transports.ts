@@ -5,6 +5,7 @@ import { problemAt } from '../../../libs/mail/problem';
 import { Slug, SLUG } from '../../../libs/mail/queue-address';
 import { TransportInput, type StoredTransport } from '../../../libs/mail/transport';
 import { keepsLogin } from '../../../libs/mail/transport-login';
+import { newOperationId } from '../../../libs/queue/email-id';
 import { param, signatureOf } from '../auth';
 import { changesBetween } from '../changes-of';
 import { auditedTransport, COMPUTED, transportDocument, transportVersion, transportView } from '../documents';
@@ -100,7 +101,10 @@ export const transportRoutes = (rooms: Rooms): Router => {
     const { tenant } = await guard.tenant(request, response, 'administer');
     const name = param(request, 'name');
     await existing(tenant, name);
-    response.json(await rooms.orders.verify({ tenant, transport: name }));
+    const id = newOperationId(rooms.clock.now());
+    const result = await rooms.orders.verify(id, { tenant, transport: name });
+    if (result !== undefined) response.json(result);
+    else response.status(202).location(`/v1/operations/${id}`).json({ id, state: 'running' });
   });
 
   return router;
