@@ -1,3 +1,4 @@
+// If-Match as clients write it: quoted or not, weak, several, any.
 import { parseIfMatch } from './if-match';
 
 test.each([

@@ -82,9 +82,9 @@ const requireReadable = (query: string): void => {
 
 /** Validates the query. Pointers begin with the parameter's name. @throws Problem `invalid`; `bad-cursor` for a cursor that is no text */
 export const parseQuery = <T extends z.ZodType>(schema: T, request: Request): z.infer<T> => {
+  const { cursor } = request.query;
+  if (cursor !== undefined && (typeof cursor !== 'string' || !/^[\x20-\x7e]+$/.test(cursor))) throw badCursor();
   const [, query = ''] = request.originalUrl.split('?', 2);
   if (query.includes('%')) requireReadable(query);
-  const { cursor } = request.query;
-  if (cursor !== undefined && (typeof cursor !== 'string' || cursor === '')) throw badCursor();
   return parseInput(schema, request.query);
 };

@@ -1,3 +1,4 @@
+// JSON as it was written: what would change by being read is told, with its place.
 import { readJson } from './json-text';
 import type { Problem } from './problem';
 
