@@ -61,9 +61,9 @@ const tell = async (
   lease: Lease,
   { transport, pass }: Tried,
   outcome: Outcome,
+  fault: boolean,
 ): Promise<Outcome> => {
   const { tenant } = lease.queue.address;
-  const fault = (outcome.kind === 'deferred' || outcome.kind === 'uncertain') && outcome.blame === 'transport';
   const words = fault ? wordsOf(outcome) : undefined;
   const { change, counted, until } = await deps.breakers.report(tenant, transport, pass, lease.id, words);
   if (change !== 'none') deps.onTransport(`${tenant}/${transport}`, change, wordsOf(outcome));
@@ -85,8 +85,7 @@ const makeRoom = async (
   const words = wordsOf(outcome);
   const { others, most, changed } = await tried.admission.refused(words);
   if (changed) deps.onCrowded(`${tenant}/${tried.transport}`, most, words);
-  const { blame: _blame, ...rest } = outcome;
-  const told = await tell(deps, lease, tried, others === 0 ? { ...rest, blame: 'transport' } : rest);
+  const told = await tell(deps, lease, tried, outcome, others === 0);
   if (told.kind === 'throttled') return told;
   const wish = Math.min(outcome.retryAfter ?? 0, LONGEST_CROWDED_MS);
   const until = deps.clock.now() + Math.max(CROWDED_MS, wish) + Math.floor(Math.random() * SPREAD_MS);
@@ -113,7 +112,8 @@ export const pastBreaker = async (
   const outcome = await deps.breakers.hold(tenant, transport, pass, work);
   const tried = { transport, admission, pass };
   if (outcome.kind === 'deferred' && outcome.crowded) return makeRoom(deps, lease, tried, outcome);
-  return tell(deps, lease, tried, outcome);
+  const fault = (outcome.kind === 'deferred' || outcome.kind === 'uncertain') && outcome.blame === 'transport';
+  return tell(deps, lease, tried, outcome, fault);
 };
 
 /**

@@ -1,10 +1,9 @@
 // What an SMTP server's words mean for an email: refused or for now, and whose fault it is.
 import type { Reply } from './outcome';
+import type { Phase } from './phase';
 import { refusesName } from './session';
 
-/** Where in the dialogue something happened, in its order. */
-export const PHASES = ['connect', 'greeting', 'ehlo', 'tls', 'auth', 'mail', 'rcpt', 'data', 'message', 'dot'] as const;
-export type Phase = (typeof PHASES)[number];
+export { PHASES, type Phase } from './phase';
 
 /** Whose fault it is: that of this recipient, of this email, or of the transport (then others suffer too). */
 export type Blame = 'recipient' | 'email' | 'transport';

@@ -1,6 +1,6 @@
 // What a server's words mean for the connection that they were said on: is it used up, or is there one too many?
 import type { Reply } from './outcome';
-import type { Phase } from './reply';
+import type { Phase } from './phase';
 
 type Said = Pick<Reply, 'code' | 'enhancedCode' | 'text'>;
 

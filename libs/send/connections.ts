@@ -1,21 +1,13 @@
 // Connections to SMTP servers: opened when needed, kept warm for a while, never shared by two transports.
 import { setTimeout as pause } from 'node:timers/promises';
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
-import type { TransportSecrets } from '../store/transports';
 import type { Sockets } from '../store/sockets';
-import type { StoredTransport } from '../mail/transport';
-import type { Phase } from '../mail/reply';
 import { createDialogue, type Dialogue } from './dialogue';
+import type { OpenTransport, SmtpError } from './open-transport';
 import { openConnection, socketOf } from './opening';
 import type { StepBounds } from './step-bounds';
 
-/** A transport with its secrets in clear. */
-export interface OpenTransport {
-  /** `tenant/name`. */
-  id: string;
-  transport: StoredTransport;
-  secrets: TransportSecrets;
-}
+export type { OpeningError, OpenTransport, SmtpError } from './open-transport';
 
 export interface Connection {
   smtp: SMTPConnection;
@@ -24,17 +16,6 @@ export interface Connection {
   /** Where it is, and what was said. */
   dialogue: Dialogue;
 }
-
-/** What nodemailer throws, as far as we read it. */
-export interface SmtpError extends Error {
-  code?: string;
-  command?: string;
-  response?: string;
-  responseCode?: number;
-}
-
-/** A connection that could not be opened: at which step, in our words, and what may be done where the server answered. */
-export type OpeningError = SmtpError & { phase: Phase; words: string; hint?: string };
 
 export interface TakeOptions {
   /** Not one that has carried an email before. */

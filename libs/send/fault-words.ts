@@ -1,6 +1,6 @@
 // What a connection's fault means and what to do about it, in our words: TLS libraries speak to their programmers.
 import type { StoredTransport } from '../mail/transport';
-import type { SmtpError } from './connections';
+import type { SmtpError } from './open-transport';
 
 type Facts = Pick<StoredTransport, 'host' | 'port' | 'security' | 'tls'>;
 
@@ -14,7 +14,7 @@ const speaksNoTls = ({ security, port }: Facts): string =>
     : 'the server said that it begins TLS, and then spoke something else: its operator must mend that, or set another port';
 
 const otherNames = ({ host, tls }: Facts, trace: string): string => {
-  const [, names = ''] = /altnames: (.+)$/s.exec(trace) ?? [];
+  const [, names = ''] = /.*altnames: (.+)$/s.exec(trace) ?? [];
   const own = names.replace(/\b(?:DNS|IP Address):/g, '').slice(0, 300);
   const listed = own === '' ? '' : ` (it is for ${own})`;
   return `the server's certificate is not for ${tls?.servername ?? host}${listed}: set host or tls.servername to a name that it is for`;
@@ -64,10 +64,6 @@ const MEANINGS: [trace: RegExp, meaning: (facts: Facts, trace: string) => string
     /before secure TLS connection|Connection closed unexpectedly.*ETLS|ETLS.*(?:closed|timed out)/i,
     () =>
       'the server ended the connection while TLS was agreed on: is this port one for TLS, and does the server let us in?',
-  ],
-  [
-    /PEM|ASN1|unable to load/i,
-    () => 'tls.ca of the transport cannot be read: give it as PEM, from -----BEGIN CERTIFICATE----- to its end',
   ],
   [
     /certificate/i,

@@ -1,7 +1,7 @@
 // Logs in to a server, by the mechanism that both sides know (RFC 4954).
 import { createHmac } from 'node:crypto';
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
-import type { OpenTransport } from './connections';
+import type { OpenTransport } from './open-transport';
 
 type Handlers = SMTPConnection.CustomAuthenticationHandlers;
 type Handler = (talk: Talk) => Promise<void>;
@@ -14,8 +14,8 @@ const textOf = (response: string): string =>
   /^\d{3}(?:[ -](.*))?$/m.exec(response.split(/\r?\n/).at(-1) ?? '')?.[1] ?? '';
 
 /** Says a line and hears the reply; one of several lines or of a bare code is as good. @throws Error for another code */
-const say = async ({ sendCommand }: Talk, line: string, code: string): Promise<string> => {
-  const { response } = await sendCommand(line);
+const say = async (talk: Talk, line: string, code: string): Promise<string> => {
+  const { response } = await talk.sendCommand(line);
   if (!response.startsWith(code)) throw new Error('the server refused the login');
   return textOf(response);
 };

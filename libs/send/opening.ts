@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Phase } from '../mail/reply';
-import type { OpeningError, OpenTransport, SmtpError } from './connections';
+import type { OpeningError, OpenTransport, SmtpError } from './open-transport';
 import type { Dialogue } from './dialogue';
 import { faultWords, greetingHint, isTlsFault, startTlsHint } from './fault-words';
 import { login, LOGIN_HANDLERS } from './login';

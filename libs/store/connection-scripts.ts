@@ -1,6 +1,22 @@
 // The scripts behind the rights to connections: taking one, renewing them, and using fewer after a server refused one.
 import { defineScript } from './script';
 
+/** The keys of one transport: rights, and how far its connections are lowered. */
+export interface RightsKeys {
+  rights: string;
+  lowered: string;
+}
+
+/** What a refused connection came to. */
+export interface Lowered {
+  /** Connections of the transport that others have open. With none, it is not for their number that the server refuses. */
+  others: number;
+  /** So many are used from now on. */
+  most: number;
+  /** Whether that is fewer than before. */
+  changed: boolean;
+}
+
 const TIME = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;

@@ -3,7 +3,8 @@ import type { QueueAddress } from '../mail/queue-address';
 import type { TransportLimits } from '../mail/transport';
 import type { Clock } from '../runtime/clock';
 import type { Changes } from './changes';
-import { createConnectionRights, type Lowered, type Right, type RightsKeys } from './connection-rights';
+import { createConnectionRights, type Right } from './connection-rights';
+import type { Lowered, RightsKeys } from './connection-scripts';
 import { queueKeys, tenantKeys } from './keys';
 import { createRates, type Full, type Passage, type Rate, type Rates } from './rates';
 import type { Sockets } from './sockets';
@@ -92,7 +93,7 @@ export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string
   changes.onChange((kind, id) => {
     const [tenant = '', transport = ''] = id.split('/');
     // What is not counted now is counted as it comes.
-    if (kind === 'lowered') rights.adopt(id, keysOf(tenant, transport), undefined).catch(() => undefined);
+    if (kind === 'lowered') rights.adopt(id, keysOf(tenant, transport)).catch(() => undefined);
   });
   const needsRight = async (id: string, most: number | undefined): Promise<boolean> =>
     most !== undefined || isLowered(id);
