@@ -17,8 +17,8 @@ const SMALL = 120;
 /** In Lua: `isGone` and `setGone`; `base` is `QueueKeys.gone`. */
 export const GONE = `
 local function goneAt(base, id, level)
-  if level > 3 then return base .. string.sub(id, 3, 10) .. string.sub(id, 3 - level), string.sub(id, 11, 2 - level) end
-  return base .. string.sub(id, 3, 7 + level), string.sub(id, 8 + level)
+  if level > 3 then return base .. string.sub(id, 1, 10) .. string.sub(id, 3 - level), string.sub(id, 11, 2 - level) end
+  return base .. string.sub(id, 1, 7 + level), string.sub(id, 8 + level)
 end
 local function isGone(base, id)
   for level = 1, 5 do
