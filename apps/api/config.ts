@@ -20,7 +20,7 @@ export const ApiEnv = z.object({
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_NAME: z
     .string()
-    .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i, 'must be a domain name in ASCII')
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be a domain name')
     .default(
       hostname()
         .toLowerCase()
