@@ -92,6 +92,7 @@ test.each([
   ['<a@b> <c@d>', undefined],
   ['<a@b', undefined],
   ['<a(c)@b>', undefined],
+  [`<"${'x '.repeat(450)}"@b.example>`, undefined],
   ['', undefined],
 ])('Message-ID: %s', (given, id) => {
   const whole = () => readRawMessage(Buffer.from(`${HEAD}Message-ID: ${given}\r\n\r\n`));

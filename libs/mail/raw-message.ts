@@ -104,10 +104,14 @@ const readSenders = (fields: Field[]): Pick<RawMessage, 'from' | 'authors'> => {
 /** `<left@right>`, also with a quoted left side or a literal on the right one (RFC 5322 3.6.4, 4.5.4). */
 const MESSAGE_ID = /^<((?:"(?:[^"\\<>]|\\[^<>])*"|[^<>\s"()@]+)@(?:\[[^[\]\\<>\s]*\]|[^<>\s"()[\]@]+))>$/;
 
+/** It is repeated in one line by every answer. Characters. */
+const LONGEST_ID = 900;
+
 const readMessageId = (value: string | undefined): string | undefined => {
   if (value === undefined) return undefined;
   const [, id] = MESSAGE_ID.exec((withoutComments(value) ?? '').trim()) ?? [];
-  if (id === undefined) throw new RawFault('has a Message-ID that is not like <unique@domain> (RFC 5322 3.6.4)');
+  if (id === undefined || id.length > LONGEST_ID)
+    throw new RawFault('has a Message-ID that is not like <unique@domain> (RFC 5322 3.6.4)');
   return id;
 };
 

@@ -69,12 +69,17 @@ test('a source that calls its document a message changes nothing; an upload is a
     { filename: 'b.eml', contentId },
   ];
   await post(anEmail({ attachments }));
-  const mail = await (await smtp.waitForMessages(1))[0]?.parsed();
-  expect(mail?.attachments.map(({ contentType, content }) => [contentType, content.equals(bytes)])).toEqual([
-    ['application/octet-stream', true],
-    ['application/octet-stream', true],
-  ]);
+  const [received] = await smtp.waitForMessages(1);
   await source.close();
+  const types = received?.raw.toString().match(/^Content-Type: [^;\r]*/gm);
+  expect(types).toEqual([
+    'Content-Type: multipart/mixed',
+    'Content-Type: text/plain',
+    'Content-Type: application/octet-stream',
+    'Content-Type: application/octet-stream',
+  ]);
+  const mail = await received?.parsed();
+  expect(mail?.attachments.map(({ content }) => content.equals(bytes))).toEqual([true, true]);
 });
 
 test('an address wide of ASCII in the header alone asks for SMTPUTF8, or fails with the reason', async () => {
