@@ -5,11 +5,12 @@ import { openContentStore } from '../../libs/content/open-store';
 import type { ContentStore } from '../../libs/content/store';
 import { createFetcher } from '../../libs/fetch/fetcher';
 import { createAudit } from '../../libs/events/audit';
+import { createMailLog } from '../../libs/events/mail-log';
 import { createErase } from '../../libs/queue/erase';
 import { createBudget } from '../../libs/queue/budget';
 import { createDue } from '../../libs/queue/due';
 import { createOrders } from '../../libs/queue/internal-jobs';
-import { createOperations } from '../../libs/queue/operations';
+import { createOperations, type Operations } from '../../libs/queue/operations';
 import { createRemoval } from '../../libs/queue/removal';
 import { createQueues } from '../../libs/queue/queues';
 import { createSendQueue } from '../../libs/queue/send-queue';
@@ -34,7 +35,7 @@ import { createAccept } from './accept';
 import { createApp } from './app';
 import { createGuard } from './auth';
 import { runBulk, type BulkOrder } from './bulk';
-import { createCommands } from './commands';
+import { createCommands, type Commands } from './commands';
 import type { ApiConfig } from './config';
 import type { Rooms } from './rooms';
 
@@ -62,6 +63,7 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
   const templates = createTemplates({ redis, changes, clock });
   const secrets = createSecretBox(config.secretKeys);
   const transports = createTransports({ redis, changes, clock, secrets });
+  const mailLog = createMailLog(log);
   const content = openContent(config, log);
   const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
   lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
@@ -113,16 +115,14 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
       queues,
       sendQueue,
       budget,
+      mailLog,
     }),
     guard: createGuard(tenants),
     audit: createAudit({ redis, clock }),
+    mailLog,
   };
   const commands = createCommands(rooms);
-  const operations = createOperations<BulkOrder>({
-    redis,
-    waiting: connect('operations', 'wait'),
-    run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
-  });
+  const operations = openOperations(rooms, commands, connect('operations', 'wait'));
   lifecycle.add({ name: 'operations', stop: () => operations.close() });
 
   const server = await listen(config, createServer(createApp(rooms, changes, commands, operations, log)));
@@ -137,6 +137,13 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
   log.info({ port }, 'api ready');
   return { lifecycle, port };
 };
+
+const openOperations = (rooms: Rooms, commands: Commands, waiting: Redis): Operations<BulkOrder> =>
+  createOperations<BulkOrder>({
+    redis: rooms.redis,
+    waiting,
+    run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
+  });
 
 /** Opens it, and tells where it cannot be used: like Redis it may come later. */
 const openContent = (config: ApiConfig, log: Log): ContentStore => {

@@ -37,6 +37,8 @@ export interface Request {
   /** Where the body stands in a batch, for pointers. */
   base?: readonly PropertyKey[];
   idempotencyKey?: string;
+  /** Who asks, for the log. */
+  by?: string;
 }
 
 export interface Draft {

@@ -64,6 +64,7 @@ export const resend = async (
   const { receipt } = await rooms.accept.one(queue.address, {
     body,
     resentFrom: record.id,
+    by: subject.by,
     ...(known && { known }),
     ...(idempotencyKey && { idempotencyKey }),
   });

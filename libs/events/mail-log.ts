@@ -51,6 +51,8 @@ export interface MailLog {
   changed(email: AboutEmail, how: { by: string; what: string; fields?: readonly string[] }): void;
   /** An attempt ended. */
   attempted(email: AboutEmail, end: AttemptEnd): void;
+  /** Of a batch, while others were accepted or not. `codes`: of their problems, one a line. */
+  linesRefused(address: QueueAddress, how: { by?: string | undefined; of: number; codes: readonly string[] }): void;
   refused(request: RefusedRequest): void;
   /** @param request `keyId`: where it looks like one of ours; `remote`: the address that asked */
   wrongKey(request: RefusedRequest & { keyId?: string | undefined; remote?: string | undefined }): void;
@@ -137,6 +139,11 @@ export const createMailLog = (log: Log): MailLog => {
       else if (state === 'queued') lines.debug(line, 'put back');
       else lines.warn(line, state === 'deferred' ? 'deferred' : 'ended unsent');
     },
+    linesRefused: ({ tenant, application }, { by, of, codes }) =>
+      lines.info(
+        { tenant, application, by, of, refused: codes.length, codes: [...new Set(codes)] },
+        'emails of a batch refused',
+      ),
     refused: (request) => lines.info(given({ ...request, path: withoutAddresses(request.path) }), 'request refused'),
     wrongKey: (request) => lines.info(given({ ...request, path: withoutAddresses(request.path) }), 'wrong key'),
   };

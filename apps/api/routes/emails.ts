@@ -12,7 +12,7 @@ import { readRecords, type EmailRecord } from '../../../libs/queue/email-record'
 import { readHistory } from '../../../libs/queue/history';
 import { listEmails } from '../../../libs/queue/list';
 import type { EmailQueue } from '../../../libs/queue/queues';
-import { param } from '../auth';
+import { param, signatureOf } from '../auth';
 import { previewOfRaw, rendered } from '../content';
 import { notFound, toDocument } from '../errors';
 import { parseBody, parseInput, parseQuery } from '../input';
@@ -76,12 +76,13 @@ const fromCursor = (cursor: string | undefined): string | undefined =>
 const toTime = (text: string | undefined): number | undefined => (text === undefined ? undefined : Date.parse(text));
 
 const acceptOne = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { address } = await rooms.guard.queue(request, response, 'send');
+  const { address, identity } = await rooms.guard.queue(request, response, 'send');
   const given = request.get('Idempotency-Key');
   const idempotencyKey = given === undefined ? undefined : parseInput(IdempotencyKey, given, ['Idempotency-Key']);
   const body = (request.body as unknown) ?? {};
   const { receipt, replayed } = await rooms.accept.one(address, {
     body,
+    by: signatureOf(identity),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
   });
   if (replayed) response.set('Idempotency-Replayed', 'true');
@@ -102,16 +103,20 @@ const batchLine = (line: unknown, defaults: Record<string, unknown> | undefined,
 };
 
 const acceptBatch = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { address } = await rooms.guard.queue(request, response, 'send');
+  const { address, identity } = await rooms.guard.queue(request, response, 'send');
   const { emails, defaults } = parseBody(BatchInput, request);
+  const by = signatureOf(identity);
   const accepted = await rooms.accept.many(
     address,
-    emails.map((line, index) => batchLine(line, defaults, index)),
+    emails.map((line, index) => ({ ...batchLine(line, defaults, index), by })),
   );
   const results = accepted.map((result, index) => {
     if (result instanceof Problem) return { index, problem: toDocument(result) };
     return { index, id: result.receipt.id, state: result.receipt.state, ...(result.replayed && { replayed: true }) };
   });
+  const refused = accepted.filter((result) => result instanceof Problem);
+  if (refused.length > 0)
+    rooms.mailLog.linesRefused(address, { by, of: accepted.length, codes: refused.map(({ code }) => code) });
   const none = accepted.every((result) => result instanceof Problem);
   response.status(none ? 422 : 202).json({ results });
 };
