@@ -8,7 +8,7 @@ const WALLS = {
   'libs/runtime': { rooms: [], packages: ['zod', 'pino'] },
   'libs/mail': { rooms: [], packages: ['zod', 'postal-mime', 'jsonc-parser'] },
   'libs/store': { rooms: GROUND, packages: ['ioredis', 'zod', 'lru-cache'] },
-  'libs/content': { rooms: GROUND, packages: ['aws4fetch', 'undici', 'zod'] },
+  'libs/content': { rooms: GROUND, packages: ['aws4fetch', 'zod'] },
   'libs/fetch': { rooms: GROUND, packages: ['undici', 'ipaddr.js', 'zod'] },
   'libs/queue': { rooms: [...GROUND, 'libs/store'], packages: ['bullmq', 'uuidv7', 'lru-cache'] },
   'libs/events': { rooms: [...GROUND, 'libs/store', 'libs/queue'], packages: ['zod'] },

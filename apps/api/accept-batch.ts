@@ -35,7 +35,7 @@ interface Steps {
   /** Decides each line, and claims those that have keys of their own. @throws Problem `queue-full`, `content-full` */
   prepare: (address: QueueAddress, keys: QueueKeys, requests: Request[]) => Promise<(Draft | Problem)[]>;
   /** Adds what was decided; may be repeated. */
-  add: (address: QueueAddress, keys: QueueKeys, drafts: Draft[]) => Promise<void>;
+  add: (address: QueueAddress, keys: QueueKeys, drafts: Draft[], by: string | undefined) => Promise<void>;
 }
 
 export const isDraft = (made: Draft | Problem): made is Draft => !(made instanceof Problem);
@@ -96,7 +96,7 @@ export const createAcceptBatch = ({ redis, clock, prepare, add }: Steps) => {
       keys,
       missing.map(({ request }) => request),
     );
-    await add(address, keys, drafts.filter(isDraft));
+    await add(address, keys, drafts.filter(isDraft), requests[0]?.by);
     for (const [at, { index }] of missing.entries()) {
       const made = drafts[at];
       if (made instanceof Problem) results[index] = toResult(made, index);
@@ -135,7 +135,7 @@ export const createAcceptBatch = ({ redis, clock, prepare, add }: Steps) => {
       const first = await claimKey(redis, keys, keyHash, record);
       if (first !== undefined) return repeat(address, keys, requests, remembered(first, bodyHash), keyHash);
     }
-    await add(address, keys, good);
+    await add(address, keys, good, requests[0]?.by);
     if (batch !== undefined) await confirmKey(redis, keys, keyHash);
     return { results, replayed: false };
   };

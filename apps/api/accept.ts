@@ -1,4 +1,5 @@
 // From a valid input to an email in its queue: decided, remembered, stored, added; 202 only when Redis has it.
+import type { MailLog } from '../../libs/events/mail-log';
 import { Problem } from '../../libs/mail/problem';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import { contentIdsOf, contentsOf } from '../../libs/mail/stored-email';
@@ -25,6 +26,7 @@ export interface AcceptDeps extends DraftDeps {
   queues: Queues;
   sendQueue: SendQueue;
   budget: Budget;
+  mailLog: MailLog;
 }
 
 export interface Acceptance {
@@ -120,6 +122,12 @@ export const createAccept = (deps: AcceptDeps) => {
     await Promise.all(open.map(async ({ key }) => key && confirmKey(redis, keys, key.hash)));
   };
 
+  const tell = (address: QueueAddress, { receipt, replayed, accepted }: Draft, by: string | undefined): void => {
+    const email = { id: receipt.id, address };
+    if (replayed) deps.mailLog.acceptedBefore(email, { by });
+    else deps.mailLog.accepted(email, { by, state: receipt.state, resentFrom: accepted.email.resentFrom });
+  };
+
   return {
     checkReferences,
     /** Accepts one email. @throws Problem */
@@ -130,6 +138,7 @@ export const createAccept = (deps: AcceptDeps) => {
       const made = await claim(redis, keys, drafted);
       await deps.tenants.ensureQueue(address);
       await write(address, keys, [made]);
+      tell(address, made, request.by);
       return { receipt: made.receipt, replayed: made.replayed };
     },
     /** Accepts each of many by itself; `createAcceptBatch` says how. */
@@ -146,9 +155,11 @@ export const createAccept = (deps: AcceptDeps) => {
           drafted.map(async (made) => (isDraft(made) ? claim(redis, keys, made).catch(toProblem) : made)),
         );
       },
-      async add(address, keys, drafts) {
+      async add(address, keys, drafts, by) {
         if (drafts.length > 0) await deps.tenants.ensureQueue(address);
-        await write(address, keys, uniqueById(drafts));
+        const unique = uniqueById(drafts);
+        await write(address, keys, unique);
+        for (const made of unique) tell(address, made, by);
       },
     }),
   };

@@ -3,12 +3,13 @@ import { openContentStore } from '../../libs/content/open-store';
 import type { ContentStore } from '../../libs/content/store';
 import { createFetcher } from '../../libs/fetch/fetcher';
 import { createAudit } from '../../libs/events/audit';
+import { createMailLog } from '../../libs/events/mail-log';
 import { startPaused } from '../../libs/events/start-paused';
 import { createErase } from '../../libs/queue/erase';
 import { createBudget } from '../../libs/queue/budget';
 import { createDue } from '../../libs/queue/due';
 import { createOrders, VERIFY_WAIT_MS } from '../../libs/queue/internal-jobs';
-import { createOperations } from '../../libs/queue/operations';
+import { createOperations, type Operations } from '../../libs/queue/operations';
 import { createRemoval } from '../../libs/queue/removal';
 import { createQueues } from '../../libs/queue/queues';
 import { createSendQueue } from '../../libs/queue/send-queue';
@@ -36,7 +37,7 @@ import { createAccept } from './accept';
 import { createApp } from './app';
 import { createGuard } from './auth';
 import { runBulk, type BulkOrder } from './bulk';
-import { createCommands } from './commands';
+import { createCommands, type Commands } from './commands';
 import type { ApiConfig } from './config';
 import type { Rooms } from './rooms';
 import { serve } from './serve';
@@ -75,6 +76,7 @@ export const startApi = async (
   const templates = createTemplates({ redis, changes, clock });
   const secrets = createSecretBox(config.secretKeys);
   const transports = createTransports({ redis, changes, clock, secrets });
+  const mailLog = createMailLog(log);
   const content = openContent(config, log);
   const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
   lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
@@ -127,17 +129,14 @@ export const startApi = async (
       queues,
       sendQueue: createSendQueue({ redis, due }),
       budget,
+      mailLog,
     }),
     guard: createGuard(tenants),
     audit: createAudit({ redis, clock }),
+    mailLog,
   };
   const commands = createCommands(rooms);
-  const operations = createOperations<BulkOrder>({
-    redis,
-    waiting: connect('operations', 'wait'),
-    clock,
-    run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
-  });
+  const operations = openOperations(rooms, commands, connect('operations', 'wait'));
   lifecycle.add({ name: 'operations', stop: () => operations.close() });
 
   const app = createApp(rooms, changes, commands, operations, log, () => lifecycle.stopping);
@@ -146,6 +145,14 @@ export const startApi = async (
   log.info({ port }, 'api ready');
   return { lifecycle, port };
 };
+
+const openOperations = (rooms: Rooms, commands: Commands, waiting: Redis): Operations<BulkOrder> =>
+  createOperations<BulkOrder>({
+    redis: rooms.redis,
+    waiting,
+    clock: rooms.clock,
+    run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
+  });
 
 /** Opens it, and tells where it cannot be used: like Redis it may come later. */
 const openContent = (config: ApiConfig, log: Log): ContentStore => {

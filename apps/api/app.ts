@@ -13,6 +13,7 @@ import { handleErrors } from './errors';
 import { healthRoutes } from './health';
 import { jsonBody } from './input';
 import { openapiDocument } from './openapi';
+import { logRequests } from './request-log';
 import type { Rooms } from './rooms';
 import { auditRoutes } from './routes/audit';
 import { contentRoutes } from './routes/content';
@@ -43,26 +44,6 @@ const everyAnswer: RequestHandler = (request, response, next) => {
   next();
 };
 
-const logRequests =
-  (log: Log): RequestHandler =>
-  (request, response, next) => {
-    const begun = performance.now();
-    response.once('finish', () => {
-      const isFault = response.statusCode >= 500;
-      if (!isFault && !log.isLevelEnabled('debug')) return;
-      const line = {
-        requestId: response.getHeader('X-Request-Id'),
-        method: request.method,
-        path: request.originalUrl.split('?')[0],
-        status: response.statusCode,
-        ms: Math.round(performance.now() - begun),
-      };
-      if (isFault) log.warn(line, 'request');
-      else log.debug(line, 'request');
-    });
-    next();
-  };
-
 export const createApp = (
   rooms: Rooms,
   changes: Changes,
@@ -72,7 +53,7 @@ export const createApp = (
   stopping: () => boolean,
 ): Express => {
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
-  app.use(everyAnswer, readWholeBody(4 * rooms.config.maxBody), logRequests(log));
+  app.use(everyAnswer, readWholeBody(4 * rooms.config.maxBody), logRequests(log, rooms.mailLog));
   app.use('/v1', authenticate(rooms.keys), refuseUnheededKey);
   app.use('/v1/queues/:tenant/:application/content', contentRoutes(rooms));
   app.use('/v1', ...jsonBody(rooms.config.maxBody));

@@ -60,7 +60,7 @@ export const inTime = async (rooms: Rooms, subject: Subject): Promise<Subject> =
 });
 
 export const createCommands = (rooms: Rooms) => {
-  const { redis, clock, audit } = rooms;
+  const { redis, clock, audit, mailLog } = rooms;
 
   const change = ({ by }: Subject, what: string, fields?: FieldChanges): { kind: 'change' } & Change => ({
     kind: 'change',
@@ -70,8 +70,11 @@ export const createCommands = (rooms: Rooms) => {
     ...(fields && { fields }),
   });
 
-  const audited = ({ queue, record, by }: Subject, what: string, fields?: FieldChanges): Promise<void> =>
-    audit.record({ by, what: `email ${what}`, ...queue.address, target: record.id, ...(fields && { fields }) });
+  const audited = ({ queue, record, by }: Subject, what: string, fields?: FieldChanges): Promise<void> => {
+    const { address } = queue;
+    mailLog.changed({ id: record.id, address }, { by, what, ...(fields && { fields: Object.keys(fields) }) });
+    return audit.record({ by, what: `email ${what}`, ...address, target: record.id, ...(fields && { fields }) });
+  };
 
   /** Before it is brought about: the sweep may know of a later time only. */
   const tellSweep = (queue: EmailQueue, at: number): Promise<unknown> => redis.zadd(KEYS.upkeep, 'LT', at, queue.name);

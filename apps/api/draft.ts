@@ -33,6 +33,8 @@ export interface Request {
   asked?: unknown;
   /** Decided for this line of a batch; `again` where an earlier request did. */
   decided?: { id: string; acceptedAt: number; again: boolean };
+  /** Who asks, for the log. */
+  by?: string;
 }
 
 export interface Draft {

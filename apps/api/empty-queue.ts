@@ -6,7 +6,10 @@ import type { Rooms } from './rooms';
 
 const AT_ONCE = 200;
 
-/** May be repeated where it was interrupted: what leads to an email goes after what belongs to it. */
+/**
+ * May be repeated where it was interrupted: what leads to an email goes after what belongs to it.
+ * @param erased is told the id of each email that is gone
+ */
 export const emptyQueue = async (
   {
     redis,
@@ -17,6 +20,7 @@ export const emptyQueue = async (
     due,
   }: Pick<Rooms, 'redis' | 'clock' | 'refs' | 'content' | 'removal' | 'due'>,
   queue: EmailQueue,
+  erased: (id: string) => void = () => undefined,
 ): Promise<void> => {
   const { keys } = queue;
   // One whose removal was interrupted may stand in the last alone.
@@ -38,6 +42,7 @@ export const emptyQueue = async (
         .zrem(keys.upkeep, ...ids)
         .zrem(keys.finished, ...ids)
         .exec();
+      ids.forEach(erased);
     }
   }
   await refs.releaseUploads(queue.address, content.remove, '+inf');

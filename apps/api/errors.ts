@@ -63,6 +63,8 @@ export const toDocument = (problem: Problem) => {
 };
 
 export const sendProblem = (response: Response, problem: Problem): void => {
+  // For the log of requests.
+  response.locals['problem'] = problem.code;
   const status = statusOf(problem);
   const wait = RETRY_AFTER[status];
   if (wait !== undefined) response.set('Retry-After', wait);

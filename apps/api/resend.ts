@@ -66,6 +66,7 @@ export const resend = async (
     body,
     asked: { resend: record.id, ...given },
     resentFrom: record.id,
+    by: subject.by,
     ...(known && { known }),
     ...(idempotencyKey && { idempotencyKey }),
   });

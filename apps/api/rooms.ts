@@ -1,6 +1,7 @@
 // What routes work with, in one object.
 import type { ContentStore } from '../../libs/content/store';
 import type { Audit } from '../../libs/events/audit';
+import type { MailLog } from '../../libs/events/mail-log';
 import type { Fetcher } from '../../libs/fetch/fetcher';
 import type { Budget } from '../../libs/queue/budget';
 import type { Due } from '../../libs/queue/due';
@@ -51,4 +52,5 @@ export interface Rooms {
   accept: Accept;
   guard: Guard;
   audit: Audit;
+  mailLog: MailLog;
 }

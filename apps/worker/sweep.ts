@@ -7,6 +7,7 @@ import { readRecords, type EmailRecord } from '../../libs/queue/email-record';
 import { expireEmail } from '../../libs/queue/expire';
 import type { EmailQueue, Queues } from '../../libs/queue/queues';
 import type { Removal } from '../../libs/queue/removal';
+import { createMailLog } from '../../libs/events/mail-log';
 import type { Clock } from '../../libs/runtime/clock';
 import type { Log } from '../../libs/runtime/log';
 import type { ContentRefs } from '../../libs/store/content-refs';
@@ -37,9 +38,17 @@ export interface Swept {
   removed: number;
 }
 
+/** What the service does by itself is told like what people do. */
+const createTell = (log: Log) => {
+  const mailLog = createMailLog(log);
+  return ({ address }: EmailQueue, id: string, what: 'expired' | 'erased'): void =>
+    mailLog.changed({ id, address }, { by: 'the service', what });
+};
+
 /** @returns a function that does what is due now; repeating it does no harm */
 export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
   const { redis, clock } = deps;
+  const tell = createTell(deps.log);
 
   /** When a finished email has to go, by the settings of now. */
   const removalOf = (record: EmailRecord, settings: ResolvedSettings): number => {
@@ -68,12 +77,15 @@ export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
       const removal = removalOf(record, settings);
       if (removal > now)
         return void (await redis.multi().zrem(upkeep, record.id).zadd(finished, removal, record.id).exec());
-      if ((await deps.removal.remove(queue, record.id)) === undefined) swept.removed++;
-      return;
+      if ((await deps.removal.remove(queue, record.id)) !== undefined) return;
+      swept.removed++;
+      return tell(queue, record.id, 'erased');
     }
     const expiresAt = Date.parse(record.email.expiresAt);
     if (expiresAt > now) return void (await again(expiresAt));
-    if (await expire(queue, record, settings, now)) swept.expired++;
+    if (!(await expire(queue, record, settings, now))) return;
+    swept.expired++;
+    tell(queue, record.id, 'expired');
   };
 
   const sweepQueue = async (queue: EmailQueue, swept: Swept): Promise<void> => {

@@ -36,7 +36,8 @@ export const createWork = (deps: {
   return async (lease: Lease, admission: Admission): Promise<void> => {
     const { outcome, settings, attempt } = await deliver(lease, admission);
     try {
-      deps.report.settled(lease, outcome, await deps.settle(lease, outcome, settings, attempt));
+      const settled = await deps.settle(lease, outcome, settings, attempt);
+      deps.report.settled(lease, outcome, settled, settings.transport);
     } catch (error) {
       deps.report.unsettled(lease, error);
     }

@@ -1,8 +1,10 @@
 // Requests to a bucket of S3: signed, bounded in time, tried again.
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { pipeline, type Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { AwsV4Signer } from 'aws4fetch';
-import { Agent, request as send, type Dispatcher } from 'undici';
 import { ContentStoreAway, ContentStoreFull } from './store-fault';
 
 export interface S3Place {
@@ -18,7 +20,7 @@ export interface S3Place {
 const EMPTY = createHash('sha256').digest('hex');
 const TRIES = 3;
 const PAUSE_MS = 200;
-/** Until the answer begins, or the bytes are there where they are sent; and between two pieces of an answer. ms */
+/** How long nothing may move: until the answer begins, between two pieces of it or of what is sent, ms. */
 const PATIENCE_MS = 60_000;
 
 export interface S3Body {
@@ -40,8 +42,11 @@ export interface S3Request {
   patience?: number;
 }
 
-/** Its body must be read to its end, or dumped. */
-export type S3Answer = Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'>;
+/** An answer. Its body must be read to its end, or dropped; it ends in an error where it breaks off. */
+export type S3Answer = IncomingMessage;
+
+/** Lets go of a body that nobody wants to know. */
+export const dropped = (answer: S3Answer): void => void answer.on('error', () => undefined).resume();
 
 /**
  * Asks; 404 is an answer.
@@ -55,22 +60,49 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** How servers that speak like S3 say that they are full: MinIO, Ceph; the status is of RFC 4918 11.5. */
 const FULL = /<Code>(QuotaExceeded|XMinioStorageFull|XMinioAdminBucketQuotaExceeded|InsufficientCapacity)<\/Code>/;
 
-const refusal = (status: number, text: string, what: string): ContentStoreAway => {
-  const words = `S3 answered ${status} to ${what}: ${text.slice(0, 300)}`;
-  return status === 507 || FULL.test(text) ? new ContentStoreFull(words) : new ContentStoreAway(words);
+const refusal = (status: number, said: string, what: string): ContentStoreAway => {
+  const words = `S3 answered ${status} to ${what}: ${said.slice(0, 300)}`;
+  return status === 507 || FULL.test(said) ? new ContentStoreFull(words) : new ContentStoreAway(words);
 };
 
 /** What is the same whoever is asked, and repeated in vain. */
 const isFinal = (status: number, fault: ContentStoreAway): boolean =>
   fault instanceof ContentStoreFull || (status < 500 && status !== 429);
 
+/**
+ * Node's own client: the global fetch takes no length of a body that is a stream, which S3 needs, and is another's where
+ * undici is loaded beside it.
+ */
+const createExchange = () => {
+  const options = { keepAlive: true, maxSockets: 50 };
+  const agents = { http: new HttpAgent(options), https: new HttpsAgent(options) };
+  return (
+    url: URL,
+    { method, body, patience = PATIENCE_MS }: S3Request,
+    headers: OutgoingHttpHeaders,
+  ): Promise<S3Answer> =>
+    new Promise((resolve, reject) => {
+      const request =
+        url.protocol === 'https:'
+          ? httpsRequest(url, { method, headers, agent: agents.https }, resolve)
+          : httpRequest(url, { method, headers, agent: agents.http }, resolve);
+      // Of Node 18 and newer, but not in its types: a body of another length than was said is an error at once.
+      Object.assign(request, { strictContentLength: true });
+      request.on('error', reject);
+      request.setTimeout(patience, () => request.destroy(new Error(`nothing moved for ${patience} ms`)));
+      const bytes = body?.open();
+      if (bytes === undefined || Buffer.isBuffer(bytes)) request.end(bytes);
+      else pipeline(bytes, request, (error) => error && request.destroy(error));
+    });
+};
+
 export const createS3Client = (place: S3Place): AskS3 => {
   const { accessKeyId, secretAccessKey, region } = place;
   const base = `${place.endpoint.replace(/\/$/, '')}/${place.bucket}`;
-  // A dispatcher of our own: the global one may be another version's, that of Node or of whoever loads this.
-  const agent = new Agent();
+  const exchange = createExchange();
 
-  const once = async ({ method, key, body, patience = PATIENCE_MS }: S3Request): Promise<S3Answer> => {
+  const once = async (request: S3Request): Promise<S3Answer> => {
+    const { method, key, body } = request;
     const { url, headers } = await new AwsV4Signer({
       method,
       url: key === '' ? base : `${base}/${key}`,
@@ -80,22 +112,8 @@ export const createS3Client = (place: S3Place): AskS3 => {
       region,
       service: 's3',
     }).sign();
-    const tooLong = new AbortController();
-    const timer = setTimeout(() => tooLong.abort(new Error(`no answer within ${patience} ms`)), patience);
-    try {
-      return await send(url, {
-        dispatcher: agent,
-        method,
-        // S3 takes no body of unknown length; what is shorter or longer than this ends in an error here.
-        headers: { ...Object.fromEntries(headers), ...(body && { 'content-length': String(body.size) }) },
-        ...(body && { body: body.open() }),
-        signal: tooLong.signal,
-        headersTimeout: 0,
-        bodyTimeout: patience,
-      });
-    } finally {
-      clearTimeout(timer);
-    }
+    const length = body === undefined ? {} : { 'content-length': body.size };
+    return exchange(url, request, { ...Object.fromEntries(headers), ...length });
   };
 
   return async (request) => {
@@ -106,10 +124,10 @@ export const createS3Client = (place: S3Place): AskS3 => {
         return undefined;
       });
       if (answer !== undefined) {
-        const { statusCode: status } = answer;
+        const { statusCode: status = 0 } = answer;
         if ((status >= 200 && status < 300) || status === 404) return answer;
-        const text = await answer.body.text().catch(() => '');
-        const fault = refusal(status, text, `${request.method} in ${place.bucket}`);
+        const said = await text(answer).catch(() => '');
+        const fault = refusal(status, said, `${request.method} in ${place.bucket}`);
         if (isFinal(status, fault) || tries >= most) throw fault;
       }
       await pause(PAUSE_MS * 2 ** tries);

@@ -1,11 +1,12 @@
 // A content store in a bucket of S3, or of anything that speaks like it.
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import { messageOf } from '../runtime/fault';
 import { contentIdOf, hashOf, verified, verifiedStream } from './content-id';
 import { openSpoolFolder } from './folder';
-import { createS3Client, type AskS3, type S3Answer, type S3Body, type S3Place } from './s3-request';
+import { createS3Client, dropped, type AskS3, type S3Answer, type S3Body, type S3Place } from './s3-request';
 import type { ContentStore } from './store';
 import { ContentMissing, ContentStoreAway, toStoreProblem, type StoreProblem } from './store-fault';
 
@@ -26,7 +27,7 @@ const createLook = (ask: AskS3, place: S3Place): (() => Promise<StoreProblem[]>)
   const look = async (): Promise<StoreProblem[]> => {
     try {
       const answer = await ask({ method: 'HEAD', key: '', tries: 1, patience: LOOK_MS });
-      await answer.body.dump();
+      dropped(answer);
       return answer.statusCode === 404 ? [toStoreProblem(noBucket(place))] : [];
     } catch (error) {
       return [toStoreProblem(error instanceof ContentStoreAway ? error : new ContentStoreAway(messageOf(error)))];
@@ -57,10 +58,10 @@ export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore
     if ((await look()).some(({ text }) => text === gone.message)) throw gone;
   };
 
-  const get = async (contentId: string): Promise<S3Answer['body']> => {
-    const { statusCode, body } = await ask({ method: 'GET', key: keyOf(contentId) });
-    if (statusCode !== 404) return body;
-    await body.dump();
+  const get = async (contentId: string): Promise<S3Answer> => {
+    const answer = await ask({ method: 'GET', key: keyOf(contentId) });
+    if (answer.statusCode !== 404) return answer;
+    dropped(answer);
     await requireBucket();
     throw ContentMissing.none(contentId);
   };
@@ -73,7 +74,7 @@ export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore
 
   const size = async (contentId: string): Promise<number | undefined> => {
     const answer = await ask({ method: 'HEAD', key: keyOf(contentId) });
-    await answer.body.dump();
+    dropped(answer);
     if (answer.statusCode !== 404) return lengthOf(answer);
     await requireBucket();
     return undefined;
@@ -82,7 +83,7 @@ export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore
   const upload = async (contentId: string, body: Omit<S3Body, 'sha256'>): Promise<void> => {
     if ((await size(contentId)) === body.size) return;
     const answer = await ask({ method: 'PUT', key: keyOf(contentId), body: { ...body, sha256: hashOf(contentId) } });
-    await answer.body.dump();
+    dropped(answer);
     if (answer.statusCode === 404) throw noBucket(place);
     const kept = await size(contentId);
     if (kept !== body.size)
@@ -115,8 +116,7 @@ export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore
     async readAll(contentId) {
       hashOf(contentId);
       try {
-        const body = await get(contentId);
-        return verified(contentId, Buffer.from(await body.arrayBuffer()));
+        return verified(contentId, await buffer(await get(contentId)));
       } catch (error) {
         throw toFault(error);
       }
@@ -124,7 +124,7 @@ export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore
     size,
     async remove(contentId) {
       const answer = await ask({ method: 'DELETE', key: keyOf(contentId) });
-      await answer.body.dump();
+      dropped(answer);
     },
     problems: async () => [...(await incoming.problems()), ...(await look())],
   };

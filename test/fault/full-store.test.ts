@@ -70,7 +70,7 @@ test('the API: 507 storage-full, told by readyz and explain, nothing kept, and a
   const { queue, emails } = await setUpQueue(service, 'acme/api', smtp.port, { enabled: false });
   const { id } = await service.ok<EmailBody>('POST', emails, anEmail({ archive: true }));
   const api = await start('api');
-  expect((await ask(api.port, 'GET', '/readyz')).status).toBe(200);
+  await eventually(async () => expect((await ask(api.port, 'GET', '/readyz')).status).toBe(200));
   limitFiles(api, LIMIT);
   const attachments = [{ filename: 'a.bin', content: LARGE.toString('base64') }];
   const refused = [

@@ -12,7 +12,7 @@ import { readRecords, type EmailRecord } from '../../../libs/queue/email-record'
 import { readHistory } from '../../../libs/queue/history';
 import { listEmails } from '../../../libs/queue/list';
 import type { EmailQueue } from '../../../libs/queue/queues';
-import { param } from '../auth';
+import { param, signatureOf } from '../auth';
 import { previewOfRaw, rendered } from '../content';
 import { notFound } from '../errors';
 import { bodyOf, parseBody, parseInput, parseQuery } from '../input';
@@ -79,11 +79,12 @@ export const keyOf = (request: Request): string | undefined => {
 };
 
 const acceptOne = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { address } = await rooms.guard.queue(request, response, 'send');
+  const { address, identity } = await rooms.guard.queue(request, response, 'send');
   const idempotencyKey = keyOf(request);
   const body = bodyOf(request);
   const { receipt, replayed } = await rooms.accept.one(address, {
     body,
+    by: signatureOf(identity),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
   });
   if (replayed) response.set('Idempotency-Replayed', 'true');
@@ -104,16 +105,19 @@ const batchLine = (line: unknown, defaults: Record<string, unknown> | undefined,
 };
 
 const acceptBatch = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { address } = await rooms.guard.queue(request, response, 'send');
+  const { address, identity } = await rooms.guard.queue(request, response, 'send');
   const { emails, defaults } = parseBody(BatchInput, request);
   const key = keyOf(request);
+  const by = signatureOf(identity);
   const { results, replayed } = await rooms.accept.many(
     address,
-    emails.map((line, index) => batchLine(line, defaults, index)),
+    emails.map((line, index) => ({ ...batchLine(line, defaults, index), by })),
     key === undefined ? undefined : { key, body: bodyOf(request) },
   );
   if (replayed) response.set('Idempotency-Replayed', 'true');
-  const none = results.every((result) => 'problem' in result);
+  const codes = results.flatMap((result) => ('problem' in result ? [result.problem.code] : []));
+  if (codes.length > 0) rooms.mailLog.linesRefused(address, { by, of: results.length, codes });
+  const none = codes.length === results.length;
   response.status(none ? 422 : 202).json({ results });
 };
 

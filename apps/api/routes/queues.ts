@@ -88,11 +88,12 @@ const remove = (rooms: Rooms) => async (request: Request, response: Response) =>
       `${unsent} emails of this queue are not sent yet: let them be sent or cancel them first`,
     );
   }
-  await emptyQueue(rooms, queue);
+  const by = signatureOf(identityOf(response));
+  await emptyQueue(rooms, queue, (id) => rooms.mailLog.changed({ id, address }, { by, what: 'erased' }));
   // Last: what is still known can be deleted again where this was interrupted.
   await rooms.tenants.removeQueue(address);
   await rooms.audit.record({
-    by: signatureOf(identityOf(response)),
+    by,
     what: 'queue deleted',
     ...address,
     fields: changesBetween(present ? queueDocument(present.settings) : {}, {}),
