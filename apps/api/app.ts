@@ -19,7 +19,7 @@ import { emailActionRoutes } from './routes/email-actions';
 import { emailRoutes } from './routes/emails';
 import { installationRoutes } from './routes/installation';
 import { keyRoutes } from './routes/keys';
-import { bulkRoutes, operationRoutes } from './routes/operations';
+import { bulkRoutes, operationRoutes, tenantBulkRoutes } from './routes/operations';
 import { queueRoutes } from './routes/queues';
 import { signingSecretRoutes } from './routes/signing-secret';
 import { templateRoutes } from './routes/templates';
@@ -75,6 +75,7 @@ export const createApp = (
   app.use('/v1/queues/:tenant/:application/emails/bulk', bulkRoutes(rooms, operations));
   app.use('/v1/queues/:tenant/:application/emails', emailRoutes(rooms), emailActionRoutes(rooms, commands));
   app.use('/v1/queues', queueRoutes(rooms));
+  app.use('/v1/tenants/:tenant/bulk', tenantBulkRoutes(rooms, operations));
   app.use('/v1/tenants/:tenant/transports', transportRoutes(rooms));
   app.use('/v1/tenants/:tenant/templates', templateRoutes(rooms));
   app.use('/v1/tenants/:tenant/signing-secret', signingSecretRoutes(rooms));

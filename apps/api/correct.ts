@@ -76,11 +76,11 @@ const expiryOf = (
 };
 
 /**
+ * What a correction would make of an email; nothing is written.
  * @param patch an object of fields
- * @throws Problem `invalid` and others of a new email; `email-sending`, `email-finished`, `version-mismatch`
+ * @throws Problem `invalid` and others of a new email; `email-sending`, `email-finished`
  */
-export const correct = async (rooms: Rooms, commands: Commands, subject: Subject, patch: Patch): Promise<void> => {
-  const { queue, record } = subject;
+export const draftCorrection = async (rooms: Rooms, { queue, record }: Subject, patch: Patch) => {
   const { address } = queue;
   if (typeof patch !== 'object' || Array.isArray(patch))
     throw new Problem('invalid', 'the body must be an object of fields to change');
@@ -107,8 +107,20 @@ export const correct = async (rooms: Rooms, commands: Commands, subject: Subject
 
   const had = contentIdsOf(before);
   const added = contentsOf(after).filter(({ contentId }) => !had.includes(contentId));
-  const fresh = added.map(({ contentId }) => contentId);
   await rooms.budget.requireContent(address, added);
+  return { before, after, fields, parts, settings, now, expiresAt, had, added };
+};
+
+/**
+ * @param patch an object of fields
+ * @throws Problem of `draftCorrection`, and `version-mismatch`
+ */
+export const correct = async (rooms: Rooms, commands: Commands, subject: Subject, patch: Patch): Promise<void> => {
+  const { queue, record } = subject;
+  const { address } = queue;
+  const drafted = await draftCorrection(rooms, subject, patch);
+  const { before, after, fields, parts, settings, now, expiresAt, had, added } = drafted;
+  const fresh = added.map(({ contentId }) => contentId);
   /** Whoever lost against another correction may have claimed what the winner needs too: both claim for the same email. */
   const letGo = async (ids: string[]): Promise<void> => {
     const [present] = await readRecords(rooms.redis, queue, [record.id], rooms.clock.now());
