@@ -6,7 +6,7 @@ import type { Operations } from '../../libs/queue/operations';
 import type { Changes } from '../../libs/store/changes';
 import { authenticate } from './auth';
 import { BOARD_PATH, createBoard } from './board';
-import type { BulkOrder } from './bulk';
+import type { BulkOrder } from './bulk-order';
 import type { Commands } from './commands';
 import { handleErrors, unknownAddress } from './errors';
 import { healthRoutes } from './health';

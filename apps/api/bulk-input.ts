@@ -1,19 +1,17 @@
 // What may be asked for of many emails at once: which of them, what is done to them, and what may be the same for all.
 import { z } from 'zod';
-import { AddressInput } from '../../libs/mail/address';
 import { EmailInput } from '../../libs/mail/email';
 import { pointer, Problem, type InputError } from '../../libs/mail/problem';
 import { Slug } from '../../libs/mail/queue-address';
 import { EMAIL_SETTINGS } from '../../libs/mail/settings';
-import { STATES, type State } from '../../libs/mail/state';
-import type { EmailFilter } from '../../libs/queue/list';
+import { STATES } from '../../libs/mail/state';
 import { parseInput } from './input';
 import { ReplaceInput } from './bulk-replace';
 
 const Time = z.iso.datetime({ offset: true });
 const States = z.union([z.enum(STATES), z.array(z.enum(STATES)).min(1)]);
 
-const BulkFilter = z.strictObject({
+export const BulkFilter = z.strictObject({
   state: States.optional(),
   template: Slug.optional(),
   tag: z.string().min(1).optional(),
@@ -89,36 +87,3 @@ export const requireForMany = (patch: Record<string, unknown> | undefined): void
   const [first] = errors;
   if (first !== undefined) throw new Problem('invalid', `${first.path} ${first.message}`, errors);
 };
-
-/** Where an operation takes place: one queue, or all of a tenant. */
-export type BulkPlace = { tenant: string; application?: string };
-
-/** Emails to act on, as an operation keeps it. Times in ms since 1970. */
-export interface BulkFilterKept extends Omit<EmailFilter, 'state'> {
-  /** One state in operations of older versions. */
-  state?: State | State[] | undefined;
-}
-
-/**
- * @param now what is accepted later, while the operation runs, is not part of it; ms since 1970
- * @throws Problem `invalid` where nobody can be found so
- */
-export const keptFilter = (filter: z.infer<typeof BulkFilter> | undefined, now: number): BulkFilterKept => {
-  const { since, until, recipient, ...rest } = filter ?? {};
-  if (recipient !== undefined && !recipient.includes('*')) parseInput(AddressInput, recipient, ['filter', 'recipient']);
-  return {
-    ...rest,
-    ...(recipient !== undefined && { recipient }),
-    until: Math.min(until === undefined ? now : Date.parse(until), now),
-    ...(since !== undefined && { since: Date.parse(since) }),
-  };
-};
-
-/** What lists can filter by themselves; of several states each email is asked (`isAsked`). */
-export const listedBy = ({ state, ...rest }: BulkFilterKept): EmailFilter => {
-  const [only, ...others] = [state ?? []].flat();
-  return only === undefined || others.length > 0 ? rest : { ...rest, state: only };
-};
-
-export const isAsked = ({ state }: BulkFilterKept, found: State | undefined): boolean =>
-  state === undefined || (found !== undefined && [state].flat().includes(found));

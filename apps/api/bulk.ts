@@ -5,26 +5,11 @@ import { listEmails } from '../../libs/queue/list';
 import type { Noted, Progress } from '../../libs/queue/operations';
 import type { EmailQueue } from '../../libs/queue/queues';
 import { actOn, correctionOf, doneBefore, Skip, tryOn } from './bulk-act';
-import { isAsked, listedBy, type BulkAction, type BulkFilterKept, type BulkPlace } from './bulk-input';
-import { createMergeWatch, readReplacement, type ReplaceInput } from './bulk-replace';
+import { isAsked, listedBy, type BulkOrder } from './bulk-order';
+import { createMergeWatch, readReplacement } from './bulk-replace';
 import type { Commands, Subject } from './commands';
 import { toProblem } from './errors';
 import type { Rooms } from './rooms';
-
-/** What an operation does, as it is kept. */
-export interface BulkOrder {
-  id: string;
-  address: BulkPlace;
-  /** Of a tenant's operation: its queues when it began. */
-  applications?: string[];
-  filter: BulkFilterKept;
-  action: BulkAction;
-  as?: 'sent' | 'resend' | 'failed';
-  patch?: Record<string, unknown>;
-  replace?: ReplaceInput;
-  dryRun: boolean;
-  by: string;
-}
 
 const PAGE = 100;
 const ERRORS_KEPT = 20;
