@@ -23,6 +23,8 @@ export interface Subject {
   record: EmailRecord;
   /** Who acts, as the history will say. */
   by: string;
+  /** The operation on many that this is part of. */
+  operation?: string;
 }
 
 const REFUSALS: Record<Exclude<Refusal, 'missing'>, [code: string, text: string]> = {
@@ -40,6 +42,12 @@ export const refuse = (refusal: Refusal, { id, state }: Pick<EmailRecord, 'id' |
 
 export const insist = (refusal: Refusal | undefined, record: Pick<EmailRecord, 'id' | 'state'>): void => {
   if (refusal !== undefined) throw refuse(refusal, record);
+};
+
+/** @throws Problem `email-state` */
+export const requireUncertain = ({ record }: Pick<Subject, 'record'>): void => {
+  if (record.state !== 'uncertain')
+    throw new Problem('email-state', `this email is ${record.state}, not uncertain: there is nothing to resolve`);
 };
 
 /** The email with a new life: a fixed time of expiry stays while it is ahead, a span counts anew. */
@@ -62,11 +70,12 @@ export const inTime = async (rooms: Rooms, subject: Subject): Promise<Subject> =
 export const createCommands = (rooms: Rooms) => {
   const { redis, clock, audit, mailLog } = rooms;
 
-  const change = ({ by }: Subject, what: string, fields?: FieldChanges): { kind: 'change' } & Change => ({
+  const change = ({ by, operation }: Subject, what: string, fields?: FieldChanges): { kind: 'change' } & Change => ({
     kind: 'change',
     at: new Date(clock.now()).toISOString(),
     by,
     what,
+    ...(operation !== undefined && { operation }),
     ...(fields && { fields }),
   });
 
@@ -115,11 +124,6 @@ export const createCommands = (rooms: Rooms) => {
     insist(refusal, record);
     await rooms.due.announce(queue.name, due > now ? due : AT_ONCE, Date.parse(after.expiresAt));
     await audited(subject, what);
-  };
-
-  const requireUncertain = ({ record }: Subject): void => {
-    if (record.state !== 'uncertain')
-      throw new Problem('email-state', `this email is ${record.state}, not uncertain: there is nothing to resolve`);
   };
 
   return {

@@ -89,12 +89,11 @@ const formerAddresses = (before: StoredEmail, after: StoredEmail): string[] => {
 };
 
 /**
+ * What a correction would make of an email; nothing is written.
  * @param patch an object of fields
- * @throws Problem `invalid` and others of a new email; `email-sending`, `email-finished`, `version-mismatch`
+ * @throws Problem `invalid` and others of a new email; `email-sending`, `email-finished`
  */
-export const correct = async (rooms: Rooms, commands: Commands, given: Subject, patch: Patch): Promise<void> => {
-  const subject = await inTime(rooms, given);
-  const { queue, record } = subject;
+export const draftCorrection = async (rooms: Rooms, { queue, record }: Subject, patch: Patch) => {
   const { address } = queue;
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
     throw problemAt('invalid', [], 'the body must be an object {...} of the fields to change');
@@ -126,8 +125,21 @@ export const correct = async (rooms: Rooms, commands: Commands, given: Subject, 
 
   const had = contentIdsOf(before);
   const added = contentsOf(after).filter(({ contentId }) => !had.includes(contentId));
-  const fresh = added.map(({ contentId }) => contentId);
   await rooms.budget.requireContent(address, added);
+  return { before, after, fields, parts, settings, now, expiresAt, had, added };
+};
+
+/**
+ * @param patch an object of fields
+ * @throws Problem of `draftCorrection`, and `version-mismatch`
+ */
+export const correct = async (rooms: Rooms, commands: Commands, given: Subject, patch: Patch): Promise<void> => {
+  const subject = await inTime(rooms, given);
+  const { queue, record } = subject;
+  const { address } = queue;
+  const drafted = await draftCorrection(rooms, subject, patch);
+  const { before, after, fields, parts, settings, now, expiresAt, had, added } = drafted;
+  const fresh = added.map(({ contentId }) => contentId);
   /** Whoever lost against another correction may have claimed what the winner needs too: both claim for the same email. */
   const letGo = async (ids: string[]): Promise<void> => {
     const [present] = await readRecords(rooms.redis, queue, [record.id], rooms.clock.now());

@@ -43,7 +43,7 @@ const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
   if (tenant?.settings.enabled === false) {
     reasons.push({
       code: 'tenant-disabled',
-      text: `the tenant ${queue.address.tenant} is disabled: put it with enabled true`,
+      text: `the tenant ${queue.address.tenant} is disabled: PATCH it with {"enabled": true}`,
     });
   }
   if (paused) {

@@ -7,8 +7,9 @@ import { QueueSettings, TenantSettings } from '../../libs/mail/settings';
 import { TemplateInput } from '../../libs/mail/template';
 import { TransportInput } from '../../libs/mail/transport';
 import { VERSION } from '../../libs/runtime/version';
-import { BulkInput } from './bulk';
+import { BulkInput } from './bulk-input';
 import { PageQuery } from './page';
+import { PauseInput } from './pause';
 import { ResendInput } from './resend';
 import { AuditQuery } from './routes/audit';
 import { ResolveInput } from './routes/email-actions';
@@ -22,6 +23,10 @@ interface Operation {
   status?: number;
   body?: z.ZodType;
   query?: z.ZodObject;
+  /** The body may be left out. */
+  optional?: true;
+  /** What the result of a merge patch must be like. */
+  patch?: z.ZodObject;
   contentType?: string;
   /** Headers that it heeds. */
   headers?: string[];
@@ -33,7 +38,18 @@ interface Operation {
 
 const operation = (
   path: string,
-  { summary, status = 200, body, query, contentType, headers = [], answer = 'application/json', later }: Operation,
+  {
+    summary,
+    status = 200,
+    body,
+    optional,
+    patch,
+    query,
+    contentType,
+    headers = [],
+    answer = 'application/json',
+    later,
+  }: Operation,
 ): ZodOpenApiOperationObject => ({
   summary,
   parameters: [
@@ -46,7 +62,8 @@ const operation = (
     ...headers.map((name) => ({ name, in: 'header' as const, schema: { type: 'string' as const } })),
   ],
   ...(query && { requestParams: { query } }),
-  ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
+  ...(body && { requestBody: { required: optional !== true, content: { 'application/json': { schema: body } } } }),
+  ...(patch && { requestBody: { required: true, content: mergePatchOf(patch) } }),
   ...(contentType && { requestBody: { required: true, content: { [contentType]: {} } } }),
   responses: {
     [String(status)]: status === 204 ? { description: 'Done' } : { description: 'Done', content: { [answer]: {} } },
@@ -61,8 +78,18 @@ const operation = (
   },
 });
 
+/** Any of its fields; null takes one away, in objects within it too. */
+const mergePatchOf = (document: z.ZodObject) => {
+  const fields = Object.fromEntries(Object.entries(document.shape).map(([name]) => [name, z.unknown().optional()]));
+  const schema = z.object(fields);
+  return { 'application/merge-patch+json': { schema }, 'application/json': { schema } };
+};
+
 /** Its fields are those of an email; checked once they are merged. */
 const Patch = z.record(z.string(), z.unknown()).meta({ id: 'Correction' });
+
+/** What is changed may be named by its ETag. */
+const GUARDED = ['If-Match'];
 
 const EMAILS = '/v1/queues/{tenant}/{application}/emails';
 const TENANT = '/v1/tenants/{tenant}';
@@ -121,6 +148,11 @@ export const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', p
   ],
   ['post', `${EMAILS}/{id}/resolve`, { summary: 'Say what became of an uncertain email', body: ResolveInput }],
   ['post', `${EMAILS}/bulk`, { summary: 'One action on all emails of a filter', status: 202, body: BulkInput }],
+  [
+    'post',
+    `${TENANT}/bulk`,
+    { summary: 'One action on emails of all queues of a tenant', status: 202, body: BulkInput },
+  ],
   ['get', '/v1/operations/{id}', { summary: 'Progress of a bulk operation, or what came of a try of a transport' }],
   [
     'get',
@@ -136,26 +168,48 @@ export const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', p
   ['get', '/v1/queues', { summary: 'All queues that the key reaches, by name', query: PageQuery }],
   ['get', '/v1/queues/{tenant}', { summary: 'The queues of a tenant, by name', query: PageQuery }],
   ['get', QUEUE, { summary: 'A queue, its settings and counts' }],
-  ['put', QUEUE, { summary: 'Put a queue', body: QueueSettings }],
-  ['delete', QUEUE, { summary: 'Delete a queue that has nothing unsent', status: 204 }],
-  ['post', `${QUEUE}/pause`, { summary: 'Send nothing until resumed' }],
-  ['post', `${QUEUE}/resume`, { summary: 'Send again' }],
+  ['put', QUEUE, { summary: 'Put a queue: replaces all its settings', body: QueueSettings, headers: GUARDED }],
+  ['patch', QUEUE, { summary: 'Change settings of a queue (RFC 7396)', patch: QueueSettings, headers: GUARDED }],
+  ['delete', QUEUE, { summary: 'Delete a queue that has nothing unsent', status: 204, headers: GUARDED }],
+  [
+    'post',
+    `${QUEUE}/pause`,
+    { summary: 'Send nothing until resumed', body: PauseInput, optional: true, headers: GUARDED },
+  ],
+  ['post', `${QUEUE}/resume`, { summary: 'Send again', body: PauseInput, optional: true, headers: GUARDED }],
+  ['get', '/v1/pause', { summary: 'Whether the whole installation is paused, by whom and why' }],
+  [
+    'post',
+    '/v1/pause',
+    { summary: 'The whole installation accepts and keeps, and sends nothing', body: PauseInput, optional: true },
+  ],
+  ['post', '/v1/resume', { summary: 'The whole installation sends again', body: PauseInput, optional: true }],
   ['get', '/v1/tenants', { summary: 'All tenants, by name', query: PageQuery }],
-  ['put', TENANT, { summary: 'Put a tenant', body: TenantSettings }],
+  ['put', TENANT, { summary: 'Put a tenant: replaces all its settings', body: TenantSettings, headers: GUARDED }],
+  ['patch', TENANT, { summary: 'Change settings of a tenant (RFC 7396)', patch: TenantSettings, headers: GUARDED }],
   ['get', TENANT, { summary: 'A tenant and its settings' }],
-  ['delete', TENANT, { summary: 'Delete a tenant without queues', status: 204 }],
+  ['delete', TENANT, { summary: 'Delete a tenant without queues', status: 204, headers: GUARDED }],
   ['get', `${TENANT}/signing-secret`, { summary: 'What data sources check our requests with' }],
   ['post', `${TENANT}/signing-secret`, { summary: 'A new signing secret; the old one holds for a day', status: 201 }],
   ['get', `${TENANT}/transports`, { summary: 'The transports of a tenant' }],
-  ['put', `${TENANT}/transports/{name}`, { summary: 'Put a transport', body: TransportInput }],
+  [
+    'put',
+    `${TENANT}/transports/{name}`,
+    { summary: 'Put a transport: replaces all its settings', body: TransportInput, headers: GUARDED },
+  ],
+  [
+    'patch',
+    `${TENANT}/transports/{name}`,
+    { summary: 'Change settings of a transport (RFC 7396)', patch: TransportInput, headers: GUARDED },
+  ],
   ['get', `${TENANT}/transports/{name}`, { summary: 'A transport, without its secrets' }],
-  ['delete', `${TENANT}/transports/{name}`, { summary: 'Delete a transport', status: 204 }],
+  ['delete', `${TENANT}/transports/{name}`, { summary: 'Delete a transport', status: 204, headers: GUARDED }],
   ['post', `${TENANT}/transports/{name}/verify`, { summary: 'Connect, greet and log in now', later: true }],
   ['get', `${TENANT}/templates`, { summary: 'The templates of a tenant' }],
   [
     'put',
     `${TENANT}/templates/{name}`,
-    { summary: 'Put a template: a new version where it changed', body: TemplateInput },
+    { summary: 'Put a template: a new version where it changed', body: TemplateInput, headers: GUARDED },
   ],
   ['get', `${TENANT}/templates/{name}`, { summary: 'The present version of a template' }],
   ['delete', `${TENANT}/templates/{name}`, { summary: 'Delete a template', status: 204 }],

@@ -66,6 +66,8 @@ export interface Change {
   at: string;
   by: string;
   what: string;
+  /** The operation on many that it was part of. */
+  operation?: string;
   /** Fields that changed: before and after. */
   fields?: Record<string, { before: unknown; after: unknown }>;
 }

@@ -122,15 +122,19 @@ test('a correction gives another source; a source that is not allowed any more i
 test('requests are signed: whoever knows the secret can tell, also while it is changed', async () => {
   const path = '/v1/tenants/acme/signing-secret';
   const first = await service.ok<{ secret: string }>('GET', path);
-  const changed = await service.ok<{ secret: string; previous: { secret: string } }>('POST', path);
-  expect(changed.previous.secret).toBe(first.secret);
+  // Two change it at once: what either was shown holds, and so does what the source knows.
+  const change = () => service.ok<{ secret: string; previous: { secret: string } }>('POST', path);
+  const both = await Promise.all([change(), change()]);
+  const present = (await service.ok<{ secret: string }>('GET', path)).secret;
+  const [changed, between] = both[0].secret === present ? both : [both[1], both[0]];
+  expect([changed.previous.secret, between.previous.secret]).toEqual([between.secret, first.secret]);
   const { id } = await accept(invoice({ data: { number: '114', total: '1' } }));
   await ended(id, 'sent');
   const headers: Record<string, unknown> = source.asked[0]?.headers ?? {};
   const [messageId, time] = [String(headers['webhook-id']), String(headers['webhook-timestamp'])];
   expect(messageId.startsWith(id)).toBe(true);
   expect(Math.abs(Number(time) * 1_000 - Date.now())).toBeLessThan(60_000);
-  const expected = [changed.secret, first.secret].map((secret) => {
+  const expected = [changed.secret, between.secret, first.secret].map((secret) => {
     const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
     return `v1,${createHmac('sha256', key).update(`${messageId}.${time}.`).digest('base64')}`;
   });
