@@ -1,3 +1,4 @@
+// If-Match as clients write it, and what is no such header.
 import { parseIfMatch } from './if-match';
 
 test.each([

@@ -1,3 +1,4 @@
+// JSON that is taken as it is, and JSON that is refused with its place.
 import { readJson } from './json-text';
 import type { Problem } from './problem';
 
