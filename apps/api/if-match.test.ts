@@ -1,4 +1,4 @@
-// If-Match as clients write it: quoted or not, weak, several, any.
+// If-Match as clients write it, and what is no such header.
 import { parseIfMatch } from './if-match';
 
 test.each([

@@ -1,4 +1,4 @@
-// JSON as it was written: what would change by being read is told, with its place.
+// JSON that is taken as it is, and JSON that is refused with its place.
 import { readJson } from './json-text';
 import type { Problem } from './problem';
 

@@ -1,3 +1,4 @@
+// What a schema does not allow, keyword by keyword, in our words.
 import { checkData } from './data-schema';
 
 test.each<[string, Record<string, unknown>, unknown, string, string]>([

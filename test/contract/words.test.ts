@@ -38,7 +38,7 @@ afterAll(() => service.close());
 /** How zod says things (zod/v4/locales/en), and what would be a value of JavaScript. */
 const FOREIGN =
   /Invalid (?:input|option|string|number|key|value|discriminator|ISO|URL)|[Ee]xpected \w+, received|Too (?:big|small)|Unrecognized key|NaN|undefined|\[object/;
-const WRONG = [null, true, 7.5, -1e9, 1e300, '', 'x y\n', 'x'.repeat(600_000), [], [null], [[]], {}, { nonsense: 1 }];
+const WRONG = [null, true, 7.5, -1e9, 1e300, '', 'x y\n', 'x'.repeat(3_000), [], [null], [[]], {}, { nonsense: 1 }];
 
 const values: Record<string, string> = { tenant: 'acme', application: 'app', name: 'welcome', version: '1', id: '' };
 const addressOf = (path: string): string => path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? name);
@@ -83,10 +83,7 @@ test('a wrong value of every kind in every place of every body is told in our wo
       const schema = bodySchema(operation);
       if (schema === undefined) continue;
       const all = path.endsWith('{id}') ? (document.components.schemas['Email'] ?? schema) : schema;
-      const bodies = places(all).flatMap((put, index) =>
-        // The longest once for each body is enough: each is looked at by the same words.
-        WRONG.filter((value) => index < 20 || typeof value !== 'string' || value.length < 1_000).map(put),
-      );
+      const bodies = places(all).flatMap((put) => WRONG.map(put));
       for (let from = 0; from < bodies.length; from += 25) {
         const some = bodies.slice(from, from + 25);
         const answers = await Promise.all(
@@ -99,7 +96,7 @@ test('a wrong value of every kind in every place of every body is told in our wo
     }
   }
   expect(asked).toBeGreaterThan(1_000);
-});
+}, 120_000);
 
 test('a wrong value of every parameter is told in our words', async () => {
   for (const [path, methods] of Object.entries(document.paths)) {
