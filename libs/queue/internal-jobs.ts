@@ -4,6 +4,7 @@ import { messageOf } from '../runtime/fault';
 import type { Redis } from '../store/redis';
 import { queuePrefix } from '../store/keys';
 import { Problem } from '../mail/problem';
+import { closeBull } from './close-bull';
 
 /** An order for a worker; secrets are not part of it, the worker finds them itself. */
 export interface VerifyOrder {
@@ -51,7 +52,7 @@ export const createOrders = (deps: { redis: Redis; waiting: Redis }): Orders => 
       }
     },
     async close() {
-      await Promise.all([events.close(), queue.close()]);
+      await closeBull(deps.waiting, events, queue);
     },
   };
 };
@@ -67,5 +68,5 @@ export const takeOrders = (deps: {
     concurrency: 4,
   });
   worker.on('error', () => undefined);
-  return () => worker.close();
+  return () => closeBull(deps.waiting, worker);
 };
