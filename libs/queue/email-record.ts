@@ -1,7 +1,7 @@
 // Reads emails as BullMQ and our marks hold them: any number in one round trip.
 import { readFailure, type Failure } from '../mail/failure';
 import { readState, type Place, type State } from '../mail/state';
-import { dueAt, type StoredEmail, type StoredRaw } from '../mail/stored-email';
+import { dueAt, readStored, type StoredEmail, type StoredRaw } from '../mail/stored-email';
 import { MARK, SCORE_UNIT } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
@@ -65,7 +65,7 @@ type Row = [] | [place: Place, score: string, fields: (string | null)[]];
 const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined => {
   if (row.length === 0) return undefined;
   const [place, score, [data, timestamp, attempts, finishedOn, failedReason, sent, done, archive]] = row;
-  const email = JSON.parse(data ?? '{}') as StoredEmail;
+  const email = readStored(data);
   const acceptedAt = Number(timestamp);
   const sendAt = dueAt(email, acceptedAt);
   const attemptsMade = Number(attempts ?? 0);

@@ -1,5 +1,6 @@
 // From a worker into the history or the error log, with its last line; or away, where nothing of it is kept.
 import type { LogLine } from '../../mail/outcome';
+import { MARK } from '../../store/keys';
 import type { Redis } from '../../store/redis';
 import { defineScript } from '../../store/script';
 import type { Lease } from '../email-worker';
@@ -20,6 +21,9 @@ if ARGV[7] == '' then
 end
 redis.call('HINCRBY', key, 'atm', 1)
 redis.call('HSET', key, ARGV[5], ARGV[6], 'finishedOn', now)
+if ARGV[4] == 'failed' then
+  redis.call('HSET', key, '${MARK.ended}', string.sub(ARGV[6], 1, 9) == 'canceled:' and 'canceled' or '1')
+end
 redis.call('ZADD', prefix .. ARGV[4], now, id)
 redis.call('ZADD', KEYS[2], ARGV[7], id)
 if ARGV[8] ~= '' then redis.call('RPUSH', key .. ':logs', ARGV[8]) end

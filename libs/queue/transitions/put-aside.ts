@@ -1,6 +1,7 @@
 // From the send queue (or the error log) into the error log: hold, cancel, expire.
 import { writeFailure, type Failure } from '../../mail/failure';
 import type { LogLine } from '../../mail/outcome';
+import { MARK } from '../../store/keys';
 import type { Redis } from '../../store/redis';
 import { defineScript } from '../../store/script';
 import type { EmailQueue } from '../queues';
@@ -24,7 +25,8 @@ if sent and from ~= 'failed' then return -2 end
 local reason = ARGV[2]
 if open and from ~= 'failed' then reason = ARGV[8] end
 leave(prefix, id, from)
-redis.call('HSET', key, 'failedReason', reason, 'finishedOn', now)
+local ended = string.sub(reason, 1, 9) == 'canceled:' and 'canceled' or '1'
+redis.call('HSET', key, 'failedReason', reason, 'finishedOn', now, '${MARK.ended}', ended)
 redis.call('ZADD', prefix .. 'failed', now, id)
 redis.call('ZADD', KEYS[2], ARGV[5], id)
 log(prefix, id, ARGV[3])

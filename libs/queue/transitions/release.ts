@@ -20,7 +20,7 @@ if from == 'completed' then return -2 end
 if from ~= 'failed' then return -3 end
 if cjson.decode(redis.call('HGET', key, 'data')).rev ~= tonumber(ARGV[2]) then return -4 end
 leave(prefix, id, from)
-redis.call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'defa', ARGV[9])
+redis.call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'defa', '${MARK.ended}', ARGV[9])
 redis.call('HINCRBY', key, ARGV[8], 1)
 redis.call('HSET', key, 'data', ARGV[3])
 redis.call('ZADD', KEYS[2], ARGV[7], id)

@@ -1,5 +1,5 @@
 // From the send queue to a worker: the next email, by priority and age, under a lock.
-import { SCORE_UNIT } from '../../store/keys';
+import { MARK, SCORE_UNIT } from '../../store/keys';
 import type { Redis } from '../../store/redis';
 import { defineScript } from '../../store/script';
 import type { EmailQueue } from '../queues';
@@ -9,7 +9,7 @@ import { PLACES } from './places';
 const PROMOTED_AT_ONCE = 1_000;
 
 // KEYS: BullMQ's prefix. ARGV: token, how long the lock lives (ms). Result: {id, data, accepted, attempts that counted,
-// stalls, starts, now}, or {how long the queue's rate stops it (ms), when its next delayed email is due or 0}. Atomic, so that
+// stalls, starts, now, '1' where it has marks, '1' where it was canceled}, or {how long the queue's rate stops it (ms), when its next delayed email is due or 0}. Atomic, so that
 // an email has one worker; by Redis' own clock, so that no worker's clock sends anything early. As BullMQ 6.7 does it (moveToActive): what is due is promoted; the rate (`max`, `duration`), the pause
 // and the bound of active jobs that its queue's meta names are kept.
 const takeScript = defineScript(`${PLACES}
@@ -43,8 +43,18 @@ local key = prefix .. id
 redis.call('SET', key .. ':lock', ARGV[1], 'PX', ARGV[2])
 redis.call('HSET', key, 'processedOn', now)
 local starts = redis.call('HINCRBY', key, 'ats', 1)
-local data, accepted, attempts, stalls = unpack(redis.call('HMGET', key, 'data', 'timestamp', 'atm', 'stc'))
-return {id, data, accepted, attempts or '0', stalls or '0', starts, now}`);
+local data, accepted, attempts, stalls, generation, done, ended =
+  unpack(redis.call('HMGET', key, 'data', 'timestamp', 'atm', 'stc', '${MARK.generation}', '${MARK.done}', '${MARK.ended}'))
+local sent, open = marks(key)
+-- Another BullMQ client retried it out of the error log: it begins anew, as after a release, unless nobody knows whether it
+-- has been sent, or it was canceled.
+if ended and ended ~= 'canceled' and not sent and not open then
+  redis.call('HDEL', key, 'atm', 'stc', '${MARK.ended}')
+  redis.call('HINCRBY', key, '${MARK.generation}', 1)
+  attempts, stalls = '0', '0'
+end
+local marked = (generation or done or ended or sent or open) and '1' or ''
+return {id, data, accepted, attempts or '0', stalls or '0', starts, now, marked, ended == 'canceled' and '1' or ''}`);
 
 /** A job as it was taken. */
 export interface TakenJob {
@@ -58,6 +68,10 @@ export interface TakenJob {
   starts: number;
   /** When it was taken, by Redis' clock; ms since 1970. */
   takenAt: number;
+  /** Earlier attempts or releases left marks (marks.ts). */
+  marked: boolean;
+  /** It was canceled, and put back by another BullMQ client. */
+  canceled: boolean;
 }
 
 /** Nothing to take now: how long the queue's rate stops it, and when its next delayed email is due (0: there is none). */
@@ -77,6 +91,8 @@ type Answer =
       stalls: string,
       starts: number,
       takenAt: number,
+      marked: string,
+      canceled: string,
     ];
 
 /** @param hold.lockMs how long the lock lives unless it is renewed */
@@ -87,7 +103,7 @@ export const takeJob = async (
 ): Promise<TakenJob | NothingToTake> => {
   const answer = (await takeScript(redis, [queue.keys.bull], [hold.token, hold.lockMs])) as Answer;
   if (answer.length === 2) return { id: undefined, rateStopMs: answer[0], nextDelayedAt: answer[1] };
-  const [id, data, acceptedAt, attemptsMade, stalls, starts, takenAt] = answer;
+  const [id, data, acceptedAt, attemptsMade, stalls, starts, takenAt, marked, canceled] = answer;
   return {
     id,
     data,
@@ -96,5 +112,7 @@ export const takeJob = async (
     stalls: Number(stalls),
     starts,
     takenAt,
+    marked: marked === '1',
+    canceled: canceled === '1',
   };
 };
