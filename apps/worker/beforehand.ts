@@ -1,6 +1,6 @@
 // What ends an attempt before a server is asked: marks that earlier ones left, its time, its format.
 import type { Outcome } from '../../libs/mail/outcome';
-import { EMAIL_FORMAT } from '../../libs/mail/stored-email';
+import { EMAIL_FORMAT, recipientsOf } from '../../libs/mail/stored-email';
 import type { Lease } from '../../libs/queue/email-worker';
 import type { Marks } from '../../libs/queue/marks';
 
@@ -24,8 +24,17 @@ export const beforehand = (lease: Lease, marks: Marks): Outcome | undefined => {
       until: now + OTHER_FORMAT_MS,
     };
   }
+  if (recipientsOf(lease.email).length === 0) {
+    return {
+      kind: 'refused',
+      code: 'message-invalid',
+      text: 'this job holds no email: another BullMQ client added or changed it, which only the API may do',
+      replies: [],
+    };
+  }
   if (marks.sent !== undefined)
     return { kind: 'sent', replies: marks.sent.replies, recipients: { accepted: [], refused: [], deferred: [] } };
+  if (lease.canceled) return { kind: 'canceled', text: 'canceled before, and put back by another BullMQ client' };
   if (marks.intentAt !== undefined) {
     if (marks.intentAt + QUARANTINE_MS > now) {
       return {

@@ -99,8 +99,8 @@ export const createDeliver = (deps: DeliverDeps) => {
   const deliver = async (lease: Lease, admission: Admission, notes: Notes): Promise<Delivery> => {
     const startedAt = new Date(clock.now()).toISOString();
     const settings = await deps.settingsOf(lease);
-    // A first start of an email that was never corrected or released cannot have left marks.
-    const pristine = lease.starts <= 1 && lease.email.rev === 1;
+    // A first start of an email that was never corrected or released cannot have left a sign that it is gone either.
+    const pristine = lease.starts <= 1 && lease.email.rev === 1 && !lease.marked;
     const marks = pristine ? NO_MARKS : await readMarks(redis, lease.queue, lease.id);
     if (marks.gone) return goneAlready(settings);
     const ended = beforehand(lease, marks);

@@ -114,6 +114,31 @@ export const jsonOf = (email: StoredEmail): string => {
   return text;
 };
 
+/** What stands for a job that holds no email; nobody gets it, and the API accepts none like it. */
+const NO_EMAIL: StoredEmail = { v: EMAIL_FORMAT, rev: 1, domain: '', to: [], expiresAt: '9999-12-31T23:59:59.999Z' };
+
+const isAddresses = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.every((one) => typeof one === 'object' && one !== null && typeof (one as Address).address === 'string');
+
+const isStored = (value: unknown): value is StoredEmail => {
+  if (typeof value !== 'object' || value === null) return false;
+  const { v, rev, domain, to, cc, bcc, expiresAt } = value as Partial<Record<keyof StoredEmail, unknown>>;
+  if (typeof v !== 'number' || typeof rev !== 'number' || typeof domain !== 'string') return false;
+  const lists = [to, cc ?? [], bcc ?? []];
+  return lists.every(isAddresses) && typeof expiresAt === 'string' && !Number.isNaN(Date.parse(expiresAt));
+};
+
+/**
+ * The email that a job holds. Another BullMQ client may have put anything there: what is none is read as one without
+ * recipients.
+ * @param json the job's data
+ */
+export const readStored = (json: string | null | undefined): StoredEmail => {
+  const value: unknown = JSON.parse(json ?? 'null');
+  return isStored(value) ? value : NO_EMAIL;
+};
+
 /** The Message-ID of an email (RFC 5322 3.6.4), without the angle brackets. */
 export const messageIdOf = (id: string, email: Pick<StoredEmail, 'domain' | 'raw'>): string =>
   email.raw?.messageId ?? `${id}@${email.domain}`;

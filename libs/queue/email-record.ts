@@ -3,7 +3,7 @@ import { normalizeAddress } from '../mail/address';
 import { expiredFailure, readFailure, type Failure } from '../mail/failure';
 import type { Reply } from '../mail/outcome';
 import { readState, type Place, type State } from '../mail/state';
-import { dueAt, recipientsOf, type StoredEmail, type StoredRaw } from '../mail/stored-email';
+import { dueAt, readStored, recipientsOf, type StoredEmail, type StoredRaw } from '../mail/stored-email';
 import { MARK, SCORE_UNIT } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
@@ -107,7 +107,7 @@ const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined =>
   if (row.length === 0) return undefined;
   const [place, score, fields] = row;
   const [data, timestamp, attempts, finishedOn, failedReason, done, generation, archive, before, parked] = fields;
-  const email = JSON.parse(data ?? '{}') as StoredEmail;
+  const email = readStored(data);
   const acceptedAt = Number(timestamp);
   const sendAt = dueAt(email, acceptedAt);
   const attemptsMade = Number(attempts ?? 0);

@@ -1,5 +1,5 @@
 // Takes emails out of a queue, one at a time, under a lock that is renewed: as BullMQ does, without its loop.
-import type { StoredEmail } from '../mail/stored-email';
+import { readStored, type StoredEmail } from '../mail/stored-email';
 import type { Redis } from '../store/redis';
 import { LOCK_MS, type EmailQueue } from './queues';
 import { takeJob, type NothingToTake } from './transitions/take';
@@ -16,12 +16,16 @@ export interface Lease {
   attemptsMade: number;
   /** Those before that release: numbers of attempts go on. */
   attemptsBefore: number;
-  /** How often a worker began with it, over all releases; above 1 there may be marks. */
+  /** How often a worker began with it, over all releases. */
   starts: number;
   /** How often its worker vanished, since the last release. */
   crashes: number;
   /** When it was taken, by Redis' clock; ms since 1970. */
   takenAt: number;
+  /** Earlier attempts or releases left marks (marks.ts). */
+  marked: boolean;
+  /** It was canceled, and put back by another BullMQ client. */
+  canceled: boolean;
   /** Aborted when the hold is lost or the worker stops; the reason is a `LeaseEnd`. */
   signal: AbortSignal;
 }
@@ -47,7 +51,7 @@ export const takeEmail = async (redis: Redis, queue: EmailQueue, token: string):
     email: {
       id: job.id,
       queue,
-      email: JSON.parse(job.data) as StoredEmail,
+      email: readStored(job.data),
       token,
       acceptedAt: job.acceptedAt,
       attemptsMade: job.attemptsMade,
@@ -55,6 +59,8 @@ export const takeEmail = async (redis: Redis, queue: EmailQueue, token: string):
       starts: job.starts,
       crashes: job.stalls,
       takenAt: job.takenAt,
+      marked: job.marked,
+      canceled: job.canceled,
       signal: abort.signal,
     },
     end: (reason) => abort.abort(reason),

@@ -4,6 +4,7 @@ import { messageOf } from '../runtime/fault';
 import type { Redis } from '../store/redis';
 import { queuePrefix } from '../store/keys';
 import { Problem } from '../mail/problem';
+import { closeBull } from './close-bull';
 
 /** An order for a worker; secrets are not part of it, the worker finds them itself. */
 export interface VerifyOrder {
@@ -103,7 +104,7 @@ export const createOrders = (deps: { redis: Redis; waiting: Redis; waitMs: numbe
       };
     },
     async close() {
-      await Promise.all([events.close(), queue.close()]);
+      await closeBull(deps.waiting, events, queue);
     },
   };
 };
@@ -119,5 +120,5 @@ export const takeOrders = (deps: {
     concurrency: AT_ONCE,
   });
   worker.on('error', () => undefined);
-  return () => worker.close();
+  return () => closeBull(deps.waiting, worker);
 };

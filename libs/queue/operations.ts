@@ -3,6 +3,7 @@ import { Queue, Worker, type Job } from 'bullmq';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../runtime/clock';
 import { queuePrefix } from '../store/keys';
+import { closeBull } from './close-bull';
 import type { Redis } from '../store/redis';
 
 /** An email that was not changed, and why. */
@@ -153,7 +154,7 @@ export const createOperations = <T>(deps: {
       };
     },
     async close() {
-      await Promise.all([worker.close(), queue.close()]);
+      await closeBull(deps.waiting, worker, queue);
     },
   };
 };

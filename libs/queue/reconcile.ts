@@ -1,5 +1,5 @@
 // Compares what a queue holds with itself: every email in one place, indexed, announced; mends what is not so.
-import type { StoredEmail } from '../mail/stored-email';
+import { readStored } from '../mail/stored-email';
 import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
 import type { Due } from './due';
@@ -97,9 +97,7 @@ export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: numbe
     const answers = ((await pipeline.exec()) ?? []).map(([, value]) => value as string | null);
     const missing = ids.flatMap((id, position) => {
       const [score, data] = [answers[position * 2], answers[position * 2 + 1]];
-      return score === null && typeof data === 'string' && isEmailId(id)
-        ? [{ id, email: JSON.parse(data) as StoredEmail }]
-        : [];
+      return score === null && typeof data === 'string' && isEmailId(id) ? [{ id, email: readStored(data) }] : [];
     });
     if (missing.length === 0) return;
     await enterIndexes(redis, queue.keys, missing);

@@ -1,7 +1,7 @@
 // A duty that one process of the installation does at a time, every so often: whose turn it is, Redis says by its own clock.
 import { setTimeout as pause } from 'node:timers/promises';
 import { KEYS } from './keys';
-import type { Redis } from './redis';
+import { whenAway, type Redis } from './redis';
 import { defineScript } from './script';
 
 /** A process that vanished in the middle is followed by another one after this; a living one renews it. */
@@ -39,7 +39,7 @@ return 1`);
  * @param deps.run one run; it ends early once the signal is aborted
  * @param deps.failed hears of a run that failed; there will be another one
  * @param deps.replica tells this process from others
- * @returns a function that stops: it resolves when a run that is under way has ended
+ * @returns a function that stops: it resolves when a run that is under way has ended, or Redis is away
  */
 export const takeDuty = (deps: {
   redis: Redis;
@@ -85,8 +85,8 @@ export const takeDuty = (deps: {
   };
 
   const ended = loop();
-  return () => {
+  return async () => {
     stopping.abort();
-    return ended;
+    await Promise.race([ended, whenAway(redis)]);
   };
 };

@@ -125,6 +125,11 @@ export const MARK = {
   sent: 'rp:sent',
   /** Recipients that are done with, where some are still to be tried. */
   done: 'rp:done',
+  /**
+   * It stands in the error log: `1`, or `canceled`. Whoever takes an email that has it knows that another BullMQ client put
+   * it back; the API's release takes it away.
+   */
+  ended: 'rp:ended',
   /** The message as it was handed over last, in the content store. */
   archive: 'rp:archive',
   /** Attempts that counted before the last release: their numbers are not given again. */

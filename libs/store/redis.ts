@@ -81,6 +81,10 @@ export const connectRedis = (deps: { url: string; patience: Patience; name: stri
 export const whenReady = (redis: Redis): Promise<void> =>
   redis.status === 'ready' ? Promise.resolve() : new Promise((resolve) => redis.once('ready', () => resolve()));
 
+/** Resolves as soon as the connection is lost; at once where there is none. What only waits for Redis need not be waited for then. */
+export const whenAway = (redis: Redis): Promise<void> =>
+  redis.status === 'ready' ? new Promise((resolve) => redis.once('close', () => resolve())) : Promise.resolve();
+
 /** Redis cannot be asked now; the request may be repeated. */
 export class RedisAway extends Error {
   override name = 'RedisAway';

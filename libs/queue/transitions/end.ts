@@ -1,5 +1,6 @@
 // From a worker into the history or the error log, with its last line; or away, where nothing of it is kept.
 import type { LogLine } from '../../mail/outcome';
+import { MARK } from '../../store/keys';
 import type { Redis } from '../../store/redis';
 import { defineScript } from '../../store/script';
 import type { Lease } from '../email-worker';
@@ -22,6 +23,9 @@ end
 redis.call('ZREM', KEYS[2], id)
 if ARGV[9] == '1' then redis.call('HINCRBY', key, 'atm', 1) end
 redis.call('HSET', key, ARGV[5], ARGV[6], 'finishedOn', now)
+if ARGV[4] == 'failed' then
+  redis.call('HSET', key, '${MARK.ended}', string.sub(ARGV[6], 1, 9) == 'canceled:' and 'canceled' or '1')
+end
 redis.call('ZADD', prefix .. ARGV[4], now, id)
 local set = ARGV[4] == 'failed' and asideSet(prefix, ARGV[6])
 if set then redis.call('ZADD', set, 0, id) end

@@ -1,6 +1,7 @@
 // From the send queue (or the error log) into the error log: hold, cancel, expire.
 import { writeFailure, type Failure } from '../../mail/failure';
 import type { LogLine } from '../../mail/outcome';
+import { MARK } from '../../store/keys';
 import type { Redis } from '../../store/redis';
 import { defineScript } from '../../store/script';
 import type { EmailQueue } from '../queues';
@@ -25,6 +26,7 @@ local reason = ARGV[2]
 if open and from ~= 'failed' then reason = ARGV[8] end
 leave(prefix, id, from)
 enterFailed(prefix, id, reason, ARGV[4])
+redis.call('HSET', key, '${MARK.ended}', string.sub(reason, 1, 9) == 'canceled:' and 'canceled' or '1')
 redis.call('ZREM', KEYS[2], id)
 redis.call('ZADD', KEYS[3], ARGV[5], id)
 log(prefix, id, ARGV[3])

@@ -8,11 +8,11 @@ import { PLACES } from './places';
 /** Emails whose time has come, put into line at once. */
 const PROMOTED_AT_ONCE = 1_000;
 
-// KEYS: BullMQ's prefix. ARGV: token, how long the lock lives (ms), field of earlier attempts. Result: {id, data, accepted,
-// attempts that counted, stalls, attempts before the last release, starts, now}, or {when the next delayed email is due or 0}.
-// Atomic, so that an email has one worker; by Redis' own clock, so that no worker's clock sends anything early. As BullMQ 6.7
-// does it (moveToActive): what is due is promoted; the pause and the bound of active jobs that its queue's meta names are kept.
-// The queue's rate is asked for before (libs/store/rates.ts).
+// KEYS: BullMQ's prefix. ARGV: token, how long the lock lives (ms). Result: {id, data, accepted, attempts that counted, stalls,
+// attempts before the last release, starts, now, '1' where it has marks, '1' where it was canceled}, or {when the next delayed
+// email is due or 0}. Atomic, so that an email has one worker; by Redis' own clock, so that no worker's clock sends anything early.
+// As BullMQ 6.7 does it (moveToActive): what is due is promoted; the pause and the bound of active jobs that its queue's meta
+// names are kept. The queue's rate is asked for before (libs/store/rates.ts).
 const takeScript = defineScript(`${PLACES}
 local prefix, time = KEYS[1], redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -42,8 +42,20 @@ if starts > 1 then
   redis.call('ZREM', prefix .. '${BESIDE.putBack}', id)
   redis.call('ZREM', prefix .. '${BESIDE.deferred}', id)
 end
-local data, accepted, attempts, stalls, before = unpack(redis.call('HMGET', key, 'data', 'timestamp', 'atm', 'stc', ARGV[3]))
-return {id, data, accepted, attempts or '0', stalls or '0', before or '0', starts, now}`);
+local data, accepted, attempts, stalls, before, generation, done, ended = unpack(redis.call('HMGET', key, 'data', 'timestamp',
+  'atm', 'stc', '${MARK.attempts}', '${MARK.generation}', '${MARK.done}', '${MARK.ended}'))
+local sent, open = marks(key)
+-- Another BullMQ client retried it out of the error log: it begins anew, as after a release, unless nobody knows whether it
+-- has been sent, or it was canceled.
+if ended and ended ~= 'canceled' and not sent and not open then
+  local made = tonumber(attempts or '0')
+  if made > 0 then before = tostring(redis.call('HINCRBY', key, '${MARK.attempts}', made)) end
+  redis.call('HDEL', key, 'atm', 'stc', '${MARK.ended}')
+  redis.call('HINCRBY', key, '${MARK.generation}', 1)
+  attempts, stalls = '0', '0'
+end
+local marked = (generation or done or ended or sent or open) and '1' or ''
+return {id, data, accepted, attempts or '0', stalls or '0', before or '0', starts, now, marked, ended == 'canceled' and '1' or ''}`);
 
 /** A job as it was taken. */
 export interface TakenJob {
@@ -59,6 +71,10 @@ export interface TakenJob {
   starts: number;
   /** When it was taken, by Redis' clock; ms since 1970. */
   takenAt: number;
+  /** Earlier attempts or releases left marks (marks.ts). */
+  marked: boolean;
+  /** It was canceled, and put back by another BullMQ client. */
+  canceled: boolean;
 }
 
 /** Nothing to take now; when its next delayed email is due (0: there is none, or the queue is stopped). */
@@ -78,6 +94,8 @@ type Answer =
       before: string,
       starts: number,
       takenAt: number,
+      marked: string,
+      canceled: string,
     ];
 
 /** @param hold.lockMs how long the lock lives unless it is renewed */
@@ -86,9 +104,9 @@ export const takeJob = async (
   queue: EmailQueue,
   hold: { token: string; lockMs: number },
 ): Promise<TakenJob | NothingToTake> => {
-  const answer = (await takeScript(redis, [queue.keys.bull], [hold.token, hold.lockMs, MARK.attempts])) as Answer;
+  const answer = (await takeScript(redis, [queue.keys.bull], [hold.token, hold.lockMs])) as Answer;
   if (answer.length === 1) return { id: undefined, nextDelayedAt: answer[0] };
-  const [id, data, acceptedAt, attemptsMade, stalls, before, starts, takenAt] = answer;
+  const [id, data, acceptedAt, attemptsMade, stalls, before, starts, takenAt, marked, canceled] = answer;
   return {
     id,
     data,
@@ -98,5 +116,7 @@ export const takeJob = async (
     attemptsBefore: Number(before),
     starts,
     takenAt,
+    marked: marked === '1',
+    canceled: canceled === '1',
   };
 };
