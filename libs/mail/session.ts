@@ -56,14 +56,17 @@ export const endsSession = (phase: Phase, { code, text }: Said, carried: boolean
   return code >= 500 && code < 600 && /\b(?:session|connection)\b/i.test(text) && TOO_MUCH_IN_IT.test(text);
 };
 
+const NAME_COMMAND = '\\b(?:helo|ehlo)\\b(?!@)';
+const REFUSED_NAME = new RegExp(
+  [
+    `${NAME_COMMAND}.*\\b(?:reject|refus|denied|invalid|not (?:allowed|accepted|valid)|must|need|does not|bad|bogus|forged)`,
+    `\\b(?:invalid|bad|bogus|forged|malformed|unacceptable)(?: [a-z]+){0,2} ${NAME_COMMAND}`,
+  ].join('|'),
+  'i',
+);
+
 /** Does it refuse the name that was given in EHLO? Many servers say so at RCPT only ("Helo command rejected"). */
-export const refusesName = (phase: Phase, { code, text }: Said): boolean => {
+export const refusesName = (phase: Phase, { code, text }: Pick<Said, 'code' | 'text'>): boolean => {
   if (code < 400) return false;
-  if (phase === 'ehlo') return true;
-  return (
-    (phase === 'mail' || phase === 'rcpt') &&
-    /\b(?:helo|ehlo)\b.*\b(?:reject|refus|denied|invalid|not (?:allowed|accepted|valid)|must|need|does not|bad|bogus|malformed|forged)/i.test(
-      text,
-    )
-  );
+  return phase === 'ehlo' || ((phase === 'mail' || phase === 'rcpt') && REFUSED_NAME.test(text));
 };

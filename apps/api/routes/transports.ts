@@ -42,6 +42,7 @@ export const transportRoutes = (rooms: Rooms): Router => {
     }
     const { transport, created } = await transports.put(tenant, name, input);
     await rooms.breakers.reset(tenant, name);
+    await rooms.limits.reset(tenant, name);
     await wakeQueues(rooms, tenant);
     await rooms.audit.record({
       by: signatureOf(identity),
