@@ -43,26 +43,30 @@ export const isCrowded = (phase: Phase, { code, enhancedCode, text }: Said): boo
 };
 
 /**
- * Is a session that has carried messages before at its end with this? Servers bound what one session may carry, in messages
+ * Is a session that emails were brought to before at its end with this? Servers bound what one session may carry, in messages
  * or in time, and say so by 421 (RFC 5321 3.8) or, at MAIL, DATA or the dot, by some 4yz; a few say 5yz in so many words, or
- * 503 because they have lost the thread. On a fresh connection the same reply means what it says. At RCPT a 4yz other than
- * 421 is about the recipient.
+ * 503 because they have lost the thread. On a fresh connection the same reply means what it says; and so it does at DATA and
+ * the dot as long as the session has not taken any message. At RCPT a 4yz other than 421 is about the recipient.
+ * @param carried whether a message was taken in it
  */
-export const endsSession = (phase: Phase, { code, text }: Said): boolean => {
+export const endsSession = (phase: Phase, { code, text }: Said, carried: boolean): boolean => {
   if (code === 421 || code === 503) return true;
   if (phase === 'rcpt') return false;
-  if (code >= 400 && code < 500) return true;
+  if (code >= 400 && code < 500) return carried || phase === 'mail';
   return code >= 500 && code < 600 && /\b(?:session|connection)\b/i.test(text) && TOO_MUCH_IN_IT.test(text);
 };
 
+const NAME_COMMAND = '\\b(?:helo|ehlo)\\b(?!@)';
+const REFUSED_NAME = new RegExp(
+  [
+    `${NAME_COMMAND}.*\\b(?:reject|refus|denied|invalid|not (?:allowed|accepted|valid)|must|need|does not|bad|bogus|forged)`,
+    `\\b(?:invalid|bad|bogus|forged|malformed|unacceptable)(?: [a-z]+){0,2} ${NAME_COMMAND}`,
+  ].join('|'),
+  'i',
+);
+
 /** Does it refuse the name that was given in EHLO? Many servers say so at RCPT only ("Helo command rejected"). */
-export const refusesName = (phase: Phase, { code, text }: Said): boolean => {
+export const refusesName = (phase: Phase, { code, text }: Pick<Said, 'code' | 'text'>): boolean => {
   if (code < 400) return false;
-  if (phase === 'ehlo') return true;
-  return (
-    (phase === 'mail' || phase === 'rcpt') &&
-    /\b(?:helo|ehlo)\b.*\b(?:reject|refus|denied|invalid|not (?:allowed|accepted|valid)|must|need|does not|bad|bogus|malformed|forged)/i.test(
-      text,
-    )
-  );
+  return phase === 'ehlo' || ((phase === 'mail' || phase === 'rcpt') && REFUSED_NAME.test(text));
 };

@@ -11,14 +11,16 @@ export type { OpeningError, OpenTransport, SmtpError } from './open-transport';
 
 export interface Connection {
   smtp: SMTPConnection;
-  /** Has carried an email before: what the server says now may be about the session and not about the email. */
+  /** An email was brought to it before: what the server says now may be about the session and not about the email. */
   reused: boolean;
+  /** Messages that were taken over it. */
+  carried: number;
   /** Where it is, and what was said. */
   dialogue: Dialogue;
 }
 
 export interface TakeOptions {
-  /** Not one that has carried an email before. */
+  /** Not one that an email was brought to before. */
   fresh: boolean;
   signal?: AbortSignal;
   hear?: (line: string) => void;
@@ -27,8 +29,8 @@ export interface TakeOptions {
 export interface Connections {
   /** A connection that is greeted, encrypted and logged in. @throws OpeningError */
   take(transport: OpenTransport, options: TakeOptions): Promise<Connection>;
-  /** Gives a connection back that may carry another email. */
-  giveBack(transport: OpenTransport, connection: Connection): void;
+  /** Gives a connection back that may carry another email. @param taken whether it has carried this one */
+  giveBack(transport: OpenTransport, connection: Connection, taken: boolean): void;
   /**
    * Ends a connection, politely where the server may still be spoken to.
    * @returns when it is closed: within seconds, whatever the server does
@@ -48,7 +50,7 @@ const IDLE_MS = 15_000;
 const COUNTED_IDLE_MS = 1_000;
 /** Idle connections of one process; with many transports the one that has lain longest makes room. */
 export const MOST_IDLE = 100;
-/** Fresh connections now and then, so that a load balancer's servers share the work. */
+/** Fresh connections now and then, so that a load balancer's servers share the work. Messages. */
 const MOST_EMAILS = 200;
 /** A server that does not answer QUIT by then is left without an answer. */
 const QUIT_MS = 2_000;
@@ -101,7 +103,6 @@ export const createConnections = (deps: { name: string; bounds: StepBounds; sock
   const { sockets } = deps;
   /** Whoever lies longest first. */
   const lying = new Set<Idle>();
-  const carried = new WeakMap<SMTPConnection, number>();
   const ready = new Map<string, number>();
   const leaving = new Set<Promise<void>>();
 
@@ -146,7 +147,7 @@ export const createConnections = (deps: { name: string; bounds: StepBounds; sock
         else ready.delete(id);
         closed();
       });
-      return { smtp: opened, reused: false, dialogue };
+      return { smtp: opened, reused: false, carried: 0, dialogue };
     } catch (error) {
       if (smtp === undefined) closed();
       else void end(smtp, 'close').then(closed);
@@ -173,12 +174,11 @@ export const createConnections = (deps: { name: string; bounds: StepBounds; sock
         });
       }
     },
-    giveBack(transport, connection) {
+    giveBack(transport, used, taken) {
+      const connection = { ...used, carried: used.carried + (taken ? 1 : 0) };
       const { smtp, dialogue } = connection;
       dialogue.hear = undefined;
-      const count = (carried.get(smtp) ?? 0) + 1;
-      carried.set(smtp, count);
-      if (count >= MOST_EMAILS || smtp.destroyed) return void end(smtp, 'quit');
+      if (connection.carried >= MOST_EMAILS || smtp.destroyed) return void end(smtp, 'quit');
       const onEnd = (): void => drop(entry);
       const timer = setTimeout(() => endIdle(entry), sockets.counted(transport.id) ? COUNTED_IDLE_MS : IDLE_MS);
       timer.unref();

@@ -11,10 +11,10 @@ import { transmit, type HandOver, type HandOverResult } from './transmit';
  * of this email. Whatever ends it before the message had left has not taken the message, and so has a reply; what breaks off
  * after the message may have taken it, and is never repeated here.
  */
-const isUsedUp = ({ reused }: Connection, result: HandOverResult): boolean => {
+const isUsedUp = ({ reused, carried }: Connection, result: HandOverResult): boolean => {
   if (!reused) return false;
   if (result.kind === 'fault') return result.phase !== 'dot';
-  return result.kind === 'rejected' && result.replies.some((reply) => endsSession(result.phase, reply));
+  return result.kind === 'rejected' && result.replies.some((reply) => endsSession(result.phase, reply, carried > 0));
 };
 
 /** A server that does not answer RSET at once is not worth waiting for. */
@@ -117,7 +117,7 @@ export const createHandOver = (connections: Connections, bounds: StepBounds) => 
     // Where it is one too many, or another one takes its place, it must be gone before anything else happens.
     if (ends) await connections.leave(connection, mayStay ? 'quit' : 'close');
     else if (sent.kind === 'taken' || (mayStay && (await resetForNext(connection))))
-      connections.giveBack(work.transport, connection);
+      connections.giveBack(work.transport, connection, sent.kind === 'taken');
     else void connections.leave(connection, 'close');
     return { result, usedUp };
   };

@@ -209,10 +209,11 @@ export const transmit = (connection: Connection, work: HandOver, bounds: StepBou
   const progress: Progress = { begun: false, ended: false };
   const { content, size, estimated = false, eightBit = false, utf8 = false } = message;
   let block: NodeJS.Timeout | undefined;
+  let over = false;
   const waits = (waiting: boolean): void => {
     clearTimeout(block);
     const ms = bounds.message;
-    if (waiting && ms !== undefined) block = setTimeout(giveUp, ms, `took no more of it for ${ms / 1_000} s`);
+    if (waiting && !over && ms !== undefined) block = setTimeout(giveUp, ms, `took no more of it for ${ms / 1_000} s`);
   };
   // nodemailer forgets whoever waits for a connection that it was told to close: judged first, closed then.
   let giveUp: (why: string) => void = () => undefined;
@@ -224,6 +225,7 @@ export const transmit = (connection: Connection, work: HandOver, bounds: StepBou
     if (signal.aborted) return resolve({ kind: 'stopped', phase: 'mail', error: signal.reason });
     const stopWatching = watchSteps(dialogue, bounds, (_step, ms) => giveUp(`no reply within ${ms / 1_000} s`));
     const done = (result: HandOverResult): void => {
+      over = true;
       stopWatching();
       clearTimeout(block);
       signal.removeEventListener('abort', abort);

@@ -49,6 +49,8 @@ export interface Limits {
   ): Promise<() => void>;
   /** The server has refused connections lately: since when (ms since 1970), and in which words. */
   lowered(tenant: string, transport: string): Promise<{ since: number; words: string } | undefined>;
+  /** The transport was put anew: what its server refused before does not count. */
+  reset(tenant: string, transport: string): Promise<void>;
   /** What this replica has open, for whoever opens connections. */
   sockets: Sockets;
   stop(): Promise<void>;
@@ -143,6 +145,10 @@ export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string
     async lowered(tenant, transport) {
       const [since, words] = await redis.hmget(keysOf(tenant, transport).lowered, 'since', 'words');
       return since ? { since: Number(since), words: words ?? '' } : undefined;
+    },
+    async reset(tenant, transport) {
+      if ((await redis.del(keysOf(tenant, transport).lowered)) === 1)
+        await changes.announce('lowered', `${tenant}/${transport}`);
     },
     sockets: rights.sockets,
   };

@@ -11,6 +11,7 @@ import { STEP_BOUNDS, type StepBounds } from '../../libs/send/step-bounds';
 import type { HandOverResult } from '../../libs/send/transmit';
 import { createSockets } from '../../libs/store/sockets';
 import type { Phase as ServerPhase } from '../support/smtp-script';
+import { FULL } from '../support/fault';
 import { startSmtpServer, type SmtpServer, type SmtpServerOptions } from '../support/smtp-server';
 import { expiredCertificate, selfSignedCertificate, serverCertificate, serverKey, testCa } from '../support/tls';
 import { eventually } from '../support/wait';
@@ -129,10 +130,15 @@ test.each(STEPS)('silence at $at ($tls) is left after the bound of that step', a
   });
 });
 
+/** ms; in full more than half a minute, which a greeting was not given once. */
+const SLOW = FULL ? 40_000 : 1_000;
+
 test.each(STEPS)('patience at $at ($tls) is of that step alone', async ({ at, phase, tls }) => {
-  const others = Object.fromEntries(Object.keys(STEP_BOUNDS).map((step) => [step, step === phase ? 10_000 : 900]));
+  const others = Object.fromEntries(
+    Object.keys(STEP_BOUNDS).map((step) => [step, step === phase ? 2 * SLOW : 0.9 * SLOW]),
+  );
   begin(others);
-  const smtp = await start({ ...(tls && { tls }), auth: AUTH, script: { [at]: () => ({ delay: 1_000 }) } });
+  const smtp = await start({ ...(tls && { tls }), auth: AUTH, script: { [at]: () => ({ delay: SLOW }) } });
   expect(await send(smtp.port, securityOf(tls), { login: true })).toMatchObject({ kind: 'taken' });
 });
 

@@ -170,6 +170,9 @@ describe('a server that takes three connections', () => {
     await allSentOnce(stage, smtp, 200);
     expect(beyond.size).toBeGreaterThan(0);
     expect(beyond.size).toBeLessThan(150);
+    // Whoever runs it is told, in the words of the server.
+    const told = workers.flatMap(({ log }) => log).filter((line) => line.includes(`"${stage.tenant}/default"`));
+    expect(told.join('\n')).toMatch(/too many|limit exceeded/i);
   });
 
   test('one that takes nothing at all is down: its emails wait, unpaid, and explain says why in its words', async () => {

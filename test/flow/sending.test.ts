@@ -307,6 +307,22 @@ test('an attachment of 20 MiB arrives whole and Redis hardly grows', async () =>
   redis.close();
 });
 
+test('a large message is offered to a server whose SIZE it just fits: what is too much the server decides', async () => {
+  const attachment = { filename: 'a.bin', content: Buffer.alloc(600 * 1024, 'abc').toString('base64') };
+  await post(anEmail({ attachments: [attachment] }));
+  const [first] = await smtp.waitForMessages(1);
+  const size = first?.raw.length ?? 0;
+  const exact = await startSmtpServer({ extensions: [`SIZE ${size}`] });
+  await service.ok('PUT', '/v1/tenants/acme/transports/exact', {
+    host: '127.0.0.1',
+    port: exact.port,
+    security: 'none',
+  });
+  await post(anEmail({ attachments: [attachment], transport: 'exact', attempts: 1 }));
+  await exact.waitForMessages(1);
+  await exact.close();
+});
+
 test('a template that is gone at its time fails the email with a clear reason', async () => {
   const template = '/v1/tenants/acme/templates/short-lived';
   await service.ok('PUT', template, { subject: 'Hi', text: 'Hi' });

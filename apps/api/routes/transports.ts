@@ -43,6 +43,7 @@ const change = (rooms: Rooms) => async (request: Request, response: Response) =>
     return input;
   });
   await rooms.breakers.reset(tenant, name);
+  await rooms.limits.reset(tenant, name);
   await wakeQueues(rooms, tenant);
   await rooms.audit.record({
     by: signatureOf(identity),
