@@ -155,11 +155,7 @@ export const compileSource = (source: string, escaping: Escaping, oneLine = fals
 };
 
 /** The place in the source of an offset in the body: within the author's code, or right behind it. */
-export const placeOfBody = (
-  source: string,
-  { stretches }: Compiled,
-  offset: number,
-): SourcePlace => {
+export const placeOfBody = (source: string, { stretches }: Compiled, offset: number): SourcePlace => {
   const stretch = stretches.filter(({ body }) => body <= offset).at(-1) ?? stretches[0];
   if (stretch === undefined) return { line: 1, column: 1 };
   const inside = Math.max(0, Math.min(offset - stretch.body, stretch.length));

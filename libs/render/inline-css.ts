@@ -9,7 +9,7 @@ import { initWasm, inline } from '@css-inline/css-inline-wasm';
 export const openInlining = async (): Promise<void> => {
   const bytes = await readFile(require.resolve('@css-inline/css-inline-wasm/index_bg.wasm'));
   // Its types name the bytes alone, a way that it calls deprecated on the console.
-  await initWasm({ module_or_path: bytes } as unknown as typeof bytes);
+  await initWasm({ module_or_path: bytes });
 };
 
 /**

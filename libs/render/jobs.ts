@@ -91,7 +91,10 @@ const placeFault = ({ message, key, tag, nth }: NonNullable<Said['fault']>, { ta
   }
   const shown = code.slice(0, 100);
   if (nth === undefined) return { ...at, message: `${text}: ${shown}` };
-  return { ...at, message: `the value has ${BREAK} in it, which a subject must not have: correct the data, or the expression ${shown}` };
+  return {
+    ...at,
+    message: `the value has ${BREAK} in it, which a subject must not have: correct the data, or the expression ${shown}`,
+  };
 };
 
 const parseSaid = (text: string): Said => {
