@@ -121,15 +121,21 @@ const textAfter = (source: string, codeEnd: number): number => {
 export const compileSource = (source: string, escaping: Escaping, oneLine = false): Compiled => {
   const open = /<%[-_]?\s*[=~]?\s*/g;
   const placeOf = createPlaces(source);
+  const placeOfBreak = createPlaces(source);
   const tags: Tag[] = [];
   const stretches: Stretch[] = [];
   let body = '';
   let textStart = 0;
 
+  /** Where the source has line breaks between two tags. */
+  const breaksFrom = (start: number): SourcePlace[] => {
+    const end = source.indexOf('<%', start);
+    const written = source.slice(start, end < 0 ? source.length : end);
+    return [...written.matchAll(BREAKS)].map(({ index }) => placeOfBreak(start + index));
+  };
+
   const writeText = (text: string): void => {
-    const next = source.indexOf('<%', textStart);
-    const written = source.slice(textStart, next < 0 ? source.length : next);
-    const breaks = oneLine ? [...written.matchAll(BREAKS)].map(({ index }) => placeAt(source, textStart + index)) : [];
+    const breaks = oneLine ? breaksFrom(textStart) : [];
     if (breaks[0] === undefined) return void (body += `__eta.res+='${text}';\n`);
     body += `__eta.res+=(__eta.tag=${tags.length},__eta.f('${text}'));\n`;
     tags.push({ ...breaks[0], code: '', breaks });

@@ -21,7 +21,7 @@ import {
 } from './job';
 import { withInlineCss } from './inline-css';
 import { checkSource } from './lint';
-import { textFromHtml } from './text-body';
+import { quickTextFromHtml, textFromHtml } from './text-body';
 
 /** Characters of all parts of an email together. */
 const MOST_OUTPUT = 5 * 1_024 * 1_024;
@@ -123,10 +123,12 @@ const readSaid = (text: string, job: RenderJob, program: Prepared): RenderAnswer
 
 class OutputFault extends Error {}
 
-/** Styles are written where they are heeded. */
+/** What is made of what a template wrote: a text where it has none and that is quick, styles where they are heeded. */
 const finish = (answer: RenderAnswer, { inlineCss }: RenderJob): RenderAnswer => {
-  if (answer.kind !== 'made' || answer.made.html === undefined || !inlineCss) return answer;
-  return { kind: 'made', made: { ...answer.made, html: withInlineCss(answer.made.html) } };
+  if (answer.kind !== 'made' || answer.made.html === undefined) return answer;
+  const { html, text = quickTextFromHtml(html) } = answer.made;
+  const made = { ...answer.made, html: inlineCss ? withInlineCss(html) : html, ...(text !== undefined && { text }) };
+  return { kind: 'made', made };
 };
 
 /** Takes a message apart; its parser waits in between, so this is none of `createJobs`. */

@@ -27,7 +27,7 @@ export const TIME_LIMIT = 250;
 const HARD_LIMIT = 600;
 /** CPU time of taking a large message apart, ms; an honest one of 25 MiB takes a fourth of it. */
 const MESSAGE_LIMIT = 4_000;
-/** The same of making a text of html; twice what takes longest of what is tried at all (text-body.ts). */
+/** The same of making a text of large html; an honest one of 1 MiB takes a fourth of it. */
 const TEXT_LIMIT = 2_000;
 const limitOf = ({ kind }: Job): number =>
   kind === 'message' ? MESSAGE_LIMIT : kind === 'text' ? TEXT_LIMIT : HARD_LIMIT;

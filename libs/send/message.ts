@@ -8,7 +8,8 @@ import { UNFOLDABLE, type Address } from '../mail/address';
 import type { StoredAttachment, StoredEmail } from '../mail/stored-email';
 import { mailDate } from './encoding';
 import { composeLetter, type Field } from './compose-letter';
-import { writeMessage } from './write-message';
+import { readPieces, sizeInBase64, type StoredFile } from './file-parts';
+import { writeMessage, writePieces } from './write-message';
 
 export interface MessageInput {
   email: Pick<StoredEmail, 'to' | 'cc' | 'headers'>;
@@ -26,9 +27,12 @@ export interface MessageInput {
 }
 
 export interface Message {
-  /** Bytes of the whole message; an upper estimate where it is streamed (RFC 1870 allows one). */
+  /** Bytes of the whole message (RFC 1870 3). */
   size: number;
-  /** Its bytes, or what begins to read them; may be called once more for another try. */
+  /**
+   * Its bytes as they travel, with CRLF line ends only, or what begins to read them: the same bytes each time that it is called.
+   * What is signed, archived and counted is therefore what the server gets, but for the dots that are doubled on the way.
+   */
   content: Buffer | (() => Readable);
   /** It has bytes beyond ASCII in its body: only for a server that takes 8BITMIME (RFC 6152). */
   eightBit?: boolean;
@@ -37,11 +41,7 @@ export interface Message {
 /** Messages of up to this many bytes, roughly, are made in memory; larger ones are written while they are sent. */
 export const IN_MEMORY = 512 * 1024;
 
-/** Base64 in lines of 76 with CRLF, as composed. */
-const encodedSize = (bytes: number): number => Math.ceil(bytes / 57) * 78 + 1_024;
-
-type Content = Buffer | Readable | string;
-type ContentOf = (contentId: string) => Content;
+type ContentOf = (contentId: string) => Buffer;
 
 /** Domains travel in ASCII (RFC 5891); a local part wide of ASCII needs SMTPUTF8 and keeps the address as it is. */
 const wireAddress = ({ name, address }: Address): { name: string; address: string } => {
@@ -101,6 +101,7 @@ const composer = (input: MessageInput, contentOf: ContentOf): MailComposer => {
     attachments: input.attachments.map(({ filename, contentId, contentType, cid, disposition }) => ({
       filename,
       content: contentOf(contentId),
+      contentTransferEncoding: 'base64' as const,
       ...(contentType !== undefined && { contentType }),
       ...(cid !== undefined && { cid }),
       contentDisposition: disposition ?? (cid === undefined ? 'attachment' : 'inline'),
@@ -133,12 +134,13 @@ export const composeMessage = async (input: MessageInput, content: ContentReader
       throw Object.assign(new Error(`${contentId} is not in the content store`), { code: 'ENOENT' });
     }
   }
-  const frame = writeMessage(composer(input, () => Buffer.alloc(0)).compile());
-  return {
-    size: frame.length + attachments.reduce((sum, { size }) => sum + encodedSize(size), 0),
-    content: () =>
-      composer(input, (id) => content.read(id))
-        .compile()
-        .createReadStream(),
+  const files = new Map<Buffer, StoredFile>();
+  const placeOf = (contentId: string): Buffer => {
+    const place = Buffer.alloc(0);
+    files.set(place, { contentId, size: attachments.find((one) => one.contentId === contentId)?.size ?? 0 });
+    return place;
   };
+  const pieces = writePieces(composer(input, placeOf).compile(), files);
+  const sizes = pieces.map((piece) => (Buffer.isBuffer(piece) ? piece.length : sizeInBase64(piece.size)));
+  return { size: sizes.reduce((sum, size) => sum + size, 0), content: () => readPieces(pieces, content) };
 };
