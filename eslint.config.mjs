@@ -21,7 +21,7 @@ const WALLS = {
       'lru-cache',
       '@jitl',
       'quickjs-emscripten-core',
-      '@css-inline/css-inline',
+      '@css-inline/css-inline-wasm',
       '@cfworker',
       'diff',
     ],

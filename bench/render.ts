@@ -94,7 +94,7 @@ const job = (key: string, sources: Sources = SOURCES): RenderJob => ({
 });
 
 const plainEta = (): Eta => {
-  const eta = new Eta({ autoFilter: true, filterFunction: String });
+  const eta = new Eta({ autoFilter: true, autoTrim: false, filterFunction: String });
   // Without these two it looks for names in memory only.
   Object.assign(eta, { readFile: null, resolvePath: null });
   eta.loadTemplate('frame', LAYOUT);

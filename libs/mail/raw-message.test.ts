@@ -10,7 +10,7 @@ test.each([
   ['no body', HEAD, `${HEAD}\r\n`],
   ['no body and no last line end', HEAD.slice(0, -2), `${HEAD}\r\n`],
   ['an empty body', `${HEAD}\r\n`, `${HEAD}\r\n`],
-  ['folded Bcc in capitals', `BCC: a@b.example,\r\n c@d.example\r\n${HEAD}\r\nx`, `${HEAD}\r\nx`],
+  ['folded Bcc in capitals', `BCC: a@b.example,\r\n c@d.example\r\n${HEAD}\r\nx`, `${HEAD}\r\nx\r\n`],
 ])('%s', (_, given, kept) => {
   expect(read(given)).toBe(kept);
 });

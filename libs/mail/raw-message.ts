@@ -129,13 +129,17 @@ const [LF, CR] = [0x0a, 0x0d];
 /** Of a line without its end (RFC 5322 2.1.1). Bytes. */
 const LONGEST_LINE = 998;
 
-/** Bytes that have CRLF line ends only: bare CR and LF become CRLF. Byte by byte, since messages may be large. */
-const withCrlf = (given: Buffer): Buffer => {
+/**
+ * Bytes as they travel: bare CR and LF become CRLF, and the last line has an end too. Byte by byte, since messages may be large.
+ */
+export const withCrlf = (given: Buffer): Buffer => {
   const isLone = (at: number): boolean =>
     given[at] === CR ? given[at + 1] !== LF : given[at] === LF && given[at - 1] !== CR;
   let lone = 0;
   for (let at = 0; at < given.length; at++) if (isLone(at)) lone++;
-  if (lone === 0) return given;
+  const last = given.at(-1);
+  const isOpen = last !== undefined && last !== LF && last !== CR;
+  if (lone === 0) return isOpen ? Buffer.concat([given, Buffer.from('\r\n')]) : given;
   const all = Buffer.allocUnsafe(given.length + lone);
   for (let at = 0, to = 0; at < given.length; at++) {
     const byte = given[at] ?? 0;
@@ -145,7 +149,7 @@ const withCrlf = (given: Buffer): Buffer => {
       all[to++] = LF;
     }
   }
-  return all;
+  return isOpen ? Buffer.concat([all, Buffer.from('\r\n')]) : all;
 };
 
 const checkLines = (bytes: Buffer): void => {

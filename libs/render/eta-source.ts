@@ -16,12 +16,17 @@ export class TemplateFault extends Error {
 /** What `<%= %>` does with a value: html is escaped, a subject or a text is not html. */
 export type Escaping = 'html' | 'none';
 
-/** A tag of a source. */
-export interface Tag {
-  /** Of its `<%`, from 1. */
+/** A place in a source; lines and columns count from 1. */
+interface SourcePlace {
   line: number;
   column: number;
+}
+
+/** A tag of a source: the place of its `<%`, and what it runs. */
+export interface Tag extends SourcePlace {
   code: string;
+  /** It is no tag but text of a subject, with a line break or another control character at each of these places. */
+  breaks?: SourcePlace[];
 }
 
 /** A stretch of the body that was written by the template's author. */
@@ -43,16 +48,17 @@ export interface Compiled {
 export const TEMPLATE_FUNCTIONS = ['include', 'layout', 'output', 'capture', 'block'] as const;
 export const PARAMETERS = ['it', '__eta', ...TEMPLATE_FUNCTIONS] as const;
 
-const eta = new Eta({});
+/** Line breaks behind tags stay as they are written: by default Eta takes one away behind each. */
+const eta = new Eta({ autoTrim: false });
 
 /** A place in a text by its offset; both count from 1. */
-export const placeAt = (source: string, offset: number): { line: number; column: number } => {
+export const placeAt = (source: string, offset: number): SourcePlace => {
   const before = source.slice(0, offset);
   return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
 };
 
 /** The same for offsets that only grow, without counting from the beginning each time. */
-const createPlaces = (source: string): ((offset: number) => { line: number; column: number }) => {
+const createPlaces = (source: string): ((offset: number) => SourcePlace) => {
   let [line, start] = [1, 0];
   return (offset) => {
     for (let end = source.indexOf('\n', start); end >= 0 && end < offset; end = source.indexOf('\n', start)) {
@@ -95,19 +101,49 @@ const around = (type: string, code: string, number: number, escaping: Escaping):
   return [`__eta.res+=(__eta.tag=${number},${escape}(__eta.f(`, `)));\n`];
 };
 
+/** What no subject may have in it; a line end of two characters is one line break. */
+const BREAKS = /\r\n|[\u0000-\u001f\u007f\u2028\u2029]/g;
+
+/** The end of a tag, with what it takes away behind it. */
+const TAG_END = /\s*(?:-%>(?:\r\n|\n|\r)?|_%>\s*|%>)/y;
+
+/** Where text begins that follows a tag's code. */
+const textAfter = (source: string, codeEnd: number): number => {
+  TAG_END.lastIndex = codeEnd;
+  return TAG_END.test(source) ? TAG_END.lastIndex : codeEnd;
+};
+
 /**
  * Compiles a source to text, in the way of Eta's `compileBody`; a string of it is already escaped by its parser.
+ * @param oneLine what it writes must be one line: text with line breaks is numbered like a tag, so that they have a place
  * @throws TemplateFault
  */
-export const compileSource = (source: string, escaping: Escaping): Compiled => {
+export const compileSource = (source: string, escaping: Escaping, oneLine = false): Compiled => {
   const open = /<%[-_]?\s*[=~]?\s*/g;
   const placeOf = createPlaces(source);
+  const placeOfBreak = createPlaces(source);
   const tags: Tag[] = [];
   const stretches: Stretch[] = [];
   let body = '';
+  let textStart = 0;
+
+  /** Where the source has line breaks between two tags. */
+  const breaksFrom = (start: number): SourcePlace[] => {
+    const end = source.indexOf('<%', start);
+    const written = source.slice(start, end < 0 ? source.length : end);
+    return [...written.matchAll(BREAKS)].map(({ index }) => placeOfBreak(start + index));
+  };
+
+  const writeText = (text: string): void => {
+    const breaks = oneLine ? breaksFrom(textStart) : [];
+    if (breaks[0] === undefined) return void (body += `__eta.res+='${text}';\n`);
+    body += `__eta.res+=(__eta.tag=${tags.length},__eta.f('${text}'));\n`;
+    tags.push({ ...breaks[0], code: '', breaks });
+  };
+
   for (const node of parse(source)) {
     if (typeof node === 'string') {
-      body += `__eta.res+='${node}';\n`;
+      writeText(node);
       continue;
     }
     // Eta does not tell where a tag is; it looks for them just so.
@@ -119,16 +155,13 @@ export const compileSource = (source: string, escaping: Escaping): Compiled => {
     tags.push({ ...placeOf(found?.index ?? start), code });
     body += before + code + after;
     open.lastIndex = start + code.length;
+    textStart = textAfter(source, start + code.length);
   }
   return { body, tags, stretches };
 };
 
 /** The place in the source of an offset in the body: within the author's code, or right behind it. */
-export const placeOfBody = (
-  source: string,
-  { stretches }: Compiled,
-  offset: number,
-): { line: number; column: number } => {
+export const placeOfBody = (source: string, { stretches }: Compiled, offset: number): SourcePlace => {
   const stretch = stretches.filter(({ body }) => body <= offset).at(-1) ?? stretches[0];
   if (stretch === undefined) return { line: 1, column: 1 };
   const inside = Math.max(0, Math.min(offset - stretch.body, stretch.length));

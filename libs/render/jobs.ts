@@ -21,7 +21,7 @@ import {
 } from './job';
 import { withInlineCss } from './inline-css';
 import { checkSource } from './lint';
-import { textFromHtml } from './text-body';
+import { quickTextFromHtml, textFromHtml } from './text-body';
 
 /** Characters of all parts of an email together. */
 const MOST_OUTPUT = 5 * 1_024 * 1_024;
@@ -35,7 +35,7 @@ interface Prepared extends Program {
 const prepare = (key: string, sources: Sources): Prepared => {
   const compiled = Object.entries(sources).map(([name, source]) => {
     try {
-      return [name, compileSource(source, escapingOf(name))] as const;
+      return [name, compileSource(source, escapingOf(name), name === 'subject:')] as const;
     } catch (error) {
       if (error instanceof TemplateFault) throw new SourceFault({ ...placed(error), key: name });
       throw error;
@@ -72,16 +72,29 @@ const placed = ({ message, line, column }: TemplateFault): PlacedFault => ({
 interface Said {
   made?: Partial<Record<Part, unknown>>;
   missing?: unknown;
-  fault?: { message: unknown; key: unknown; tag: unknown };
+  /** `nth` where the subject is more than one line: how many line breaks of the same tag or text are before that one. */
+  fault?: { message: unknown; key: unknown; tag: unknown; nth?: unknown };
 }
 
+const BREAK = 'a line break or another control character';
+
 /** The fault that the runtime told, at its tag. */
-const placeFault = ({ message, key, tag }: NonNullable<Said['fault']>, { tags }: Prepared): PlacedFault => {
+const placeFault = ({ message, key, tag, nth }: NonNullable<Said['fault']>, { tags }: Prepared): PlacedFault => {
   const found = Object.hasOwn(tags, String(key)) ? tags[String(key)]?.[Number(tag)] : undefined;
   const text = String(message).slice(0, 500);
   if (found === undefined) return { message: text };
-  const { line, column, code } = found;
-  return { message: `${text}: ${code.slice(0, 100)}`, key: String(key), line, column };
+  const { line, column, code, breaks } = found;
+  const at = { key: String(key), line, column };
+  if (breaks !== undefined) {
+    const advice = 'write it in one line, or take the break away by ending the tag before it with -%> or _%>';
+    return { ...at, ...breaks[Number(nth)], message: `the subject has ${BREAK} here: ${advice}` };
+  }
+  const shown = code.slice(0, 100);
+  if (nth === undefined) return { ...at, message: `${text}: ${shown}` };
+  return {
+    ...at,
+    message: `the value has ${BREAK} in it, which a subject must not have: correct the data, or the expression ${shown}`,
+  };
 };
 
 const parseSaid = (text: string): Said => {
@@ -110,11 +123,12 @@ const readSaid = (text: string, job: RenderJob, program: Prepared): RenderAnswer
 
 class OutputFault extends Error {}
 
-/** What is made of what a template wrote: a text where it has none, styles where they are heeded. */
+/** What is made of what a template wrote: a text where it has none and that is quick, styles where they are heeded. */
 const finish = (answer: RenderAnswer, { inlineCss }: RenderJob): RenderAnswer => {
   if (answer.kind !== 'made' || answer.made.html === undefined) return answer;
-  const { html, text = textFromHtml(html) } = answer.made;
-  return { kind: 'made', made: { ...answer.made, html: inlineCss ? withInlineCss(html) : html, text } };
+  const { html, text = quickTextFromHtml(html) } = answer.made;
+  const made = { ...answer.made, html: inlineCss ? withInlineCss(html) : html, ...(text !== undefined && { text }) };
+  return { kind: 'made', made };
 };
 
 /** Takes a message apart; its parser waits in between, so this is none of `createJobs`. */

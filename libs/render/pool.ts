@@ -23,7 +23,7 @@ export const WHY: Record<JobExhausted['why'], string> = {
   depth: 'its functions or templates call each other too deep',
   syntax: 'it is not JavaScript that the sandbox understands',
   output: 'it writes more than 5 MiB',
-  broken: 'it broke the sandbox that it runs in',
+  broken: 'it broke the sandbox that it runs in, or its html is nested too deep for inlineCss',
 };
 
 export interface Pool {

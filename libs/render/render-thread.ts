@@ -27,6 +27,11 @@ export const TIME_LIMIT = 250;
 const HARD_LIMIT = 600;
 /** CPU time of taking a large message apart, ms; an honest one of 25 MiB takes a fourth of it. */
 const MESSAGE_LIMIT = 4_000;
+/** The same of making a text of large html; an honest one of 1 MiB takes a fourth of it. */
+const TEXT_LIMIT = 2_000;
+const limitOf = ({ kind }: Job): number =>
+  kind === 'message' ? MESSAGE_LIMIT : kind === 'text' ? TEXT_LIMIT : HARD_LIMIT;
+
 /** A thread that does nothing and gives no answer is ended all the same. ms. */
 const LONGEST_WAIT = 30_000;
 /** ms that a thread may take to start, on a busy machine. */
@@ -100,7 +105,7 @@ export const startThread = <T extends { job: Job }>(
     clearTimeout(timer);
     const [task] = tasks;
     if (task === undefined) return;
-    const cpuEnd = clock.now() + (task.job.kind === 'message' ? MESSAGE_LIMIT : HARD_LIMIT);
+    const cpuEnd = clock.now() + limitOf(task.job);
     const latest = options.now() + LONGEST_WAIT;
     const look = (): void => {
       const left = Math.min(cpuEnd - clock.now(), latest - options.now());

@@ -35,6 +35,18 @@ export const RUNTIME = `(function (host) {
     return string;
   };
 
+  // A subject is one line. Every value of it, and every text with a line break, notes where it begins.
+  const requireOneLine = (key, res, notes) => {
+    const found = /[\\u0000-\\u001f\\u007f\\u2028\\u2029]/.exec(res.trim());
+    if (found === null) return;
+    const at = res.length - res.trimStart().length + found.index;
+    const note = notes.filter((one) => one.at <= at).pop() ?? { at: 0, tag: -1 };
+    const nth = (res.slice(note.at, at).match(/[\\u0000-\\u001f\\u007f\\u2028\\u2029]/g) ?? []).length;
+    const error = new Error('the subject has a line break or another control character in it');
+    place = { error, key, tag: note.tag, nth };
+    throw error;
+  };
+
   const run = (key, it) => {
     const template = templates.get(key);
     if (template === undefined) {
@@ -44,6 +56,13 @@ export const RUNTIME = `(function (host) {
     if (depth >= ${DEEPEST}) throw new Error('templates include each other more than ${DEEPEST} deep');
     const within = key.startsWith('html:') ? 'html:' : 'text:';
     const eta = { res: '', e: escape, f: text, blocks: {}, tag: -1, layout: undefined, data: undefined };
+    const notes = [];
+    const noted = (value) => {
+      const written = text(value);
+      notes.push({ at: eta.res.length, tag: eta.tag });
+      return written;
+    };
+    if (key === 'subject:') eta.f = noted;
     const include = (name, data) => run(within + text(name), { ...it, ...(data ?? {}) });
     const layout = (name, data) => { eta.layout = name; eta.data = data; };
     const output = (string) => { eta.res += string; };
@@ -64,6 +83,7 @@ export const RUNTIME = `(function (host) {
     try {
       template(it, eta, include, layout, output, capture, block);
       if (eta.layout) eta.res = include(eta.layout, { ...it, body: eta.res, ...eta.data, __blocks: eta.blocks });
+      if (key === 'subject:') requireOneLine(key, eta.res, notes);
     } catch (error) {
       if (place === undefined || place.error !== error) place = { error, key, tag: eta.tag };
       throw error;
@@ -148,8 +168,8 @@ export const RUNTIME = `(function (host) {
         return stringify(missing === undefined ? { made } : { missing });
       } catch (error) {
         if (missing !== undefined) return stringify({ missing });
-        const { key, tag } = place !== undefined && place.error === error ? place : { key: '', tag: -1 };
-        return stringify({ fault: { message: messageOf(error), key, tag } });
+        const { key, tag, nth } = place !== undefined && place.error === error ? place : { key: '', tag: -1 };
+        return stringify({ fault: { message: messageOf(error), key, tag, nth } });
       } finally {
         // The same functions may be called again, where the memory is not written over in between.
         place = missing = undefined;

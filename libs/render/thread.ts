@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { nameOfThread, openCpuClock } from '../runtime/thread-cpu';
 import { createTrustedEngine } from './engine';
+import { openInlining } from './inline-css';
 import type { Job } from './job';
 import { createJobs, takeApart } from './jobs';
 import { createMachine } from './machine';
@@ -12,6 +13,7 @@ const { trusted, limit } = workerData as ThreadOptions;
 const thread = nameOfThread();
 
 const start = async (): Promise<void> => {
+  await openInlining();
   const engine = trusted ? createTrustedEngine() : await createMachine({ limit, now: openCpuClock(thread).now });
   const work = createJobs(engine);
   const done = async (job: Job): Promise<void> =>

@@ -8,9 +8,10 @@ import { wireForm, type Address } from '../mail/address';
 import type { StoredAttachment, StoredEmail } from '../mail/stored-email';
 import { mailDate } from './encoding';
 import { composeLetter } from './compose-letter';
+import { readPieces, sizeInBase64, type StoredFile } from './file-parts';
 import { writeField, type Field, type WireAddress } from './header-field';
 import { leafOptions, writeLeaves } from './leaf';
-import { writeMessage } from './write-message';
+import { writeMessage, writePieces } from './write-message';
 
 export interface MessageInput {
   email: Pick<StoredEmail, 'to' | 'cc' | 'headers'>;
@@ -28,11 +29,12 @@ export interface MessageInput {
 }
 
 export interface Message {
-  /** Bytes of the whole message. */
+  /** Bytes of the whole message (RFC 1870 3). */
   size: number;
-  /** The size is an upper estimate: no reason to refuse the message. */
-  estimated?: true;
-  /** Its bytes, or what begins to read them; may be called once more for another try. */
+  /**
+   * Its bytes as they travel, with CRLF line ends only, or what begins to read them: the same bytes each time that it is called.
+   * What is signed, archived and counted is therefore what the server gets, but for the dots that are doubled on the way.
+   */
   content: Buffer | (() => Readable);
   /** It has bytes beyond ASCII in its body: only for a server that takes 8BITMIME (RFC 6152). */
   eightBit?: boolean;
@@ -43,11 +45,7 @@ export interface Message {
 /** Messages of up to this many bytes, roughly, are made in memory; larger ones are written while they are sent. */
 export const IN_MEMORY = 512 * 1024;
 
-/** Base64 in lines of 76 with CRLF, as composed. */
-const encodedSize = (bytes: number): number => Math.ceil(bytes / 57) * 78 + 1_024;
-
-type Content = Buffer | Readable | string;
-type ContentOf = (contentId: string) => Content;
+type ContentOf = (contentId: string) => Buffer;
 
 const wireAddress = ({ name, address }: Address): WireAddress => ({ name: name ?? '', address: wireForm(address) });
 
@@ -130,11 +128,17 @@ export const composeMessage = async (input: MessageInput, content: ContentReader
       throw Object.assign(new Error(`${contentId} is not in the content store`), { code: 'ENOENT' });
     }
   }
-  const frame = writeMessage(treeOf(input, () => Buffer.alloc(0)));
+  const files = new Map<Buffer, StoredFile>();
+  const placeOf = (contentId: string): Buffer => {
+    const place = Buffer.alloc(0);
+    files.set(place, { contentId, size: attachments.find((one) => one.contentId === contentId)?.size ?? 0 });
+    return place;
+  };
+  const pieces = writePieces(treeOf(input, placeOf), files);
+  const sizes = pieces.map((piece) => (Buffer.isBuffer(piece) ? piece.length : sizeInBase64(piece.size)));
   return {
-    size: frame.length + attachments.reduce((sum, { size }) => sum + encodedSize(size), 0),
-    estimated: true,
-    content: () => treeOf(input, (id) => content.read(id)).createReadStream(),
-    ...(isWide(frame) && { utf8: true }),
+    size: sizes.reduce((sum, size) => sum + size, 0),
+    content: () => readPieces(pieces, content),
+    ...(pieces.some((piece) => Buffer.isBuffer(piece) && isWide(piece)) && { utf8: true }),
   };
 };

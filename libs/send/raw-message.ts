@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { createGunzip, gunzip } from 'node:zlib';
 import { promisify } from 'node:util';
 import type { ContentStore } from '../content/store';
+import { withCrlf } from '../mail/raw-message';
 import type { StoredRaw } from '../mail/stored-email';
 import { mailDate } from './encoding';
 import { IN_MEMORY, type Message } from './message';
@@ -16,9 +17,17 @@ const unzipped = (content: ContentStore, contentId: string): Readable => {
   return source.pipe(plain);
 };
 
+const LF = 0x0a;
+
+/** An email that was accepted by an early version may hold a last line without an end: the server is given one all the same. */
 async function* joined(before: string, rest: Readable): AsyncGenerator<Buffer> {
   if (before !== '') yield Buffer.from(before, 'latin1');
-  for await (const chunk of rest) yield chunk as Buffer;
+  let last: number | undefined;
+  for await (const chunk of rest as AsyncIterable<Buffer>) {
+    last = chunk.at(-1);
+    yield chunk;
+  }
+  if (last !== LF) yield Buffer.from('\r\n');
 }
 
 /**
@@ -41,9 +50,9 @@ export const rawMessage = async (
   };
   if (raw.size <= IN_MEMORY) {
     const stored = await content.readAll(raw.contentId);
-    const bytes = raw.gzip ? await promisify(gunzip)(stored) : stored;
+    const bytes = withCrlf(raw.gzip ? await promisify(gunzip)(stored) : stored);
     const whole = before === '' ? bytes : Buffer.concat([Buffer.from(before, 'latin1'), bytes]);
-    return { ...facts, content: whole };
+    return { ...facts, size: whole.length, content: whole };
   }
   if ((await content.size(raw.contentId)) === undefined) {
     throw Object.assign(new Error(`${raw.contentId} is not in the content store`), { code: 'ENOENT' });

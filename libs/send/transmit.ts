@@ -207,7 +207,7 @@ export const transmit = (connection: Connection, work: HandOver, bounds: StepBou
   const { signal, message } = work;
   const { from, to } = work.envelope;
   const progress: Progress = { begun: false, ended: false };
-  const { content, size, estimated = false, eightBit = false, utf8 = false } = message;
+  const { content, size, eightBit = false, utf8 = false } = message;
   let block: NodeJS.Timeout | undefined;
   let over = false;
   const waits = (waiting: boolean): void => {
@@ -243,8 +243,8 @@ export const transmit = (connection: Connection, work: HandOver, bounds: StepBou
     signal.addEventListener('abort', abort, { once: true });
     if (utf8) sayUtf8(smtp);
     smtp.send(
-      // The server decides by the size that is declared (RFC 1870): what may be too much is not.
-      { from, to, ...(!estimated && { size }), use8BitMime: eightBit },
+      // Exact (RFC 1870): a server decides by it.
+      { from, to, size, use8BitMime: eightBit },
       stream,
       (error: Error | null, info?: SMTPConnectionSendInfo) => {
         if (error !== null || info === undefined) {

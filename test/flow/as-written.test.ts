@@ -142,7 +142,7 @@ test.each(['ann@example.org/billing', 'ann@ex%61mple.org', 'ann@0x7f.1', 'ann@12
   '%s is refused wherever an address is given',
   async (address) => {
     const places: [string, Record<string, unknown>][] = [
-      ['/to/0', { to: address }],
+      ['/to', { to: address }],
       ['/cc/0', { cc: [`Ann <${address}>`] }],
       ['/replyTo/0', { replyTo: address }],
       ['/from', { from: { name: 'x', address } }],

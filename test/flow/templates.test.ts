@@ -56,7 +56,7 @@ test('templates are made of others by name: includes, a layout of their own, a l
   expect((await render('order', data)).body).toEqual({
     subject: 'A<B & more',
     html: '<body><h1>A&lt;B</h1><b>1</b><b>2</b><p>none</p></body>',
-    text: '== A<B ==1, 2',
+    text: '== A<B ==\n1, 2',
     templateVersion: 1,
   });
   expect((await render('order', { ...data, kind: 'a' })).body).toMatchObject({
@@ -66,6 +66,71 @@ test('templates are made of others by name: includes, a layout of their own, a l
   // What is included is the present version of it.
   await given('row-b', { html: '<u><%= it.one %></u>' });
   await eventually(async () => expect((await render('order', data)).body['html']).toContain('<u>1</u><u>2</u>'));
+});
+
+test.each([
+  ['Dear\n<%= it.name %>\nThank you\n', 'Dear\nAnn\nThank you\n'],
+  ['<% if (it.name) { %>\nA\r\n<% } %>\nB', '\nA\n\nB'],
+  ['<% if (it.name) { -%>\nA\n<% } -%>\nB', 'A\nB'],
+  ['A\n\n  <%_ if (it.name) { _%>  \n\n B<%~ it.name -%>\r\nC\n<%- } %>', 'ABAnnC'],
+])('line breaks behind tags stay as they are written, unless the tag takes them away: %j', async (source, made) => {
+  await given('breaks', { subject: 'S', html: source, text: source });
+  expect((await render('breaks', { name: 'Ann' })).body).toMatchObject({ text: made, html: made });
+});
+
+test('a subject of more than one line tells where, and what to do', async () => {
+  const subject = '<% if (it.urgent) { %>\nUrgent:\n<% } %> Invoice\r\n<%= it.number %>';
+  await given('lines', { subject, text: 'x' });
+  const place = { template: 'lines', version: 1, part: 'subject' };
+  expect(await render('lines', { number: 1 })).toMatchObject({
+    status: 422,
+    body: { code: 'template-failed', ...place, line: 3, column: 16, detail: expect.stringContaining('-%>') as string },
+  });
+  expect(await render('lines', { urgent: true, number: 1 })).toMatchObject({ body: { line: 2, column: 8 } });
+  await given('lines', { subject: '\n<% if (it.number) { %>\nInvoice <%= it.number %>\n<% } %>\n', text: 'x' });
+  expect((await render('lines', { number: 1 })).body['subject']).toBe('Invoice 1');
+  expect((await render('lines', { number: 1, more: '\n' })).body['subject']).toBe('Invoice 1');
+  const { reason } = await post({ template: 'lines', data: { number: 'a\rb' } });
+  expect(reason).toEqual({
+    code: 'template-failed',
+    text: expect.stringMatching(
+      /template lines, version 2, subject, line 3, column 9: the value has .*it\.number$/,
+    ) as string,
+  });
+});
+
+test('html of which no text can be made is sent without one, and nobody is held up', async () => {
+  const shapes = {
+    deep: `${'<div>'.repeat(10_000)}x${'</div>'.repeat(10_000)}`,
+    large: `<table>${'<tr><td>cell one</td><td>cell <b>two</b></td></tr>\n'.repeat(40_000)}</table>`,
+    unclosed: `${'<table><tr><td>'.repeat(5_000)}x`,
+    bold: `${'<b>'.repeat(50_000)}x`,
+    lists: `${'<ul><li>'.repeat(1_000)}${'word '.repeat(20_000)}`,
+    quotes: '<blockquote>'.repeat(3_000),
+    breaks: '<br>'.repeat(250_000),
+    entities: '&amp;'.repeat(200_000),
+  };
+  const made = await Promise.all(Object.values(shapes).map((html) => post({ subject: 'S', html })));
+  expect(made.map(({ state, reason }) => ({ state, reason }))).toEqual(made.map(() => ({ state: 'sent' })));
+  await given('deep', { subject: 'S', html: '<%~ it.html %>' });
+  expect(await post({ template: 'deep', data: { html: shapes.deep } })).toMatchObject({ state: 'sent' });
+  const preview = await render('deep', { html: shapes.deep });
+  expect(preview).toMatchObject({ status: 200, body: { html: shapes.deep, text: '' } });
+  const [first] = smtp.messages.filter(({ raw }) => raw.includes('<div><div>'));
+  expect(first?.raw.toString()).toMatch(/^Content-Type: text\/html/m);
+});
+
+test('html nested too deep for inlineCss fails the email, and never the process', async () => {
+  await given('deepest', { subject: 'S', html: '<%~ it.html %>', text: 'x', inlineCss: true });
+  const failed = {
+    status: 422,
+    body: { code: 'template-failed', detail: expect.stringContaining('inlineCss') as string },
+  };
+  expect(await render('deepest', { html: '<table><tr><td>'.repeat(2_000) })).toMatchObject(failed);
+  const selector = `${':not('.repeat(20_000)}a${')'.repeat(20_000)}`;
+  expect(await render('deepest', { html: `<style>${selector}{color:red}</style>` })).toMatchObject(failed);
+  const { html } = (await render('deepest', { html: '<style>p{color:red}</style><p>x</p>' })).body;
+  expect(html).toContain('<p style="color: red;">');
 });
 
 test('names reach the own tenant only, and a fault in what is included has its place there', async () => {
