@@ -121,7 +121,7 @@ test('what else is legal goes through as it is', () => {
     'Comments:',
     'Subject :a\r\n\tb',
   ].join('\r\n');
-  expect(read(`${header}\r\n\r\nbody\r\n--b--\r\ngarbage`)).toBe(`${header}\r\n\r\nbody\r\n--b--\r\ngarbage`);
+  expect(read(`${header}\r\n\r\nbody\r\n--b--\r\ngarbage\r\n`)).toBe(`${header}\r\n\r\nbody\r\n--b--\r\ngarbage\r\n`);
 });
 
 test('a line of the header with nothing but spaces joins the one before it', () => {

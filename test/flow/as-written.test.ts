@@ -144,7 +144,7 @@ test.each(['ann@example.org/billing', 'ann@ex%61mple.org', 'ann@0x7f.1', 'ann@12
     const places: [string, Record<string, unknown>][] = [
       ['/to', { to: address }],
       ['/cc/0', { cc: [`Ann <${address}>`] }],
-      ['/replyTo/0', { replyTo: address }],
+      ['/replyTo', { replyTo: address }],
       ['/from', { from: { name: 'x', address } }],
     ];
     for (const [path, fields] of places)
