@@ -21,6 +21,8 @@ local till, due = unpack(redis.call('HMGET', KEYS[1], 'till', 'due'))
 local held, wait = tonumber(till or '0') - now, tonumber(due or '0') - now
 if held > 0 and held <= tonumber(ARGV[2]) then return held end
 if wait > 0 and wait <= tonumber(ARGV[3]) then return wait end
+-- Taken away first: a full Redis lets a script go on writing then, and the sweep is what makes room.
+redis.call('HDEL', KEYS[1], 'holder')
 redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'till', now + ARGV[2], 'due', now + ARGV[3])
 return 0`);
 
@@ -30,6 +32,7 @@ const holdTurn = defineScript(`
 if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
 if ARGV[2] == '0' then return redis.call('HDEL', KEYS[1], 'holder', 'till') end
 local time = redis.call('TIME')
+redis.call('HDEL', KEYS[1], 'till')
 redis.call('HSET', KEYS[1], 'till', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2])
 return 1`);
 
