@@ -125,3 +125,22 @@ test('links between the pages lead to files and headings that are there', () => 
   }
   expect(broken).toEqual([]);
 });
+
+test('comments and pages cite no page that is not here', () => {
+  const walk = (folder: string): string[] =>
+    readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? walk(join(folder, entry.name)) : [join(folder, entry.name)],
+    );
+  const sources = ['apps', 'libs', 'dev', 'bench', 'test', 'docs']
+    .flatMap(walk)
+    .filter((path) => /\.(ts|mjs|md)$/.test(path));
+  const missing = sources.flatMap((path) =>
+    [...read(path).matchAll(/(?<![\w./*`$-])([\w-]+(?:\/[\w-]+)*\.md)\b/g)]
+      .map(([, cited = '']) => cited)
+      .filter(
+        (cited) => ![cited, `docs/${cited}`, join(dirname(path), cited)].some((one) => existsSync(join(ROOT, one))),
+      )
+      .map((cited) => `${path}: ${cited}`),
+  );
+  expect(missing).toEqual([]);
+});

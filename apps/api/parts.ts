@@ -17,7 +17,7 @@ import {
 } from '../../libs/mail/stored-email';
 import type { ContentRefs } from '../../libs/store/content-refs';
 
-/** A job stays smaller than this: lists read jobs whole (facts.md 1.2). Bytes. */
+/** A job stays smaller than this: lists read jobs whole. Bytes. */
 const JOB_LIMIT = 16 * 1024;
 
 export interface Parts {

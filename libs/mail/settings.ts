@@ -161,7 +161,7 @@ export const givesSettings = (email: object): boolean =>
 
 /**
  * The settings that hold for an email now: instance defaults, then tenant, then queue, then the email itself; the
- * nearest one given wins, objects member by member (product.md, "Settings").
+ * nearest one given wins, objects member by member (docs/configuration.md).
  * @param levels from the farthest (tenant) to the nearest (email)
  */
 export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): ResolvedSettings => {

@@ -25,7 +25,7 @@ export interface Page {
   cursor?: string;
 }
 
-/** Emails that one page may look at; a filtered page may be short and still have a cursor (api.md). */
+/** Emails that one page may look at; a filtered page may be short and still have a cursor (docs/api.md). */
 const MOST_READ = 2_000;
 const [SMALLEST_CHUNK, LARGEST_CHUNK] = [10, 200];
 /** Sets up to this size are sorted whole, which finds the rare ones among many at once. */

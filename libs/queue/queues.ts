@@ -5,7 +5,7 @@ import { queueName, type QueueAddress } from '../mail/queue-address';
 import { queueKeys, queuePrefix, type QueueKeys } from '../store/keys';
 import { requireReady, type Redis } from '../store/redis';
 
-/** A worker's hold on an email, renewed while it works; recovery after a crash takes about this long (facts.md 1.2). */
+/** A worker's hold on an email, renewed while it works; recovery after a crash takes about this long. */
 export const LOCK_MS = 10_000;
 /** How often a queue in work is searched for emails whose worker is gone. */
 export const STALLED_CHECK_MS = 5_000;

@@ -49,7 +49,7 @@ interface Rejection extends SmtpError {
   rejectedErrors?: (SmtpError & { recipient?: string })[];
 }
 
-/** Watches a message leave: the stream's own progress tells a living worker where a fault came (facts.md 0.7). */
+/** Watches a message leave: the stream's own progress tells a living worker where a fault came. */
 interface Progress {
   begun: boolean;
   ended: boolean;

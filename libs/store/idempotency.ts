@@ -16,7 +16,7 @@ export interface Remembered {
   done: boolean;
 }
 
-/** Idempotency keys hold for a day (api.md). */
+/** Idempotency keys hold for a day (docs/api.md). */
 const KEPT_MS = 24 * 3_600_000;
 
 export const hashKey = (key: string): string => createHash('sha256').update(key).digest('hex');
