@@ -361,9 +361,7 @@ describe('SIZE', () => {
       kind: 'rejected',
       replies: [{ code: 552 }],
     });
-    expect(smtp.commands.filter((line) => line.startsWith('MAIL'))).toEqual([
-      'MAIL FROM:<sender@example.org> SIZE=15',
-    ]);
+    expect(smtp.commands.filter((line) => line.startsWith('MAIL'))).toEqual(['MAIL FROM:<sender@example.org> SIZE=15']);
   });
 });
 
