@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 const GROUND = ['libs/runtime', 'libs/mail'];
 const WALLS = {
   'libs/runtime': { rooms: [], packages: ['zod', 'pino'] },
-  'libs/mail': { rooms: [], packages: ['zod', 'postal-mime'] },
+  'libs/mail': { rooms: [], packages: ['zod', 'postal-mime', 'jsonc-parser'] },
   'libs/store': { rooms: GROUND, packages: ['ioredis', 'zod', 'lru-cache'] },
   'libs/content': { rooms: GROUND, packages: ['aws4fetch', 'zod'] },
   'libs/fetch': { rooms: GROUND, packages: ['undici', 'ipaddr.js', 'zod'] },
@@ -29,7 +29,7 @@ const WALLS = {
   'libs/send': { rooms: [...GROUND, 'libs/store', 'libs/content'], packages: ['nodemailer', 'lru-cache'] },
   'apps/api': {
     rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/fetch', 'libs/queue', 'libs/render', 'libs/events'],
-    packages: ['express', '@bull-board', 'zod', 'zod-openapi'],
+    packages: ['express', '@bull-board', 'zod', 'zod-openapi', 'fastest-levenshtein'],
   },
   'apps/worker': {
     rooms: [

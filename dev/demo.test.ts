@@ -34,6 +34,7 @@ const answer = (method: string, path: string, key: string, body: Record<string, 
     return [201, body];
   }
   const found = things.get(path);
+  if (method === 'PATCH' && found !== undefined) things.set(path, { ...found, ...body });
   return found === undefined ? [404, {}] : [200, { ...found, updatedAt: 'only to read' }];
 };
 

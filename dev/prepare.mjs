@@ -23,7 +23,7 @@ const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 const hash = (text) => createHash('sha256').update(text).digest('hex');
 
 /** Runs npm: the one that runs this script where there is one, since it need not be on PATH. */
-const npm = (...args) => {
+export const npm = (...args) => {
   const own = process.env.npm_execpath;
   const line = own && /npm-cli\.c?js$/.test(own) ? [process.execPath, own] : ['npm'];
   const [command, ...first] = line;

@@ -1,11 +1,17 @@
 // `npm test`: prepares the checkout, finds the real servers and the browser that the tests need, then runs jest.
+// `npm run test:full` (--full) runs test/full/ as well: what needs more of the system, or more time.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium } from './chromium.mjs';
+import { nodeVersions } from './node-versions.mjs';
 import { postfix } from './postfix.mjs';
 import { fail, prepare, root } from './prepare.mjs';
+import { swift } from './swift.mjs';
+
+/** Also where a test of that folder is asked for by its path. */
+const isFull = process.argv.some((one) => one === '--full' || one.startsWith('test/full'));
 
 /** The server that each test file starts for itself; the same search as `npm start`, downloads kept for both. */
 const redisEnv = async () => {
@@ -29,10 +35,14 @@ const NEEDS = [
   { folder: 'test/browser/', what: 'Chromium', find: chromium, variable: 'ROHRPOST_TEST_CHROMIUM' },
   { folder: 'test/real/', what: 'Postfix', find: postfix, variable: 'ROHRPOST_TEST_POSTFIX' },
 ];
+const NEEDS_OF_FULL = [
+  { folder: 'test/full/swift', what: 'Swift', find: swift, variable: 'ROHRPOST_TEST_SWIFT' },
+  { folder: 'test/full/node-versions', what: 'Node', find: nodeVersions, variable: 'ROHRPOST_TEST_NODES' },
+];
 
 /** What of the system is there; tests that lack theirs are left out, loudly. */
 const system = () => {
-  const found = NEEDS.map((need) => ({ ...need, ...need.find() }));
+  const found = [...NEEDS, ...(isFull ? NEEDS_OF_FULL : [])].map((need) => ({ ...need, ...need.find() }));
   const missing = found.filter(({ path }) => path === undefined);
   const env = Object.fromEntries(found.flatMap(({ path, variable }) => (path === undefined ? [] : [[variable, path]])));
   const warning = missing.flatMap(({ folder, what, problem }) => [
@@ -40,7 +50,8 @@ const system = () => {
     problem,
   ]);
   if (warning.length > 0) loud(warning);
-  const ignored = missing.flatMap(({ folder }) => ['--testPathIgnorePatterns', folder]);
+  const left = [...missing.map(({ folder }) => folder), ...(isFull ? [] : ['test/full/'])];
+  const ignored = left.flatMap((folder) => ['--testPathIgnorePatterns', folder]);
   const args = ignored.length > 0 ? ['--testPathIgnorePatterns', '/node_modules/', ...ignored] : [];
   return { env, args, warning };
 };
@@ -72,7 +83,11 @@ const redis = await redisEnv();
 const { env, args, warning } = system();
 const folder = mkdtempSync(join(tmpdir(), 'rohrpost-test-'));
 const figures = join(folder, 'jest.json');
-const code = await jest([...process.argv.slice(2), ...args], { ...process.env, ...redis, ...env }, figures);
+const code = await jest(
+  [...process.argv.slice(2).filter((one) => one !== '--full'), ...args],
+  { ...process.env, ...redis, ...env },
+  figures,
+);
 if (warning.length > 0) loud(warning);
 summary(figures);
 rmSync(folder, { recursive: true, force: true });

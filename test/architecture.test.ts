@@ -20,8 +20,8 @@ const FLOOR: Record<string, number> = {
   'apps/worker': 4,
 };
 
-/** Packages that are a common tongue or a mere container; every other one has one home. */
-const EVERYWHERE = new Set(['zod', 'lru-cache']);
+/** Packages that are a common tongue or a mere container; every other one has one home. S3 is reached without the guard of libs/fetch. */
+const EVERYWHERE = new Set(['zod', 'lru-cache', 'undici']);
 
 const walk = (folder: string): string[] =>
   readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) =>

@@ -54,7 +54,7 @@ describe('variables', () => {
   test('each default is the one that the code has', () => {
     const api: Record<string, unknown> = ApiEnv.parse(DEFAULTS);
     const worker: Record<string, unknown> = WorkerEnv.parse(DEFAULTS);
-    const spans: Record<string, string> = { '30s': '30000' };
+    const spans: Record<string, string> = { '30s': '30000', '1s': '1000' };
     for (const [names, given = ''] of rows) {
       const [written] = quoted(given);
       for (const name of quoted(names)) {

@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import type { Outcome } from '../libs/mail/outcome';
 import { resolveSettings } from '../libs/mail/settings';
-import type { State } from '../libs/mail/state';
+import { STATES, type State } from '../libs/mail/state';
 import type { StoredEmail } from '../libs/mail/stored-email';
+import { readStatus } from '../libs/queue/counts';
 import { createDue } from '../libs/queue/due';
 import { newEmailId } from '../libs/queue/email-id';
 import { readRecords } from '../libs/queue/email-record';
@@ -116,7 +117,7 @@ class World {
   }
 
   private async accept(later: boolean, priority: 'high' | 'normal' | 'low'): Promise<void> {
-    const id = newEmailId();
+    const id = newEmailId(Date.now());
     const email: StoredEmail = {
       v: 1,
       rev: 1,
@@ -192,7 +193,7 @@ class World {
   }
 
   private async work(ending: Ending): Promise<void> {
-    const taken = await takeEmail(redis, this.queue, `token-${count++}`, Date.now());
+    const taken = await takeEmail(redis, this.queue, `token-${count++}`);
     const ready = [...this.emails.values()].filter(({ state, parked }) => state === 'queued' && !parked);
     if (taken.email === undefined) return expect(ready).toEqual([]);
     const { email: lease } = taken;
@@ -238,8 +239,14 @@ class World {
   /** Every email is in the state that the model says, and in exactly one place of BullMQ. */
   async check(): Promise<void> {
     const ids = [...this.emails.keys()];
-    const records = await readRecords(redis, this.queue, ids, Date.now());
+    const now = Date.now();
+    const records = await readRecords(redis, this.queue, ids, now);
     expect(records.map((record) => record?.state)).toEqual(ids.map((id) => this.emails.get(id)?.state));
+    const states = ids.map((id) => this.emails.get(id)?.state);
+    const { counts: told } = await readStatus(redis, this.queue, now);
+    expect(told).toEqual(
+      Object.fromEntries(STATES.map((state) => [state, states.filter((one) => one === state).length])),
+    );
     const counts = await this.queue.bull.getJobCounts(
       'waiting',
       'prioritized',
@@ -253,6 +260,7 @@ class World {
 
   async end(): Promise<void> {
     await this.queue.bull.obliterate({ force: true });
+    await redis.del(this.queue.keys.upkeep, ...this.queue.keys.beside);
   }
 }
 

@@ -1,8 +1,10 @@
 // From a valid input to an email in its queue: decided, remembered, stored, added; 202 only when Redis has it.
+import type { MailLog } from '../../libs/events/mail-log';
 import { Problem } from '../../libs/mail/problem';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import { contentIdsOf, contentsOf } from '../../libs/mail/stored-email';
 import type { Budget } from '../../libs/queue/budget';
+import { isGone } from '../../libs/queue/gone';
 import type { Queues } from '../../libs/queue/queues';
 import type { SendQueue } from '../../libs/queue/send-queue';
 import type { Templating } from '../../libs/render/templates';
@@ -11,8 +13,10 @@ import { queueKeys, type QueueKeys } from '../../libs/store/keys';
 import type { Redis } from '../../libs/store/redis';
 import type { Templates } from '../../libs/store/templates';
 import type { Transports } from '../../libs/store/transports';
-import { createDraft, remembered, type Draft, type DraftDeps, type Receipt, type Request } from './draft';
+import { createAcceptBatch, isDraft } from './accept-batch';
+import { createDraft, remembered, type Draft, type DraftDeps, type Request } from './draft';
 import { createReadUploaded } from './parts';
+import { packReceipt, unpackReceipt, type Receipt } from './receipt';
 import { createReferences } from './references';
 
 export interface AcceptDeps extends DraftDeps {
@@ -22,6 +26,7 @@ export interface AcceptDeps extends DraftDeps {
   queues: Queues;
   sendQueue: SendQueue;
   budget: Budget;
+  mailLog: MailLog;
 }
 
 export interface Acceptance {
@@ -38,11 +43,11 @@ const toProblem = (error: unknown): Problem => {
 const claim = async (redis: Redis, keys: QueueKeys, made: Draft): Promise<Draft> => {
   if (made.key === undefined || made.replayed) return made;
   const { id, acceptedAt } = made.accepted;
-  const answer = JSON.stringify(made.receipt);
+  const answer = packReceipt(made.receipt, acceptedAt);
   const first = await claimKey(redis, keys, made.key.hash, { bodyHash: made.key.bodyHash, id, acceptedAt, answer });
   if (first === undefined) return made;
   const { id: firstId, acceptedAt: firstAt, done } = remembered(first, made.key.bodyHash);
-  const receipt = JSON.parse(first.answer) as Receipt;
+  const receipt = unpackReceipt(first.answer, first);
   const email = { ...made.accepted.email, expiresAt: receipt.expiresAt };
   return {
     ...made,
@@ -83,12 +88,12 @@ export const createAccept = (deps: AcceptDeps) => {
   };
 
   /**
-   * Lets go of what was claimed for emails that were not added; never rejects. With a key the repetition goes on where this
-   * one stopped; without one nobody ever names them again.
+   * Lets go of what was claimed for emails that were not added; never rejects. With a key another request goes on where this
+   * one stopped, or is at work already; without one nobody ever names them again.
    */
   const letGo = async (address: QueueAddress, drafts: Draft[]): Promise<void> => {
-    for (const { accepted, key } of drafts) {
-      for (const id of key === undefined ? contentIdsOf(accepted.email) : [])
+    for (const { accepted, shared } of drafts) {
+      for (const id of shared ? [] : contentIdsOf(accepted.email))
         await deps.refs.release(address, accepted.id, [id], deps.content.remove).catch(() => undefined);
     }
   };
@@ -100,7 +105,7 @@ export const createAccept = (deps: AcceptDeps) => {
       for (const draft of drafts) {
         if (draft.settled) continue;
         // A repetition that comes after the email was sent and removed must not send it again.
-        if (draft.replayed && (await redis.exists(keys.gone(draft.accepted.id))) === 1) continue;
+        if (draft.replayed && (await isGone(redis, keys, draft.accepted.id))) continue;
         open.push(draft);
         await storeParts(address, draft);
       }
@@ -117,6 +122,12 @@ export const createAccept = (deps: AcceptDeps) => {
     await Promise.all(open.map(async ({ key }) => key && confirmKey(redis, keys, key.hash)));
   };
 
+  const tell = (address: QueueAddress, { receipt, replayed, accepted }: Draft, by: string | undefined): void => {
+    const email = { id: receipt.id, address };
+    if (replayed) deps.mailLog.acceptedBefore(email, { by });
+    else deps.mailLog.accepted(email, { by, state: receipt.state, resentFrom: accepted.email.resentFrom });
+  };
+
   return {
     checkReferences,
     /** Accepts one email. @throws Problem */
@@ -127,30 +138,32 @@ export const createAccept = (deps: AcceptDeps) => {
       const made = await claim(redis, keys, drafted);
       await deps.tenants.ensureQueue(address);
       await write(address, keys, [made]);
+      tell(address, made, request.by);
       return { receipt: made.receipt, replayed: made.replayed };
     },
-    /** Accepts each of many by itself; gives a problem for those that were not. */
-    async many(address: QueueAddress, requests: Request[]): Promise<(Acceptance | Problem)[]> {
-      const keys = queueKeys(address);
-      const readUploaded = createReadUploaded(deps.content);
-      const drafted = await Promise.all(
-        requests.map((request) => draft(address, keys, { ...request, readUploaded }).catch(toProblem)),
-      );
-      await requireRoom(address, drafted.filter(isDraft));
-      const drafts = await Promise.all(
-        drafted.map(async (made) => (isDraft(made) ? claim(redis, keys, made).catch(toProblem) : made)),
-      );
-      const good = drafts.filter(isDraft);
-      if (good.length > 0) await deps.tenants.ensureQueue(address);
-      await write(address, keys, uniqueById(good));
-      return drafts.map((made) =>
-        made instanceof Problem ? made : { receipt: made.receipt, replayed: made.replayed },
-      );
-    },
+    /** Accepts each of many by itself; `createAcceptBatch` says how. */
+    many: createAcceptBatch({
+      redis,
+      clock: deps.clock,
+      async prepare(address, keys, requests) {
+        const readUploaded = createReadUploaded(deps.content);
+        const drafted = await Promise.all(
+          requests.map((request) => draft(address, keys, { ...request, readUploaded }).catch(toProblem)),
+        );
+        await requireRoom(address, drafted.filter(isDraft));
+        return Promise.all(
+          drafted.map(async (made) => (isDraft(made) ? claim(redis, keys, made).catch(toProblem) : made)),
+        );
+      },
+      async add(address, keys, drafts, by) {
+        if (drafts.length > 0) await deps.tenants.ensureQueue(address);
+        const unique = uniqueById(drafts);
+        await write(address, keys, unique);
+        for (const made of unique) tell(address, made, by);
+      },
+    }),
   };
 };
-
-const isDraft = (made: Draft | Problem): made is Draft => !(made instanceof Problem);
 
 /** Two of a batch may carry the same idempotency key: they are one email. */
 const uniqueById = (drafts: Draft[]): Draft[] => [

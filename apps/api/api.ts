@@ -1,41 +1,47 @@
 // The API: everything it is made of, put together; started and stopped as one.
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { openContentStore } from '../../libs/content/open-store';
+import type { ContentStore } from '../../libs/content/store';
 import { createFetcher } from '../../libs/fetch/fetcher';
 import { createAudit } from '../../libs/events/audit';
+import { createMailLog } from '../../libs/events/mail-log';
+import { startPaused } from '../../libs/events/start-paused';
 import { createErase } from '../../libs/queue/erase';
 import { createBudget } from '../../libs/queue/budget';
 import { createDue } from '../../libs/queue/due';
-import { createOrders } from '../../libs/queue/internal-jobs';
-import { createOperations } from '../../libs/queue/operations';
+import { createOrders, VERIFY_WAIT_MS } from '../../libs/queue/internal-jobs';
+import { createOperations, type Operations } from '../../libs/queue/operations';
 import { createRemoval } from '../../libs/queue/removal';
 import { createQueues } from '../../libs/queue/queues';
 import { createSendQueue } from '../../libs/queue/send-queue';
 import { createRenderer } from '../../libs/render/render';
 import { createTemplating } from '../../libs/render/templates';
-import { systemClock } from '../../libs/runtime/clock';
+import { uptime } from '../../libs/runtime/clock';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createApiKeys } from '../../libs/store/api-keys';
 import { createBreakers } from '../../libs/store/breaker';
 import { createChanges } from '../../libs/store/changes';
 import { createContentRefs } from '../../libs/store/content-refs';
-import { claimFormat } from '../../libs/store/format';
-import { connectRedis, redisUnfit, whenReady, type Patience, type Redis } from '../../libs/store/redis';
+import { claimRedis } from '../../libs/store/claim-redis';
+import { createInstallation } from '../../libs/store/installation';
+import { connectRedis, type Patience, type Redis } from '../../libs/store/redis';
+import { createRedisClock } from '../../libs/store/redis-clock';
 import { createSecretBox } from '../../libs/store/secrets';
 import { createSigningSecrets } from '../../libs/store/signing-secrets';
 import { createTemplates } from '../../libs/store/templates';
 import { createTenants } from '../../libs/store/tenants';
 import { createLimits } from '../../libs/store/transport-limits';
 import { createTransports } from '../../libs/store/transports';
+import { createWorkers } from '../../libs/store/workers';
 import { createAccept } from './accept';
 import { createApp } from './app';
 import { createGuard } from './auth';
-import { runBulk, type BulkOrder } from './bulk';
-import { createCommands } from './commands';
+import { runBulk } from './bulk';
+import type { BulkOrder } from './bulk-order';
+import { createCommands, type Commands } from './commands';
 import type { ApiConfig } from './config';
 import type { Rooms } from './rooms';
+import { serve } from './serve';
 
 export interface RunningApi {
   lifecycle: Lifecycle;
@@ -43,49 +49,61 @@ export interface RunningApi {
   port: number;
 }
 
-/** Listens at once, also without Redis: it answers 503 until Redis is there. @throws Error where the port is taken */
-export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi> => {
-  const clock = systemClock;
-  const lifecycle = createLifecycle({ log, grace: config.grace, now: clock.now });
+/**
+ * Listens at once, also without Redis: it answers 503 until Redis is there.
+ * @param lifecycle stops what has been started so far, also before this has returned
+ * @param verifyWaitMs after which a try of a transport is looked up instead of waited for
+ * @throws Error where the port is taken
+ */
+export const startApi = async (
+  config: ApiConfig,
+  log: Log,
+  lifecycle: Lifecycle = createLifecycle({ log, grace: config.grace }),
+  verifyWaitMs = VERIFY_WAIT_MS,
+): Promise<RunningApi> => {
   const connect = (name: string, patience: Patience): Redis => {
     const redis = connectRedis({ url: config.redisUrl, patience, name: `api:${name}`, log });
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
   const redis = connect('main', 'fail-fast');
+  const clock = createRedisClock({ redis, log });
+  lifecycle.add({ name: 'clock', stop: () => clock.stop() });
   const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait') });
-  const orders = createOrders({ redis, waiting: connect('orders', 'wait') });
+  const orders = createOrders({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
   lifecycle.add({ name: 'orders', stop: () => orders.close() });
 
   const tenants = createTenants({ redis, changes, clock });
   const templates = createTemplates({ redis, changes, clock });
   const secrets = createSecretBox(config.secretKeys);
   const transports = createTransports({ redis, changes, clock, secrets });
-  const content = openContentStore(config);
+  const mailLog = createMailLog(log);
+  const content = openContent(config, log);
   const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
   lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
-  const limits = createLimits({ redis, clock, replica: 'api' });
+  const limits = createLimits({ redis, clock, replica: 'api', changes });
   lifecycle.add({ name: 'limits', stop: () => limits.stop() });
-  const templating = createTemplating({ templates, ...config.render, now: clock.now });
+  const templating = createTemplating({ templates, ...config.render, now: uptime });
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
   const refs = createContentRefs({ redis, clock });
   const queues = createQueues({ redis, waits: false });
   const due = createDue(redis);
-  const sendQueue = createSendQueue({ redis, due });
   const erase = createErase({
     redis,
     clock,
     releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
   });
-  const budget = createBudget({ redis, clock, tenants, refs, memoryShare: config.memoryShare });
+  const budget = createBudget({ redis, tenants, refs, memoryShare: config.memoryShare });
   const rooms: Rooms = {
     config,
     clock,
     redis,
+    installation: createInstallation({ redis, changes, clock }),
     tenants,
     transports,
     breakers: createBreakers({ redis, clock, replica: 'api' }),
     limits,
+    workers: createWorkers(redis),
     templates,
     keys: createApiKeys({ redis, changes, clock, operatorKey: config.operatorKey }),
     content,
@@ -110,46 +128,50 @@ export const startApi = async (config: ApiConfig, log: Log): Promise<RunningApi>
       content,
       refs,
       queues,
-      sendQueue,
+      sendQueue: createSendQueue({ redis, due }),
       budget,
+      mailLog,
     }),
     guard: createGuard(tenants),
     audit: createAudit({ redis, clock }),
+    mailLog,
   };
   const commands = createCommands(rooms);
-  const operations = createOperations<BulkOrder>({
-    redis,
-    waiting: connect('operations', 'wait'),
-    run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
-  });
+  const operations = openOperations(rooms, commands, connect('operations', 'wait'));
   lifecycle.add({ name: 'operations', stop: () => operations.close() });
 
-  const server = await listen(config, createServer(createApp(rooms, changes, commands, operations, log)));
-  lifecycle.add({ name: 'http server', stop: () => new Promise((resolve) => server.close(() => resolve())) });
-  void whenReady(redis)
-    .then(() => inspect(redis, log))
-    .catch((error: unknown) => {
-      log.fatal({ error }, 'this Redis cannot be used');
-      void lifecycle.stop('unusable Redis').then(() => process.exit(1));
-    });
-  const { port } = server.address() as AddressInfo;
+  const app = createApp(rooms, changes, commands, operations, log, () => lifecycle.stopping);
+  const port = await serve(config, app, lifecycle);
+  claimOrEnd(rooms, log, lifecycle);
   log.info({ port }, 'api ready');
   return { lifecycle, port };
 };
 
-const inspect = async (redis: Redis, log: Log): Promise<void> => {
-  await claimFormat(redis);
-  for (const problem of await redisUnfit(redis)) log.error({ problem }, 'this Redis is not fit for keeping emails');
+const openOperations = (rooms: Rooms, commands: Commands, waiting: Redis): Operations<BulkOrder> =>
+  createOperations<BulkOrder>({
+    redis: rooms.redis,
+    waiting,
+    clock: rooms.clock,
+    run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
+  });
+
+/** Opens it, and tells where it cannot be used: like Redis it may come later. */
+const openContent = (config: ApiConfig, log: Log): ContentStore => {
+  const content = openContentStore(config);
+  void content.problems().then((problems) => {
+    for (const { text } of problems) log.error({ problem: text }, 'contents cannot be kept or read now');
+  });
+  return content;
 };
 
-/** Slow clients hold a socket no longer than these (facts.md 3). */
-const listen = async (config: ApiConfig, server: Server): Promise<Server> => {
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 120_000;
-  server.keepAliveTimeout = 65_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.port, config.host, resolve);
+/** Another format is final: the process ends. Everything else is waited for. */
+const claimOrEnd = ({ config, redis, installation, audit }: Rooms, log: Log, lifecycle: Lifecycle): void => {
+  const claim = async (): Promise<void> => {
+    await claimRedis({ redis, log, ended: () => lifecycle.stopping });
+    if (config.startPaused && !lifecycle.stopping) await startPaused(installation, audit, log);
+  };
+  claim().catch((error: unknown) => {
+    log.fatal({ error }, 'this Redis cannot be used');
+    void lifecycle.stop('unusable Redis').then(() => process.exit(1));
   });
-  return server;
 };

@@ -2,7 +2,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { may, reaches, type Action, type Identity } from '../../libs/mail/api-key';
 import { Problem } from '../../libs/mail/problem';
-import { SLUG } from '../../libs/mail/queue-address';
+import { SLUG, SLUG_RULE } from '../../libs/mail/queue-address';
 import type { ApiKeys } from '../../libs/store/api-keys';
 import type { Tenants } from '../../libs/store/tenants';
 import { notFound } from './errors';
@@ -68,11 +68,16 @@ export const createGuard = (tenants: Tenants): Guard => ({
   async queue(request, response, action) {
     const identity = identityOf(response);
     const address = { tenant: param(request, 'tenant'), application: param(request, 'application') };
-    const known =
-      reaches(identity, address) &&
-      SLUG.test(address.application) &&
-      (await tenants.tenant(address.tenant)) !== undefined;
-    if (!known) throw notFound(`queue ${address.tenant}/${address.application}`);
+    const { tenant, application } = address;
+    const what = `queue ${tenant}/${application}`;
+    if (!reaches(identity, address)) throw notFound(what);
+    if (!SLUG.test(application))
+      throw new Problem('not-found', `there is no ${what}: an application's name ${SLUG_RULE}`);
+    if ((await tenants.tenant(tenant)) === undefined) {
+      // Others learn nothing; a key of this tenant goes with it.
+      if (identity.role !== 'operator') throw notFound(what);
+      throw new Problem('not-found', `there is no tenant ${tenant}: put it first, with PUT /v1/tenants/${tenant}`);
+    }
     requireRole(identity, action);
     return { identity, address };
   },

@@ -1,5 +1,5 @@
 // What Bull Board's buttons do: the same commands as the API's, with its rules and its records; the rest is refused.
-import express, { Router, type Request, type RequestHandler, type Response } from 'express';
+import { Router, type Request, type RequestHandler, type Response } from 'express';
 import { reaches } from '../../libs/mail/api-key';
 import { Problem } from '../../libs/mail/problem';
 import { parseQueueName } from '../../libs/mail/queue-address';
@@ -8,13 +8,14 @@ import { identityOf, param, signatureOf } from './auth';
 import type { Commands, Subject } from './commands';
 import { correct, type Patch } from './correct';
 import { notFound, statusOf, toProblem } from './errors';
+import { jsonBody } from './input';
+import { setPaused } from './pause';
 import type { Rooms } from './rooms';
 import { sendNow } from './routes/email-actions';
 import { existingEmail, existingQueue } from './routes/emails';
-import { notePause, resumeQueue } from './routes/queues';
 
 /** Fields of a stored email that nobody edits. */
-const FIXED = ['v', 'domain', 'stored', 'fixedExpiry', 'resentFrom'] as const;
+const FIXED = ['v', 'domain', 'stored', 'fixedExpiry', 'resentFrom', 'formerly'] as const;
 
 /** An answer as Bull Board's page reads it: a sentence under `message`. */
 const sendError = (response: Response, error: unknown): void => {
@@ -75,9 +76,7 @@ export const boardActions = (rooms: Rooms, commands: Commands): Router => {
     async (request, response) => {
       try {
         const queue = await queueOf(request, response);
-        if (what === 'paused') await queue.bull.pause();
-        else await resumeQueue(rooms, queue);
-        await notePause(rooms, queue.address, signatureOf(identityOf(response)), what);
+        await setPaused(rooms, queue.address, what === 'paused', { by: signatureOf(identityOf(response)) });
         response.status(200).json({});
       } catch (error) {
         sendError(response, error);
@@ -99,7 +98,7 @@ export const boardActions = (rooms: Rooms, commands: Commands): Router => {
   );
   router.patch(
     `${email}/update-data`,
-    express.json({ limit: rooms.config.maxBody }),
+    ...jsonBody(rooms.config.maxBody),
     onEmail((subject, request) => {
       const { jobData } = request.body as { jobData: Partial<StoredEmail> };
       return correct(rooms, commands, subject, patchOf(jobData, subject.record.email));

@@ -49,12 +49,19 @@ const refuseForeign = (request: Request): void => {
   if (foreign && request.method !== 'GET') throw new Problem('forbidden', 'this must be asked from the board itself');
 };
 
-/** `ann@example.org · Invoice 114`, as a row of the board. */
-const rowName = (email: Partial<StoredEmail>): string => {
+/** A job as the board has it in a list. */
+interface Row {
+  data?: Partial<StoredEmail>;
+  finishedOn?: number | null;
+}
+
+/** `ann@example.org · Invoice 114`, as a row of the board; what waits and is expired says so. @param now ms since 1970 */
+const rowName = ({ data: email = {}, finishedOn }: Row, now: number): string => {
+  const isOver = !finishedOn && email.expiresAt !== undefined && Date.parse(email.expiresAt) <= now;
   const [first, ...others] = email.to === undefined ? [] : recipientsOf({ ...email, to: email.to });
   const what = subjectOf(email) ?? (email.template ? `template ${email.template.name}` : '');
   const more = others.length > 0 ? ` +${others.length}` : '';
-  return `${first === undefined ? 'email' : formatAddress(first)}${more} · ${what}`;
+  return `${isOver ? 'expired · ' : ''}${first === undefined ? 'email' : formatAddress(first)}${more} · ${what}`;
 };
 
 const adapterOf = (rooms: Rooms, address: QueueAddress): BullMQAdapter => {
@@ -69,7 +76,7 @@ const adapterOf = (rooms: Rooms, address: QueueAddress): BullMQAdapter => {
       href: `${BOARD_PATH}/email/${tenant}/${application}/${encodeURIComponent(String(id))}`,
     }),
   });
-  adapter.setFormatter('name', (job: { data?: Partial<StoredEmail> }) => rowName(job.data ?? {}));
+  adapter.setFormatter('name', (job: Row) => rowName(job, rooms.clock.now()));
   adapter.setVisibilityGuard(async ({ headers }) => {
     const identity = await identifyBoard(rooms.keys, headers['authorization']);
     return identity !== undefined && reaches(identity, address);

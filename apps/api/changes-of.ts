@@ -1,5 +1,4 @@
-// What a correction changed, field by field, for the email's history and the audit.
-import type { StoredEmail } from '../../libs/mail/stored-email';
+// What a change made of fields, one by one, for an email's history and the audit.
 
 export type FieldChanges = Record<string, { before: unknown; after: unknown }>;
 
@@ -12,9 +11,14 @@ const shown = (value: unknown): unknown => {
   return text.length <= LONGEST ? value : `${text.slice(0, LONGEST)}…`;
 };
 
-const UNINTERESTING = new Set(['rev', 'v', 'fixedExpiry']);
+const UNINTERESTING = new Set(['rev', 'v', 'fixedExpiry', 'formerly']);
 
-export const changesBetween = (before: StoredEmail, after: StoredEmail): FieldChanges => {
+/**
+ * The fields that differ; null stands for one that is not there.
+ * @param before of what came into being: an empty object
+ * @param after of what was removed: an empty object
+ */
+export const changesBetween = (before: object, after: object): FieldChanges => {
   const old: Record<string, unknown> = { ...before };
   const fresh: Record<string, unknown> = { ...after };
   const changes: FieldChanges = {};

@@ -12,6 +12,7 @@ import { resolveSent } from '../../libs/queue/transitions/resolve-sent';
 import { KEYS } from '../../libs/store/keys';
 import { notFound } from './errors';
 import type { FieldChanges } from './changes-of';
+import { settleOverdue } from './overdue';
 import type { Rooms } from './rooms';
 
 const DAY = 86_400_000;
@@ -22,6 +23,8 @@ export interface Subject {
   record: EmailRecord;
   /** Who acts, as the history will say. */
   by: string;
+  /** The operation on many that this is part of. */
+  operation?: string;
 }
 
 const REFUSALS: Record<Exclude<Refusal, 'missing'>, [code: string, text: string]> = {
@@ -41,6 +44,12 @@ export const insist = (refusal: Refusal | undefined, record: Pick<EmailRecord, '
   if (refusal !== undefined) throw refuse(refusal, record);
 };
 
+/** @throws Problem `email-state` */
+export const requireUncertain = ({ record }: Pick<Subject, 'record'>): void => {
+  if (record.state !== 'uncertain')
+    throw new Problem('email-state', `this email is ${record.state}, not uncertain: there is nothing to resolve`);
+};
+
 /** The email with a new life: a fixed time of expiry stays while it is ahead, a span counts anew. */
 const renewed = async (rooms: Rooms, queue: EmailQueue, email: StoredEmail, due: number): Promise<StoredEmail> => {
   const { expiresAfter } = await rooms.tenants.settings(queue.address, email);
@@ -52,24 +61,35 @@ const renewed = async (rooms: Rooms, queue: EmailQueue, email: StoredEmail, due:
   };
 };
 
-export const createCommands = (rooms: Rooms) => {
-  const { redis, clock, audit } = rooms;
+/** The subject as it is to be acted on: expired where its time is over. */
+export const inTime = async (rooms: Rooms, subject: Subject): Promise<Subject> => ({
+  ...subject,
+  record: await settleOverdue(rooms, subject.queue, subject.record),
+});
 
-  const change = ({ by }: Subject, what: string, fields?: FieldChanges): { kind: 'change' } & Change => ({
+export const createCommands = (rooms: Rooms) => {
+  const { redis, clock, audit, mailLog } = rooms;
+
+  const change = ({ by, operation }: Subject, what: string, fields?: FieldChanges): { kind: 'change' } & Change => ({
     kind: 'change',
     at: new Date(clock.now()).toISOString(),
     by,
     what,
+    ...(operation !== undefined && { operation }),
     ...(fields && { fields }),
   });
 
-  const audited = ({ queue, record, by }: Subject, what: string, fields?: FieldChanges): Promise<void> =>
-    audit.record({ by, what: `email ${what}`, ...queue.address, target: record.id, ...(fields && { fields }) });
+  const audited = ({ queue, record, by }: Subject, what: string, fields?: FieldChanges): Promise<void> => {
+    const { address } = queue;
+    mailLog.changed({ id: record.id, address }, { by, what, ...(fields && { fields: Object.keys(fields) }) });
+    return audit.record({ by, what: `email ${what}`, ...address, target: record.id, ...(fields && { fields }) });
+  };
 
   /** Before it is brought about: the sweep may know of a later time only. */
   const tellSweep = (queue: EmailQueue, at: number): Promise<unknown> => redis.zadd(KEYS.upkeep, 'LT', at, queue.name);
 
-  const aside = async (subject: Subject, code: 'held' | 'canceled', fromErrorLog: boolean): Promise<void> => {
+  const aside = async (given: Subject, code: 'held' | 'canceled', fromErrorLog: boolean): Promise<void> => {
+    const subject = await inTime(rooms, given);
     const { queue, record, by } = subject;
     const { errors } = await rooms.tenants.settings(queue.address, record.email);
     const now = clock.now();
@@ -86,7 +106,8 @@ export const createCommands = (rooms: Rooms) => {
     await audited(subject, code);
   };
 
-  const release = async (subject: Subject, what = 'released'): Promise<void> => {
+  const release = async (given: Subject, what = 'released'): Promise<void> => {
+    const subject = await inTime(rooms, given);
     const { queue, record } = subject;
     if (record.place === 'failed' && record.state === 'canceled')
       throw new Problem('email-state', 'this email was canceled: that is for good');
@@ -103,11 +124,6 @@ export const createCommands = (rooms: Rooms) => {
     insist(refusal, record);
     await rooms.due.announce(queue.name, due > now ? due : AT_ONCE, Date.parse(after.expiresAt));
     await audited(subject, what);
-  };
-
-  const requireUncertain = ({ record }: Subject): void => {
-    if (record.state !== 'uncertain')
-      throw new Problem('email-state', `this email is ${record.state}, not uncertain: there is nothing to resolve`);
   };
 
   return {

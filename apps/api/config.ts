@@ -1,9 +1,9 @@
 // What the API is told by its environment.
-import { hostname } from 'node:os';
 import { z } from 'zod';
 import { defaultThreads } from '../../libs/render/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
 import { PrivateHostsText } from '../../libs/fetch/addresses';
+import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SpanMs } from '../../libs/mail/span';
 import { SecretKeysText, type SecretKey } from '../../libs/store/secrets';
@@ -18,14 +18,7 @@ export const ApiEnv = z.object({
   ROHRPOST_HTTP_HOST: z.string().default('127.0.0.1'),
   ...CONTENT_ENV,
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
-  ROHRPOST_NAME: z
-    .string()
-    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be a domain name')
-    .default(
-      hostname()
-        .toLowerCase()
-        .replace(/[^a-z0-9.-]/g, '-') || 'rohrpost.localhost',
-    ),
+  ROHRPOST_NAME: InstallationName,
   /** Bytes. */
   /** Beyond it new emails are 507; the rest is for what is under way. */
   ROHRPOST_MEMORY_SHARE: z.coerce.number().min(0.1).max(1).default(0.9),
@@ -37,7 +30,10 @@ export const ApiEnv = z.object({
   /** With less than two, an attack by templates would hold up everybody. */
   ROHRPOST_RENDER_THREADS: z.coerce.number().int().min(1).max(256).default(defaultThreads),
   ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
+  /** 1: pauses the whole installation at the start. */
+  ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
   ROHRPOST_GRACE: SpanMs.default(30_000),
+  ROHRPOST_STOP_DELAY: SpanMs.default(1_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
@@ -58,8 +54,12 @@ export interface ApiConfig extends ContentPlace {
   render: { threads: number; trusted: boolean };
   /** Hosts of private networks that data and documents may be fetched from all the same. */
   allowPrivate: string[];
+  /** Pauses the whole installation before anything is sent. */
+  startPaused?: boolean;
   /** ms */
   grace: number;
+  /** From the 503 of `/readyz` to the end of listening, ms. */
+  stopDelay: number;
 }
 
 export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
@@ -74,5 +74,7 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   maxBody: env.ROHRPOST_MAX_BODY,
   memoryShare: env.ROHRPOST_MEMORY_SHARE,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
+  startPaused: env.ROHRPOST_START_PAUSED === '1',
   grace: env.ROHRPOST_GRACE,
+  stopDelay: env.ROHRPOST_STOP_DELAY,
 });

@@ -8,7 +8,7 @@ import type { ParsedMessage } from '../../libs/mail/parsed-message';
 import { Problem } from '../../libs/mail/problem';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import type { StoredRaw } from '../../libs/mail/stored-email';
-import type { EmailRecord } from '../../libs/queue/email-record';
+import { sentMessage, type EmailRecord } from '../../libs/queue/email-record';
 import { RenderFailure } from '../../libs/render/failure';
 import { codeOf } from '../../libs/runtime/fault';
 import { withData } from './preview-data';
@@ -49,13 +49,9 @@ const bytesOf = async (rooms: Rooms, raw: StoredRaw): Promise<Buffer> => {
   }
 };
 
-/** The message that left, or may have left, with the last attempt. */
-const archiveOf = ({ archive, state }: EmailRecord): StoredRaw | undefined =>
-  state === 'sent' || state === 'uncertain' ? archive : undefined;
-
 /** What `GET .../content` answers. */
 export const contentOf = async (rooms: Rooms, address: QueueAddress, record: EmailRecord) => {
-  const archive = archiveOf(record);
+  const archive = sentMessage(record);
   const whole = archive ?? record.email.raw;
   if (whole !== undefined) {
     return {
@@ -81,7 +77,7 @@ export const previewOfRaw = async (rooms: Rooms, address: QueueAddress, raw: Non
 
 /** Answers with the message itself, byte for byte as it was handed over. @throws Problem `not-archived` */
 export const sendMessageFile = async (rooms: Rooms, response: Response, record: EmailRecord): Promise<void> => {
-  const archive = archiveOf(record);
+  const archive = sentMessage(record);
   if (archive === undefined) {
     throw new Problem(
       'not-archived',

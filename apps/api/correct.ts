@@ -1,11 +1,13 @@
 // Corrects an email: the fields given replace, null removes, and the result is as valid as a new one.
+import { normalizeAddress } from '../../libs/mail/address';
 import { EmailInput } from '../../libs/mail/email';
-import { Problem, problemAt } from '../../libs/mail/problem';
+import { problemAt } from '../../libs/mail/problem';
 import {
   contentIdsOf,
   contentsOf,
   dueAt,
   LARGE_PARTS,
+  recipientsOf,
   toInput,
   toStoredEmail,
   type LargePart,
@@ -16,7 +18,7 @@ import { readRecords } from '../../libs/queue/email-record';
 import { BULL_PRIORITY } from '../../libs/queue/send-queue';
 import { correctEmail } from '../../libs/queue/transitions/correct';
 import { changesBetween } from './changes-of';
-import { refuse, type Commands, type Subject } from './commands';
+import { inTime, refuse, type Commands, type Subject } from './commands';
 import { parseInput } from './input';
 import { prepareParts } from './parts';
 import type { Rooms } from './rooms';
@@ -75,15 +77,26 @@ const expiryOf = (
   return expiresAt;
 };
 
+/** So many addresses that were corrected away lead to an email, the last ones. */
+const FORMER_KEPT = 100;
+
+/** What it was to be sent to before, and is not now. */
+const formerAddresses = (before: StoredEmail, after: StoredEmail): string[] => {
+  const addresses = (email: StoredEmail): string[] => recipientsOf(email).map(({ address }) => address);
+  const present = new Set(addresses(after).map(normalizeAddress));
+  const all = [...(before.formerly ?? []), ...addresses(before)].map(normalizeAddress);
+  return [...new Set(all)].filter((address) => !present.has(address)).slice(-FORMER_KEPT);
+};
+
 /**
+ * What a correction would make of an email; nothing is written.
  * @param patch an object of fields
- * @throws Problem `invalid` and others of a new email; `email-sending`, `email-finished`, `version-mismatch`
+ * @throws Problem `invalid` and others of a new email; `email-sending`, `email-finished`
  */
-export const correct = async (rooms: Rooms, commands: Commands, subject: Subject, patch: Patch): Promise<void> => {
-  const { queue, record } = subject;
+export const draftCorrection = async (rooms: Rooms, { queue, record }: Subject, patch: Patch) => {
   const { address } = queue;
-  if (typeof patch !== 'object' || Array.isArray(patch))
-    throw new Problem('invalid', 'the body must be an object of fields to change');
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
+    throw problemAt('invalid', [], 'the body must be an object {...} of the fields to change');
   if (record.place === 'completed') throw refuse('sent', record);
   if (record.place === 'active') throw refuse('sending', record);
 
@@ -102,13 +115,31 @@ export const correct = async (rooms: Rooms, commands: Commands, subject: Subject
     resentFrom: before.resentFrom,
   });
   const fixed = 'expiresAt' in patch || (before.fixedExpiry === true && !('expiresAfter' in patch));
-  const after = parts.place({ ...made, ...(fixed && { fixedExpiry: true }) });
+  const formerly = formerAddresses(before, made);
+  const after = parts.place({
+    ...made,
+    ...(fixed && { fixedExpiry: true }),
+    ...(formerly.length > 0 && { formerly }),
+  });
   const fields = changesBetween(before, after);
 
   const had = contentIdsOf(before);
   const added = contentsOf(after).filter(({ contentId }) => !had.includes(contentId));
-  const fresh = added.map(({ contentId }) => contentId);
   await rooms.budget.requireContent(address, added);
+  return { before, after, fields, parts, settings, now, expiresAt, had, added };
+};
+
+/**
+ * @param patch an object of fields
+ * @throws Problem of `draftCorrection`, and `version-mismatch`
+ */
+export const correct = async (rooms: Rooms, commands: Commands, given: Subject, patch: Patch): Promise<void> => {
+  const subject = await inTime(rooms, given);
+  const { queue, record } = subject;
+  const { address } = queue;
+  const drafted = await draftCorrection(rooms, subject, patch);
+  const { before, after, fields, parts, settings, now, expiresAt, had, added } = drafted;
+  const fresh = added.map(({ contentId }) => contentId);
   /** Whoever lost against another correction may have claimed what the winner needs too: both claim for the same email. */
   const letGo = async (ids: string[]): Promise<void> => {
     const [present] = await readRecords(rooms.redis, queue, [record.id], rooms.clock.now());

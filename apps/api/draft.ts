@@ -14,17 +14,9 @@ import type { QueueKeys } from '../../libs/store/keys';
 import type { Redis } from '../../libs/store/redis';
 import type { Tenants } from '../../libs/store/tenants';
 import { parseInput } from './input';
+import { unpackReceipt, type Receipt } from './receipt';
 import { prepareParts, type Parts, type ReadUploaded } from './parts';
 import type { CheckReferences } from './references';
-
-/** What a client is told of an accepted email. */
-export interface Receipt {
-  id: string;
-  state: 'scheduled' | 'queued';
-  sendAt: string;
-  expiresAt: string;
-  messageId: string;
-}
 
 export interface Request {
   body: unknown;
@@ -37,6 +29,12 @@ export interface Request {
   /** Where the body stands in a batch, for pointers. */
   base?: readonly PropertyKey[];
   idempotencyKey?: string;
+  /** What the key stands for, where that is not the body. */
+  asked?: unknown;
+  /** Decided for this line of a batch; `again` where an earlier request did. */
+  decided?: { id: string; acceptedAt: number; again: boolean };
+  /** Who asks, for the log. */
+  by?: string;
 }
 
 export interface Draft {
@@ -47,6 +45,8 @@ export interface Draft {
   archive: boolean;
   key?: { hash: string; bodyHash: string };
   replayed: boolean;
+  /** Another request may be at work on the same email, or go on where this one stops. */
+  shared: boolean;
   /** Redis has it already: nothing is to be done. */
   settled: boolean;
 }
@@ -114,19 +114,21 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
     const base = request.base ?? [];
     const input = parseInput(EmailInput, request.body, base);
     const keyHash = request.idempotencyKey === undefined ? undefined : hashKey(request.idempotencyKey);
-    const bodyHash = keyHash === undefined ? '' : hashBody(request.body);
+    const bodyHash = keyHash === undefined ? '' : hashBody(request.asked ?? request.body);
     const earlier = keyHash === undefined ? undefined : await recall(redis, keys, keyHash);
     const known = earlier && remembered(earlier, bodyHash);
     // A repetition of what was accepted is answered as it was, whatever has changed since.
-    const acceptedAt = known?.acceptedAt ?? clock.now();
-    const id = known?.id ?? newEmailId();
+    const { decided } = request;
+    const acceptedAt = known?.acceptedAt ?? decided?.acceptedAt ?? clock.now();
+    const id = known?.id ?? decided?.id ?? newEmailId(acceptedAt);
+    const replayed = known !== undefined || decided?.again === true;
     const settings = await deps.tenants.settings(address, input);
     const parts = known?.done
       ? SETTLED
       : await prepareParts(deps, address, input, base, request.known, request.readUploaded);
-    if (known === undefined) await checkReferences(address, input, settings, base, parts.raw);
+    if (!replayed) await checkReferences(address, input, settings, base, parts.raw);
     const expiresAt = known
-      ? Date.parse((JSON.parse(known.answer) as Receipt).expiresAt)
+      ? Date.parse(unpackReceipt(known.answer, known).expiresAt)
       : expiryOf(input, settings, acceptedAt, base);
     const { resentFrom } = request;
     const email = parts.place(toStoredEmail(input, { ...parts, domain: deps.name, expiresAt, resentFrom }));
@@ -134,9 +136,10 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
       accepted: { id, email, acceptedAt, priority: settings.priority },
       parts,
       archive: settings.archive,
-      receipt: known ? (JSON.parse(known.answer) as Receipt) : receiptOf(id, email, acceptedAt),
+      receipt: known ? unpackReceipt(known.answer, known) : receiptOf(id, email, acceptedAt),
       ...(keyHash !== undefined && { key: { hash: keyHash, bodyHash } }),
-      replayed: known !== undefined,
+      replayed,
+      shared: keyHash !== undefined || decided !== undefined,
       settled: known?.done ?? false,
     };
   };

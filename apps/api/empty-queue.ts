@@ -6,7 +6,10 @@ import type { Rooms } from './rooms';
 
 const AT_ONCE = 200;
 
-/** May be repeated where it was interrupted: what leads to an email goes after what belongs to it. */
+/**
+ * May be repeated where it was interrupted: what leads to an email goes after what belongs to it.
+ * @param erased is told the id of each email that is gone
+ */
 export const emptyQueue = async (
   {
     redis,
@@ -17,10 +20,11 @@ export const emptyQueue = async (
     due,
   }: Pick<Rooms, 'redis' | 'clock' | 'refs' | 'content' | 'removal' | 'due'>,
   queue: EmailQueue,
+  erased: (id: string) => void = () => undefined,
 ): Promise<void> => {
   const { keys } = queue;
-  // An email stands in both; one whose removal was interrupted may stand in upkeep alone.
-  for (const index of [keys.byTime, keys.upkeep]) {
+  // One whose removal was interrupted may stand in the last alone.
+  for (const index of [keys.byTime, keys.upkeep, keys.finished]) {
     for (;;) {
       const ids = await redis.zrange(index, 0, String(AT_ONCE - 1));
       if (ids.length === 0) break;
@@ -36,11 +40,23 @@ export const emptyQueue = async (
         .multi()
         .zrem(keys.byTime, ...ids)
         .zrem(keys.upkeep, ...ids)
+        .zrem(keys.finished, ...ids)
         .exec();
+      ids.forEach(erased);
     }
   }
   await refs.releaseUploads(queue.address, content.remove, '+inf');
   await queue.bull.obliterate({ force: true });
-  await redis.del(keys.byTime, keys.byAddress, keys.upkeep, keys.uploads, keys.contents);
+  await redis.del(
+    keys.byTime,
+    keys.byAddress,
+    keys.byAddressBefore,
+    keys.upkeep,
+    keys.finished,
+    keys.uploads,
+    keys.contents,
+    keys.rate,
+    ...keys.beside,
+  );
   await due.forget(queue.name);
 };

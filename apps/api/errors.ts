@@ -1,17 +1,21 @@
 // Every refusal and every fault becomes a problem document (RFC 9457); nothing of the inside is shown.
 import { STATUS_CODES } from 'node:http';
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Response } from 'express';
 import type { z } from 'zod';
-import { ContentStoreAway } from '../../libs/content/store';
+import { ContentMissing, ContentStoreAway, ContentStoreFull } from '../../libs/content/store-fault';
 import { NOT_YET } from '../../libs/mail/not-yet';
-import { pointer, Problem, type InputError } from '../../libs/mail/problem';
+import { MOST_ERRORS, pointer, Problem, type InputError } from '../../libs/mail/problem';
 import type { Log } from '../../libs/runtime/log';
-import { redisFault } from '../../libs/store/redis';
+import { redisFault, redisRefusal } from '../../libs/store/redis';
+import { wantedKinds } from './input-words';
 
 /** Statuses of codes; every other code is 422: the request was understood and cannot be done. */
 const STATUS: Record<string, number> = {
   'malformed-json': 400,
+  'not-utf-8': 400,
   'bad-request': 400,
+  'malformed-if-match': 400,
+  'bad-cursor': 400,
   unauthenticated: 401,
   forbidden: 403,
   'not-found': 404,
@@ -31,7 +35,11 @@ const STATUS: Record<string, number> = {
   'no-worker': 503,
   'queue-full': 507,
   'content-full': 507,
+  'storage-full': 507,
 };
+
+/** Seconds: what is away is soon back, room has to be made. */
+const RETRY_AFTER: Partial<Record<number, string>> = { 503: '2', 507: '30' };
 
 export const statusOf = (problem: Problem): number => STATUS[problem.code] ?? 422;
 
@@ -49,14 +57,17 @@ export const toDocument = (problem: Problem) => {
     status,
     detail: problem.message,
     code: problem.code,
-    ...(problem.errors.length > 0 && { errors: problem.errors }),
+    ...(problem.errors.length > 0 && { errors: problem.errors.slice(0, MOST_ERRORS) }),
     ...problem.extra,
   };
 };
 
 export const sendProblem = (response: Response, problem: Problem): void => {
+  // For the log of requests.
+  response.locals['problem'] = problem.code;
   const status = statusOf(problem);
-  if (status === 503) response.set('Retry-After', '2');
+  const wait = RETRY_AFTER[status];
+  if (wait !== undefined) response.set('Retry-After', wait);
   if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="rohrpost"');
   response
     .status(status)
@@ -67,31 +78,55 @@ export const sendProblem = (response: Response, problem: Problem): void => {
 export const notFound = (what = 'this address'): Problem =>
   new Problem('not-found', `there is nothing under ${what}, or your key does not reach it`);
 
+type Issue = z.core.$ZodIssue;
+
+/** A branch of a union that wants another kind of value is not what people mean, nor one that wants other values. */
+const rank = (branch: Issue[]): number => {
+  const own = branch.filter(({ path }) => path.length === 0).map(({ code }) => code);
+  return own.includes('invalid_type') ? 2 : own.includes('invalid_value') ? 1 : 0;
+};
+
+const depth = (branch: Issue[]): number => branch.reduce((most, { path }) => Math.max(most, path.length), 0);
+
 /** Unions list the complaints of every branch; the one that got farthest is the one that people mean. */
-const unfold = (issue: z.core.$ZodIssue): z.core.$ZodIssue[] => {
-  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
-  const depth = (branch: z.core.$ZodIssue[]): number => Math.max(0, ...branch.map(({ path }) => path.length));
-  const [best] = [...issue.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
+const unfold = (issue: Issue): Issue[] => {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0 || wantedKinds(issue.errors)) return [issue];
+  const [best] = [...issue.errors].sort((a, b) => rank(a) - rank(b) || depth(b) - depth(a) || a.length - b.length);
   return (best ?? []).flatMap(unfold).map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
 };
 
-const toErrors = (issue: z.core.$ZodIssue, base: readonly PropertyKey[]): InputError[] => {
+/** The place of an issue in the value as it was given: where one address stands for a list of them, it has no index. */
+const placeIn = (value: unknown, path: readonly PropertyKey[]): PropertyKey[] => {
+  const place: PropertyKey[] = [];
+  for (const segment of path) {
+    if (segment === 0 && value !== undefined && !Array.isArray(value)) continue;
+    place.push(segment);
+    value = typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[segment] : undefined;
+  }
+  return place;
+};
+
+const toErrors = (issue: Issue, at: (path: readonly PropertyKey[]) => string): InputError[] => {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: pointer([...base, ...issue.path, key]), message: 'is not a known field' }));
+    const messages = issue.message.split('\n');
+    return issue.keys.map((key, index) => ({ path: at([...issue.path, key]), message: messages[index] ?? '' }));
   }
-  if (issue.code === 'invalid_key') {
-    return issue.issues.map(({ message }) => ({ path: pointer([...base, ...issue.path]), message }));
-  }
-  return [{ path: pointer([...base, ...issue.path]), message: issue.message }];
+  if (issue.code === 'invalid_key') return issue.issues.map(({ message }) => ({ path: at(issue.path), message }));
+  return [{ path: at(issue.path), message: issue.message }];
 };
 
 const isNotYet = (issue: z.core.$ZodIssue): boolean =>
   issue.code === 'custom' && (issue.params as { problem?: string } | undefined)?.problem === NOT_YET;
 
-/** A failed validation as a problem. `base` is where the value stands in the body. */
-export const invalidInput = (error: z.core.$ZodError, base: readonly PropertyKey[] = []): Problem => {
+/**
+ * A failed validation as a problem.
+ * @param value what was validated
+ * @param base where it stands in the body
+ */
+export const invalidInput = (error: z.core.$ZodError, value: unknown, base: readonly PropertyKey[] = []): Problem => {
   const issues = error.issues.flatMap(unfold);
-  const errors = issues.flatMap((issue) => toErrors(issue, base));
+  const at = (path: readonly PropertyKey[]): string => pointer([...base, ...placeIn(value, path)]);
+  const errors = issues.flatMap((issue) => toErrors(issue, at));
   const code = issues.every(isNotYet) ? NOT_YET : 'invalid';
   const [first] = errors;
   const where = first === undefined ? '' : `${first.path === '' ? 'the body' : first.path} ${first.message}`;
@@ -108,8 +143,6 @@ interface BodyError {
 /** What body-parser and express throw. */
 const ofExpress = (error: BodyError): Problem | undefined => {
   switch (error.type) {
-    case 'entity.parse.failed':
-      return new Problem('malformed-json', 'the body is not valid JSON: check it with a JSON parser');
     case 'entity.too.large':
       return new Problem(
         'too-large',
@@ -137,23 +170,32 @@ const ofRedis = (error: unknown): Problem | undefined => {
     case 'away':
       return new Problem(
         'unavailable',
-        'Redis does not answer: try again, with the same Idempotency-Key if you gave one, since the request may have been done',
+        `${redisRefusal(error) ?? 'Redis does not answer'}: try again, with the same Idempotency-Key if you gave one, since the request may have been done`,
       );
     case undefined:
       return undefined;
   }
 };
 
-const storeAway = (): Problem =>
-  new Problem(
-    'unavailable',
-    'the content store does not answer: try again, with the same Idempotency-Key if you gave one',
-  );
+/** Where the store lies is for the log and `/readyz`, not for every client. */
+const ofContent = (error: unknown): Problem | undefined => {
+  if (error instanceof ContentStoreFull) {
+    const text =
+      'the content store has no room for these bytes: nothing of this request was accepted; try again later, with the same Idempotency-Key if you gave one, and tell the operator';
+    return new Problem('storage-full', text);
+  }
+  if (error instanceof ContentStoreAway) {
+    const text = 'the content store does not answer: try again, with the same Idempotency-Key if you gave one';
+    return new Problem('unavailable', text);
+  }
+  return error instanceof ContentMissing ? new Problem('content-missing', error.message) : undefined;
+};
 
 export const toProblem = (error: unknown): Problem | undefined => {
   if (error instanceof Problem) return error;
-  if (error instanceof ContentStoreAway) return storeAway();
-  return ofRedis(error) ?? (typeof error === 'object' && error !== null ? ofExpress(error) : undefined);
+  return (
+    ofContent(error) ?? ofRedis(error) ?? (typeof error === 'object' && error !== null ? ofExpress(error) : undefined)
+  );
 };
 
 export const handleErrors =
@@ -170,7 +212,3 @@ export const handleErrors =
         new Problem('internal-error', `something broke here; the log has it under the request id ${String(requestId)}`),
     );
   };
-
-export const unknownAddress: RequestHandler = (request) => {
-  throw notFound(`${request.method} ${request.path}`);
-};

@@ -1,16 +1,13 @@
 // Why has this email not been sent? One answer from everything that may stand in its way.
 import { queueName } from '../../libs/mail/queue-address';
+import { contentIdsOf, isLinked } from '../../libs/mail/stored-email';
+import { rateOf } from '../../libs/mail/settings';
 import type { StoredTransport } from '../../libs/mail/transport';
 import type { EmailRecord } from '../../libs/queue/email-record';
 import type { EmailQueue } from '../../libs/queue/queues';
+import type { PauseNote } from '../../libs/store/installation';
+import { explainWorkers, type Reason } from './explain-workers';
 import type { Rooms } from './rooms';
-
-export interface Reason {
-  code: string;
-  text: string;
-  /** ISO 8601, where the reason ends by itself. */
-  until?: string;
-}
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -22,39 +19,59 @@ const ahead = async (rooms: Rooms, { keys }: EmailQueue, { id, place }: EmailRec
   return typeof position === 'number' ? waiting - 1 - position : 0;
 };
 
+const noted = (note: PauseNote | undefined): string => {
+  if (note === undefined) return '';
+  const why = note.reason === undefined ? '' : ` (${note.reason})`;
+  return ` since ${note.at} by ${note.by}${why}`;
+};
+
 /** What stops the whole queue. */
 const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
-  const [tenant, registered, paused, rateTtl] = await Promise.all([
+  const [installation, tenant, registered, paused] = await Promise.all([
+    rooms.installation.pauseNote(),
     rooms.tenants.tenant(queue.address.tenant),
     rooms.tenants.queue(queue.address),
     queue.bull.isPaused(),
-    rooms.redis.pttl(`${queue.keys.bull}limiter`),
   ]);
   const reasons: Reason[] = [];
+  if (installation !== undefined) {
+    reasons.push({
+      code: 'installation-paused',
+      text: `the whole installation is paused${noted(installation)}: the operator resumes it (POST /v1/resume)`,
+    });
+  }
   if (tenant?.settings.enabled === false) {
     reasons.push({
       code: 'tenant-disabled',
-      text: `the tenant ${queue.address.tenant} is disabled: put it with enabled true`,
+      text: `the tenant ${queue.address.tenant} is disabled: PATCH it with {"enabled": true}`,
     });
   }
   if (paused) {
-    const since = registered?.paused === undefined ? '' : ` since ${registered.paused.at} by ${registered.paused.by}`;
-    reasons.push({ code: 'queue-paused', text: `the queue ${queueName(queue.address)} is paused${since}: resume it` });
-  }
-  if (registered?.settings.rate !== undefined && rateTtl > 0) {
-    const { max, per } = registered.settings.rate;
     reasons.push({
-      code: 'rate-limited',
-      text: `the queue may send ${max} emails per ${per}`,
-      until: iso(rooms.clock.now() + rateTtl),
+      code: 'queue-paused',
+      text: `the queue ${queueName(queue.address)} is paused${noted(registered?.paused)}: resume it`,
     });
+  }
+  const rate = registered?.settings.rate;
+  const until = await rooms.limits.readRate(queue.address, rateOf(registered?.settings));
+  if (rate !== undefined && until !== undefined) {
+    const text = `the queue has sent the ${rate.max} emails that it may in ${rate.per}`;
+    reasons.push({ code: 'rate-limited', text, until: iso(until) });
   }
   return reasons;
 };
 
+/** The server refused connections lately; there are fewer for a while. */
+const crowded = async (rooms: Rooms, tenant: string, name: string): Promise<Reason[]> => {
+  const lowered = await rooms.limits.lowered(tenant, name);
+  if (lowered === undefined) return [];
+  const text = `the transport ${name} uses fewer connections since ${iso(lowered.since)}, because its server refused one: ${lowered.words}`;
+  return [{ code: 'transport-limited', text }];
+};
+
 const limited = async (rooms: Rooms, tenant: string, name: string, { limits }: StoredTransport): Promise<Reason[]> => {
   const until = await rooms.limits.read(tenant, name, limits);
-  if (until === undefined) return [];
+  if (until === undefined) return crowded(rooms, tenant, name);
   const given = Object.entries(limits ?? {}).map(([limit, most]) => `${limit} ${most}`);
   return [
     {
@@ -72,14 +89,34 @@ const ofTransport = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord)
   if (known !== undefined) {
     const broken = await rooms.breakers.read(tenant, transport);
     if (broken === undefined) return limited(rooms, tenant, transport, known);
-    const text = `the transport ${transport} is ${broken.state === 'open' ? 'down' : 'coming back'} since ${iso(broken.since)}`;
+    const text = `the transport ${transport} is ${broken.state === 'open' ? 'down' : 'coming back'} since ${iso(broken.since)}${broken.words === undefined ? '' : `: ${broken.words}`}`;
     return [{ code: 'transport-down', text, until: iso(broken.nextProbeAt) }];
   }
   return [{ code: 'transport-unknown', text: `the transport ${transport} does not exist: put it` }];
 };
 
+/** What keeps contents from being read or kept, for an email that needs that before it is handed over. */
+const ofContent = async (rooms: Rooms, queue: EmailQueue, { email }: EmailRecord): Promise<Reason[]> => {
+  const { archive } = await rooms.tenants.settings(queue.address, email);
+  const needed = archive || contentIdsOf(email).length > 0 || (email.attachments ?? []).some(isLinked);
+  return needed ? rooms.content.problems() : [];
+};
+
+/** What an email that is due waits for by itself. @param stopped no worker comes to it, so its place in the line says nothing */
+const ofQueued = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord, stopped: boolean): Promise<Reason[]> => {
+  const { place, parked, nextAttemptAt } = record;
+  if (place === 'delayed') {
+    const why = parked ?? 'its transport or a limit stood in the way';
+    const next = nextAttemptAt === undefined ? {} : { until: iso(nextAttemptAt) };
+    return [{ code: 'parked', text: `it was put back without an attempt: ${why}`, ...next }];
+  }
+  const before = await ahead(rooms, queue, record);
+  if (before === 0 && stopped) return [];
+  return [{ code: 'in-line', text: `${before} emails of this queue are before it` }];
+};
+
 /** What stops this email. */
-const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Promise<Reason[]> => {
+const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord, stopped: boolean): Promise<Reason[]> => {
   const next = record.nextAttemptAt === undefined ? {} : { until: iso(record.nextAttemptAt) };
   switch (record.state) {
     case 'scheduled':
@@ -88,20 +125,12 @@ const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Pr
       return [
         {
           code: 'deferred',
-          text: `attempt ${record.attemptsMade} failed: ${record.failure?.text ?? 'for now'}`,
+          text: `attempt ${record.attemptsBefore + record.attemptsMade} failed: ${record.failure?.text ?? 'for now'}`,
           ...next,
         },
       ];
     case 'queued':
-      if (record.place === 'delayed')
-        return [
-          {
-            code: 'parked',
-            text: 'it was put back without an attempt: its transport or a limit stood in the way',
-            ...next,
-          },
-        ];
-      return [{ code: 'in-line', text: `${await ahead(rooms, queue, record)} emails of this queue are before it` }];
+      return ofQueued(rooms, queue, record, stopped);
     case 'sending':
       return [{ code: 'sending', text: 'a worker is sending it' }];
     case 'sent':
@@ -111,13 +140,21 @@ const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Pr
   }
 };
 
+/** What stands in the way of it, the farthest first: the workers, the queue, the transport, the email itself. */
 export const explain = async (
   rooms: Rooms,
   queue: EmailQueue,
   record: EmailRecord,
 ): Promise<{ state: string; reasons: Reason[] }> => {
-  const own = await ofEmail(rooms, queue, record);
   const inSendQueue = ['scheduled', 'queued', 'deferred'].includes(record.state);
-  const around = inSendQueue ? [...(await ofQueue(rooms, queue)), ...(await ofTransport(rooms, queue, record))] : [];
-  return { state: record.state, reasons: [...around, ...own] };
+  const workers = inSendQueue ? await explainWorkers(rooms, queue, record) : [];
+  const around = inSendQueue
+    ? [
+        ...(await ofQueue(rooms, queue)),
+        ...(await ofTransport(rooms, queue, record)),
+        ...(await ofContent(rooms, queue, record)),
+      ]
+    : [];
+  const own = await ofEmail(rooms, queue, record, workers.length > 0);
+  return { state: record.state, reasons: [...workers, ...around, ...own] };
 };

@@ -1,22 +1,26 @@
-// The API's process: reads the environment, starts, stops on a signal.
-import { requireS3 } from '../../libs/content/open-store';
+// The API's process: hears signals first, reads the environment, starts, stops on a signal.
 import { ConfigError, readEnv } from '../../libs/runtime/env';
-import { untilSignal } from '../../libs/runtime/lifecycle';
+import { createLifecycle } from '../../libs/runtime/lifecycle';
 import { createLog } from '../../libs/runtime/log';
-import { startApi } from './api';
-import { ApiEnv, toApiConfig } from './config';
+import { handleSignals } from '../../libs/runtime/signals';
+
+// Before the rest is loaded, which takes most of a start.
+const signals = handleSignals();
 
 const main = async (): Promise<void> => {
+  const { requireS3 } = await import('../../libs/content/open-store.js');
+  const { ApiEnv, toApiConfig } = await import('./config.js');
+  const { startApi } = await import('./api.js');
   const env = readEnv(ApiEnv.superRefine(requireS3), process.env);
   const log = createLog('api', env.ROHRPOST_LOG_LEVEL);
-  const api = await startApi(toApiConfig(env), log);
-  untilSignal(api.lifecycle, log);
-  process.send?.({ ready: true, port: api.port });
+  const config = toApiConfig(env);
+  const lifecycle = createLifecycle({ log, grace: config.grace });
+  signals.attach(lifecycle, log);
+  const { port } = await startApi(config, log, lifecycle);
+  process.send?.({ ready: true, port });
 };
 
 main().catch((error: unknown) => {
-  process.stderr.write(
-    `${error instanceof ConfigError ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
-  );
-  process.exit(error instanceof ConfigError ? 78 : 1);
+  if (error instanceof ConfigError) signals.failed(error.message, 78);
+  else signals.failed(String(error instanceof Error ? error.stack : error), 1);
 });

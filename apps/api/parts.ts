@@ -47,15 +47,17 @@ const describe = <T>(given: AttachmentInput, where: T) => ({
 
 /** @throws RawFault */
 const checked = (given: Buffer): { bytes: Buffer; raw: StoredRaw } => {
-  const { bytes, from, subject, messageId, dated, eightBit } = readRawMessage(given);
+  const { bytes, from, authors, subject, messageId, dated, eightBit, utf8 } = readRawMessage(given);
   const raw = {
     contentId: idOf(bytes),
     size: bytes.length,
-    from: from.address,
+    from,
+    ...(authors.length > 1 && { authors }),
     ...(subject !== undefined && { subject }),
     ...(messageId !== undefined && { messageId }),
     dated,
     ...(eightBit && { eightBit: true as const }),
+    ...(utf8 && { utf8: true as const }),
   };
   return { bytes, raw };
 };

@@ -2,7 +2,7 @@
 import type { EmailInput } from '../../libs/mail/email';
 import { isAllowedSource } from '../../libs/mail/data-source';
 import { pointer, Problem, problemAt } from '../../libs/mail/problem';
-import { recipientsOf, type StoredRaw } from '../../libs/mail/stored-email';
+import { recipientsOf, sendersOf, type StoredRaw } from '../../libs/mail/stored-email';
 import type { TemplateVersion } from '../../libs/mail/template';
 import { mayBeFrom } from '../../libs/mail/transport';
 import type { QueueAddress } from '../../libs/mail/queue-address';
@@ -43,18 +43,18 @@ export const createReferences = (deps: { transports: Transports; templates: Temp
       throw problemAt(
         'invalid',
         [...base, 'from'],
-        'must be given: neither the queue nor the tenant has a default sender',
+        `must be given: neither the queue ${tenant}/${address.application} nor its tenant has a default sender; give it with the email, or have an administrator set from at the queue`,
       );
     }
     const transport = await deps.transports.get(tenant, settings.transport);
     if (input.transport !== undefined && transport === undefined) {
       throw problemAt('transport-unknown', [...base, 'transport'], `the transport ${input.transport} does not exist`);
     }
-    for (const sender of raw === undefined ? [from] : [from, raw.from]) {
+    for (const sender of raw === undefined ? [from] : [from, ...sendersOf(raw)]) {
       if (mayBeFrom(transport?.allowedFrom, sender)) continue;
       throw problemAt(
         'from-not-allowed',
-        [...base, sender === raw?.from ? 'raw' : 'from'],
+        [...base, raw !== undefined && sendersOf(raw).includes(sender) ? 'raw' : 'from'],
         `must be a sender that the transport ${settings.transport} allows: ${sender} is none`,
       );
     }

@@ -1,11 +1,15 @@
 // Sends an email of the history again: a new email, linked both ways.
 import { z } from 'zod';
+import { EmailInput } from '../../libs/mail/email';
 import { AddressList } from '../../libs/mail/settings';
 import { Problem } from '../../libs/mail/problem';
+import { readHistory } from '../../libs/queue/history';
 import { queueKeys } from '../../libs/store/keys';
-import type { Receipt } from './draft';
+import type { Receipt } from './receipt';
 import type { Commands, Subject } from './commands';
 import { inputOf } from './correct';
+import { parseInput } from './input';
+import { prepareParts } from './parts';
 import type { Rooms } from './rooms';
 
 export const ResendInput = z.strictObject({
@@ -23,18 +27,10 @@ const CONTENT = ['subject', 'html', 'text', 'template', 'data', 'dataUrl', 'raw'
 const TIMES = ['sendAt', 'expiresAfter'];
 
 /**
- * @param given recipients anew, where any are given: then none of the old ones stays
- * @param idempotencyKey for whoever may ask twice
- * @throws Problem `email-state` for an email that is not in the history
+ * The email that another one would be sent again as; nothing is written.
+ * @throws Problem `email-state` for an email that is not in the history, `not-archived`
  */
-export const resend = async (
-  rooms: Rooms,
-  commands: Commands,
-  subject: Subject,
-  given: z.infer<typeof ResendInput>,
-  idempotencyKey?: string,
-): Promise<Receipt> => {
-  const { queue, record } = subject;
+const draftResend = async (rooms: Rooms, { record }: Subject, given: z.infer<typeof ResendInput>) => {
   if (record.state !== 'sent')
     throw new Problem(
       'email-state',
@@ -61,17 +57,59 @@ export const resend = async (
       ...(archived && { raw: { contentId: archived.contentId } }),
     }),
   ) as unknown;
-  const { receipt } = await rooms.accept.one(queue.address, {
+  return { body, known };
+};
+
+/**
+ * Would `resend` accept it now?
+ * @throws Problem of `draftResend`, and those of a new email
+ */
+export const checkResend = async (
+  rooms: Rooms,
+  subject: Subject,
+  given: z.infer<typeof ResendInput>,
+): Promise<void> => {
+  const { address } = subject.queue;
+  const { body, known } = await draftResend(rooms, subject, given);
+  const input = parseInput(EmailInput, body);
+  const parts = await prepareParts(rooms, address, input, [], known);
+  await rooms.accept.checkReferences(address, input, await rooms.tenants.settings(address, input), [], parts.raw);
+};
+
+/**
+ * @param given recipients anew, where any are given: then none of the old ones stays
+ * @param idempotencyKey for whoever may ask twice
+ * @throws Problem of `draftResend`, and those of a new email
+ */
+export const resend = async (
+  rooms: Rooms,
+  commands: Commands,
+  subject: Subject,
+  given: z.infer<typeof ResendInput>,
+  idempotencyKey?: string,
+): Promise<{ receipt: Receipt; replayed: boolean }> => {
+  const { queue, record } = subject;
+  const { body, known } = await draftResend(rooms, subject, given);
+  const { receipt, replayed } = await rooms.accept.one(queue.address, {
     body,
+    asked: { resend: record.id, ...given },
     resentFrom: record.id,
+    by: subject.by,
     ...(known && { known }),
     ...(idempotencyKey && { idempotencyKey }),
   });
+  // The first request may have died before it told so: who repeats it tells what is not told yet.
+  if (replayed && (await isTold(rooms, subject, receipt.id))) return { receipt, replayed };
   const fields = { resentAs: { before: null, after: receipt.id } };
   await rooms.redis.rpush(
     queueKeys(queue.address).log(record.id),
     JSON.stringify(commands.change(subject, 'resent', fields)),
   );
   await commands.audited(subject, 'resent', fields);
-  return receipt;
+  return { receipt, replayed };
+};
+
+const isTold = async (rooms: Rooms, { queue, record }: Subject, id: string): Promise<boolean> => {
+  const { changes } = await readHistory(rooms.redis, queue, record);
+  return changes.some(({ fields }) => fields?.['resentAs']?.after === id);
 };

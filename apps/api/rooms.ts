@@ -1,6 +1,7 @@
 // What routes work with, in one object.
 import type { ContentStore } from '../../libs/content/store';
 import type { Audit } from '../../libs/events/audit';
+import type { MailLog } from '../../libs/events/mail-log';
 import type { Fetcher } from '../../libs/fetch/fetcher';
 import type { Budget } from '../../libs/queue/budget';
 import type { Due } from '../../libs/queue/due';
@@ -13,12 +14,14 @@ import type { Clock } from '../../libs/runtime/clock';
 import type { ApiKeys } from '../../libs/store/api-keys';
 import type { Breakers } from '../../libs/store/breaker';
 import type { ContentRefs } from '../../libs/store/content-refs';
+import type { Installation } from '../../libs/store/installation';
 import type { Redis } from '../../libs/store/redis';
 import type { SigningSecretStore } from '../../libs/store/signing-secrets';
 import type { Templates } from '../../libs/store/templates';
 import type { Tenants } from '../../libs/store/tenants';
 import type { Limits } from '../../libs/store/transport-limits';
 import type { Transports } from '../../libs/store/transports';
+import type { Workers } from '../../libs/store/workers';
 import type { Accept } from './accept';
 import type { Guard } from './auth';
 import type { ApiConfig } from './config';
@@ -27,10 +30,12 @@ export interface Rooms {
   config: ApiConfig;
   clock: Clock;
   redis: Redis;
+  installation: Installation;
   tenants: Tenants;
   transports: Transports;
   breakers: Breakers;
   limits: Limits;
+  workers: Workers;
   templates: Templates;
   templating: Templating;
   keys: ApiKeys;
@@ -47,4 +52,5 @@ export interface Rooms {
   accept: Accept;
   guard: Guard;
   audit: Audit;
+  mailLog: MailLog;
 }

@@ -1,27 +1,20 @@
 // How things look from outside: emails, queues, transports, as the API shows them.
 import type { History } from '../../libs/queue/history';
-import type { EmailRecord } from '../../libs/queue/email-record';
+import { sentMessage, type EmailRecord } from '../../libs/queue/email-record';
 import type { QueueStatus } from '../../libs/queue/counts';
 import { formatAddress, type Address } from '../../libs/mail/address';
-import type { Reply } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
 import type { QueueAddress } from '../../libs/mail/queue-address';
 import { messageIdOf, subjectOf } from '../../libs/mail/stored-email';
-import type { StoredTransport } from '../../libs/mail/transport';
 import type { StoredApiKey } from '../../libs/store/api-keys';
 import type { RegisteredQueue } from '../../libs/store/tenants';
+import { queueDocument } from './documents';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 const list = (addresses: Address[] | undefined): string[] => (addresses ?? []).map(formatAddress);
 
 /** The entity tag of an email's version (RFC 9110 8.8.3). */
 export const etagOf = (record: EmailRecord): string => `"${record.email.rev}"`;
-
-/** Who has the email and who was refused, in the server's words, where that differs among its recipients. */
-const recipientsView = (done: string) => {
-  const { accepted, refused } = JSON.parse(done) as { accepted: string[]; refused: Reply[] };
-  return { accepted, refused };
-};
 
 /** An email as lists show it: without its content. */
 export const emailSummary = (address: QueueAddress, record: EmailRecord) => {
@@ -38,7 +31,7 @@ export const emailSummary = (address: QueueAddress, record: EmailRecord) => {
     ...(record.nextAttemptAt !== undefined && { nextAttemptAt: iso(record.nextAttemptAt) }),
     ...(record.finishedAt !== undefined && { finishedAt: iso(record.finishedAt) }),
     attemptsMade: record.attemptsMade,
-    ...(record.done && { recipients: recipientsView(record.done) }),
+    ...(record.recipients && { recipients: record.recipients }),
     messageId: `<${messageIdOf(id, email)}>`,
     ...(email.from && { from: formatAddress(email.from) }),
     to: list(email.to),
@@ -48,7 +41,7 @@ export const emailSummary = (address: QueueAddress, record: EmailRecord) => {
     ...(email.template && { template: email.template }),
     tags: email.tags ?? [],
     metadata: email.metadata ?? {},
-    ...(record.archive && { archived: true }),
+    ...(sentMessage(record) && { archived: true }),
     ...(email.resentFrom && { resentFrom: email.resentFrom }),
   };
 };
@@ -82,25 +75,15 @@ export const emailView = (address: QueueAddress, record: EmailRecord, settings: 
 export const queueView = (queue: RegisteredQueue, status: QueueStatus, contentBytes: number) => ({
   tenant: queue.tenant,
   application: queue.application,
-  ...queue.settings,
-  ...(queue.settings.from && { from: formatAddress(queue.settings.from) }),
-  ...(queue.settings.replyTo && { replyTo: list(queue.settings.replyTo) }),
+  ...queueDocument(queue.settings),
   enabled: !status.paused,
   paused: status.paused,
+  ...(status.paused && queue.paused && { pause: queue.paused }),
   counts: status.counts,
   contentBytes,
   ...(status.oldestDueAt !== undefined && { oldestDueAt: iso(status.oldestDueAt) }),
   createdAt: queue.createdAt,
   updatedAt: queue.updatedAt,
-});
-
-/** A transport without its secrets. */
-export const transportView = (name: string, { auth, dkim, ...transport }: StoredTransport) => ({
-  ...transport,
-  name: transport.name ?? undefined,
-  transport: name,
-  ...(auth && { auth: { user: auth.user, pass: { set: true } } }),
-  ...(dkim && { dkim: { domain: dkim.domain, selector: dkim.selector, privateKey: { set: true } } }),
 });
 
 /** A key without its secret. */

@@ -61,7 +61,7 @@ export const archiveMessage = async (
   deps: ArchiveDeps,
   lease: Lease,
   message: Message,
-  facts: Pick<StoredRaw, 'from' | 'subject' | 'messageId'>,
+  facts: Pick<StoredRaw, 'from' | 'authors' | 'subject' | 'messageId'>,
 ): Promise<Message> => {
   const { content } = message;
   let size = 0;
@@ -82,6 +82,7 @@ export const archiveMessage = async (
     dated: true,
     gzip: true,
     ...(message.eightBit && { eightBit: true }),
+    ...(message.utf8 && { utf8: true }),
   };
   const { recorded, known } = await markArchive(deps.redis, lease.queue, lease, kept);
   const needless = recorded ? known : contentId;

@@ -1,6 +1,6 @@
 // What ends an attempt before a server is asked: marks that earlier ones left, its time, its format.
 import type { Outcome } from '../../libs/mail/outcome';
-import { dueAt, EMAIL_FORMAT } from '../../libs/mail/stored-email';
+import { EMAIL_FORMAT, recipientsOf } from '../../libs/mail/stored-email';
 import type { Lease } from '../../libs/queue/email-worker';
 import type { Marks } from '../../libs/queue/marks';
 
@@ -11,8 +11,12 @@ const QUARANTINE_MS = 15_000;
 /** An email of another version of the service waits for a worker of that version, and is asked for again after this. */
 const OTHER_FORMAT_MS = 60_000;
 
-/** @param now ms since 1970 */
-export const beforehand = (lease: Lease, marks: Marks, now: number): Outcome | undefined => {
+/**
+ * By the time at which it was taken, which Redis gave. Whether its own time has come is not asked again: BullMQ says so,
+ * and somebody may have promoted it (docs/operations.md, "Other BullMQ clients").
+ */
+export const beforehand = (lease: Lease, marks: Marks): Outcome | undefined => {
+  const now = lease.takenAt;
   if (lease.email.v !== EMAIL_FORMAT) {
     return {
       kind: 'throttled',
@@ -20,8 +24,17 @@ export const beforehand = (lease: Lease, marks: Marks, now: number): Outcome | u
       until: now + OTHER_FORMAT_MS,
     };
   }
+  if (recipientsOf(lease.email).length === 0) {
+    return {
+      kind: 'refused',
+      code: 'message-invalid',
+      text: 'this job holds no email: another BullMQ client added or changed it, which only the API may do',
+      replies: [],
+    };
+  }
   if (marks.sent !== undefined)
     return { kind: 'sent', replies: marks.sent.replies, recipients: { accepted: [], refused: [], deferred: [] } };
+  if (lease.canceled) return { kind: 'canceled', text: 'canceled before, and put back by another BullMQ client' };
   if (marks.intentAt !== undefined) {
     if (marks.intentAt + QUARANTINE_MS > now) {
       return {
@@ -44,9 +57,6 @@ export const beforehand = (lease: Lease, marks: Marks, now: number): Outcome | u
       replies: [],
     };
   }
-  // Its own time only: when it was accepted is told by another process' clock.
-  const due = dueAt(lease.email, 0);
-  if (due > now) return { kind: 'throttled', text: 'its time has not come', until: due };
   if (Date.parse(lease.email.expiresAt) <= now)
     return { kind: 'expired', text: `was not sent before ${lease.email.expiresAt}` };
   return undefined;

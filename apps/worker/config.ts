@@ -5,6 +5,7 @@ import { defaultThreads } from '../../libs/render/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
 import { PrivateHostsText } from '../../libs/fetch/addresses';
 import { SpanMs } from '../../libs/mail/span';
+import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SecretKeysText, type SecretKey } from '../../libs/store/secrets';
 
@@ -13,11 +14,14 @@ export const WorkerEnv = z.object({
   ROHRPOST_SECRET_KEYS: SecretKeysText,
   ...CONTENT_ENV,
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
+  ROHRPOST_NAME: InstallationName,
   ROHRPOST_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(50),
   ROHRPOST_MAX_OPEN_QUEUES: z.coerce.number().int().min(1).max(100_000).default(500),
   /** With less than two, an attack by templates would hold up everybody. */
   ROHRPOST_RENDER_THREADS: z.coerce.number().int().min(1).max(256).default(defaultThreads),
   ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
+  /** 1: pauses the whole installation at the start. */
+  ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
   ROHRPOST_GRACE: SpanMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   /** 0: no probe. */
@@ -28,12 +32,16 @@ export const WorkerEnv = z.object({
 export interface WorkerConfig extends ContentPlace {
   redisUrl: string;
   secretKeys: SecretKey[];
+  /** The installation's name: how it greets servers. */
+  name: string;
   concurrency: number;
   maxOpenQueues: number;
   /** How many threads render, and whether templates run in plain V8 instead of the sandbox. */
   render: { threads: number; trusted: boolean };
   /** Hosts of private networks that data and documents may be fetched from all the same. */
   allowPrivate: string[];
+  /** Pauses the whole installation before anything is sent. */
+  startPaused?: boolean;
   /** ms */
   grace: number;
   /** Names this process in locks and logs. */
@@ -45,9 +53,11 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   secretKeys: env.ROHRPOST_SECRET_KEYS,
   ...toContentPlace(env),
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
+  name: env.ROHRPOST_NAME,
   concurrency: env.ROHRPOST_CONCURRENCY,
   maxOpenQueues: env.ROHRPOST_MAX_OPEN_QUEUES,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
+  startPaused: env.ROHRPOST_START_PAUSED === '1',
   grace: env.ROHRPOST_GRACE,
   replica: `${hostname()}-${process.pid}`,
 });

@@ -53,10 +53,22 @@ const goneAlready = (settings: ResolvedSettings): Delivery => ({
   settings: { ...settings, history: { ...settings.history, keep: false } },
 });
 
+/** Whether there was an attempt to tell of: an email that is put aside before was not tried. */
+const wasTried = (outcome: Outcome): boolean =>
+  !UNTRIED.has(outcome.kind) && !(outcome.kind === 'refused' && outcome.code === 'held');
+
+const UNTRIED: ReadonlySet<Outcome['kind']> = new Set(['throttled', 'interrupted', 'expired', 'canceled']);
+
 export const createDeliver = (deps: DeliverDeps) => {
   const { clock, redis } = deps;
 
-  const attempt = async (lease: Lease, marks: Marks, settings: ResolvedSettings, notes: Notes): Promise<Outcome> => {
+  const attempt = async (
+    lease: Lease,
+    marks: Marks,
+    settings: ResolvedSettings,
+    admission: Admission,
+    notes: Notes,
+  ): Promise<Outcome> => {
     const { transport: name } = settings;
     const transport = await openTransport(deps.transports, lease.queue.address.tenant, name);
     if (transport === undefined) {
@@ -72,7 +84,7 @@ export const createDeliver = (deps: DeliverDeps) => {
       if (lease.signal.aborted) return { kind: 'interrupted', text: String(lease.signal.reason) };
       // Before the breaker is asked: where the store cannot be reached, nobody else waits for a probe that never was.
       const message = settings.archive ? await archiveMessage(deps, lease, made.message, made.facts) : made.message;
-      return await pastBreaker(deps, lease, name, () => {
+      return await pastBreaker(deps, lease, { transport: name, admission }, () => {
         notes.asked = true;
         return deps.sendEmail(lease, marks, { ...made, message }, transport, notes.hear);
       });
@@ -87,18 +99,18 @@ export const createDeliver = (deps: DeliverDeps) => {
   const deliver = async (lease: Lease, admission: Admission, notes: Notes): Promise<Delivery> => {
     const startedAt = new Date(clock.now()).toISOString();
     const settings = await deps.settingsOf(lease);
-    // A first start of an email that was never corrected or released cannot have left marks.
-    const pristine = lease.starts <= 1 && lease.email.rev === 1;
+    // A first start of an email that was never corrected or released cannot have left a sign that it is gone either.
+    const pristine = lease.starts <= 1 && lease.email.rev === 1 && !lease.marked;
     const marks = pristine ? NO_MARKS : await readMarks(redis, lease.queue, lease.id);
     if (marks.gone) return goneAlready(settings);
-    const ended = beforehand(lease, marks, clock.now());
+    const ended = beforehand(lease, marks);
     const dialogue: string[] = [];
     if (settings.log === 'dialogue') notes.hear = (line) => void dialogue.push(line);
-    const work = (): Promise<Outcome> => attempt(lease, marks, settings, notes);
+    const work = (own: Admission): Promise<Outcome> => attempt(lease, marks, settings, own, notes);
     const wasAsked = (): boolean => notes.asked === true;
     const outcome = ended ?? (await withinLimits(deps, lease, settings.transport, admission, work, wasAsked));
     const record: Attempt = {
-      number: lease.attemptsMade + 1,
+      number: lease.attemptsBefore + lease.attemptsMade + 1,
       startedAt,
       endedAt: new Date(clock.now()).toISOString(),
       outcome: outcome.kind,
@@ -108,8 +120,7 @@ export const createDeliver = (deps: DeliverDeps) => {
       replies: settings.log === 'none' || !('replies' in outcome) ? NO_RECIPIENTS : outcome.replies,
       ...(dialogue.length > 0 && { dialogue }),
     };
-    const silent = outcome.kind === 'throttled' || outcome.kind === 'interrupted';
-    return { outcome, settings, ...(!silent && { attempt: record }) };
+    return { outcome, settings, ...(wasTried(outcome) && { attempt: record }) };
   };
 
   return async (lease: Lease, admission: Admission): Promise<Delivery> => {

@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { verified, verifiedStream } from '../../libs/content/content-id';
 import { spool, type Spooled } from '../../libs/content/spool';
 import type { ContentReader } from '../../libs/content/store';
 import { fetchData } from '../../libs/fetch/data';
@@ -11,6 +12,7 @@ import { signatureHeaders, type Signing } from '../../libs/fetch/signature';
 import type { FailureCode } from '../../libs/mail/failure';
 import type { Outcome } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
+import { isComposite, readMediaType } from '../../libs/mail/media-type';
 import { isLinked, type LinkedAttachment, type StoredAttachment, type StoredEmail } from '../../libs/mail/stored-email';
 import type { Lease } from '../../libs/queue/email-worker';
 import type { Clock } from '../../libs/runtime/clock';
@@ -62,9 +64,9 @@ const toOutcome = (what: 'data' | 'attachment', { kind, message, retryAfter }: F
 
 /** What a server says of a document is believed where it says something, and nothing that would be more than one part. */
 const typeFromAnswer = (given: string | undefined): string | undefined => {
-  const [, type] = /^\s*([\w!#$&^.+-]+\/[\w!#$&^.+-]+)\s*(?:;[ -~]*)?$/.exec(given ?? '') ?? [];
-  if (given === undefined || type === undefined || given.length > 255) return undefined;
-  return /^(application|binary)\/octet-stream$|^(multipart|message)\//i.test(type) ? undefined : given.trim();
+  const read = given === undefined || given.length > 255 ? undefined : readMediaType(given);
+  if (read === undefined || isComposite(read.type)) return undefined;
+  return /^(application|binary)\/octet-stream$/.test(read.type) ? undefined : given;
 };
 
 const headOf = async (bytes: Readable): Promise<Buffer> => {
@@ -82,11 +84,13 @@ const headOf = async (bytes: Readable): Promise<Buffer> => {
 const overlay = (store: ContentReader, files: Map<string, Spooled>): ContentReader => ({
   read: (id) => {
     const file = files.get(id);
-    return file === undefined ? store.read(id) : createReadStream(file.path);
+    return file === undefined
+      ? store.read(id)
+      : verifiedStream(id, () => createReadStream(file.path) as AsyncIterable<Buffer>);
   },
-  readAll: (id) => {
+  readAll: async (id) => {
     const file = files.get(id);
-    return file === undefined ? store.readAll(id) : readFile(file.path);
+    return file === undefined ? store.readAll(id) : verified(id, await readFile(file.path));
   },
   size: async (id) => files.get(id)?.size ?? store.size(id),
 });

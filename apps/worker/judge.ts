@@ -1,4 +1,5 @@
 // The outcome of a hand-over: what the server's replies come to for the whole email and for each recipient.
+import { ContentMissing } from '../../libs/content/store-fault';
 import type { Outcome, Reply } from '../../libs/mail/outcome';
 import { judgeFault, judgeReply, wishOf, type Phase } from '../../libs/mail/reply';
 import type { LeaseEnd } from '../../libs/queue/email-worker';
@@ -15,13 +16,14 @@ export const judgeHandOver = (result: HandOverResult, tried: string[], done: Rec
     case 'taken':
       return judgeTaken(result, tried, done);
     case 'rejected':
-      return judgeRejected(result.phase, result.replies, tried, done);
+      return judgeRejected(result, tried, done);
     case 'fault': {
       const verdict = judgeFault(result.phase);
       const { replies } = result;
       const refused = replies.length === 0 ? '' : `; refused before: ${describeReplies(replies)}`;
       const text = `the connection failed (${PHASE_WORDS[result.phase]}): ${result.text}${refused}`;
-      return { kind: verdict.outcome === 'uncertain' ? 'uncertain' : 'deferred', text, replies, blame: 'transport' };
+      if (verdict.outcome === 'uncertain') return { kind: 'uncertain', text, replies, blame: 'transport' };
+      return { kind: 'deferred', text, replies, blame: 'transport', ...crowdedOf(result) };
     }
     case 'stopped':
       return judgeStopped(result);
@@ -34,8 +36,12 @@ const judgeStopped = ({ phase, error }: Extract<HandOverResult, { kind: 'stopped
     const text = `the attempt took too long: given up ${PHASE_WORDS[phase]}`;
     return { kind: 'deferred', text, replies: [], blame: 'transport' };
   }
-  if (error instanceof MessageUnreadable)
+  if (error instanceof MessageUnreadable) {
+    // Found while it was sent: the server did not get its end, and took nothing.
+    if (error.cause instanceof ContentMissing)
+      return { kind: 'refused', code: 'content-missing', text: error.message, replies: [] };
     return { kind: 'deferred', text: `its content could not be read: ${error.message}`, replies: [] };
+  }
   return { kind: 'interrupted', text: `stopped: ${error instanceof FenceClosed ? error.message : String(error)}` };
 };
 
@@ -86,9 +92,16 @@ const judgeTaken = (
 
 const addressesOf = (replies: Reply[]): string[] => replies.map(({ recipient = '' }) => recipient);
 
-const judgeRejected = (phase: Phase, replies: Reply[], tried: string[], done: RecipientsDone): Outcome => {
+const crowdedOf = ({ crowded }: { crowded?: true }): { crowded?: true } => (crowded ? { crowded } : {});
+
+const judgeRejected = (
+  result: Extract<HandOverResult, { kind: 'rejected' }>,
+  tried: string[],
+  done: RecipientsDone,
+): Outcome => {
+  const { phase, replies, hint } = result;
   const verdicts = replies.map((reply) => ({ reply, ...judgeReply(phase, reply, tried.length) }));
-  const text = `${PHASE_WORDS[phase]}: ${describeReplies(replies)}`;
+  const text = `${PHASE_WORDS[phase]}: ${describeReplies(replies)}${hint === undefined ? '' : ` (${hint})`}`;
   const blame = verdicts.some((verdict) => verdict.blame === 'transport') ? { blame: 'transport' as const } : {};
   if (verdicts.some(({ outcome }) => outcome === 'uncertain')) return { kind: 'uncertain', text, replies, ...blame };
   // At RCPT each reply is about its recipient; elsewhere one reply is about all of them.
@@ -105,7 +118,7 @@ const judgeRejected = (phase: Phase, replies: Reply[], tried: string[], done: Re
     return settled(done.accepted, refused, replies, all);
   }
   const recipients = { accepted: done.accepted, refused: addressesOf(refused), deferred: addressesOf(deferred) };
-  return { kind: 'deferred', text, replies, recipients, ...wishFrom(deferred), ...blame };
+  return { kind: 'deferred', text, replies, recipients, ...wishFrom(deferred), ...blame, ...crowdedOf(result) };
 };
 
 const wishFrom = (replies: Reply[]): { retryAfter?: number } => {

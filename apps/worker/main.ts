@@ -1,31 +1,38 @@
-// The worker's process: reads the environment, starts, stops on a signal.
-import { requireS3 } from '../../libs/content/open-store';
+// The worker's process: hears signals first, reads the environment, starts, stops on a signal.
 import { ConfigError, readEnv } from '../../libs/runtime/env';
-import { untilSignal } from '../../libs/runtime/lifecycle';
+import { createLifecycle } from '../../libs/runtime/lifecycle';
 import { createLog } from '../../libs/runtime/log';
 import { startProbe } from '../../libs/runtime/probe';
-import { toWorkerConfig, WorkerEnv } from './config';
-import { startWorker } from './worker';
+import { handleSignals } from '../../libs/runtime/signals';
+
+// Before the rest is loaded, which takes most of a start.
+const signals = handleSignals();
 
 const main = async (): Promise<void> => {
+  const { requireS3 } = await import('../../libs/content/open-store.js');
+  const { toWorkerConfig, WorkerEnv } = await import('./config.js');
+  const { BOUNDS, startWorker } = await import('./worker.js');
   const env = readEnv(WorkerEnv.superRefine(requireS3), process.env);
   const log = createLog('worker', env.ROHRPOST_LOG_LEVEL);
-  const worker = await startWorker(toWorkerConfig(env), log);
+  const config = toWorkerConfig(env);
+  const lifecycle = createLifecycle({ log, grace: config.grace });
+  signals.attach(lifecycle, log);
+  let problems = (): Promise<string[]> => Promise.resolve(['the worker is starting: it waits for Redis']);
+  // First, so that a worker that waits for Redis is alive to whoever asks, and so is one that stops.
   if (env.ROHRPOST_PROBE_PORT > 0) {
     const probe = await startProbe({
       port: env.ROHRPOST_PROBE_PORT,
       host: env.ROHRPOST_PROBE_HOST,
-      ready: worker.problems,
+      ready: async () => (lifecycle.stopping ? ['this process is stopping'] : problems()),
     });
-    worker.lifecycle.add({ name: 'probe', stop: () => probe.close() });
+    lifecycle.add({ name: 'probe', stop: () => probe.close() });
   }
-  untilSignal(worker.lifecycle, log);
+  const worker = await startWorker(config, log, BOUNDS, lifecycle);
+  problems = worker.problems;
   process.send?.({ ready: true });
 };
 
 main().catch((error: unknown) => {
-  process.stderr.write(
-    `${error instanceof ConfigError ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
-  );
-  process.exit(error instanceof ConfigError ? 78 : 1);
+  if (error instanceof ConfigError) signals.failed(error.message, 78);
+  else signals.failed(String(error instanceof Error ? error.stack : error), 1);
 });

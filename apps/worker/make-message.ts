@@ -4,7 +4,7 @@ import type { Address } from '../../libs/mail/address';
 import type { FailureCode } from '../../libs/mail/failure';
 import type { Outcome } from '../../libs/mail/outcome';
 import type { ResolvedSettings } from '../../libs/mail/settings';
-import { messageIdOf, subjectOf, type StoredRaw } from '../../libs/mail/stored-email';
+import { messageIdOf, sendersOf, subjectOf, type StoredRaw } from '../../libs/mail/stored-email';
 import { mayBeFrom } from '../../libs/mail/transport';
 import type { Lease } from '../../libs/queue/email-worker';
 import { RenderFailure } from '../../libs/render/failure';
@@ -32,7 +32,7 @@ export interface Made {
   /** Of the template it was made from. */
   version?: number;
   /** What an archive says of it. */
-  facts: Pick<StoredRaw, 'from' | 'subject' | 'messageId'>;
+  facts: Pick<StoredRaw, 'from' | 'authors' | 'subject' | 'messageId'>;
   /** To be called when the message is not read any more. */
   discard: () => Promise<void>;
 }
@@ -51,7 +51,9 @@ const senderOf = (
   const from = email.from ?? (raw === undefined ? settings.from : { address: raw.from });
   if (from === undefined)
     return unreached('from-missing', 'no sender: give the email a from, or its queue or tenant a default');
-  const refused = [from.address, raw?.from ?? from.address].find((one) => !mayBeFrom(transport.allowedFrom, one));
+  const refused = [from.address, ...(raw === undefined ? [] : sendersOf(raw))].find(
+    (one) => !mayBeFrom(transport.allowedFrom, one),
+  );
   if (refused === undefined) return { from };
   const text = `the transport ${settings.transport} does not allow emails from ${refused}: correct from, or its allowedFrom`;
   return unreached('from-not-allowed', text);
@@ -130,7 +132,12 @@ export const makeMessage = async (
       message: await sign(message, raw, transport),
       from: envelopeAddress(from),
       ...(version !== undefined && { version }),
-      facts: { from: raw?.from ?? from.address, subject, messageId: messageIdOf(id, email) },
+      facts: {
+        from: raw?.from ?? from.address,
+        ...(raw?.authors && { authors: raw.authors }),
+        subject,
+        messageId: messageIdOf(id, email),
+      },
       discard,
     };
   } catch (error) {

@@ -6,10 +6,11 @@ import type { Tenants } from '../../libs/store/tenants';
 
 export const createReconcileAll =
   (deps: { tenants: Tenants; queues: Queues; log: Log; reconcile: (queue: EmailQueue) => Promise<Findings> }) =>
-  async (): Promise<Findings> => {
-    const total: Findings = { homeless: 0, unlisted: 0, dangling: 0, unneeded: 0, unannounced: 0 };
+  async (signal: AbortSignal): Promise<Findings> => {
+    const total: Findings = { homeless: 0, unlisted: 0, dangling: 0, miscounted: 0, unneeded: 0, unannounced: 0 };
     for (const { tenant } of await deps.tenants.list()) {
       for (const address of await deps.tenants.queues(tenant)) {
+        if (signal.aborted) return total;
         const found = await deps.reconcile(deps.queues.open(address));
         for (const name of Object.keys(total) as (keyof Findings)[]) total[name] += found[name];
       }

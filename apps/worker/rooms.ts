@@ -1,5 +1,5 @@
 // What a worker's work is done with, opened once: registries, stores, queues, sources, render threads.
-import { openContentStore, spoolFolder } from '../../libs/content/open-store';
+import { leftoverFolders, openContentStore, spoolFolder } from '../../libs/content/open-store';
 import { clearSpool } from '../../libs/content/spool';
 import { createFetcher } from '../../libs/fetch/fetcher';
 import { createDue } from '../../libs/queue/due';
@@ -7,11 +7,14 @@ import { createErase } from '../../libs/queue/erase';
 import { createQueues } from '../../libs/queue/queues';
 import { createRenderer } from '../../libs/render/render';
 import { createTemplating } from '../../libs/render/templates';
-import { systemClock } from '../../libs/runtime/clock';
+import { uptime } from '../../libs/runtime/clock';
 import type { Lifecycle } from '../../libs/runtime/lifecycle';
+import type { Log } from '../../libs/runtime/log';
 import { createChanges } from '../../libs/store/changes';
 import { createContentRefs } from '../../libs/store/content-refs';
+import { createInstallation } from '../../libs/store/installation';
 import type { Redis } from '../../libs/store/redis';
+import { createRedisClock } from '../../libs/store/redis-clock';
 import { createSecretBox } from '../../libs/store/secrets';
 import { createSigningSecrets } from '../../libs/store/signing-secrets';
 import { createTemplates } from '../../libs/store/templates';
@@ -27,8 +30,16 @@ const SPOOL_KEPT_MS = 24 * 3_600_000;
 export type Rooms = Awaited<ReturnType<typeof openRooms>>;
 
 /** @param lifecycle closes again what has to be closed */
-export const openRooms = async (config: WorkerConfig, lifecycle: Lifecycle, redis: Redis, subscriber: Redis) => {
-  const clock = systemClock;
+export const openRooms = async (
+  config: WorkerConfig,
+  lifecycle: Lifecycle,
+  redis: Redis,
+  subscriber: Redis,
+  log: Log,
+) => {
+  const clock = createRedisClock({ redis, log });
+  lifecycle.add({ name: 'clock', stop: () => clock.stop() });
+  await clock.ask();
   const changes = createChanges({ redis, subscriber });
   const secrets = createSecretBox(config.secretKeys);
   const content = openContentStore(config);
@@ -37,11 +48,11 @@ export const openRooms = async (config: WorkerConfig, lifecycle: Lifecycle, redi
 
   const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
   lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
-  const templating = createTemplating({ templates, ...config.render, now: clock.now });
+  const templating = createTemplating({ templates, ...config.render, now: uptime });
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
-  const limits = createLimits({ redis, clock, replica: config.replica });
+  const limits = createLimits({ redis, clock, replica: config.replica, changes });
   lifecycle.add({ name: 'limits', stop: () => limits.stop() });
-  await clearSpool(spoolFolder(config), clock.now() - SPOOL_KEPT_MS);
+  for (const folder of leftoverFolders(config)) await clearSpool(folder, clock.now() - SPOOL_KEPT_MS);
 
   return {
     redis,
@@ -49,6 +60,7 @@ export const openRooms = async (config: WorkerConfig, lifecycle: Lifecycle, redi
     content,
     refs,
     limits,
+    installation: createInstallation({ redis, changes, clock }),
     tenants: createTenants({ redis, changes, clock }),
     transports: createTransports({ redis, changes, clock, secrets }),
     queues: createQueues({ redis, waits: true }),

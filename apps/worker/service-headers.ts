@@ -2,6 +2,7 @@
 import type { StoredEmail } from '../../libs/mail/stored-email';
 import { recipientsOf } from '../../libs/mail/stored-email';
 import type { ListUnsubscribe } from '../../libs/mail/settings';
+import { envelopeAddress } from '../../libs/send/message';
 
 /** RFC 2369 3.2, and one click by RFC 8058 where there is an address to post to. */
 const unsubscribeHeaders = (
@@ -32,10 +33,5 @@ export const serviceHeaders = (
 ): Record<string, string> => ({
   // RFC 3834 5: answering machines stay silent.
   'Auto-Submitted': 'auto-generated',
-  ...(listUnsubscribe &&
-    unsubscribeHeaders(
-      listUnsubscribe,
-      id,
-      recipientsOf(email).map(({ address }) => address),
-    )),
+  ...(listUnsubscribe && unsubscribeHeaders(listUnsubscribe, id, recipientsOf(email).map(envelopeAddress))),
 });

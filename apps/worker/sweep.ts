@@ -4,9 +4,10 @@ import type { ResolvedSettings } from '../../libs/mail/settings';
 import type { StoredEmail } from '../../libs/mail/stored-email';
 import { replaceTime } from '../../libs/queue/due';
 import { readRecords, type EmailRecord } from '../../libs/queue/email-record';
+import { expireEmail } from '../../libs/queue/expire';
 import type { EmailQueue, Queues } from '../../libs/queue/queues';
 import type { Removal } from '../../libs/queue/removal';
-import { putAside } from '../../libs/queue/transitions/put-aside';
+import { createMailLog } from '../../libs/events/mail-log';
 import type { Clock } from '../../libs/runtime/clock';
 import type { Log } from '../../libs/runtime/log';
 import type { ContentRefs } from '../../libs/store/content-refs';
@@ -37,9 +38,17 @@ export interface Swept {
   removed: number;
 }
 
+/** What the service does by itself is told like what people do. */
+const createTell = (log: Log) => {
+  const mailLog = createMailLog(log);
+  return ({ address }: EmailQueue, id: string, what: 'expired' | 'erased'): void =>
+    mailLog.changed({ id, address }, { by: 'the service', what });
+};
+
 /** @returns a function that does what is due now; repeating it does no harm */
 export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
   const { redis, clock } = deps;
+  const tell = createTell(deps.log);
 
   /** When a finished email has to go, by the settings of now. */
   const removalOf = (record: EmailRecord, settings: ResolvedSettings): number => {
@@ -53,47 +62,48 @@ export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
     settings: ResolvedSettings,
     now: number,
   ): Promise<boolean> => {
-    const text = `was not sent before ${record.email.expiresAt}`;
-    const refusal = await putAside(redis, queue, record.id, {
-      failure: { code: 'expired', text },
-      line: { kind: 'change', at: new Date(now).toISOString(), by: 'the service', what: 'expired' },
-      now,
-      keepUntil: now + settings.errors.days * DAY,
-      fromErrorLog: false,
-      expiring: record.email.expiresAt,
-    });
+    const refusal = await expireEmail(redis, queue, record, now + settings.errors.days * DAY);
     if (refusal === 'sending') await redis.zadd(queue.keys.upkeep, now + IN_WORK_MS, record.id);
     return refusal === undefined;
   };
 
-  /** One email whose entry is due: the entry may be older than a correction. */
+  /** One email whose entry is due: the entry may be older than a correction, or than a version that kept all in one set. */
   const attend = async (queue: EmailQueue, record: EmailRecord, now: number, swept: Swept): Promise<void> => {
-    const again = (at: number): Promise<unknown> => redis.zadd(queue.keys.upkeep, at, record.id);
+    const { upkeep, finished } = queue.keys;
+    const again = (at: number): Promise<unknown> => redis.zadd(upkeep, at, record.id);
     const settings = await deps.settingsOf(queue, record.email);
     if (record.place === 'active') return void (await again(now + IN_WORK_MS));
     if (record.place === 'completed' || record.place === 'failed') {
       const removal = removalOf(record, settings);
-      if (removal > now) return void (await again(removal));
-      if ((await deps.removal.remove(queue, record.id)) === undefined) swept.removed++;
-      return;
+      if (removal > now)
+        return void (await redis.multi().zrem(upkeep, record.id).zadd(finished, removal, record.id).exec());
+      if ((await deps.removal.remove(queue, record.id)) !== undefined) return;
+      swept.removed++;
+      return tell(queue, record.id, 'erased');
     }
     const expiresAt = Date.parse(record.email.expiresAt);
     if (expiresAt > now) return void (await again(expiresAt));
-    if (await expire(queue, record, settings, now)) swept.expired++;
+    if (!(await expire(queue, record, settings, now))) return;
+    swept.expired++;
+    tell(queue, record.id, 'expired');
   };
 
   const sweepQueue = async (queue: EmailQueue, swept: Swept): Promise<void> => {
     const now = clock.now();
     await deps.refs.releaseUploads(queue.address, deps.removeContent);
+    for (const entries of [queue.keys.upkeep, queue.keys.finished]) await sweepEntries(queue, entries, now, swept);
+  };
+
+  const sweepEntries = async (queue: EmailQueue, entries: string, now: number, swept: Swept): Promise<void> => {
     for (;;) {
-      const ids = await redis.zrangebyscore(queue.keys.upkeep, '-inf', now, 'LIMIT', 0, EMAILS_AT_ONCE);
+      const ids = await redis.zrangebyscore(entries, '-inf', now, 'LIMIT', 0, EMAILS_AT_ONCE);
       const records = await readRecords(redis, queue, ids, now);
       for (const [index, record] of records.entries()) {
         const id = ids[index] ?? '';
         if (record !== undefined) await attend(queue, record, now, swept);
         // An entry without a job: its removal was interrupted, or its add failed.
         else if (await deps.removal.resume(queue, id)) swept.removed++;
-        else await redis.multi().zrem(queue.keys.upkeep, id).zrem(queue.keys.byTime, id).exec();
+        else await redis.multi().zrem(entries, id).zrem(queue.keys.byTime, id).exec();
       }
       if (ids.length < EMAILS_AT_ONCE) return;
     }
@@ -101,11 +111,9 @@ export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
 
   /** When something in the queue is due next, ms since 1970. */
   const nextIn = async (queue: EmailQueue): Promise<number | undefined> => {
-    const [[, emails], [, uploads]] = await Promise.all([
-      redis.zrange(queue.keys.upkeep, 0, '0', 'WITHSCORES'),
-      redis.zrange(queue.keys.uploads, 0, '0', 'WITHSCORES'),
-    ]);
-    const times = [emails, uploads].filter((score) => score !== undefined).map(Number);
+    const { upkeep, finished, uploads } = queue.keys;
+    const firsts = await Promise.all([upkeep, finished, uploads].map((key) => redis.zrange(key, 0, '0', 'WITHSCORES')));
+    const times = firsts.flatMap(([, score]) => (score === undefined ? [] : [Number(score)]));
     return times.length === 0 ? undefined : Math.min(...times);
   };
 

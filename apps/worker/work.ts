@@ -1,4 +1,5 @@
 // What a worker does with an email it took: deliver, settle, report; whatever happens, the worker lives.
+import { ContentStoreAway } from '../../libs/content/store-fault';
 import type { Lease } from '../../libs/queue/email-worker';
 import type { Settle } from '../../libs/queue/settle';
 import type { Outcome } from '../../libs/mail/outcome';
@@ -8,7 +9,7 @@ import type { Admission } from '../../libs/store/transport-limits';
 import type { Delivery } from './deliver';
 import type { Report } from './report';
 
-/** An attempt that broke in a way that nobody expected is tried again after this, uncounted: the email is not at fault. */
+/** An attempt that broke is tried again after this, uncounted: the email is not at fault. */
 const BROKEN_MS = 30_000;
 
 export const createWork = (deps: {
@@ -21,8 +22,12 @@ export const createWork = (deps: {
     try {
       return await deps.deliver(lease, admission);
     } catch (error) {
-      deps.report.broken(lease, error);
-      const outcome: Outcome = { kind: 'throttled', text: 'an unexpected fault', until: deps.clock.now() + BROKEN_MS };
+      // A store that is full or away is the installation's fault: the email waits for it.
+      const known = error instanceof ContentStoreAway;
+      const text = known ? error.message : 'an unexpected fault';
+      if (known) deps.report.storeless(lease, text);
+      else deps.report.broken(lease, error);
+      const outcome: Outcome = { kind: 'throttled', text, until: deps.clock.now() + BROKEN_MS };
       return { outcome, settings: resolveSettings(lease.email) };
     }
   };
@@ -31,7 +36,8 @@ export const createWork = (deps: {
   return async (lease: Lease, admission: Admission): Promise<void> => {
     const { outcome, settings, attempt } = await deliver(lease, admission);
     try {
-      deps.report.settled(lease, outcome, await deps.settle(lease, outcome, settings, attempt));
+      const settled = await deps.settle(lease, outcome, settings, attempt);
+      deps.report.settled(lease, outcome, settled, settings.transport);
     } catch (error) {
       deps.report.unsettled(lease, error);
     }

@@ -4,23 +4,24 @@ import { Fleet } from '../../libs/queue/fleet';
 import { takeOrders } from '../../libs/queue/internal-jobs';
 import { createRemoval } from '../../libs/queue/removal';
 import { createSettle } from '../../libs/queue/settle';
-import { systemClock } from '../../libs/runtime/clock';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createConnections, type Connections } from '../../libs/send/connections';
 import { createHandOver } from '../../libs/send/hand-over';
-import { STEP_BOUNDS, type StepBounds } from '../../libs/send/transmit';
-import { verifyTransport } from '../../libs/send/verify';
+import { STEP_BOUNDS, type StepBounds } from '../../libs/send/step-bounds';
+import { startPaused } from '../../libs/events/start-paused';
 import { createBreakers } from '../../libs/store/breaker';
-import { claimFormat } from '../../libs/store/format';
-import { connectRedis, redisUnfit, whenReady, type Redis } from '../../libs/store/redis';
+import { claimRedis } from '../../libs/store/claim-redis';
+import { connectRedis, redisProblems, type Redis } from '../../libs/store/redis';
 import { admit, permissionOf } from './by-settings';
 import type { WorkerConfig } from './config';
 import { createDeliver } from './deliver';
 import { createReport, type Report } from './report';
 import { openRooms, type Rooms } from './rooms';
 import { createSendEmail } from './send-email';
-import { openTransport, type TransportDeps } from './through-transport';
+import { giveSigns } from './signs';
+import type { TransportDeps } from './through-transport';
+import { createVerify } from './verify';
 import { startUpkeep } from './upkeep';
 import { createWork } from './work';
 
@@ -62,6 +63,7 @@ const createFleet = (
   const deliver = createDeliver({
     ...rooms,
     breakers: createBreakers({ redis, clock, replica: config.replica }),
+    onCrowded: report.crowded,
     onTransport: tellTransport(report, createAudit({ redis, clock })),
     sendEmail: createSendEmail({ redis, clock, handOver: createHandOver(connections, bounds.steps) }),
     settingsOf: ({ queue, email }) => rooms.tenants.settings(queue.address, email),
@@ -81,9 +83,17 @@ const createFleet = (
   });
 };
 
-/** Waits for Redis as long as it takes. */
-export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUNDS): Promise<RunningWorker> => {
-  const lifecycle = createLifecycle({ log, grace: config.grace, now: systemClock.now });
+/**
+ * Waits for Redis as long as it takes.
+ * @param lifecycle stops what has been started so far, also before this has returned
+ * @throws OtherFormat where another version of the service wrote what Redis holds
+ */
+export const startWorker = async (
+  config: WorkerConfig,
+  log: Log,
+  bounds = BOUNDS,
+  lifecycle: Lifecycle = createLifecycle({ log, grace: config.grace }),
+): Promise<RunningWorker> => {
   const connect = (name: string) => {
     const redis = connectRedis({ url: config.redisUrl, patience: 'wait', name: `worker:${name}`, log });
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
@@ -91,38 +101,46 @@ export const startWorker = async (config: WorkerConfig, log: Log, bounds = BOUND
   };
   const redis = connect('main');
   const subscriber = connect('subscriber');
-  await whenReady(redis);
-  await claimFormat(redis);
-  for (const problem of await redisUnfit(redis)) log.error({ problem }, 'this Redis is not fit for keeping emails');
+  await claimRedis({ redis, log, ended: () => lifecycle.stopping });
 
-  const rooms = await openRooms(config, lifecycle, redis, subscriber);
-  const connections = createConnections();
+  const rooms = await openRooms(config, lifecycle, redis, subscriber, log);
+  for (const { text } of await rooms.content.problems())
+    log.error({ problem: text }, 'contents cannot be kept or read now');
+  // Before anything is taken: whoever restores a backup looks first, then resumes.
+  if (config.startPaused && !lifecycle.stopping) await startPaused(rooms.installation, createAudit(rooms), log);
+  const connections = createConnections({
+    name: config.name,
+    bounds: bounds.steps,
+    sockets: rooms.limits.sockets,
+  });
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
-  const fleet = createFleet(rooms, config, { log, bounds, subscriber, connections });
-  lifecycle.add({ name: 'fleet', stop: (deadline) => fleet.stop(deadline) });
-  fleet.start();
   const stopOrders = takeOrders({
     waiting: connect('orders'),
-    verify: async ({ tenant, transport: name }) => {
-      const transport = await openTransport(rooms.transports, tenant, name);
-      if (transport === undefined) return { ok: false, ms: 0, reply: `the transport ${name} does not exist` };
-      return verifyTransport(connections, transport, rooms.clock.now);
-    },
+    verify: createVerify({ ...rooms, connections, patience: bounds.attempt }),
   });
   lifecycle.add({ name: 'orders', stop: stopOrders });
-  await startUpkeep({
+  startUpkeep({
     ...rooms,
     log,
     removal: createRemoval(rooms),
     removeContent: rooms.content.remove,
     settingsOf: (queue, email) => rooms.tenants.settings(queue.address, email),
-    connect,
+    replica: config.replica,
     lifecycle,
   });
+  // Last, so that it stops first: emails in work have the whole grace, whatever else takes its time.
+  const fleet = createFleet(rooms, config, { log, bounds, subscriber, connections });
+  const stopSigns = await giveSigns({ redis, log, config, startedAt: rooms.clock.now(), busy: () => fleet.inWork });
+  lifecycle.add({ name: 'signs of life', stop: stopSigns });
+  lifecycle.add({ name: 'fleet', stop: (left) => fleet.stop(left) });
+  fleet.start();
   log.info({ replica: config.replica, concurrency: config.concurrency }, 'worker ready');
   return {
     lifecycle,
     fleet,
-    problems: async () => (redis.status === 'ready' ? redisUnfit(redis) : ['Redis does not answer']),
+    problems: async () => {
+      const [ofRedis, ofContent] = await Promise.all([redisProblems(redis), rooms.content.problems()]);
+      return [...ofRedis, ...ofContent.map(({ text }) => text)];
+    },
   };
 };

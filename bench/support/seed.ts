@@ -10,7 +10,7 @@ const BATCH = 1_000;
 /** The email of the stencil is kept so long (the usual history). */
 const KEPT = 30 * DAY;
 
-// KEYS: job and log of the stencil, completed, by time, by address, upkeep. ARGV: how keys begin, the stencil's recipient, how
+// KEYS: job and log of the stencil, completed, by time, by address, finished. ARGV: how keys begin, the stencil's recipient, how
 // long kept, then four of each copy: id, time, recipient, member by address. Result: how many. One round trip for a thousand.
 const copyEmails = defineScript(`
 local job, log = redis.call('HGETALL', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1)
@@ -34,7 +34,7 @@ end
 return (#ARGV - 3) / 4`);
 
 /** Kinds of keys that an email which was sent leaves behind; a new one must be copied as well. */
-const KNOWN_KEYS = ['by-time', 'by-address', 'upkeep', 'completed', 'meta', 'events', 'id', 'marker', 'pc'];
+const KNOWN_KEYS = ['by-time', 'by-domain', 'finished', 'completed', 'meta', 'events', 'id', 'marker', 'pc'];
 
 const requireKnownKeys = async (redis: Redis, prefix: string, id: string): Promise<void> => {
   const ends = (await redis.keys(`${prefix}*`)).map((key) => key.slice(key.lastIndexOf('}:') + 2));
@@ -55,7 +55,7 @@ export const seedHistory = async (
   const keys = queueKeys(address);
   const [id = ''] = await redis.zrange(`${keys.bull}completed`, 0, '-1');
   await requireKnownKeys(redis, keys.byTime.slice(0, keys.byTime.lastIndexOf(':')), id);
-  const sets = [`${keys.bull}completed`, keys.byTime, keys.byAddress, keys.upkeep];
+  const sets = [`${keys.bull}completed`, keys.byTime, keys.byAddress, keys.finished];
   const begin = Date.now() - KEPT;
   for (let from = 0; from < copies; from += BATCH) {
     const rows = Array.from({ length: Math.min(BATCH, copies - from) }, (_, index) => {

@@ -1,58 +1,118 @@
 // A content store in a folder, which may be shared by all API and worker replicas (a network file system does).
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { codeOf } from '../runtime/fault';
-import { spool } from './spool';
-import type { ContentStore } from './store';
+import { contentIdOf, hashOf, verified, verifiedStream } from './content-id';
+import { makeFolder, openSpoolFolder, syncFolder } from './folder';
+import type { ContentStore, StoredContent } from './store';
+import { ContentMissing, ContentStoreAway, ofFileSystem } from './store-fault';
 
-const ID = /^sha256-([0-9a-f]{64})$/;
+/** Where bytes lie until they are whole and have their name. */
+export const incomingFolder = (folder: string): string => join(folder, 'incoming');
 
 /**
- * Files lie in `<folder>/sha256/<2 digits>/<64 digits>`; they are written beside, synced and renamed, so that a file
- * under its final name is always whole.
+ * Files lie in `<folder>/sha256/<2 digits>/<64 digits>`; they are written beside, synced, read back and renamed, and their
+ * folder is synced, so that a file under its final name is always whole, and stays there after a power cut.
  * @param folder made where it does not exist
  */
 export const createFileStore = (folder: string): ContentStore => {
+  const incoming = openSpoolFolder(incomingFolder(folder));
   const pathOf = (contentId: string): string => {
-    const [, hash] = ID.exec(contentId) ?? [];
-    if (hash === undefined) throw new Error(`"${contentId}" is no content id`);
+    const hash = hashOf(contentId);
     return join(folder, 'sha256', hash.slice(0, 2), hash);
   };
 
-  const size = async (contentId: string): Promise<number | undefined> => {
+  const toFault = (error: unknown): unknown =>
+    error instanceof ContentStoreAway || error instanceof ContentMissing ? error : ofFileSystem(error, folder);
+
+  const onDisk = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
-      return (await stat(pathOf(contentId))).size;
+      return await work();
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined;
+      throw toFault(error);
+    }
+  };
+
+  /** What is not there; where nothing is there at all, its disk may be missing, and it would be wrong to give up. */
+  const missing = async (contentId: string): Promise<Error> => {
+    const all = await stat(join(folder, 'sha256')).catch(() => undefined);
+    if (all !== undefined) return ContentMissing.none(contentId);
+    return new ContentStoreAway(`${folder} has no contents at all: is its disk mounted, and is it the right folder?`);
+  };
+
+  const found = async <T>(contentId: string, work: (path: string) => Promise<T>): Promise<T> => {
+    const path = pathOf(contentId);
+    try {
+      return await work(path);
+    } catch (error) {
+      throw codeOf(error) === 'ENOENT' ? await missing(contentId) : toFault(error);
+    }
+  };
+
+  const readAll = async (contentId: string): Promise<Buffer> =>
+    verified(contentId, await found(contentId, (path) => readFile(path)));
+
+  const read = (contentId: string): Readable => {
+    const path = pathOf(contentId);
+    const open = async (): Promise<AsyncIterable<Buffer>> => {
+      await found(contentId, stat);
+      return createReadStream(path) as AsyncIterable<Buffer>;
+    };
+    return verifiedStream(contentId, open, toFault);
+  };
+
+  /** Whole and for good, so that nothing has to be written; what is damaged is mended by whoever hands it in again. */
+  const isKept = async (contentId: string): Promise<boolean> => {
+    try {
+      await readAll(contentId);
+      await syncFolder(dirname(pathOf(contentId)));
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  const keep = async (
+    bytes: AsyncIterable<Buffer>,
+    claim: ((content: StoredContent) => Promise<void>) | undefined,
+  ): Promise<StoredContent> => {
+    const { path, ...stored } = await incoming.take(bytes, { sync: true });
+    const target = pathOf(stored.contentId);
+    try {
+      await onDisk(() => makeFolder(dirname(target)));
+      await claim?.(stored);
+      await onDisk(async () => {
+        await rename(path, target);
+        await syncFolder(dirname(target));
+      });
+    } catch (error) {
+      await rm(path, { force: true }).catch(() => undefined);
       throw error;
     }
+    return stored;
   };
 
   return {
     async put(bytes, claim) {
       if (Buffer.isBuffer(bytes) && claim === undefined) {
-        const contentId = `sha256-${createHash('sha256').update(bytes).digest('hex')}`;
-        if ((await size(contentId)) === bytes.length) return { contentId, size: bytes.length };
+        const contentId = contentIdOf(bytes);
+        if (await isKept(contentId)) return { contentId, size: bytes.length };
       }
-      const source = Buffer.isBuffer(bytes) ? Readable.from([bytes]) : bytes;
-      const { path, ...stored } = await spool(join(folder, 'incoming'), source, { sync: true });
-      const target = pathOf(stored.contentId);
+      return keep((Buffer.isBuffer(bytes) ? Readable.from([bytes]) : bytes) as AsyncIterable<Buffer>, claim);
+    },
+    read,
+    readAll,
+    async size(contentId) {
       try {
-        await claim?.(stored);
-        await mkdir(join(target, '..'), { recursive: true });
-        await rename(path, target);
+        return await found(contentId, async (path) => (await stat(path)).size);
       } catch (error) {
-        await rm(path, { force: true });
+        if (error instanceof ContentMissing) return undefined;
         throw error;
       }
-      return stored;
     },
-    read: (contentId) => createReadStream(pathOf(contentId)),
-    readAll: (contentId) => readFile(pathOf(contentId)),
-    size,
-    remove: (contentId) => rm(pathOf(contentId), { force: true }),
+    remove: (contentId) => onDisk(() => rm(pathOf(contentId), { force: true })),
+    problems: () => incoming.problems(),
   };
 };

@@ -1,7 +1,7 @@
 // Which content store the environment asks for, and where bytes are kept on their way.
 import { join } from 'node:path';
 import { z } from 'zod';
-import { createFileStore } from './file-store';
+import { createFileStore, incomingFolder } from './file-store';
 import type { S3Place } from './s3-request';
 import { createS3Store } from './s3-store';
 import type { ContentStore } from './store';
@@ -60,7 +60,11 @@ export const toContentPlace = (env: ContentEnv): ContentPlace => ({
 /** Where bytes lie until they are where they belong, or are not needed any more. */
 export const spoolFolder = ({ dataDir }: ContentPlace): string => join(dataDir, 'spool');
 
+const contentFolder = ({ dataDir }: ContentPlace): string => join(dataDir, 'content');
+
+/** Every folder where a process that is killed may leave bytes that nobody needs. */
+export const leftoverFolders = (place: ContentPlace): string[] =>
+  place.s3 === undefined ? [spoolFolder(place), incomingFolder(contentFolder(place))] : [spoolFolder(place)];
+
 export const openContentStore = (place: ContentPlace): ContentStore =>
-  place.s3 === undefined
-    ? createFileStore(join(place.dataDir, 'content'))
-    : createS3Store(place.s3, spoolFolder(place));
+  place.s3 === undefined ? createFileStore(contentFolder(place)) : createS3Store(place.s3, spoolFolder(place));

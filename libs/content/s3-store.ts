@@ -1,24 +1,47 @@
 // A content store in a bucket of S3, or of anything that speaks like it.
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { createS3Client, type S3Body, type S3Place } from './s3-request';
-import { spool } from './spool';
+import { buffer } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
+import { messageOf } from '../runtime/fault';
+import { contentIdOf, hashOf, verified, verifiedStream } from './content-id';
+import { openSpoolFolder } from './folder';
+import { createS3Client, dropped, type AskS3, type S3Answer, type S3Body, type S3Place } from './s3-request';
 import type { ContentStore } from './store';
-
-const ID = /^sha256-([0-9a-f]{64})$/;
-
-const hashOf = (contentId: string): string => {
-  const [, hash] = ID.exec(contentId) ?? [];
-  if (hash === undefined) throw new Error(`"${contentId}" is no content id`);
-  return hash;
-};
+import { ContentMissing, ContentStoreAway, toStoreProblem, type StoreProblem } from './store-fault';
 
 const keyOf = (contentId: string): string => `sha256/${hashOf(contentId).slice(0, 2)}/${hashOf(contentId)}`;
 
-const missing = (contentId: string): Error =>
-  Object.assign(new Error(`${contentId} is not in the content store`), { code: 'ENOENT' });
+/** How long the bucket may take to say that it is there, ms, and how long that is believed. */
+const LOOK_MS = 3_000;
+const BELIEVED_MS = 10_000;
+
+const lengthOf = ({ headers }: S3Answer): number => Number(headers['content-length']);
+
+const noBucket = ({ bucket }: S3Place): ContentStoreAway =>
+  new ContentStoreAway(`the bucket ${bucket} does not exist: create it`);
+
+/** @returns whether the bucket answers now, asked at most every few seconds */
+const createLook = (ask: AskS3, place: S3Place): (() => Promise<StoreProblem[]>) => {
+  let known: { at: number; problems: Promise<StoreProblem[]> } | undefined;
+  const look = async (): Promise<StoreProblem[]> => {
+    try {
+      const answer = await ask({ method: 'HEAD', key: '', tries: 1, patience: LOOK_MS });
+      dropped(answer);
+      return answer.statusCode === 404 ? [toStoreProblem(noBucket(place))] : [];
+    } catch (error) {
+      return [toStoreProblem(error instanceof ContentStoreAway ? error : new ContentStoreAway(messageOf(error)))];
+    }
+  };
+  return async () => {
+    const now = performance.now();
+    if (known === undefined || now - known.at >= BELIEVED_MS) known = { at: now, problems: look() };
+    const problems = await known.problems;
+    // What is wrong is looked at anew each time: it should be told no longer than it lasts.
+    if (problems.length > 0) known = undefined;
+    return problems;
+  };
+};
 
 /**
  * Objects lie under `sha256/<2 digits>/<64 digits>`, as in the folder.
@@ -26,57 +49,83 @@ const missing = (contentId: string): Error =>
  */
 export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore => {
   const ask = createS3Client(place);
+  const look = createLook(ask, place);
+  const incoming = openSpoolFolder(spoolFolder);
 
-  const get = async (contentId: string): Promise<Response> => {
-    const answer = await ask({ method: 'GET', key: keyOf(contentId) });
-    if (answer.ok) return answer;
-    await answer.body?.cancel();
-    throw missing(contentId);
+  /** 404 is said of an object and of its bucket: where that is gone, nobody must give up what was in it. */
+  const requireBucket = async (): Promise<void> => {
+    const gone = noBucket(place);
+    if ((await look()).some(({ text }) => text === gone.message)) throw gone;
   };
+
+  const get = async (contentId: string): Promise<S3Answer> => {
+    const answer = await ask({ method: 'GET', key: keyOf(contentId) });
+    if (answer.statusCode !== 404) return answer;
+    dropped(answer);
+    await requireBucket();
+    throw ContentMissing.none(contentId);
+  };
+
+  /** What breaks off is not what is missing. */
+  const toFault = (error: unknown): unknown =>
+    error instanceof ContentMissing || error instanceof ContentStoreAway
+      ? error
+      : new ContentStoreAway(`S3 broke off in the middle of a content: ${place.endpoint}`, { cause: error });
 
   const size = async (contentId: string): Promise<number | undefined> => {
     const answer = await ask({ method: 'HEAD', key: keyOf(contentId) });
-    return answer.ok ? Number(answer.headers.get('content-length')) : undefined;
+    dropped(answer);
+    if (answer.statusCode !== 404) return lengthOf(answer);
+    await requireBucket();
+    return undefined;
   };
 
   const upload = async (contentId: string, body: Omit<S3Body, 'sha256'>): Promise<void> => {
     if ((await size(contentId)) === body.size) return;
     const answer = await ask({ method: 'PUT', key: keyOf(contentId), body: { ...body, sha256: hashOf(contentId) } });
-    await answer.body?.cancel();
-    if (!answer.ok) throw new Error(`the bucket ${place.bucket} does not exist: create it`);
+    dropped(answer);
+    if (answer.statusCode === 404) throw noBucket(place);
+    const kept = await size(contentId);
+    if (kept !== body.size)
+      throw new ContentStoreAway(`S3 kept ${kept ?? 'none'} of ${body.size} bytes in ${place.bucket}`);
+  };
+
+  const putStream = async (bytes: Readable, claim: Parameters<ContentStore['put']>[1]) => {
+    const { path, ...stored } = await incoming.take(bytes, { sync: false });
+    try {
+      await claim?.(stored);
+      await upload(stored.contentId, { open: () => createReadStream(path), size: stored.size });
+      return stored;
+    } finally {
+      await rm(path, { force: true }).catch(() => undefined);
+    }
   };
 
   return {
     async put(bytes, claim) {
-      if (Buffer.isBuffer(bytes)) {
-        const contentId = `sha256-${createHash('sha256').update(bytes).digest('hex')}`;
-        const stored = { contentId, size: bytes.length };
-        await claim?.(stored);
-        await upload(contentId, { open: () => bytes, size: bytes.length });
-        return stored;
-      }
-      const { path, ...stored } = await spool(spoolFolder, bytes, { sync: false });
+      if (!Buffer.isBuffer(bytes)) return putStream(bytes, claim);
+      const stored = { contentId: contentIdOf(bytes), size: bytes.length };
+      await claim?.(stored);
+      await upload(stored.contentId, { open: () => bytes, size: bytes.length });
+      return stored;
+    },
+    read: (contentId) => {
+      hashOf(contentId);
+      return verifiedStream(contentId, () => get(contentId), toFault);
+    },
+    async readAll(contentId) {
+      hashOf(contentId);
       try {
-        await claim?.(stored);
-        await upload(stored.contentId, { open: () => createReadStream(path), size: stored.size });
-        return stored;
-      } finally {
-        await rm(path, { force: true });
+        return verified(contentId, await buffer(await get(contentId)));
+      } catch (error) {
+        throw toFault(error);
       }
     },
-    read(contentId) {
-      const bytes = async function* (): AsyncGenerator<Buffer> {
-        const { body } = await get(contentId);
-        if (body === null) return;
-        for await (const chunk of body) yield Buffer.from(chunk as Uint8Array);
-      };
-      return Readable.from(bytes(), { objectMode: false });
-    },
-    readAll: async (contentId) => Buffer.from(await (await get(contentId)).arrayBuffer()),
     size,
     async remove(contentId) {
       const answer = await ask({ method: 'DELETE', key: keyOf(contentId) });
-      await answer.body?.cancel();
+      dropped(answer);
     },
+    problems: async () => [...(await incoming.problems()), ...(await look())],
   };
 };

@@ -1,42 +1,93 @@
 // Bytes on their way to somewhere: written to a file while they are hashed, so that memory holds one piece at a time.
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StoredContent } from './store';
+import { ContentStoreAway, ContentStoreFull, ofFileSystem } from './store-fault';
 
 export interface Spooled extends StoredContent {
   path: string;
 }
 
+const PIECE = 64 * 1024;
+
+/** write(2) may take less than it is given, as it does where the disk is nearly full: the rest is written again. */
+const writeAll = async (file: FileHandle, chunk: Buffer, folder: string): Promise<void> => {
+  for (let at = 0; at < chunk.length;) {
+    const { bytesWritten } = await file.write(chunk, at, chunk.length - at, null);
+    if (bytesWritten === 0) throw new ContentStoreFull(`${folder} takes no more bytes: make room`);
+    at += bytesWritten;
+  }
+};
+
+/** What the file says when it is read again. */
+const readBack = async (file: FileHandle): Promise<StoredContent> => {
+  const hash = createHash('sha256');
+  const piece = Buffer.allocUnsafe(PIECE);
+  let size = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(piece, 0, PIECE, size);
+    if (bytesRead === 0) return { contentId: `sha256-${hash.digest('hex')}`, size };
+    hash.update(piece.subarray(0, bytesRead));
+    size += bytesRead;
+  }
+};
+
 /**
- * Writes the bytes into a new file of the folder, which is made where it does not exist. Nothing stays where the bytes end
- * in an error.
+ * @param given what went into the file
+ * @throws ContentStoreAway where the file has something else
+ */
+const compare = async (file: FileHandle, given: StoredContent, folder: string): Promise<void> => {
+  const found = await readBack(file);
+  if (found.contentId === given.contentId) return;
+  const what = found.size === given.size ? 'other bytes' : `${found.size} bytes`;
+  throw new ContentStoreAway(`${folder} kept ${what} of ${given.size} that were written: check its disk`);
+};
+
+/**
+ * Writes the bytes into a new file of the folder, which is made where it does not exist; then reads them back. Nothing
+ * stays where the bytes end in an error.
  * @param sync whether the file has to survive a power cut
+ * @throws ContentStoreFull, ContentStoreAway; whatever `bytes` throws
  */
 export const spool = async (
   folder: string,
   bytes: AsyncIterable<Buffer>,
   { sync }: { sync: boolean },
 ): Promise<Spooled> => {
-  await mkdir(folder, { recursive: true });
+  const onDisk = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof ContentStoreAway ? error : ofFileSystem(error, folder);
+    }
+  };
   const path = join(folder, randomBytes(12).toString('hex'));
-  const file = await open(path, 'wx', 0o600);
+  const file = await onDisk(async () => {
+    await mkdir(folder, { recursive: true });
+    return open(path, 'wx+', 0o600);
+  });
   const hash = createHash('sha256');
   let size = 0;
   try {
     for await (const chunk of bytes) {
       hash.update(chunk);
       size += chunk.length;
-      await file.write(chunk);
+      await onDisk(() => writeAll(file, chunk, folder));
     }
-    if (sync) await file.sync();
+    const content = { contentId: `sha256-${hash.digest('hex')}`, size };
+    await onDisk(async () => {
+      if (sync) await file.sync();
+      await compare(file, content, folder);
+      await file.close();
+    });
+    return { path, ...content };
   } catch (error) {
-    await rm(path, { force: true });
+    // What failed first is what is told.
+    await file.close().catch(() => undefined);
+    await rm(path, { force: true }).catch(() => undefined);
     throw error;
-  } finally {
-    await file.close();
   }
-  return { path, contentId: `sha256-${hash.digest('hex')}`, size };
 };
 
 /**

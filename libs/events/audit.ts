@@ -12,6 +12,9 @@ export interface AuditEntry {
   application?: string;
   /** The email, key, transport or template that was changed. */
   target?: string;
+  /** Why, where whoever did it said so. */
+  reason?: string;
+  /** What changed, never a secret. */
   fields?: Record<string, { before: unknown; after: unknown }>;
 }
 

@@ -1,5 +1,6 @@
 // Data of an email, fetched at its time: one JSON object, signed for, bounded.
-import { shapeFault } from '../mail/json-shape';
+import { readJson } from '../mail/json-text';
+import { Problem } from '../mail/problem';
 import { FetchFailure, shownUrl } from './failure';
 import type { Fetcher } from './fetcher';
 import { signatureHeaders, type Signing } from './signature';
@@ -17,11 +18,14 @@ export interface DataOrder {
   signal?: AbortSignal;
 }
 
-const parse = (bytes: Buffer): unknown => {
+/** By the rules that hold for data in the body of a request. @throws FetchFailure */
+const parse = (bytes: Buffer, where: string): unknown => {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
-  } catch {
-    return undefined;
+    return readJson(bytes, `the answer of ${where}`);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const isInside = error.errors.some(({ path }) => path !== '');
+    throw new FetchFailure('invalid', isInside ? `in the answer of ${where}, ${error.message}` : error.message);
   }
 };
 
@@ -39,11 +43,9 @@ export const fetchData = async (fetcher: Fetcher, order: DataOrder): Promise<Rec
   });
   const chunks: Buffer[] = [];
   for await (const chunk of body) chunks.push(chunk);
-  const data = parse(Buffer.concat(chunks));
   const where = shownUrl(new URL(order.url));
+  const data = parse(Buffer.concat(chunks), where);
   if (typeof data !== 'object' || data === null || Array.isArray(data))
     throw new FetchFailure('invalid', `${where} did not answer with a JSON object`);
-  const fault = shapeFault(data);
-  if (fault !== undefined) throw new FetchFailure('invalid', `the data of ${where} ${fault.text}`);
   return data as Record<string, unknown>;
 };

@@ -1,6 +1,6 @@
 // One e-mail address, with or without a name: strict, so that nothing can be smuggled into a header or an envelope.
-import { domainToASCII } from 'node:url';
 import { z } from 'zod';
+import { asciiDomain } from './domain';
 
 export interface Address {
   name?: string;
@@ -29,9 +29,8 @@ export const HeaderText = (max: number) =>
 // dot-atom of RFC 5322 3.2.3, wide of ASCII by RFC 6531. Quoted local parts and comments are legal but refused:
 // they serve attacks on parsers far more often than people.
 const LOCAL = /^[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+(\.[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+)*$/;
-const DOMAIN_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
-// Halves of pairs are no characters; bidirectional and zero-width marks are refused because they disguise an address.
-const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00a0\u3000]|\p{Surrogate}/u;
+// Halves of pairs are no characters; spaces of all kinds, bidirectional and zero-width marks disguise an address.
+const INVISIBLE = /\p{Surrogate}|\p{Cc}|\p{Cf}|(?! )\p{Z}/u;
 
 /** @returns what is wrong with an addr-spec (`local@domain`), or undefined where it is fine */
 export const addressFault = (address: string): string | undefined => {
@@ -42,19 +41,25 @@ export const addressFault = (address: string): string | undefined => {
   if (CONTROL.test(address) || INVISIBLE.test(address)) return 'must not hold control or invisible characters';
   if (Buffer.byteLength(local) > 64) return 'has more than 64 bytes before the @ (RFC 5321 4.5.3.1.1)';
   if (!LOCAL.test(local)) return 'has characters before the @ that are not allowed there';
-  const ascii = domainToASCII(domain);
-  if (ascii === '' || ascii.length > 253 || !ascii.split('.').every((label) => DOMAIN_LABEL.test(label))) {
-    return 'has no valid domain after the @';
-  }
-  return undefined;
+  if (domain.startsWith('[')) return 'has the address of a host after the @: only names of domains are taken';
+  return asciiDomain(domain) === undefined ? 'has no valid domain after the @' : undefined;
 };
 
 // Of a trimmed text. No two of its repetitions can take the same characters, so that no text makes it try many ways.
 const NAMED = /^(?:"((?:[^"\\]|\\.)*)"\s*|([^<>"]*))<([^<>]*)>$/;
 
+/** Is there an @ on both sides of a comma or semicolon that is in no quotes? */
+const holdsSeveral = (text: string): boolean =>
+  text
+    .replace(/"(?:[^"\\]|\\.)*"/g, '')
+    .split(/[,;]/)
+    .filter((part) => part.includes('@')).length > 1;
+
 /** Reads `ann@example.org`, `Ann <ann@example.org>` or `"Lee, Ann" <ann@example.org>`. */
 const readText = (text: string): Address | string => {
   if (text.length > 1_000) return 'is longer than 1000 characters';
+  if (holdsSeveral(text))
+    return 'holds several addresses in one string: give a list of strings, like ["ann@example.org", "bob@example.org"]';
   const named = NAMED.exec(text.trim());
   if (named === null) return { address: text.trim() };
   const [, quoted, plain, address = ''] = named;
@@ -69,7 +74,14 @@ const AddressObject = z.strictObject({ name: HeaderText(200).optional(), address
 
 /** An address in the input: a string or `{name, address}`; parsed to the latter. */
 export const AddressInput = z
-  .union([z.string(), AddressObject])
+  .union([z.string(), AddressObject], {
+    error: ({ input }) => {
+      if (Array.isArray(input)) return 'must be one address, not a list';
+      return typeof input === 'number' || typeof input === 'boolean'
+        ? 'must be an address, like "Ann <ann@example.org>" or {"name": "Ann", "address": "ann@example.org"}'
+        : undefined;
+    },
+  })
   .transform((given, context): Address => {
     const read = typeof given === 'string' ? readText(given) : given;
     const fault = typeof read === 'string' ? read : addressFault(read.address);
@@ -91,8 +103,12 @@ export const formatAddress = ({ name, address }: Address): string => {
   return /^[\w .'-]+$/.test(name) ? `${name} <${address}>` : `"${name.replace(/(["\\])/g, '\\$1')}" <${address}>`;
 };
 
-/** The form under which an address is found and compared: lower case, domain in ASCII. */
-export const normalizeAddress = (address: string): string => {
-  const at = address.lastIndexOf('@');
-  return `${address.slice(0, at).toLowerCase()}@${domainToASCII(address.slice(at + 1)) || address.slice(at + 1).toLowerCase()}`;
+/** As it is said to a server: the domain in ASCII (RFC 5891), the part before the @ as it was given. */
+export const wireForm = (address: string): string => {
+  const at = address.lastIndexOf('@') + 1;
+  const domain = address.slice(at);
+  return `${address.slice(0, at)}${asciiDomain(domain) ?? domain}`;
 };
+
+/** The form under which an address is found and compared: lower case, domain in ASCII. */
+export const normalizeAddress = (address: string): string => wireForm(address).toLowerCase();

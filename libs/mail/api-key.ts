@@ -1,5 +1,6 @@
 // Who may do what: the four roles of a key and its reach.
 import { z } from 'zod';
+import { Instant } from './instant';
 import { Slug } from './queue-address';
 import { HeaderText } from './address';
 
@@ -12,7 +13,7 @@ export const ApiKeyInput = z
     tenant: Slug.optional(),
     application: Slug.optional(),
     name: HeaderText(100).optional(),
-    expiresAt: z.iso.datetime({ offset: true }).optional(),
+    expiresAt: Instant.optional(),
   })
   .superRefine((key, context) => {
     const complain = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });

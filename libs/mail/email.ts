@@ -1,19 +1,15 @@
 // An email as a client hands it in: its fields, and what must hold among them.
 import { z } from 'zod';
-import { HeaderText, UNFOLDABLE } from './address';
+import { HeaderText } from './address';
 import { SourceUrl } from './data-source';
+import { headerFault } from './header';
+import { isComposite, readMediaType } from './media-type';
 import { AddressList, EMAIL_SETTINGS } from './settings';
+import { Instant } from './instant';
 import { Slug } from './queue-address';
 
 /** The most recipients that one email may have, over to, cc and bcc. */
 export const MOST_RECIPIENTS = 100;
-
-/** BullMQ keeps due times as `ms * 4096` in a double; later ones would lose their milliseconds (engine.md). */
-export const LATEST_TIME = Date.parse('2039-09-01T00:00:00Z');
-
-const Instant = z.iso
-  .datetime({ offset: true, error: 'must be an ISO 8601 date and time with an offset, like 2026-12-01T08:00:00+01:00' })
-  .refine((text) => !(Date.parse(text) >= LATEST_TIME), 'must be before 2039-09-01');
 
 export const ContentId = z
   .string()
@@ -27,8 +23,23 @@ const Base64 = z
     'must be base64 (RFC 4648 section 4)',
   );
 
-/** type/subtype of RFC 2045, parameters allowed; no control characters. */
-const ContentType = HeaderText(255).regex(/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;.*)?$/, 'must be like text/plain');
+/** An attachment is one file: what would make readers take it apart is refused, not changed. */
+const ContentType = HeaderText(255).superRefine((text, context) => {
+  const read = readMediaType(text);
+  const fault =
+    read === undefined
+      ? 'must be like text/plain or text/csv; charset=utf-8, in ASCII'
+      : isComposite(read.type)
+        ? 'must not be multipart/* or message/* (RFC 2046 5): leave it out, or give application/octet-stream; mail programs open a .eml by its name'
+        : undefined;
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+});
+
+/** The left side of a msg-id, and the right one where there is one (RFC 5322 3.6.4, RFC 2392). */
+const ContentIdText = HeaderText(255).regex(
+  /^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*(@[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*)?$/,
+  'must be an id in ASCII like logo or logo@acme.example, which the html names as cid:logo',
+);
 
 const Attachment = z
   .strictObject({
@@ -38,9 +49,7 @@ const Attachment = z
     /** Fetched when the email is sent. */
     url: SourceUrl.optional(),
     contentType: ContentType.optional(),
-    cid: HeaderText(255)
-      .regex(/^[^\s<>]+$/, 'must hold no spaces and no < >')
-      .optional(),
+    cid: ContentIdText.optional(),
     disposition: z.enum(['attachment', 'inline']).optional(),
   })
   .refine(({ content, contentId, url }) => [content, contentId, url].filter((one) => one !== undefined).length === 1, {
@@ -61,10 +70,12 @@ const HeaderName = z
   .regex(/^[!-9;-~]{1,76}$/, 'must be a header name: printable ASCII without spaces and colons (RFC 5322 2.2)')
   .refine((name) => !OWN_HEADERS.has(name.toLowerCase()) && !/^content-/i.test(name), 'is set by the service itself');
 
-const HeaderValue = HeaderText(2_000).refine(
-  (text) => !UNFOLDABLE.test(text),
-  'must have a space at least every 900 characters, and never 60 in a row: header lines are folded there (RFC 5322 2.1.1)',
-);
+const Headers = z.record(HeaderName, HeaderText(2_000)).superRefine((headers, context) => {
+  for (const [name, value] of Object.entries(headers)) {
+    const fault = headerFault(name, value);
+    if (fault !== undefined) context.addIssue({ code: 'custom', path: [name], message: fault });
+  }
+});
 
 const TemplateReference = z.union([Slug, z.strictObject({ name: Slug, version: z.int().min(1).optional() })]);
 
@@ -92,7 +103,7 @@ const EmailFields = z.strictObject({
   dataUrl: SourceUrl.optional(),
   raw: z.union([Base64, z.strictObject({ contentId: ContentId })]).optional(),
   attachments: z.array(Attachment).max(50).optional(),
-  headers: few(50, z.record(HeaderName, HeaderValue)).optional(),
+  headers: few(50, Headers).optional(),
   sendAt: Instant.optional(),
   expiresAt: Instant.optional(),
   tags: z.array(Tag).max(20).optional(),

@@ -43,3 +43,9 @@ export const readFailure = (reason: string): Failure => {
   const code = FAILURE_CODES.find((known) => reason.startsWith(`${known}: `));
   return code === undefined ? { code: 'refused', text: reason } : { code, text: reason.slice(code.length + 2) };
 };
+
+/** Of an email that nobody sent in time. @param expiresAt ISO 8601 */
+export const expiredFailure = (expiresAt: string): Failure => ({
+  code: 'expired',
+  text: `was not sent before ${expiresAt}`,
+});

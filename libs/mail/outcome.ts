@@ -30,6 +30,8 @@ export type Outcome =
       replies: Reply[];
       /** The transport itself failed: others suffer too. */
       blame?: 'transport';
+      /** The server takes no further connection at present: the email is not at fault, and pays nothing. */
+      crowded?: true;
       retryAfter?: number;
       recipients?: RecipientOutcomes;
     }
@@ -64,6 +66,8 @@ export interface Change {
   at: string;
   by: string;
   what: string;
+  /** The operation on many that it was part of. */
+  operation?: string;
   /** Fields that changed: before and after. */
   fields?: Record<string, { before: unknown; after: unknown }>;
 }

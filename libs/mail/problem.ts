@@ -6,6 +6,9 @@ export interface InputError {
   message: string;
 }
 
+/** More mistakes than these in one input are counted, not told. */
+export const MOST_ERRORS = 20;
+
 /** Something was asked that cannot be done. The API shows it as a problem document (RFC 9457). */
 export class Problem extends Error {
   override name = 'Problem';

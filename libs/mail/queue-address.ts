@@ -4,9 +4,11 @@ import { z } from 'zod';
 /** The rule for names of tenants, applications, transports and templates: a DNS label in lower case (RFC 1123). */
 export const SLUG = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
+export const SLUG_RULE = 'must be 1 to 63 of a-z, 0-9 and -, neither beginning nor ending with -';
+
 export const Slug = z
   .string()
-  .regex(SLUG, 'must be 1 to 63 of a-z, 0-9 and -, neither beginning nor ending with -')
+  .regex(SLUG, SLUG_RULE)
   .meta({ id: 'Slug', examples: ['acme'] });
 
 export interface QueueAddress {

@@ -1,6 +1,8 @@
 // A complete message as a client hands it in: read, checked, and brought into the form in which it may travel.
-import { addressParser, decodeWords } from 'postal-mime';
-import { addressFault, type Address } from './address';
+import { isAscii, isUtf8 } from 'node:buffer';
+import { decodeWords } from 'postal-mime';
+import { withoutComments } from './comments';
+import { readMailboxes } from './mailbox';
 
 /** What is wrong with a raw message; the text completes "raw ...". */
 export class RawFault extends Error {
@@ -10,7 +12,10 @@ export class RawFault extends Error {
 export interface RawMessage {
   /** With CRLF line ends and without the fields that must not travel. */
   bytes: Buffer;
-  from: Address;
+  /** The address of its From; where From has several, that of its Sender. */
+  from: string;
+  /** The addresses of its From. */
+  authors: string[];
   subject?: string;
   /** Without the angle brackets; absent where the message has none. */
   messageId?: string;
@@ -18,13 +23,12 @@ export interface RawMessage {
   dated: boolean;
   /** Its body has bytes beyond ASCII: the server must take 8BITMIME (RFC 6152). */
   eightBit: boolean;
+  /** Its header has them: the server must take SMTPUTF8 (RFC 6531). */
+  utf8: boolean;
 }
 
 /** The header of a message is read whole; more is an attack, not a message. Bytes. */
 const MOST_HEADER = 256 * 1024;
-
-/** Characters of From, unfolded. */
-const LONGEST_FROM = 2_000;
 
 /** Fields that tell who gets the email (RFC 5322 3.6.3) or are written by servers on the way (RFC 5321 4.4). */
 const NOT_SENT = new Set(['bcc', 'resent-bcc', 'return-path']);
@@ -53,6 +57,12 @@ interface Field {
   text: string;
 }
 
+/**
+ * Some take a line of nothing but spaces for the end of the header (RFC 5322 3.2.2 forbids to write one): its spaces go to the
+ * end of the line before it, which means the same.
+ */
+const withoutBlankLines = (field: string): string => field.replace(/\r\n([ \t]+)(?=\r\n|$)/g, '$1');
+
 const readFields = (header: string): Field[] => {
   const texts: string[] = [];
   for (const line of header.split('\r\n')) {
@@ -62,33 +72,47 @@ const readFields = (header: string): Field[] => {
   return texts.map((text) => {
     const [, name, value] = /^([!-9;-~]+)[ \t]*:(.*)$/s.exec(text) ?? [];
     if (name === undefined || value === undefined) {
+      if (/^>?From /.test(text) && text === texts[0])
+        throw new RawFault('begins with a line of an mbox file ("From ..." without a colon): take that line out');
       throw new RawFault(`has a line in its header that is no header field: ${JSON.stringify(text.slice(0, 60))}`);
     }
-    return { name: name.toLowerCase(), value: value.replace(/\r\n/g, '').trim(), text };
+    return { name: name.toLowerCase(), value: value.replace(/\r\n/g, '').trim(), text: withoutBlankLines(text) };
   });
 };
 
-const QUOTED_OR_COMMENT = /"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)/g;
-
-/**
- * Is it `address` or `name <address>`, with quotes and comments where RFC 5322 3.4 has them? Of anything else, like two
- * addresses side by side, every reader shows another one than was checked here.
- */
-const isOneMailbox = (value: string): boolean => {
-  const rest = value.replace(QUOTED_OR_COMMENT, '');
-  return /^\s*[^\s<>"()]+\s*$|^[^<>"()]*<[^\s<>"()]+>\s*$/.test(rest);
+/** @returns the addresses of the field; none where the message does not have it */
+const mailboxesOf = (fields: Field[], name: 'from' | 'sender'): string[] => {
+  const field = fields.find((one) => one.name === name);
+  if (field === undefined) return [];
+  const read = readMailboxes(field.value);
+  if ('fault' in read) throw new RawFault(`has a ${name === 'from' ? 'From' : 'Sender'} that ${read.fault}`);
+  return read.addresses;
 };
 
-const readFrom = (fields: Field[]): Address => {
-  const value = fields.find(({ name }) => name === 'from')?.value;
-  if (value === undefined) throw new RawFault('has no From (RFC 5322 3.6 demands one)');
-  const [one, ...others] = addressParser(value);
-  if (one?.address === undefined || others.length > 0) throw new RawFault('must have exactly one address in From');
-  if (value.length > LONGEST_FROM || !isOneMailbox(value))
-    throw new RawFault('must have a From like Ann <ann@example.org>');
-  const fault = addressFault(one.address);
-  if (fault !== undefined) throw new RawFault(`has a From address that ${fault}`);
-  return one.name ? { name: one.name, address: one.address } : { address: one.address };
+/** Who wrote it and who sends it (RFC 5322 3.6.2). */
+const readSenders = (fields: Field[]): Pick<RawMessage, 'from' | 'authors'> => {
+  const authors = mailboxesOf(fields, 'from');
+  const [from] = authors;
+  if (from === undefined) throw new RawFault('has no From with an address (RFC 5322 3.6 demands one)');
+  if (authors.length === 1) return { from, authors };
+  const [sender, ...others] = mailboxesOf(fields, 'sender');
+  if (sender === undefined || others.length > 0)
+    throw new RawFault('has several addresses in From: it needs a Sender with one (RFC 5322 3.6.2)');
+  return { from: sender, authors };
+};
+
+/** `<left@right>`, also with a quoted left side or a literal on the right one (RFC 5322 3.6.4, 4.5.4). */
+const MESSAGE_ID = /^<((?:"(?:[^"\\<>]|\\[^<>])*"|[^<>\s"()@]+)@(?:\[[^[\]\\<>\s]*\]|[^<>\s"()[\]@]+))>$/;
+
+/** It is repeated in one line by every answer. Characters. */
+const LONGEST_ID = 900;
+
+const readMessageId = (value: string | undefined): string | undefined => {
+  if (value === undefined) return undefined;
+  const [, id] = MESSAGE_ID.exec((withoutComments(value) ?? '').trim()) ?? [];
+  if (id === undefined || id.length > LONGEST_ID)
+    throw new RawFault('has a Message-ID that is not like <unique@domain> (RFC 5322 3.6.4)');
+  return id;
 };
 
 const checkOnce = (fields: Field[]): void => {
@@ -97,6 +121,9 @@ const checkOnce = (fields: Field[]): void => {
     if (count > 1) throw new RawFault(`has ${count} fields ${name}; only one is allowed (RFC 5322 3.6)`);
   }
 };
+
+/** Of a header, unfolded or not. */
+const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]/;
 
 const [LF, CR] = [0x0a, 0x0d];
 /** Of a line without its end (RFC 5322 2.1.1). Bytes. */
@@ -130,11 +157,6 @@ const checkLines = (bytes: Buffer): void => {
   }
 };
 
-const hasEightBit = (bytes: Buffer): boolean => {
-  for (let at = 0; at < bytes.length; at++) if ((bytes[at] ?? 0) > 0x7f) return true;
-  return false;
-};
-
 /** Where its header ends, with the line end of its last field, and where its body begins, with the empty line. */
 const splitAt = (bytes: Buffer): number => {
   if (bytes[0] === CR) return 0;
@@ -152,27 +174,34 @@ export const readRawMessage = (given: Buffer): RawMessage => {
   const whole = withCrlf(given);
   const split = splitAt(whole);
   if (split > MOST_HEADER) throw new RawFault(`has a header of more than ${MOST_HEADER} bytes`);
-  const header = whole.toString('latin1', 0, split).replace(/\r\n$/, '');
+  const head = whole.subarray(0, split);
   const body = split === whole.length ? Buffer.from('\r\n') : whole.subarray(split);
-  if (/[^\x09\x20-\x7e\r\n]/.test(header)) {
-    throw new RawFault('must have only printable ASCII in its header: encode other characters (RFC 2047)');
+  const header = head.toString('utf8').replace(/\r\n$/, '');
+  if (!isUtf8(head) || CONTROL.test(header)) {
+    throw new RawFault(
+      'must have ASCII or UTF-8 without control characters in its header: encode other characters (RFC 2047)',
+    );
   }
-  checkLines(whole);
   const fields = readFields(header);
   checkOnce(fields);
   const valueOf = (name: string): string | undefined => fields.find((field) => field.name === name)?.value;
   const subject = valueOf('subject');
-  const messageId = /^<([^<>\s]+@[^<>\s]+)>$/.exec(valueOf('message-id') ?? '')?.[1];
-  if (messageId === undefined && valueOf('message-id') !== undefined) {
-    throw new RawFault('has a Message-ID that is not like <unique@domain> (RFC 5322 3.6.4)');
-  }
-  const kept = fields.filter(({ name }) => !NOT_SENT.has(name)).map((field) => `${field.text}\r\n`);
+  const messageId = readMessageId(valueOf('message-id'));
+  const kept = Buffer.from(
+    fields
+      .filter(({ name }) => !NOT_SENT.has(name))
+      .map((field) => `${field.text}\r\n`)
+      .join(''),
+  );
+  const bytes = Buffer.concat([kept, body]);
+  checkLines(bytes);
   return {
-    bytes: Buffer.concat([Buffer.from(kept.join(''), 'latin1'), body]),
-    from: readFrom(fields),
+    bytes,
+    ...readSenders(fields),
     ...(subject !== undefined && { subject: decodeWords(subject) }),
     ...(messageId !== undefined && { messageId }),
     dated: valueOf('date') !== undefined,
-    eightBit: hasEightBit(body),
+    eightBit: !isAscii(body),
+    utf8: !isAscii(kept),
   };
 };

@@ -1,9 +1,9 @@
 // What an SMTP server's words mean for an email: refused or for now, and whose fault it is.
 import type { Reply } from './outcome';
+import type { Phase } from './phase';
+import { refusesName } from './session';
 
-/** Where in the dialogue something happened, in its order. */
-export const PHASES = ['connect', 'greeting', 'ehlo', 'tls', 'auth', 'mail', 'rcpt', 'data', 'message', 'dot'] as const;
-export type Phase = (typeof PHASES)[number];
+export { PHASES, type Phase } from './phase';
 
 /** Whose fault it is: that of this recipient, of this email, or of the transport (then others suffer too). */
 export type Blame = 'recipient' | 'email' | 'transport';
@@ -22,7 +22,7 @@ const MAY_BE_TOO_MANY: ReadonlySet<string> = new Set(['', '5.5.3']);
 /**
  * The verdict on a reply. Rows, in the order in which they are tried:
  * - any reply before MAIL, good or bad codes: the transport's (a wrong password is no reason to fail ten thousand
- *   emails); always for now.
+ *   emails); always for now. So is the refusal of the name given in EHLO, which many servers put off until RCPT.
  * - 421 anywhere (RFC 5321 3.8: the service closes) and 530/535 (RFC 4954 6: authentication): the transport's, for now.
  * - 454 and 4.7.x up to MAIL: throttling by policy, the transport's; at RCPT it is greylisting (RFC 6647), the
  *   recipient's.
@@ -33,9 +33,13 @@ const MAY_BE_TOO_MANY: ReadonlySet<string> = new Set(['', '5.5.3']);
  * - other 4yz: for now; no valid code at all after the dot: nobody knows.
  * @param recipients how many the envelope named
  */
-export const judgeReply = (phase: Phase, reply: Pick<Reply, 'code' | 'enhancedCode'>, recipients = 1): Verdict => {
-  const { code, enhancedCode = '' } = reply;
-  if (OF_TRANSPORT.has(phase)) return { outcome: 'deferred', blame: 'transport' };
+export const judgeReply = (
+  phase: Phase,
+  reply: Pick<Reply, 'code' | 'enhancedCode'> & { text?: string },
+  recipients = 1,
+): Verdict => {
+  const { code, enhancedCode = '', text = '' } = reply;
+  if (OF_TRANSPORT.has(phase) || refusesName(phase, { code, text })) return { outcome: 'deferred', blame: 'transport' };
   if (code === 421 || code === 530 || code === 535) return { outcome: 'deferred', blame: 'transport' };
   if (phase === 'mail' && (code === 454 || enhancedCode.startsWith('4.7.')))
     return { outcome: 'deferred', blame: 'transport' };

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { AddressInput, HeaderText, type Address } from './address';
 import { SourcePrefix } from './data-source';
+import { asciiDomain } from './domain';
 import { notYetUnless } from './not-yet';
 import { Slug } from './queue-address';
 import { Span, spanMs } from './span';
@@ -40,6 +41,7 @@ const ListUnsubscribe = z
         /^[!-;=?A-~]+@[!-;=?-~]+$/,
         'must be an e-mail address in ASCII, like unsubscribe@acme.example?subject={id}',
       )
+      .refine((text) => asciiDomain(/@([^?]*)/.exec(text)?.[1] ?? '') !== undefined, 'has no valid domain after the @')
       .optional(),
   })
   .refine(({ url, mailto }) => url !== undefined || mailto !== undefined, 'must have url or mailto or both')
@@ -132,6 +134,10 @@ export interface ResolvedSettings {
   /** Prefixes of addresses; the queue's instead of the tenant's, never both. */
   dataSources: string[];
 }
+
+/** A queue's own rate: at most so many emails in every window of so many ms. */
+export const rateOf = (settings: QueueSettings | undefined): { max: number; per: number } | undefined =>
+  settings?.rate && { max: settings.rate.max, per: spanMs(settings.rate.per) };
 
 const DEFAULTS = {
   transport: 'default',

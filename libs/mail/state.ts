@@ -25,8 +25,9 @@ export interface StateEvidence {
   failureCode?: FailureCode;
   /** Attempts that counted since the email was accepted or released. */
   attemptsMade: number;
-  /** When it may be sent at the earliest, ms since 1970. */
+  /** When it may be sent at the earliest, and until when; ms since 1970, both. */
   sendAt: number;
+  expiresAt: number;
 }
 
 const OF_FAILURE: Partial<Record<FailureCode, State>> = {
@@ -37,9 +38,10 @@ const OF_FAILURE: Partial<Record<FailureCode, State>> = {
 };
 
 /**
- * The state of an email: a reading, never stored (product.md, "The life of an email").
- * A delayed email is `deferred` after an attempt that counted, `scheduled` before its time, and else `queued`: it is due
- * and parked for a limit or a transport that is down.
+ * The state of an email: a reading, never stored (docs/lifecycle.md).
+ * Whatever waits is `expired` as soon as its time is over, also before the sweep has put it aside. A delayed email is
+ * `deferred` after an attempt that counted, `scheduled` before its time, and else `queued`: it is due and parked for a limit
+ * or a transport that is down.
  */
 export const readState = (evidence: StateEvidence, now: number): State => {
   switch (evidence.place) {
@@ -50,11 +52,12 @@ export const readState = (evidence: StateEvidence, now: number): State => {
     case 'active':
       return 'sending';
     case 'delayed':
+      if (evidence.expiresAt <= now) return 'expired';
       if (evidence.attemptsMade > 0) return 'deferred';
       return evidence.sendAt > now ? 'scheduled' : 'queued';
     case 'waiting':
     case 'prioritized':
-      return 'queued';
+      return evidence.expiresAt <= now ? 'expired' : 'queued';
   }
 };
 
@@ -64,14 +67,18 @@ export const TRANSITIONS: readonly (readonly [from: State | 'new', event: string
   ['new', 'accepted', 'queued'],
   ['scheduled', 'due', 'queued'],
   ['queued', 'taken by a worker', 'sending'],
-  ['deferred', 'taken by a worker', 'sending'],
+  ['deferred', 'due', 'queued'],
+  ['queued', 'corrected for later', 'scheduled'],
   ['sending', '250', 'sent'],
   ['sending', 'refused for good', 'failed'],
   ['sending', 'attempts used up', 'failed'],
   ['sending', 'failed for now', 'deferred'],
   ['sending', 'interrupted or throttled', 'queued'],
+  ['sending', 'throttled after an attempt', 'deferred'],
   ['sending', 'outcome unknown', 'uncertain'],
   ['sending', 'too late', 'expired'],
+  ['sending', 'its worker vanished', 'queued'],
+  ['sending', 'took five workers down', 'held'],
   ['uncertain', 'policy resend', 'deferred'],
   ['scheduled', 'hold', 'held'],
   ['queued', 'hold', 'held'],
@@ -91,10 +98,15 @@ export const TRANSITIONS: readonly (readonly [from: State | 'new', event: string
   ['failed', 'release', 'queued'],
   ['expired', 'release', 'queued'],
   ['held', 'release for later', 'scheduled'],
+  ['uncertain', 'release for later', 'scheduled'],
   ['failed', 'release for later', 'scheduled'],
   ['expired', 'release for later', 'scheduled'],
   ['scheduled', 'send now', 'queued'],
   ['deferred', 'send now', 'queued'],
+  ['held', 'send now', 'queued'],
+  ['uncertain', 'send now', 'queued'],
+  ['failed', 'send now', 'queued'],
+  ['expired', 'send now', 'queued'],
   ['uncertain', 'resolve as sent', 'sent'],
   ['uncertain', 'resolve as resend', 'queued'],
   ['uncertain', 'resolve as failed', 'failed'],

@@ -18,8 +18,10 @@ export interface StoredRaw {
   contentId: string;
   /** Bytes of the message. */
   size: number;
-  /** The address of its From. */
+  /** The address of its From; where From has several, that of its Sender. */
   from: string;
+  /** The addresses of its From, where there are several (RFC 5322 3.6.2). */
+  authors?: string[];
   /** For people to read. */
   subject?: string;
   /** Its own, without the angle brackets; where it has none, that of the email is put into it. */
@@ -28,9 +30,14 @@ export interface StoredRaw {
   dated: boolean;
   /** It has bytes beyond ASCII in its body. */
   eightBit?: true;
+  /** It has them in its header: the server must take SMTPUTF8 (RFC 6531). */
+  utf8?: true;
   /** The bytes in the store are compressed: an archived message that is sent again as it was. */
   gzip?: true;
 }
+
+/** Everybody in whose name it is sent. */
+export const sendersOf = ({ from, authors = [] }: Pick<StoredRaw, 'from' | 'authors'>): string[] => [from, ...authors];
 
 /** One whose bytes are in the content store. */
 export interface StoredAttachment extends AttachmentHeader {
@@ -92,6 +99,8 @@ export interface StoredEmail extends OwnSettings {
   fixedExpiry?: true;
   /** The email that it was made from, to be sent again. */
   resentFrom?: string;
+  /** Addresses that a correction took away: whoever looks for them finds the email. */
+  formerly?: string[];
 }
 
 const texts = new WeakMap<StoredEmail, string>();
@@ -103,6 +112,31 @@ export const jsonOf = (email: StoredEmail): string => {
   const text = JSON.stringify(email);
   texts.set(email, text);
   return text;
+};
+
+/** What stands for a job that holds no email; nobody gets it, and the API accepts none like it. */
+const NO_EMAIL: StoredEmail = { v: EMAIL_FORMAT, rev: 1, domain: '', to: [], expiresAt: '9999-12-31T23:59:59.999Z' };
+
+const isAddresses = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.every((one) => typeof one === 'object' && one !== null && typeof (one as Address).address === 'string');
+
+const isStored = (value: unknown): value is StoredEmail => {
+  if (typeof value !== 'object' || value === null) return false;
+  const { v, rev, domain, to, cc, bcc, expiresAt } = value as Partial<Record<keyof StoredEmail, unknown>>;
+  if (typeof v !== 'number' || typeof rev !== 'number' || typeof domain !== 'string') return false;
+  const lists = [to, cc ?? [], bcc ?? []];
+  return lists.every(isAddresses) && typeof expiresAt === 'string' && !Number.isNaN(Date.parse(expiresAt));
+};
+
+/**
+ * The email that a job holds. Another BullMQ client may have put anything there: what is none is read as one without
+ * recipients.
+ * @param json the job's data
+ */
+export const readStored = (json: string | null | undefined): StoredEmail => {
+  const value: unknown = JSON.parse(json ?? 'null');
+  return isStored(value) ? value : NO_EMAIL;
 };
 
 /** The Message-ID of an email (RFC 5322 3.6.4), without the angle brackets. */
@@ -182,7 +216,18 @@ export const toStoredEmail = (
 };
 
 /** Fields of a stored email that are not fields of an input. */
-const OURS = new Set(['v', 'rev', 'domain', 'stored', 'expiresAt', 'fixedExpiry', 'resentFrom', 'attachments', 'raw']);
+const OURS = new Set([
+  'v',
+  'rev',
+  'domain',
+  'stored',
+  'expiresAt',
+  'fixedExpiry',
+  'resentFrom',
+  'attachments',
+  'raw',
+  'formerly',
+]);
 
 /**
  * A stored email as the input that would make it again; without its expiry, which whoever changes it decides anew.

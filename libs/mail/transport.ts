@@ -27,7 +27,10 @@ const isSigningKey = (pem: string): boolean => {
 const DnsName = z
   .string()
   .max(253)
-  .regex(/^[a-z0-9_]([a-z0-9._-]*[a-z0-9])?$/i, 'must be a name in the DNS, in ASCII');
+  .regex(
+    /^[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*$/i,
+    'must be a name in the DNS, in ASCII (xn--... for other letters)',
+  );
 
 /** How its emails are signed (RFC 6376); the public key stands in the DNS under `<selector>._domainkey.<domain>`. */
 const Dkim = z.strictObject({
@@ -77,7 +80,9 @@ export const TransportInput = z
     auth: z
       .union([
         z.strictObject({ user: z.string().min(1).max(320), pass: SecretInput }),
-        z.strictObject({ user: z.string(), oauth2: notYet() }),
+        z
+          .strictObject({ user: z.string(), oauth2: notYet() })
+          .refine(({ oauth2 }) => oauth2 !== undefined, { path: ['pass'], message: 'must be given beside user' }),
       ])
       .optional(),
     /** What the server's certificate is checked against; checking itself cannot be switched off. */

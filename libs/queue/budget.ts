@@ -1,6 +1,6 @@
 // How much more may be accepted: what Redis has room for, and what a tenant may have waiting and stored.
 import { Problem } from '../mail/problem';
-import type { Clock } from '../runtime/clock';
+import { uptime } from '../runtime/clock';
 import type { PartInStore } from '../mail/stored-email';
 import type { QueueAddress } from '../mail/queue-address';
 import type { ContentRefs } from '../store/content-refs';
@@ -33,22 +33,21 @@ const field = (info: string, name: string): number => Number(new RegExp(`^${name
  */
 export const createBudget = (deps: {
   redis: Redis;
-  clock: Clock;
   tenants: Tenants;
   refs: ContentRefs;
   memoryShare: number;
 }): Budget => {
-  const { redis, clock, tenants, refs } = deps;
+  const { redis, tenants, refs } = deps;
   let memory = { at: -Infinity, full: false };
   const waiting = new Map<string, { at: number; count: number }>();
 
   const isMemoryFull = async (): Promise<boolean> => {
-    if (clock.now() - memory.at < BELIEVED_MS) return memory.full;
+    if (uptime() - memory.at < BELIEVED_MS) return memory.full;
     // Read once, however many ask meanwhile.
-    memory = { ...memory, at: clock.now() };
+    memory = { ...memory, at: uptime() };
     const info = await redis.info('memory');
     const most = field(info, 'maxmemory');
-    memory = { at: clock.now(), full: most > 0 && field(info, 'used_memory') > most * deps.memoryShare };
+    memory = { at: uptime(), full: most > 0 && field(info, 'used_memory') > most * deps.memoryShare };
     return memory.full;
   };
 
@@ -64,8 +63,8 @@ export const createBudget = (deps: {
 
   const waitingOf = async (tenant: string): Promise<{ count: number }> => {
     const known = waiting.get(tenant);
-    if (known !== undefined && clock.now() - known.at < BELIEVED_MS) return known;
-    const read = { at: clock.now(), count: await countWaiting(tenant) };
+    if (known !== undefined && uptime() - known.at < BELIEVED_MS) return known;
+    const read = { at: uptime(), count: await countWaiting(tenant) };
     waiting.set(tenant, read);
     return read;
   };

@@ -20,8 +20,7 @@ const startWorkers = (count: number) => {
     const subscriber = Object.assign(new EventEmitter(), { status: 'ready', subscribe: () => Promise.resolve(1) });
     const watch = createDueWatch({
       due: {
-        dueNow: () => Promise.resolve(due),
-        nextAfter: () => Promise.resolve(undefined),
+        look: () => Promise.resolve({ queues: due }),
         listeners: () => Promise.resolve(count),
       } as unknown as Due,
       subscriber: subscriber as unknown as Redis,

@@ -1,5 +1,5 @@
 // Knows when a replica must look at which queue: listens to calls, and looks at the clock only for what is due.
-import type { Clock } from '../runtime/clock';
+import { uptime, type Clock } from '../runtime/clock';
 import type { Log } from '../runtime/log';
 import { CHANNELS } from '../store/keys';
 import type { Redis } from '../store/redis';
@@ -25,7 +25,11 @@ const COUNT_MS = 10_000;
 
 /** Queues that are due but not served here (too many, or another replica is at work) are looked for again after this. */
 export const LOOK_AGAIN_MS = 1_000;
-const LONGEST_TIMER = 2 ** 31 - 1;
+/**
+ * It looks this often whatever was announced: clocks are set, and calls are missed. Half of what is promised for the
+ * lateness after a step of Redis' clock, which is asked less often than every look (libs/store/redis-clock.ts).
+ */
+const LONGEST_WAIT_MS = 15_000;
 
 /**
  * @param deps.most queues asked for at once
@@ -41,17 +45,19 @@ export const createDueWatch = (deps: {
   onDue: (queue: string) => void;
 }): DueWatch => {
   let running = false;
+  // All times in here are of the process' own running time (ms), which nobody can set.
   let workers = { at: -Infinity, count: 1 };
-  /** Due queues, and when this worker comes to each (ms); one that is not due any more is forgotten by the next look. */
+  /** Due queues, and when this worker comes to each; one that is not due any more is forgotten by the next look. */
   let coming = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
   let timerAt = Infinity;
 
-  const lookBy = (at: number): void => {
-    if (!running || at >= timerAt) return;
+  const lookIn = (ms: number): void => {
+    const wait = Math.max(0, Math.min(ms, LONGEST_WAIT_MS));
+    if (!running || uptime() + wait >= timerAt) return;
     clearTimeout(timer);
-    timerAt = at;
-    timer = setTimeout(() => void look(), Math.max(0, Math.min(at - deps.clock.now(), LONGEST_TIMER)));
+    timerAt = uptime() + wait;
+    timer = setTimeout(() => void look(), wait);
   };
 
   /** When this worker comes to a queue that has become due. */
@@ -69,21 +75,20 @@ export const createDueWatch = (deps: {
   const look = async (): Promise<void> => {
     timerAt = Infinity;
     try {
-      const now = deps.clock.now();
+      const now = uptime();
       await countWorkers(now);
-      const due = await deps.due.dueNow(now, deps.most);
-      coming = new Map(due.map((queue) => [queue, coming.get(queue) ?? decide(now)]));
+      const { queues, nextIn = Infinity } = await deps.due.look(deps.most);
+      coming = new Map(queues.map((queue) => [queue, coming.get(queue) ?? decide(now)]));
       for (const [queue, at] of coming) {
         if (at <= now) deps.onDue(queue);
-        else lookBy(at);
+        else lookIn(at - uptime());
       }
-      const next = await deps.due.nextAfter(now);
       // What is due and stays so is in work here or elsewhere; the look again finds what another replica left.
-      if (due.length > 0) lookBy(deps.clock.now() + LOOK_AGAIN_MS);
-      if (next !== undefined) lookBy(next);
+      if (queues.length > 0) lookIn(LOOK_AGAIN_MS);
+      lookIn(nextIn);
     } catch (error) {
       if (running) deps.log.error({ error }, 'the due queues could not be read; trying again');
-      lookBy(deps.clock.now() + LOOK_AGAIN_MS);
+      lookIn(LOOK_AGAIN_MS);
     }
   };
 
@@ -91,7 +96,7 @@ export const createDueWatch = (deps: {
     // What was called out while nobody listened is found in the sorted set. A failed subscription means a lost
     // connection; the next `ready` subscribes again.
     deps.subscriber.subscribe(CHANNELS.wake).then(
-      () => lookBy(deps.clock.now()),
+      () => lookIn(0),
       () => undefined,
     );
   };
@@ -99,15 +104,16 @@ export const createDueWatch = (deps: {
   const onMessage = (channel: string, message: string): void => {
     if (channel !== CHANNELS.wake || !running) return;
     const { queue, at } = parseWake(message);
-    const now = deps.clock.now();
-    if (at > now) return lookBy(at);
+    const wait = at - deps.clock.now();
+    if (wait > 0) return lookIn(wait);
+    const now = uptime();
     // A call says that it was not due before: what was decided for an earlier time is over.
     const decided = coming.get(queue) ?? 0;
     const comes = decided > now ? decided : decide(now);
     coming.set(queue, comes);
     if (comes <= now) deps.onDue(queue);
     // While anything is due, a look now and then finds those whose call was not heard.
-    lookBy(comes <= now ? now + LOOK_AGAIN_MS : comes);
+    lookIn(comes <= now ? LOOK_AGAIN_MS : comes - now);
   };
 
   return {
@@ -116,7 +122,7 @@ export const createDueWatch = (deps: {
       deps.subscriber.on('message', onMessage);
       deps.subscriber.on('ready', subscribe);
       if (deps.subscriber.status === 'ready') subscribe();
-      lookBy(deps.clock.now());
+      lookIn(0);
     },
     stop() {
       running = false;
@@ -124,6 +130,6 @@ export const createDueWatch = (deps: {
       deps.subscriber.off('message', onMessage);
       deps.subscriber.off('ready', subscribe);
     },
-    lookBy,
+    lookBy: (at) => lookIn(at - deps.clock.now()),
   };
 };

@@ -6,6 +6,12 @@ import { defineScript } from '../store/script';
 /** Due whatever the clocks say: those of the API and of the workers may differ. */
 export const AT_ONCE = 0;
 
+export interface DueLook {
+  queues: string[];
+  /** After how long the next queue that is not yet due will be, ms. */
+  nextIn?: number;
+}
+
 export interface Due {
   /**
    * This queue has work at `at` (ms since 1970, or `AT_ONCE`). Whoever adds calls it before, so that a crash in between leaves a queue that is
@@ -16,17 +22,17 @@ export interface Due {
   announce(queue: string, at: number, upkeepAt?: number): Promise<void>;
   /** Will a worker look at this queue at `at` (ms), or before? */
   isAnnounced(queue: string, at: number): Promise<boolean>;
-  /** Queues that are due, the longest first. */
-  dueNow(now: number, most: number): Promise<string[]>;
+  /** What is due by Redis' clock: which queues, the longest first, and when the next one will be. */
+  look(most: number): Promise<DueLook>;
   /** How many workers hear the calls. */
   listeners(): Promise<number>;
-  /** When the next queue that is not yet due will be, or undefined. */
-  nextAfter(now: number): Promise<number | undefined>;
   /**
    * After a look at a queue: when to look again.
    * @param instead only where the queue is still announced for this time (ms): nobody has announced it for another since
    */
   lookAgain(queue: string, at: number, instead?: number): Promise<void>;
+  /** A limit holds what waits there until `at` (ms since 1970). */
+  stopUntil(queue: string, at: number): Promise<void>;
   /** Nothing is to be done there; with `announcedFor` only where nobody has announced it for another time since. */
   forget(queue: string, announcedFor?: number): Promise<void>;
 }
@@ -48,6 +54,23 @@ if ARGV[3] ~= '' and redis.call('ZSCORE', KEYS[1], ARGV[1]) ~= ARGV[3] then retu
 if ARGV[2] == '' then redis.call('ZREM', KEYS[1], ARGV[1]) else redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) end
 return 1`);
 
+// KEYS: due. ARGV: how many queues at most. Result: {after how many ms the next one is due or '', queues that are due}.
+// Atomic, and by Redis' own clock: those of the workers may differ, and may be set.
+const lookNow = defineScript(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local next = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', 0, ARGV[1])
+return {next and string.format('%.0f', math.ceil(tonumber(next) - now)) or '', due}`);
+
+/**
+ * A time that a limit gave ends in half a millisecond, every other one is whole: so a queue whose emails wait for a limit
+ * is told from one that nobody was told of (`forgotten.ts`).
+ */
+const BY_LIMIT = 0.5;
+
+export const isStopped = (announcedFor: number): boolean => announcedFor % 1 === BY_LIMIT;
+
 export const createDue = (redis: Redis): Due => ({
   async announce(queue, at, upkeepAt) {
     await announce(redis, [KEYS.due, KEYS.upkeep], [queue, Math.floor(at), CHANNELS.wake, upkeepAt ?? '']);
@@ -57,17 +80,19 @@ export const createDue = (redis: Redis): Due => ({
     // A queue with emails in work is looked at every few seconds: its announcement may be a little ahead.
     return score !== null && Number(score) <= at + 10_000;
   },
-  dueNow: (now, most) => redis.zrangebyscore(KEYS.due, '-inf', now, 'LIMIT', 0, most),
+  async look(most) {
+    const [nextIn, queues] = (await lookNow(redis, [KEYS.due], [most])) as [string, string[]];
+    return { queues, ...(nextIn !== '' && { nextIn: Number(nextIn) }) };
+  },
   async listeners() {
     const [, count] = (await redis.call('PUBSUB', 'NUMSUB', CHANNELS.wake)) as [string, number];
     return Number(count);
   },
-  async nextAfter(now) {
-    const [, score] = await redis.zrangebyscore(KEYS.due, `(${now}`, '+inf', 'WITHSCORES', 'LIMIT', 0, 1);
-    return score === undefined ? undefined : Number(score);
-  },
   async lookAgain(queue, at, instead) {
     await replaceTime(redis, [KEYS.due], [queue, Math.floor(at), instead ?? '']);
+  },
+  async stopUntil(queue, at) {
+    await redis.zadd(KEYS.due, Math.floor(at) + BY_LIMIT, queue);
   },
   async forget(queue, announcedFor) {
     await replaceTime(redis, [KEYS.due], [queue, '', announcedFor ?? '']);

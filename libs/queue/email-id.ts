@@ -1,5 +1,6 @@
 // Ids of emails: made by the server, sortable by time, short, and never a word that BullMQ uses itself.
-import { uuidv7obj } from 'uuidv7';
+import { createHash } from 'node:crypto';
+import { V7Generator } from 'uuidv7';
 
 const DIGITS = '0123456789abcdefghijklmnopqrstuv';
 const ID = /^m_[0-9a-v]{26}$/;
@@ -19,8 +20,31 @@ const encode = (bytes: Uint8Array): string => {
   return digits + DIGITS.charAt((held << (5 - bits)) & 31);
 };
 
-/** `m_` and a UUIDv7 (RFC 9562 5.7) in base32hex: later ids are greater, also within a millisecond of one process. */
-export const newEmailId = (): string => `m_${encode(uuidv7obj().bytes)}`;
+const generator = new V7Generator();
+
+/**
+ * `m_` and a UUIDv7 (RFC 9562 5.7) in base32hex: later ids are greater, also within a millisecond of one process.
+ * @param now ms since 1970, by the clock that all processes share: lists are in the order of ids
+ */
+export const newEmailId = (now: number): string =>
+  `m_${encode(generator.generateOrResetWithTs(Math.floor(now)).bytes)}`;
+
+/**
+ * The id of an email that belongs to another id: the same for the same index, of the same time, in the order of the indexes.
+ * @param seed an id of `newEmailId`, given to nothing else
+ * @param index 0 to 4095
+ */
+export const emailIdAt = (seed: string, index: number): string => {
+  const bytes = createHash('sha256').update(`${seed} ${index}`).digest().subarray(0, 16);
+  bytes.writeUIntBE(idTime(seed), 0, 6);
+  // Version 7 and variant 2 of RFC 9562, the index in the twelve bits between.
+  bytes.writeUInt16BE(0x7000 | index, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return `m_${encode(bytes)}`;
+};
+
+/** The same for an operation: `o_` before it. */
+export const newOperationId = (now: number): string => newEmailId(now).replace(/^m_/, 'o_');
 
 export const isEmailId = (text: string): boolean => ID.test(text);
 

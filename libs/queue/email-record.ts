@@ -1,7 +1,9 @@
 // Reads emails as BullMQ and our marks hold them: any number in one round trip.
-import { readFailure, type Failure } from '../mail/failure';
+import { normalizeAddress } from '../mail/address';
+import { expiredFailure, readFailure, type Failure } from '../mail/failure';
+import type { Reply } from '../mail/outcome';
 import { readState, type Place, type State } from '../mail/state';
-import { dueAt, type StoredEmail, type StoredRaw } from '../mail/stored-email';
+import { dueAt, readStored, recipientsOf, type StoredEmail, type StoredRaw } from '../mail/stored-email';
 import { MARK, SCORE_UNIT } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
@@ -17,21 +19,34 @@ export interface EmailRecord {
   sendAt: number;
   /** When the next attempt is planned, for one that waits for its time. */
   nextAttemptAt?: number;
-  /** When it reached the history or the error log. */
+  /** When it reached the history or the error log, or when its time was over. */
   finishedAt?: number;
   /** Attempts that counted since it was accepted or released. */
   attemptsMade: number;
-  /** Why it is in the error log; for a deferred one, why the last attempt failed. */
+  /** Attempts that counted before the last release; numbers of attempts go on. */
+  attemptsBefore: number;
+  /** Why it is in the error log; for one that is tried again, why the last attempt failed. */
   failure?: Failure;
-  /** The mark of a hand-over that the server confirmed, as written by the worker. */
-  sent?: string;
-  /** Recipients that are done with, where others are still to be tried. */
-  done?: string;
-  /** The message as it was handed over last, where it is kept. */
+  /** Why it was put back without an attempt, where it waits for that. */
+  parked?: string;
+  /** Which of its recipients have it and which were refused since the last release, where that was told apart. */
+  recipients?: { accepted: string[]; refused: Reply[] };
+  /** The message as it was made for the last hand-over, where it is kept: it may never have left (`sentMessage`). */
   archive?: StoredRaw;
 }
 
-const FIELDS = ['data', 'timestamp', 'atm', 'finishedOn', 'failedReason', MARK.sent, MARK.done, MARK.archive];
+const FIELDS = [
+  'data',
+  'timestamp',
+  'atm',
+  'finishedOn',
+  'failedReason',
+  MARK.done,
+  MARK.generation,
+  MARK.archive,
+  MARK.attempts,
+  MARK.parked,
+];
 
 // KEYS: BullMQ's key prefix of the queue. ARGV: how many fields, the fields, the ids. Result: per id {place, score of
 // the delayed set or '', fields} or {} for one that is not there. Atomic, so that an email in motion is seen in one
@@ -62,15 +77,45 @@ return result`);
 
 type Row = [] | [place: Place, score: string, fields: (string | null)[]];
 
+/**
+ * What a job's mark says of the recipients that the email has now. A refusal holds until the next release; who has the email
+ * has it for good, and whoever is left has it when it is sent.
+ */
+const recipientsView = (
+  text: string,
+  email: StoredEmail,
+  generation: number,
+  isSent: boolean,
+): EmailRecord['recipients'] => {
+  const done = JSON.parse(text) as { generation: number; accepted: string[]; refused: Reply[] };
+  const present = new Set(recipientsOf(email).map(({ address }) => normalizeAddress(address)));
+  if (isSent) return { accepted: [...present], refused: [] };
+  const isPresent = (address = ''): boolean => present.has(normalizeAddress(address));
+  return {
+    accepted: done.accepted.filter(isPresent),
+    refused: done.generation === generation ? done.refused.filter(({ recipient }) => isPresent(recipient)) : [],
+  };
+};
+
+/** The time of an email is over while it waits: it is expired before the sweep has put it aside. */
+const overdue = (email: StoredEmail): Pick<EmailRecord, 'finishedAt' | 'failure'> => ({
+  finishedAt: Date.parse(email.expiresAt),
+  failure: expiredFailure(email.expiresAt),
+});
+
 const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined => {
   if (row.length === 0) return undefined;
-  const [place, score, [data, timestamp, attempts, finishedOn, failedReason, sent, done, archive]] = row;
-  const email = JSON.parse(data ?? '{}') as StoredEmail;
+  const [place, score, fields] = row;
+  const [data, timestamp, attempts, finishedOn, failedReason, done, generation, archive, before, parked] = fields;
+  const email = readStored(data);
   const acceptedAt = Number(timestamp);
   const sendAt = dueAt(email, acceptedAt);
   const attemptsMade = Number(attempts ?? 0);
   const failure = failedReason ? readFailure(failedReason) : undefined;
-  const state = readState({ place, attemptsMade, sendAt, ...(failure && { failureCode: failure.code }) }, now);
+  const times = { sendAt, expiresAt: Date.parse(email.expiresAt) };
+  const state = readState({ place, attemptsMade, ...times, ...(failure && { failureCode: failure.code }) }, now);
+  const waits = score !== '' && state !== 'expired';
+  const recipients = done ? recipientsView(done, email, Number(generation ?? 0), state === 'sent') : undefined;
   return {
     id,
     email,
@@ -79,14 +124,23 @@ const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined =>
     acceptedAt,
     sendAt,
     attemptsMade,
-    ...(score !== '' && { nextAttemptAt: Math.floor(Number(score) / SCORE_UNIT) }),
+    attemptsBefore: Number(before ?? 0),
+    ...(waits && { nextAttemptAt: Math.floor(Number(score) / SCORE_UNIT) }),
     ...(finishedOn && { finishedAt: Number(finishedOn) }),
-    ...(failure && place !== 'completed' && { failure }),
-    ...(sent && { sent }),
-    ...(done && { done }),
+    ...(failure && state !== 'sent' && { failure }),
+    ...(state === 'expired' && place !== 'failed' && overdue(email)),
+    ...(waits && state === 'queued' && parked && { parked }),
+    ...(recipients && { recipients }),
     ...(archive && { archive: JSON.parse(archive) as StoredRaw }),
   };
 };
+
+/**
+ * The message that left with the last attempt, or may have: of an email that was never handed over, or whose last attempt
+ * failed before, what is kept is not what somebody got.
+ */
+export const sentMessage = ({ archive, state }: EmailRecord): StoredRaw | undefined =>
+  state === 'sent' || state === 'uncertain' ? archive : undefined;
 
 /**
  * @param now ms since 1970; a state may depend on it

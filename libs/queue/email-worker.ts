@@ -1,5 +1,5 @@
 // Takes emails out of a queue, one at a time, under a lock that is renewed: as BullMQ does, without its loop.
-import type { StoredEmail } from '../mail/stored-email';
+import { readStored, type StoredEmail } from '../mail/stored-email';
 import type { Redis } from '../store/redis';
 import { LOCK_MS, type EmailQueue } from './queues';
 import { takeJob, type NothingToTake } from './transitions/take';
@@ -12,12 +12,20 @@ export interface Lease {
   token: string;
   /** ms since 1970 */
   acceptedAt: number;
-  /** Attempts that counted before this one. */
+  /** Attempts that counted before this one, since it was accepted or released. */
   attemptsMade: number;
-  /** How often a worker began with it, over all releases; above 1 there may be marks. */
+  /** Those before that release: numbers of attempts go on. */
+  attemptsBefore: number;
+  /** How often a worker began with it, over all releases. */
   starts: number;
   /** How often its worker vanished, since the last release. */
   crashes: number;
+  /** When it was taken, by Redis' clock; ms since 1970. */
+  takenAt: number;
+  /** Earlier attempts or releases left marks (marks.ts). */
+  marked: boolean;
+  /** It was canceled, and put back by another BullMQ client. */
+  canceled: boolean;
   /** Aborted when the hold is lost or the worker stops; the reason is a `LeaseEnd`. */
   signal: AbortSignal;
 }
@@ -34,21 +42,25 @@ export const createTokens = (replica: string): (() => string) => {
   return () => `${replica}:${count++}`;
 };
 
-/** @param now ms since 1970: what is due then may be taken */
-export const takeEmail = async (redis: Redis, queue: EmailQueue, token: string, now: number): Promise<Taken> => {
-  const job = await takeJob(redis, queue, { now, token, lockMs: LOCK_MS });
+/** Takes what is due by Redis' clock. */
+export const takeEmail = async (redis: Redis, queue: EmailQueue, token: string): Promise<Taken> => {
+  const job = await takeJob(redis, queue, { token, lockMs: LOCK_MS });
   if (job.id === undefined) return { ...job, email: undefined };
   const abort = new AbortController();
   return {
     email: {
       id: job.id,
       queue,
-      email: JSON.parse(job.data) as StoredEmail,
+      email: readStored(job.data),
       token,
       acceptedAt: job.acceptedAt,
       attemptsMade: job.attemptsMade,
+      attemptsBefore: job.attemptsBefore,
       starts: job.starts,
       crashes: job.stalls,
+      takenAt: job.takenAt,
+      marked: job.marked,
+      canceled: job.canceled,
       signal: abort.signal,
     },
     end: (reason) => abort.abort(reason),

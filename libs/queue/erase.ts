@@ -3,9 +3,9 @@ import { contentIdsOf, type StoredEmail, type StoredRaw } from '../mail/stored-e
 import type { QueueAddress } from '../mail/queue-address';
 import type { Clock } from '../runtime/clock';
 import type { Redis } from '../store/redis';
+import { setGone } from './gone';
 import { leaveIndexes } from './index-entries';
 import type { EmailQueue } from './queues';
-import { GONE_KEPT } from './transitions/remove';
 
 export interface Erase {
   /**
@@ -24,7 +24,7 @@ export const createErase =
     releaseContent: (address: QueueAddress, id: string, contentIds: string[]) => Promise<void>;
   }): Erase =>
   async (queue, id, email, archive) => {
-    await deps.redis.set(queue.keys.gone(id), deps.clock.now(), 'EX', GONE_KEPT);
+    await setGone(deps.redis, queue.keys, id);
     const archived = archive === null ? [] : [(JSON.parse(archive) as StoredRaw).contentId];
     await deps.releaseContent(queue.address, id, [...contentIdsOf(email), ...archived]);
     await leaveIndexes(deps.redis, queue.keys, id, email);

@@ -18,6 +18,8 @@ import { createTakeAdmitted, type Take } from './take-admitted';
 export interface Permission {
   enabled: boolean;
   concurrency: number;
+  /** The whole installation sends nothing for now; what is due stays announced. */
+  paused?: boolean;
 }
 
 export interface FleetDeps {
@@ -83,18 +85,20 @@ export class Fleet {
   }
 
   start(): void {
+    // A process that is told to stop while it starts stops this before.
+    if (this.state !== 'new') return;
     this.state = 'running';
     this.keeper.start();
     this.watch.start();
     this.stalledTimer = setInterval(() => this.checkStalled(), STALLED_CHECK_MS);
   }
 
-  /** No new emails; waits for those in work until `deadline` (ms since 1970), then interrupts them. */
-  async stop(deadline: number): Promise<void> {
+  /** No new emails; waits for those in work, and interrupts them shortly before `left` ms are over. */
+  async stop(left: number): Promise<void> {
     this.state = 'stopped';
     this.watch.stop();
     clearInterval(this.stalledTimer);
-    const patience = Math.max(0, deadline - INTERRUPTION_MS - this.deps.clock.now());
+    const patience = Math.max(0, left - INTERRUPTION_MS);
     const interrupt = setTimeout(() => this.keeper.endAll('stopping'), patience);
     while (this.serving.size > 0) await Promise.all(this.serving);
     clearTimeout(interrupt);
@@ -123,6 +127,8 @@ export class Fleet {
   private async openQueue(name: string): Promise<void> {
     const address = parseQueueName(name);
     const permission = address && (await this.deps.permission(address));
+    // Whoever looks at what is due finds it again, each second, until the installation is resumed.
+    if (permission?.paused) return;
     // A disabled tenant's queue is announced again when it is enabled.
     if (address === undefined || !permission?.enabled) return this.deps.due.forget(name);
     if (this.state !== 'running') return;
@@ -152,7 +158,10 @@ export class Fleet {
     const { lease, end, admission } = taken;
     const timer = setTimeout(end, this.deps.attemptMs, 'took-too-long' satisfies LeaseEnd);
     try {
-      if (this.state !== 'running') return await giveBack(lease);
+      if (this.state !== 'running') {
+        admission.cancel();
+        return await giveBack(lease);
+      }
       this.keeper.keep(lease, end);
       this.pump();
       await this.deps.work(lease, admission);
@@ -168,7 +177,7 @@ export class Fleet {
     try {
       const permission = await this.deps.permission(turn.queue.address);
       turn.limit = permission.concurrency;
-      if (!permission.enabled || this.mustGiveWay(turn)) {
+      if (!permission.enabled || permission.paused || this.mustGiveWay(turn)) {
         turn.hungry = false;
         return undefined;
       }

@@ -1,6 +1,8 @@
 // What is remembered of an email: its attempts and changes, lines of its job's log.
 import { parseLogLine, type Attempt, type Change } from '../mail/outcome';
 import type { Redis } from '../store/redis';
+import type { EmailRecord } from './email-record';
+import { expiryChange } from './expire';
 import type { EmailQueue } from './queues';
 
 export interface History {
@@ -9,7 +11,11 @@ export interface History {
 }
 
 /** In the order in which they happened. */
-export const readHistory = async (redis: Redis, queue: EmailQueue, id: string): Promise<History> => {
+export const readHistory = async (
+  redis: Redis,
+  queue: EmailQueue,
+  { id, state, place, email }: EmailRecord,
+): Promise<History> => {
   const history: History = { attempts: [], changes: [] };
   for (const line of await redis.lrange(queue.keys.log(id), 0, -1)) {
     const read = parseLogLine(line);
@@ -17,6 +23,9 @@ export const readHistory = async (redis: Redis, queue: EmailQueue, id: string): 
     const { kind, ...rest } = read;
     if (kind === 'attempt') history.attempts.push(rest as Attempt);
     else history.changes.push(rest as Change);
+  }
+  if (state === 'expired' && place !== 'failed') {
+    history.changes.push(expiryChange(email.expiresAt));
   }
   return history;
 };

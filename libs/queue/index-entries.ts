@@ -1,30 +1,40 @@
 // The indexes of a queue: emails by time, by address, and by when something must be done about them.
-import { normalizeAddress } from '../mail/address';
+import { searchForm } from '../mail/recipient-pattern';
 import { recipientsOf, type StoredEmail } from '../mail/stored-email';
 import type { QueueKeys } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
 import { invertDigits } from './email-id';
 
-/** Between address and id in a member of the index by address; sorts before everything an address may hold. */
-const SEPARATOR = '\u0000';
+/** Between the parts of a member of the index by address; sorts before everything an address may hold. */
+export const SEPARATOR = '\u0000';
 
-/** Members of the index by address: ascending order is address, then newest first. */
-export const addressMembers = (id: string, email: Pick<StoredEmail, 'to' | 'cc' | 'bcc'>): string[] => {
-  const addresses = new Set(recipientsOf(email).map(({ address }) => normalizeAddress(address)));
-  return [...addresses].map((address) => `${address}${SEPARATOR}${invertDigits(id.slice(2))}`);
+/** The addresses under which an email is found: those of its recipients now, and those that a correction took away. */
+const addressesOf = (email: Indexed): string[] => [
+  ...recipientsOf(email).map(({ address }) => address),
+  ...(email.formerly ?? []),
+];
+
+type Indexed = Pick<StoredEmail, 'to' | 'cc' | 'bcc' | 'formerly'>;
+
+/**
+ * Members of the index by address: ascending order is domain, local part, then newest first. So one member answers for the
+ * address and for its domain; a second one would take as much memory again.
+ */
+export const addressMembers = (id: string, email: Indexed): string[] => {
+  const digits = invertDigits(id.slice(2));
+  return [...new Set(addressesOf(email).map((address) => addressMember(address, digits)))];
+};
+
+/** @param digits of the id, inverted */
+const addressMember = (address: string, digits: string): string => {
+  const { local, domain } = searchForm(address);
+  return [domain, local, digits].join(SEPARATOR);
 };
 
 /** The id in a member of the index by address. */
-export const memberId = (member: string): string => `m_${invertDigits(member.slice(member.indexOf(SEPARATOR) + 1))}`;
-
-/** The range of members of one address, or of all addresses that begin so. */
-export const addressRange = (recipient: string, after?: string): [min: string, max: string] => {
-  const prefix = recipient.endsWith('*')
-    ? recipient.slice(0, -1).toLowerCase()
-    : `${normalizeAddress(recipient)}${SEPARATOR}`;
-  return [after === undefined ? `[${prefix}` : `(${after}`, `[${prefix}\uffff\uffff`];
-};
+export const memberId = (member: string): string =>
+  `m_${invertDigits(member.slice(member.lastIndexOf(SEPARATOR) + 1))}`;
 
 /** In Lua: enters one email; its members by address stand in `list` from `first` to `last`. */
 export const ENTER_INDEXES = `
@@ -59,6 +69,24 @@ export const leaveIndexes = async (redis: Redis, keys: QueueKeys, id: string, em
     .zrem(keys.byTime, id)
     .zrem(keys.byAddress, ...addressMembers(id, email))
     .zrem(keys.upkeep, id)
+    .zrem(keys.finished, id)
     .del(keys.removal(id))
     .exec();
+};
+
+/** Members of the earlier index that are taken over at once. */
+const TAKEN_OVER = 500;
+
+/** Takes over the index by address of earlier versions: `address\0inverted id`, in the order of local parts. */
+export const takeOverIndex = async (redis: Redis, keys: QueueKeys): Promise<void> => {
+  for (;;) {
+    const members = await redis.zrange(keys.byAddressBefore, 0, String(TAKEN_OVER - 1));
+    if (members.length === 0) return;
+    const fresh = members.flatMap((member) => {
+      const [address = '', digits = ''] = member.split(SEPARATOR);
+      return [0, addressMember(address, digits)];
+    });
+    await redis.zadd(keys.byAddress, ...fresh);
+    await redis.zrem(keys.byAddressBefore, ...members);
+  }
 };

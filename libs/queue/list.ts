@@ -1,14 +1,16 @@
 // Pages of a queue's emails, newest first, filtered; a page costs a bounded amount of work however much there is.
+import { problemAt } from '../mail/problem';
+import { readRecipientPattern, type RecipientPattern } from '../mail/recipient-pattern';
 import type { State } from '../mail/state';
 import type { Redis } from '../store/redis';
+import { byAddress, type Entries, type Source } from './by-address';
 import { idBound, idTime } from './email-id';
 import { readRecords, type EmailRecord } from './email-record';
-import { addressRange, memberId } from './index-entries';
 import type { EmailQueue } from './queues';
 
 export interface EmailFilter {
   state?: State | undefined;
-  /** An exact address, or a prefix that ends in `*`. */
+  /** As `readRecipientPattern` reads it. */
   recipient?: string | undefined;
   template?: string | undefined;
   tag?: string | undefined;
@@ -29,7 +31,7 @@ const [SMALLEST_CHUNK, LARGEST_CHUNK] = [10, 200];
 /** Sets up to this size are sorted whole, which finds the rare ones among many at once. */
 const SMALL_SET = 5_000;
 
-/** The set of BullMQ that holds all emails of a state, where there is one. */
+/** The set of BullMQ that holds all emails of a state, where there is one; of expired ones all but those that wait still. */
 const SET_OF_STATE: Partial<Record<State, 'failed' | 'delayed'>> = {
   held: 'failed',
   uncertain: 'failed',
@@ -47,40 +49,59 @@ const matches = (filter: EmailFilter, record: EmailRecord): boolean =>
   (filter.since === undefined || idTime(record.id) >= filter.since) &&
   (filter.until === undefined || idTime(record.id) < filter.until);
 
-/** Gives the next ids after a cursor, in the order of the list, with the cursor of each. */
-type Source = (after: string | undefined, count: number) => Promise<{ id: string; cursor: string }[]>;
-
 const byTime =
   (redis: Redis, queue: EmailQueue, filter: EmailFilter): Source =>
   async (after, count) => {
     const max = after !== undefined ? `(${after}` : filter.until === undefined ? '+' : `(${idBound(filter.until)}`;
     const min = filter.since === undefined ? '-' : `[${idBound(filter.since)}`;
     const ids = await redis.zrevrangebylex(queue.keys.byTime, max, min, 'LIMIT', 0, count);
-    return ids.map((id) => ({ id, cursor: id }));
+    return page(ids, count);
   };
 
-const byAddress =
-  (redis: Redis, queue: EmailQueue, recipient: string): Source =>
-  async (after, count) => {
-    const [min, max] = addressRange(recipient, after);
-    const members = await redis.zrangebylex(queue.keys.byAddress, min, max, 'LIMIT', 0, count);
-    return members.map((member) => ({ id: memberId(member), cursor: member }));
-  };
+const page = (ids: string[], count: number): Entries => ({
+  entries: ids.map((id) => ({ id, cursor: id })),
+  next: ids.length === count ? ids.at(-1) : undefined,
+});
 
-const bySmallSet = async (redis: Redis, queue: EmailQueue, set: 'failed' | 'delayed'): Promise<Source | undefined> => {
-  const key = `${queue.keys.bull}${set}`;
-  if ((await redis.zcard(key)) > SMALL_SET) return undefined;
-  const ids = (await redis.zrange(key, 0, '-1')).sort().reverse();
+/** The ids of all emails that may be in a state, where they are few: what expires where it waits is in no set of its own. */
+const idsOfState = async (
+  redis: Redis,
+  queue: EmailQueue,
+  state: State,
+  now: number,
+): Promise<string[] | undefined> => {
+  const set = SET_OF_STATE[state];
+  if (set === undefined) return undefined;
+  const { bull, upkeep } = queue.keys;
+  const overdue = state === 'expired' ? now : 0;
+  const [many, more] = await Promise.all([redis.zcard(bull + set), redis.zcount(upkeep, '-inf', overdue)]);
+  if (many + more > SMALL_SET) return undefined;
+  const [ids, others] = await Promise.all([
+    redis.zrange(bull + set, 0, '-1'),
+    redis.zrangebyscore(upkeep, '-inf', overdue),
+  ]);
+  return [...new Set([...ids, ...others])];
+};
+
+const bySmallSet = (ids: string[]): Source => {
+  const all = ids.sort().reverse();
   return (after, count) => {
-    const rest = after === undefined ? ids : ids.filter((id) => id < after);
-    return Promise.resolve(rest.slice(0, count).map((id) => ({ id, cursor: id })));
+    const rest = after === undefined ? all : all.filter((id) => id < after);
+    return Promise.resolve(page(rest.slice(0, count), count));
   };
 };
 
-const sourceOf = async (redis: Redis, queue: EmailQueue, filter: EmailFilter): Promise<Source> => {
-  if (filter.recipient !== undefined) return byAddress(redis, queue, filter.recipient);
-  const set = filter.state && SET_OF_STATE[filter.state];
-  return (set && (await bySmallSet(redis, queue, set))) ?? byTime(redis, queue, filter);
+/** @throws Problem `invalid` where it cannot be answered */
+const patternOf = (recipient: string): RecipientPattern => {
+  const read = readRecipientPattern(recipient);
+  if (typeof read === 'string') throw problemAt('invalid', ['recipient'], read);
+  return read;
+};
+
+const sourceOf = async (redis: Redis, queue: EmailQueue, filter: EmailFilter, now: number): Promise<Source> => {
+  if (filter.recipient !== undefined) return byAddress(redis, queue.keys.byAddress, patternOf(filter.recipient));
+  const ids = filter.state && (await idsOfState(redis, queue, filter.state, now));
+  return ids === undefined ? byTime(redis, queue, filter) : bySmallSet(ids);
 };
 
 /**
@@ -93,14 +114,14 @@ export const listEmails = async (
   filter: EmailFilter,
   options: { limit: number; cursor?: string | undefined; now: number },
 ): Promise<Page> => {
-  const source = await sourceOf(redis, queue, filter);
+  const source = await sourceOf(redis, queue, filter, options.now);
   const emails: EmailRecord[] = [];
   let after = options.cursor;
   // What the page needs if everything matches; a filter that finds little reads on in larger steps.
   let chunk = Math.max(SMALLEST_CHUNK, Math.min(options.limit, LARGEST_CHUNK));
   for (let read = 0; read < MOST_READ; read += chunk) {
     if (read > 0) chunk = LARGEST_CHUNK;
-    const entries = await source(after, chunk);
+    const { entries, next } = await source(after, chunk);
     const records = await readRecords(
       redis,
       queue,
@@ -114,7 +135,8 @@ export const listEmails = async (
       emails.push(record);
       if (emails.length === options.limit) return { emails, cursor };
     }
-    if (entries.length < chunk) return { emails };
+    if (next === undefined) return { emails };
+    after = next;
   }
   return { emails, ...(after !== undefined && { cursor: after }) };
 };

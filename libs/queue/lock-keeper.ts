@@ -1,5 +1,5 @@
 // Keeps the locks of the emails in work; an email whose lock is lost is ended here, since BullMQ would let it go on.
-import type { Clock } from '../runtime/clock';
+import { uptime } from '../runtime/clock';
 import type { Log } from '../runtime/log';
 import { renewLocks, type Lease, type LeaseEnd } from './email-worker';
 import { LOCK_MS, type EmailQueue } from './queues';
@@ -15,14 +15,14 @@ export interface LockKeeper {
 interface Kept {
   lease: Lease;
   end: (reason: LeaseEnd) => void;
-  /** When the lock ends if nothing more is heard of Redis, ms. */
+  /** When the lock ends if nothing more is heard of Redis, by this process' running time (ms). */
   validUntil: number;
 }
 
 /** Three tries before a lock runs out. */
 const RENEW_MS = LOCK_MS / 4;
 
-export const createLockKeeper = (deps: { clock: Clock; log: Log }): LockKeeper => {
+export const createLockKeeper = (deps: { log: Log }): LockKeeper => {
   const kept = new Map<string, Kept>();
   let timer: NodeJS.Timeout | undefined;
 
@@ -33,7 +33,7 @@ export const createLockKeeper = (deps: { clock: Clock; log: Log }): LockKeeper =
   };
 
   const renewQueue = async (queue: EmailQueue, entries: Kept[]): Promise<void> => {
-    const askedAt = deps.clock.now();
+    const askedAt = uptime();
     const lost = new Set(
       await renewLocks(
         queue,
@@ -47,7 +47,7 @@ export const createLockKeeper = (deps: { clock: Clock; log: Log }): LockKeeper =
   };
 
   const renew = (): void => {
-    const now = deps.clock.now();
+    const now = uptime();
     const byQueue = new Map<EmailQueue, Kept[]>();
     for (const entry of kept.values()) {
       if (entry.validUntil <= now) {
@@ -66,7 +66,7 @@ export const createLockKeeper = (deps: { clock: Clock; log: Log }): LockKeeper =
   };
 
   return {
-    keep: (lease, end) => void kept.set(lease.token, { lease, end, validUntil: deps.clock.now() + LOCK_MS }),
+    keep: (lease, end) => void kept.set(lease.token, { lease, end, validUntil: uptime() + LOCK_MS }),
     release: (lease) => void kept.delete(lease.token),
     endAll(reason) {
       for (const { end } of kept.values()) end(reason);

@@ -4,6 +4,7 @@ import type { StoredRaw } from '../mail/stored-email';
 import { MARK } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
+import { GONE, isGone } from './gone';
 import type { EmailQueue } from './queues';
 
 /** What earlier attempts left behind. */
@@ -51,26 +52,26 @@ export const readMarks = async (redis: Redis, queue: EmailQueue, id: string): Pr
   const names = [MARK.generation, MARK.intent, MARK.sent, MARK.done];
   const [[generation, intent, sent, done], gone] = await Promise.all([
     redis.hmget(queue.keys.job(id), ...names),
-    redis.exists(queue.keys.gone(id)),
+    isGone(redis, queue.keys, id),
   ]);
   const current = Number(generation ?? 0);
   const [intentGeneration, intentAt] = (intent ?? '').split('|');
   return {
     generation: current,
-    gone: gone === 1,
+    gone,
     ...(intentAt !== undefined && Number(intentGeneration) === current && { intentAt: Number(intentAt) }),
     ...(sent && { sent: JSON.parse(sent) as SentMark }),
     done: done ? readDone(done, current) : NOTHING_DONE,
   };
 };
 
-// KEYS: the job, its lock, the sign that it is gone. ARGV: token, field of the intent, the time, fields of `sent` and of
-// the generation. Result: 1 to go on, 0 where
+// KEYS: the job, its lock, where those that are gone begin. ARGV: token, field of the intent, the time, fields of `sent` and of
+// the generation, id. Result: 1 to go on, 0 where
 // the lock is not ours any more, -1 where the email was sent already. Atomic: between the check and the intent nobody
 // else may begin. Sent after 354, before the first byte of the message.
-const fence = defineScript(`
+const fence = defineScript(`${GONE}
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-if redis.call('HEXISTS', KEYS[1], ARGV[4]) == 1 or redis.call('EXISTS', KEYS[3]) == 1 then return -1 end
+if redis.call('HEXISTS', KEYS[1], ARGV[4]) == 1 or isGone(KEYS[3], ARGV[6]) then return -1 end
 redis.call('HSET', KEYS[1], ARGV[2], (redis.call('HGET', KEYS[1], ARGV[5]) or '0') .. '|' .. ARGV[3])
 return 1`);
 
@@ -97,8 +98,8 @@ export class FenceClosed extends Error {
  * @throws FenceClosed
  */
 export const markIntent = async (redis: Redis, queue: EmailQueue, hold: Hold, now: number): Promise<void> => {
-  const keys = [queue.keys.job(hold.id), queue.keys.lock(hold.id), queue.keys.gone(hold.id)];
-  const answer = await fence(redis, keys, [hold.token, MARK.intent, now, MARK.sent, MARK.generation]);
+  const keys = [queue.keys.job(hold.id), queue.keys.lock(hold.id), queue.keys.gone];
+  const answer = await fence(redis, keys, [hold.token, MARK.intent, now, MARK.sent, MARK.generation, hold.id]);
   if (answer === 0) throw new FenceClosed('the hold on the email was lost: another worker may have it');
   if (answer === -1) throw new FenceClosed('the email was sent already');
 };

@@ -40,7 +40,10 @@ export const createNextLook = (deps: {
   return async ({ name, queue, rateStopUntil, gaveWay }: Looked): Promise<void> => {
     const now = deps.clock.now();
     const soon = now + STALLED_CHECK_MS;
-    if (rateStopUntil > now) return lookAt(name, rateStopUntil);
+    if (rateStopUntil > now) {
+      await due.stopUntil(name, rateStopUntil);
+      return lookBy(rateStopUntil);
+    }
     await lookAt(name, soon);
     const peek = await peekQueue(deps.redis, queue);
     if (peek.active > 0) await recoverStalled(queue);

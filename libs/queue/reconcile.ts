@@ -1,10 +1,12 @@
 // Compares what a queue holds with itself: every email in one place, indexed, announced; mends what is not so.
-import type { StoredEmail } from '../mail/stored-email';
+import { readStored } from '../mail/stored-email';
 import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
 import type { Due } from './due';
 import { idTime, isEmailId } from './email-id';
-import { enterIndexes, memberId } from './index-entries';
+import { readRecords } from './email-record';
+import { enterIndexes, memberId, takeOverIndex } from './index-entries';
+import { mendBeside } from './mend-beside';
 import { peekQueue } from './peek';
 import type { EmailQueue } from './queues';
 import { PLACES } from './transitions/places';
@@ -18,6 +20,8 @@ export interface Findings {
   unlisted: number;
   /** Entries of emails that are not there: taken away. */
   dangling: number;
+  /** Emails that the queue's counts took for others than they are: counted as what they are. */
+  miscounted: number;
   /** Contents that were claimed for emails that are not there: let go of. */
   unneeded: number;
   /** The queue had work that nobody had announced. */
@@ -29,14 +33,14 @@ const CHUNK = 500;
 const SETTLED_MS = 60_000;
 const SETS = ['prioritized', 'delayed', 'completed', 'failed'] as const;
 
-// KEYS: BullMQ's prefix. ARGV: id, now. Result: 1 where the email was in no place and is back in one, else 0. Atomic, so
+// KEYS: BullMQ's prefix. ARGV: id, now, when it is due (ms since 1970, both). Result: 1 where the email was in no place and is back in one, else 0. Atomic, so
 // that an email in motion is left alone. LPOS looks through the whole waiting list: only for the suspects.
 const rehome = defineScript(`${PLACES}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[2])
 if place(prefix, id) ~= 'waiting' then return 0 end
 if redis.call('LPOS', prefix .. 'wait', id) or redis.call('LPOS', prefix .. 'paused', id) then return 0 end
 redis.call('HDEL', prefix .. id, 'finishedOn', 'failedReason')
-enter(prefix, id, now, now)
+enter(prefix, id, tonumber(ARGV[3]), now)
 return 1`);
 
 /**
@@ -80,7 +84,8 @@ export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: numbe
         scores.slice(index * SETS.length, (index + 1) * SETS.length).some((score) => score !== null);
       for (const [index, id] of members.entries()) {
         if (waiting.has(id) || inSet(index) || idTime(id) >= deps.now() - settledMs) continue;
-        if ((await rehome(redis, [queue.keys.bull], [id, deps.now()])) === 1) findings.homeless++;
+        const [record] = await readRecords(redis, queue, [id], deps.now());
+        if ((await rehome(redis, [queue.keys.bull], [id, deps.now(), record?.sendAt ?? 0])) === 1) findings.homeless++;
       }
     }
   };
@@ -92,9 +97,7 @@ export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: numbe
     const answers = ((await pipeline.exec()) ?? []).map(([, value]) => value as string | null);
     const missing = ids.flatMap((id, position) => {
       const [score, data] = [answers[position * 2], answers[position * 2 + 1]];
-      return score === null && typeof data === 'string' && isEmailId(id)
-        ? [{ id, email: JSON.parse(data) as StoredEmail }]
-        : [];
+      return score === null && typeof data === 'string' && isEmailId(id) ? [{ id, email: readStored(data) }] : [];
     });
     if (missing.length === 0) return;
     await enterIndexes(redis, queue.keys, missing);
@@ -120,11 +123,20 @@ export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: numbe
 
   /** Looks through one queue. Its cost grows with what the queue holds: run it rarely. */
   return async (queue: EmailQueue): Promise<Findings> => {
-    const findings: Findings = { homeless: 0, unlisted: 0, dangling: 0, unneeded: 0, unannounced: 0 };
+    const findings: Findings = {
+      homeless: 0,
+      unlisted: 0,
+      dangling: 0,
+      miscounted: 0,
+      unneeded: 0,
+      unannounced: 0,
+    };
+    await takeOverIndex(redis, queue.keys);
     await dropDangling(queue, findings);
     findings.unneeded = await dropUnneeded(queue);
     await rehomeAll(queue, findings);
     await indexAll(queue, findings);
+    findings.miscounted = await mendBeside(redis, queue, (key) => scan(redis, key), deps.now());
     await announce(queue, findings);
     return findings;
   };

@@ -1,5 +1,5 @@
 // Removes an email with every trace of it; whatever step was the last before a crash, the sweep goes on from there.
-import type { StoredEmail } from '../mail/stored-email';
+import { readStored } from '../mail/stored-email';
 import type { Clock } from '../runtime/clock';
 import { KEYS, MARK } from '../store/keys';
 import type { Redis } from '../store/redis';
@@ -28,7 +28,7 @@ export const createRemoval = (deps: { redis: Redis; clock: Clock; erase: Erase }
   const resume = async (queue: EmailQueue, id: string): Promise<boolean> => {
     const [data, archive] = await redis.hmget(queue.keys.removal(id), 'data', MARK.archive);
     if (data === null || data === undefined) return false;
-    await erase(queue, id, JSON.parse(data) as StoredEmail, archive ?? null);
+    await erase(queue, id, readStored(data), archive ?? null);
     return true;
   };
 

@@ -9,6 +9,7 @@ import type { Redis } from '../store/redis';
 import { giveBack, type Lease } from './email-worker';
 import type { Erase } from './erase';
 import { endEmail, type End } from './transitions/end';
+import { postponeEmail } from './transitions/postpone';
 
 const DAY = 86_400_000;
 
@@ -19,17 +20,12 @@ export type Settled =
 
 export interface Settle {
   /**
-   * Ends the attempt. What it leaves behind is written with its end, or before: a crash in between repeats a line, never
-   * loses one.
-   * @param attempt the record of the attempt, or undefined where none was made
+   * Ends the attempt. What it leaves behind is written with its end.
+   * @param attempt the record of the attempt, or undefined where none was made: then none is counted
    * @throws where the lock was lost: the email is somebody else's by now
    */
   (lease: Lease, outcome: Outcome, settings: ResolvedSettings, attempt: Attempt | undefined): Promise<Settled>;
 }
-
-const writeLog = async (lease: Lease, line: LogLine): Promise<void> => {
-  await lease.queue.backend.addLog(lease.id, JSON.stringify(line));
-};
 
 /** No attempt is left: what is not known stays so, and who has the email is not forgotten. */
 const exhausted = (outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>, made: number): Failure => {
@@ -43,10 +39,9 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
   const { redis, clock } = deps;
 
   /** Ends an email of which something is kept for so many days. */
-  const end = async (lease: Lease, days: number, how: Omit<End, 'now' | 'removeAt'>): Promise<void> => {
-    const now = clock.now();
-    const removeAt = now + days * DAY;
-    await endEmail(redis, lease, { ...how, now, removeAt });
+  const end = async (lease: Lease, days: number, how: Omit<End, 'removeAt'>): Promise<void> => {
+    const removeAt = clock.now() + days * DAY;
+    await endEmail(redis, lease, { ...how, removeAt });
     // The sweep was told of its expiry when it was accepted, and sees then what is due later. So nothing is lost where it
     // is not told of what is due before; a full Redis may refuse that.
     if (removeAt < Date.parse(lease.email.expiresAt)) {
@@ -60,7 +55,7 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     line: LogLine | undefined,
   ): Promise<Settled> => {
     const sent = { place: 'completed', result: '""' } as const;
-    if (keep.keep) await end(lease, keep.days, { ...sent, line });
+    if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line });
     else {
       const archive = await redis.hget(lease.queue.keys.job(lease.id), MARK.archive);
       await deps.erase(lease.queue, lease.id, lease.email, archive);
@@ -75,23 +70,28 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     settings: ResolvedSettings,
     line: LogLine | undefined,
   ): Promise<Settled> => {
-    await end(lease, settings.errors.days, { place: 'failed', result: writeFailure(failure), line });
+    // Without a line of an attempt none was made: why it ended is a change of the email, as where the sweep ends it.
+    const now = clock.now();
+    const change = { kind: 'change', at: new Date(now).toISOString(), by: 'the service', what: failure.code } as const;
+    const expiredAt = failure.code === 'expired' ? Date.parse(lease.email.expiresAt) : now;
+    await end(lease, settings.errors.days, {
+      place: 'failed',
+      result: writeFailure(failure),
+      now: Math.min(now, expiredAt),
+      line: line ?? change,
+      untried: line === undefined,
+    });
     return { state: FAILED_STATE[failure.code] ?? 'failed', failure };
   };
 
   const postpone = async (
     lease: Lease,
     nextAt: number,
-    failure: Failure | undefined,
+    because: Failure | string,
     line: LogLine | undefined,
   ): Promise<Settled> => {
-    if (line !== undefined) await writeLog(lease, line);
-    const now = clock.now();
-    await lease.queue.backend.moveToDelayed(lease.id, now, Math.max(1, nextAt - now), lease.token, {
-      skipAttempt: failure === undefined,
-      ...(failure && { fieldsToUpdate: { failedReason: writeFailure(failure), [MARK.intent]: '' } }),
-    });
-    return { state: failure === undefined ? 'queued' : 'deferred', nextAt, ...(failure && { failure }) };
+    await postponeEmail(redis, lease, { now: clock.now(), nextAt, because, line });
+    return typeof because === 'string' ? { state: 'queued', nextAt } : { state: 'deferred', nextAt, failure: because };
   };
 
   /** One more attempt where there is one left. */
@@ -125,7 +125,7 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
           return fail(lease, { code: 'uncertain', text: outcome.text }, settings, line);
         return again(lease, outcome, settings, line);
       case 'throttled':
-        return postpone(lease, outcome.until, undefined, undefined);
+        return postpone(lease, outcome.until, outcome.text, undefined);
       case 'interrupted':
         await giveBack(lease);
         return { state: 'queued', nextAt: clock.now() };

@@ -1,8 +1,8 @@
-// Takes an email where its queue's transport lets another one out; who waits for a connection is called when one is free.
+// Takes an email where its queue's rate and transport let another one out; who waits for what is in use is called when it is free.
 import type { QueueAddress } from '../mail/queue-address';
 import type { Clock } from '../runtime/clock';
 import type { Redis } from '../store/redis';
-import type { Admission, Refusal } from '../store/transport-limits';
+import { RATE, type Admission, type Refusal } from '../store/transport-limits';
 import { createTokens, takeEmail, type Lease, type LeaseEnd } from './email-worker';
 import type { EmailQueue } from './queues';
 import { createWaitingLine } from './waiting-line';
@@ -29,7 +29,8 @@ export const createTakeAdmitted = (deps: {
   const nextToken = createTokens(deps.replica);
 
   return async (queue) => {
-    const lineOf = (transport: string): string => `${queue.address.tenant}/${transport}`;
+    const lineOf = (full: string): string =>
+      full === RATE ? `${queue.name}/${RATE}` : `${queue.address.tenant}/${full}`;
     const answer = await deps.admit(queue.address);
     if ('until' in answer) {
       if (answer.full !== undefined) line.join(lineOf(answer.full), queue.name);
@@ -38,14 +39,15 @@ export const createTakeAdmitted = (deps: {
     const after = (giveBack: () => void) => (): void => {
       giveBack();
       line.next(lineOf(answer.transport));
+      line.next(lineOf(RATE));
     };
     const admission = { ...answer, end: after(answer.end) };
     const unused = after(answer.cancel);
     try {
-      const taken = await takeEmail(deps.redis, queue, nextToken(), deps.clock.now());
+      const taken = await takeEmail(deps.redis, queue, nextToken());
       if (taken.email !== undefined) return { kind: 'taken', lease: taken.email, end: taken.end, admission };
       unused();
-      return taken.rateStopMs > 0 ? { kind: 'stopped', until: deps.clock.now() + taken.rateStopMs } : { kind: 'empty' };
+      return { kind: 'empty' };
     } catch (error) {
       unused();
       throw error;

@@ -3,7 +3,7 @@ import { contentNeeds, type ContentRefs } from '../store/content-refs';
 import type { Redis } from '../store/redis';
 import { idTime, isEmailId } from './email-id';
 import type { EmailQueue } from './queues';
-import { GONE_KEPT } from './transitions/remove';
+import { GONE_KEPT } from './gone';
 
 export interface UnneededDeps {
   redis: Redis;

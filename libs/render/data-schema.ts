@@ -1,6 +1,7 @@
 // Whether data are as the template's schema wants them. Interpreted, never compiled: a schema is a tenant's input.
 import { Validator, type OutputUnit } from '@cfworker/json-schema';
 import type { InputError } from '../mail/problem';
+import { schemaWords } from './schema-words';
 
 export type DataSchema = Record<string, unknown>;
 
@@ -22,7 +23,7 @@ export const checkData = (schema: DataSchema, data: unknown): InputError[] => {
     const reasons = errors.filter((unit) => !isSummary(unit));
     return (reasons.length > 0 ? reasons : errors)
       .slice(0, MOST_ERRORS)
-      .map(({ instanceLocation, error }) => ({ path: pathOf(instanceLocation), message: error }));
+      .map((unit) => ({ path: pathOf(unit.instanceLocation), message: schemaWords(unit) }));
   } catch (error) {
     const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
     return [{ path: '', message: `cannot be checked, the template's schema is faulty: ${why?.slice(0, 200)}` }];

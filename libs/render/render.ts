@@ -2,7 +2,7 @@
 import { hasControlCharacters } from '../mail/address';
 import type { StoredEmail } from '../mail/stored-email';
 import type { ContentStore } from '../content/store';
-import { codeOf } from '../runtime/fault';
+import { codeOf, messageOf } from '../runtime/fault';
 import type { Templates } from '../store/templates';
 import { RenderFailure } from './failure';
 import type { Templating } from './templates';
@@ -38,10 +38,7 @@ export const createRenderer = (deps: {
       return (await deps.content.readAll(stored.contentId)).toString('utf8');
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
-      throw new RenderFailure(
-        'content-missing',
-        `the ${name} of the email is not in the content store (${stored.contentId})`,
-      );
+      throw new RenderFailure('content-missing', `the ${name} of the email cannot be had: ${messageOf(error)}`);
     }
   };
 

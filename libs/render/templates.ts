@@ -32,7 +32,7 @@ const inOneLine = (errors: InputError[]): string =>
 
 /**
  * @param deps.trusted templates run in plain V8 instead of the sandbox
- * @param deps.now ms since 1970
+ * @param deps.now a clock in ms that never goes back
  */
 export const createTemplating = (deps: {
   templates: Templates;

@@ -6,4 +6,11 @@ export interface Clock {
   now: () => number;
 }
 
+/** This machine's own clock. Whoever sets it, or lets it drift, changes what it says: see `libs/store/redis-clock.ts`. */
 export const systemClock: Clock = { now: () => Date.now() };
+
+/**
+ * How long this process has been running, ms: for durations and for what is believed for a while. Nobody can set it, so
+ * it neither jumps nor goes back.
+ */
+export const uptime = (): number => performance.now();

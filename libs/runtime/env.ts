@@ -1,6 +1,7 @@
 // Reads a process' configuration from its environment: once, validated, every mistake reported at once.
 import { readFileSync } from 'node:fs';
-import { type z } from 'zod';
+import { hostname } from 'node:os';
+import { z } from 'zod';
 
 /** The configuration is wrong; the message lists every mistake. */
 export class ConfigError extends Error {
@@ -35,3 +36,13 @@ export const readEnv = <T extends z.ZodObject>(schema: T, env: NodeJS.ProcessEnv
   }
   return Object.freeze(result.data);
 };
+
+/** The installation's name, a domain: in Message-IDs, and how it greets SMTP servers. The host's name where it is not set. */
+export const InstallationName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be a domain name')
+  .default(
+    hostname()
+      .toLowerCase()
+      .replace(/[^a-z0-9.-]/g, '-') || 'rohrpost.localhost',
+  );

@@ -1,6 +1,7 @@
 // A small HTTP server for orchestrators: is this process alive, is it ready.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { messageOf } from './fault';
 
 export interface Probe {
   port: number;
@@ -22,7 +23,13 @@ export const startProbe = async (deps: {
     };
     if (request.url === '/livez') return answer(200, { status: 'ok' });
     if (request.url !== '/readyz') return answer(404, { status: 'not found' });
-    void deps.ready().then((problems) => answer(problems.length === 0 ? 200 : 503, { problems }));
+    deps
+      .ready()
+      .catch((error: unknown) => [messageOf(error)])
+      .then(
+        (problems) => answer(problems.length === 0 ? 200 : 503, { problems }),
+        () => response.destroy(),
+      );
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

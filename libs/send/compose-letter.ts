@@ -1,17 +1,9 @@
 // Composes the usual email, a text and an html part or one of them, in one pass over its parts.
 import { randomUUID } from 'node:crypto';
-import MimeNode from 'nodemailer/lib/mime-node';
-import { foldLines, hasLongerLines, isPlainText } from 'nodemailer/lib/mime-funcs';
+import { hasLongerLines, isPlainText } from 'nodemailer/lib/mime-funcs';
 import { encode, wrap } from 'nodemailer/lib/qp';
 import { inBase64, LINE, withCrlf } from './encoding';
-
-interface WireAddress {
-  name: string;
-  address: string;
-}
-
-/** A header field and its value; addresses as objects, domains in ASCII. */
-export type Field = [name: string, value: string | WireAddress | WireAddress[]];
+import { writeField, type Field } from './header-field';
 
 export interface Letter {
   /** In the order of the message; those of MIME are added. */
@@ -20,40 +12,11 @@ export interface Letter {
   html?: string;
 }
 
-/** What a field's value needs where it is more than short, printable ASCII is nodemailer's to know. */
-const encoder = new MimeNode('text/plain');
-
 /**
  * Nobody can know it before: whoever knew it from another letter could put parts of his own into this one by a text that
  * needs no encoding. Encoded parts cannot hold `=_` at all (RFC 2045 6.7).
  */
 const newBoundary = (): string => `=_${randomUUID()}`;
-
-/** Ids without angle brackets get them, and what only looks like encoded words (RFC 2047) is encoded. */
-const isPlain = (name: string, value: string): boolean =>
-  name.length + value.length < LINE - 2 &&
-  /^[\x21-\x7e][\x20-\x7e]*$/.test(value) &&
-  !value.includes('=?') &&
-  !/^(in-reply-to|references)$/i.test(name);
-
-/** Nothing of it is quoted or encoded. */
-const isPlainAddress = ({ name, address }: WireAddress): boolean =>
-  /^[\w.+-]+@[\w.-]+$/.test(address) && /^(?:\w+(?: \w+)*)?$/.test(name);
-
-/** @returns undefined for addresses that need more than to be written down */
-const textOf = (value: Field[1]): string | undefined => {
-  if (typeof value === 'string') return value;
-  const list = Array.isArray(value) ? value : [value];
-  if (!list.every(isPlainAddress)) return undefined;
-  return list.map(({ name, address }) => (name === '' ? address : `${name} <${address}>`)).join(', ');
-};
-
-const writeField = ([name, value]: Field): string => {
-  const text = textOf(value);
-  if (text !== undefined && isPlain(name, text)) return `${name}: ${text}\r\n`;
-  const encoded = encoder.encodeHeaderValue(name, value);
-  return encoded.trim() === '' ? '' : `${foldLines(`${name}: ${encoded}`, LINE)}\r\n`;
-};
 
 /** Whichever encoding makes the part shorter: quoted-printable triples what is beyond ASCII, base64 adds a third to all. */
 const isMostlyAscii = (text: string): boolean => Buffer.byteLength(text) - text.length < text.length / 6;

@@ -1,90 +1,66 @@
 // Connections to SMTP servers: opened when needed, kept warm for a while, never shared by two transports.
-import SMTPConnection from 'nodemailer/lib/smtp-connection';
-import type { TransportSecrets } from '../store/transports';
-import type { StoredTransport } from '../mail/transport';
-import type { Phase } from '../mail/reply';
+import { setTimeout as pause } from 'node:timers/promises';
+import type SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type { Sockets } from '../store/sockets';
 import { createDialogue, type Dialogue } from './dialogue';
+import type { OpenTransport, SmtpError } from './open-transport';
+import { openConnection, socketOf } from './opening';
+import type { StepBounds } from './step-bounds';
 
-/** A transport with its secrets in clear. */
-export interface OpenTransport {
-  /** `tenant/name`. */
-  id: string;
-  transport: StoredTransport;
-  secrets: TransportSecrets;
-}
+export type { OpeningError, OpenTransport, SmtpError } from './open-transport';
 
 export interface Connection {
   smtp: SMTPConnection;
-  /** Has carried an email before: a fault before its first reply may be the idle time's. */
+  /** Has carried an email before: what the server says now may be about the session and not about the email. */
   reused: boolean;
   /** Where it is, and what was said. */
   dialogue: Dialogue;
 }
 
-/** What nodemailer throws, as far as we read it. */
-export interface SmtpError extends Error {
-  code?: string;
-  command?: string;
-  response?: string;
-  responseCode?: number;
+export interface TakeOptions {
+  /** Not one that has carried an email before. */
+  fresh: boolean;
+  signal?: AbortSignal;
+  hear?: (line: string) => void;
 }
-
-/** A connection that could not be opened: at which step. */
-export type OpeningError = SmtpError & { phase: Phase };
 
 export interface Connections {
   /** A connection that is greeted, encrypted and logged in. @throws OpeningError */
-  take(
-    transport: OpenTransport,
-    options: { fresh: boolean; signal?: AbortSignal; hear?: (line: string) => void },
-  ): Promise<Connection>;
+  take(transport: OpenTransport, options: TakeOptions): Promise<Connection>;
   /** Gives a connection back that may carry another email. */
   giveBack(transport: OpenTransport, connection: Connection): void;
-  /** Ends all that are idle. */
-  close(): void;
+  /**
+   * Ends a connection, politely where the server may still be spoken to.
+   * @returns when it is closed: within seconds, whatever the server does
+   */
+  leave(connection: Connection, how: 'quit' | 'close'): Promise<void>;
+  /** How many connections to the transport this process has that were ready for an email and are still open. */
+  ready(transport: OpenTransport): number;
+  /** The name that is given in EHLO. */
+  nameFor(transport: OpenTransport): string;
+  /** Ends all that are idle. @returns when they are closed, within seconds */
+  close(): Promise<void>;
 }
 
-const CONNECT_MS = 30_000;
-const GREETING_MS = 30_000;
-/** All of connecting, greeting, TLS and login; shorter than the lease of a breaker's probe. */
-const OPENING_MS = 60_000;
-/** RFC 5321 4.5.3.2.6: ten minutes for the reply to the final dot; a shorter one manufactures uncertain emails. */
-const SOCKET_MS = 600_000;
 /** Servers close idle connections after minutes; ours end before. */
 const IDLE_MS = 15_000;
-/** Where connections are counted, they are given up sooner than the right to them (libs/store/connection-rights.ts). */
+/** Where connections are counted, others wait for them. */
 const COUNTED_IDLE_MS = 1_000;
 /** Idle connections of one process; with many transports the one that has lain longest makes room. */
 export const MOST_IDLE = 100;
 /** Fresh connections now and then, so that a load balancer's servers share the work. */
 const MOST_EMAILS = 200;
+/** A server that does not answer QUIT by then is left without an answer. */
+const QUIT_MS = 2_000;
+/** Who waits for a connection to be closed before the next one may be opened looks again after this. */
+const ROOM_MS = 20;
 
 interface Idle {
-  key: string;
+  transport: OpenTransport;
   connection: Connection;
   timer: NodeJS.Timeout;
   onEnd: () => void;
 }
-
-const smtpOptions = ({ transport }: OpenTransport, { logger }: Dialogue) => ({
-  host: transport.host,
-  port: transport.port,
-  secure: transport.security === 'tls',
-  requireTLS: transport.security === 'starttls',
-  ignoreTLS: transport.security === 'none',
-  ...(transport.name !== undefined && { name: transport.name }),
-  tls: {
-    minVersion: transport.tls?.minVersion ?? ('TLSv1.2' as const),
-    ...(transport.tls?.ca !== undefined && { ca: transport.tls.ca }),
-    ...(transport.tls?.servername !== undefined && { servername: transport.tls.servername }),
-    rejectUnauthorized: true,
-  },
-  connectionTimeout: CONNECT_MS,
-  greetingTimeout: GREETING_MS,
-  socketTimeout: SOCKET_MS,
-  transactionLog: true,
-  logger,
-});
 
 /**
  * Does the server take addresses wide of ASCII (RFC 6531)? nodemailer would send them anyway. The list is its own field;
@@ -95,106 +71,129 @@ export const takes = ({ smtp }: Connection, extension: 'SMTPUTF8' | '8BITMIME'):
   return extensions?.includes(extension) ?? false;
 };
 
-/** Before the greeting only the words of a fault tell whether TLS was the cause; a login may fail without being tried. */
-const phaseOfOpening = (error: SmtpError, step: Phase): Phase => {
-  if (error.code === 'EAUTH' || error.code === 'ENOAUTH') return 'auth';
-  return step === 'connect' && /certificate|self.signed|SSL|TLS/i.test(error.message) ? 'tls' : step;
+/** When the socket is closed, whoever closes it. */
+const whenClosed = (smtp: SMTPConnection): Promise<void> => {
+  const socket = socketOf(smtp);
+  if (socket === undefined || socket.closed) return Promise.resolve();
+  return new Promise((resolve) => void socket.once('close', () => resolve()));
 };
 
-/** Connects, and logs in where the transport has credentials. */
-const open = (transport: OpenTransport, dialogue: Dialogue, signal?: AbortSignal): Promise<Connection> =>
-  new Promise((resolve, reject) => {
-    const smtp = new SMTPConnection(smtpOptions(transport, dialogue));
-    const fail = (error: Error): void => {
-      signal?.removeEventListener('abort', giveUp);
-      clearTimeout(timer);
-      smtp.close();
-      reject(Object.assign(error, { phase: phaseOfOpening(error, dialogue.step) }));
-    };
-    const giveUp = (): void => fail(new Error('given up while connecting'));
-    const late = Object.assign(new Error(`not ready within ${OPENING_MS / 1_000} s`), { code: 'ETIMEDOUT' });
-    const timer = setTimeout(fail, OPENING_MS, late);
-    if (signal?.aborted) return giveUp();
-    signal?.addEventListener('abort', giveUp, { once: true });
-    smtp.once('error', fail);
-    // The reason for an end is told after it: only where there is none, the end itself is the fault.
-    const ended = Object.assign(new Error('the server closed the connection'), { code: 'ECONNECTION' });
-    smtp.once('end', () => setImmediate(fail, ended));
-    const ready = (): void => {
-      signal?.removeEventListener('abort', giveUp);
-      clearTimeout(timer);
-      smtp.removeAllListeners('end');
-      smtp.off('error', fail);
-      // From here on a fault reaches whoever uses the connection; an idle one is let go by its own listener.
-      smtp.on('error', () => undefined);
-      resolve({ smtp, reused: false, dialogue });
-    };
-    smtp.connect((error) => {
-      if (error) return fail(error);
-      const { auth } = transport.transport;
-      if (auth === undefined || transport.secrets.password === undefined) return ready();
-      smtp.login({ user: auth.user, pass: transport.secrets.password }, (loginError) =>
-        loginError ? fail(loginError) : ready(),
-      );
-    });
-  });
+/** @returns when it is closed; a socket that does not end by itself is broken off */
+const leave = async (smtp: SMTPConnection, how: 'quit' | 'close'): Promise<void> => {
+  const closed = whenClosed(smtp);
+  if (how === 'quit' && !smtp.destroyed) smtp.quit();
+  else smtp.close();
+  const timer = setTimeout(() => {
+    smtp.close();
+    socketOf(smtp)?.destroy();
+  }, QUIT_MS);
+  timer.unref();
+  await closed;
+  clearTimeout(timer);
+};
 
-const idleFor = ({ transport }: OpenTransport): number =>
-  transport.limits?.connections === undefined ? IDLE_MS : COUNTED_IDLE_MS;
-
-export const createConnections = (): Connections => {
-  const idle = new Map<string, Idle[]>();
-  /** The same, whoever lies longest first. */
+/**
+ * @param deps.name given in EHLO where the transport has none of its own
+ * @param deps.bounds ms for each step of opening one
+ * @param deps.sockets counts what is open, and bounds it where the transport does
+ */
+export const createConnections = (deps: { name: string; bounds: StepBounds; sockets: Sockets }): Connections => {
+  const { sockets } = deps;
+  /** Whoever lies longest first. */
   const lying = new Set<Idle>();
   const carried = new WeakMap<SMTPConnection, number>();
-  const keyOf = (transport: OpenTransport): string => `${transport.id}/${transport.transport.version}`;
+  const ready = new Map<string, number>();
+  const leaving = new Set<Promise<void>>();
+
+  const nameFor = ({ transport }: OpenTransport): string => transport.name ?? deps.name;
 
   const drop = (entry: Idle): void => {
-    const { key } = entry;
     lying.delete(entry);
     clearTimeout(entry.timer);
     entry.connection.smtp.off('end', entry.onEnd);
-    const rest = (idle.get(key) ?? []).filter((other) => other !== entry);
-    if (rest.length > 0) idle.set(key, rest);
-    else idle.delete(key);
   };
 
-  const end = (entry: Idle): void => {
+  const end = (smtp: SMTPConnection, how: 'quit' | 'close'): Promise<void> => {
+    const left = leave(smtp, how).finally(() => leaving.delete(left));
+    leaving.add(left);
+    return left;
+  };
+
+  const endIdle = (entry: Idle): void => {
     drop(entry);
-    entry.connection.smtp.quit();
+    void end(entry.connection.smtp, 'quit');
+  };
+
+  /** The one that was used last. What was opened as the transport was before it changed is ended. */
+  const idleOf = ({ id, transport }: OpenTransport): Idle | undefined => {
+    const all = [...lying].filter((entry) => entry.transport.id === id);
+    for (const entry of all) if (entry.transport.transport.version !== transport.version) endIdle(entry);
+    return all.findLast((entry) => entry.transport.transport.version === transport.version);
+  };
+
+  const open = async (transport: OpenTransport, closed: () => void, options: TakeOptions): Promise<Connection> => {
+    const { id } = transport;
+    const dialogue = createDialogue();
+    dialogue.hear = options.hear;
+    let smtp: SMTPConnection | undefined;
+    const settings = { name: nameFor(transport), bounds: deps.bounds, signal: options.signal };
+    try {
+      const opened = await openConnection(transport, dialogue, { ...settings, begun: (begun) => (smtp = begun) });
+      ready.set(id, (ready.get(id) ?? 0) + 1);
+      void whenClosed(opened).then(() => {
+        const rest = (ready.get(id) ?? 1) - 1;
+        if (rest > 0) ready.set(id, rest);
+        else ready.delete(id);
+        closed();
+      });
+      return { smtp: opened, reused: false, dialogue };
+    } catch (error) {
+      if (smtp === undefined) closed();
+      else void end(smtp, 'close').then(closed);
+      throw error;
+    }
   };
 
   return {
-    async take(transport, { fresh, hear, signal }) {
-      const key = keyOf(transport);
-      const entry = fresh ? undefined : idle.get(key)?.at(-1);
-      if (entry !== undefined) {
-        drop(entry);
-        entry.connection.dialogue.hear = hear;
-        return { ...entry.connection, reused: true };
+    async take(transport, options) {
+      const { fresh, hear, signal } = options;
+      for (;;) {
+        const entry = idleOf(transport);
+        if (entry !== undefined && !fresh) {
+          drop(entry);
+          entry.connection.dialogue.hear = hear;
+          return { ...entry.connection, reused: true };
+        }
+        const closed = sockets.open(transport.id);
+        if (closed !== undefined) return open(transport, closed, options);
+        // All that may be open are: one that lies idle makes room, else one that is being closed.
+        if (entry !== undefined) endIdle(entry);
+        await pause(ROOM_MS, undefined, { ...(signal && { signal }) }).catch((error: SmtpError) => {
+          throw Object.assign(error, { phase: 'connect' as const, words: 'given up while connecting' });
+        });
       }
-      const dialogue = createDialogue();
-      dialogue.hear = hear;
-      return open(transport, dialogue, signal);
     },
     giveBack(transport, connection) {
-      connection.dialogue.hear = undefined;
-      const count = (carried.get(connection.smtp) ?? 0) + 1;
-      carried.set(connection.smtp, count);
-      if (count >= MOST_EMAILS || connection.smtp.destroyed) return connection.smtp.quit();
-      const key = keyOf(transport);
+      const { smtp, dialogue } = connection;
+      dialogue.hear = undefined;
+      const count = (carried.get(smtp) ?? 0) + 1;
+      carried.set(smtp, count);
+      if (count >= MOST_EMAILS || smtp.destroyed) return void end(smtp, 'quit');
       const onEnd = (): void => drop(entry);
-      const timer = setTimeout(() => end(entry), idleFor(transport));
+      const timer = setTimeout(() => endIdle(entry), sockets.counted(transport.id) ? COUNTED_IDLE_MS : IDLE_MS);
       timer.unref();
-      const entry: Idle = { key, connection, timer, onEnd };
-      connection.smtp.once('end', onEnd);
-      idle.set(key, [...(idle.get(key) ?? []), entry]);
+      const entry: Idle = { transport, connection, timer, onEnd };
+      smtp.once('end', onEnd);
       lying.add(entry);
       const [oldest] = lying;
-      if (lying.size > MOST_IDLE && oldest !== undefined) end(oldest);
+      if (lying.size > MOST_IDLE && oldest !== undefined) endIdle(oldest);
     },
-    close() {
-      for (const entry of [...lying]) end(entry);
+    leave: ({ smtp }, how) => end(smtp, how),
+    ready: ({ id }) => ready.get(id) ?? 0,
+    nameFor,
+    async close() {
+      for (const entry of [...lying]) endIdle(entry);
+      await Promise.all(leaving);
     },
   };
 };

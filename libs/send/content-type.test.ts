@@ -13,6 +13,14 @@ test.each([
   expect(await typeOf(filename, head)).toBe(type);
 });
 
+test.each(['eml', 'EML', 'mht', 'mhtml', 'nws', 'mime', 'gzip'])(
+  '.%s is no message and no part of parts',
+  async (ending) => {
+    expect(await typeOf(`a.${ending}`, 'From: a@b')).toBe('application/octet-stream');
+    expect(await typeOf(`a.${ending}`, '\x1f\x8b\x08')).toBe('application/gzip');
+  },
+);
+
 test('whoever says it by its name is not looked into', async () => {
   const head = jest.fn();
   await contentTypeOf('a.png', head);

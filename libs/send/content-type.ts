@@ -1,5 +1,6 @@
 // The type of an attachment that nobody named: by its file name, and only where that says nothing by its first bytes.
 import { detectMimeType } from 'nodemailer/lib/mime-funcs';
+import { isComposite } from '../mail/media-type';
 
 const UNKNOWN = 'application/octet-stream';
 
@@ -26,10 +27,13 @@ const BEGINNINGS: [type: string, bytes: string, offset?: number][] = [
 /** As many first bytes as are looked at. */
 export const HEAD_BYTES = 512;
 
-/** Does the name say it? */
+/**
+ * Does the name say it? For some endings (.eml, .mht, .gzip ...) nodemailer's table names types of messages and of parts made
+ * of parts, which no file may have (libs/mail/media-type.ts).
+ */
 const byName = (filename: string): string | undefined => {
   const type = detectMimeType(filename);
-  return type === UNKNOWN ? undefined : type;
+  return type === UNKNOWN || isComposite(type) ? undefined : type;
 };
 
 const bySight = (head: Buffer): string => {

@@ -18,8 +18,10 @@ export interface Dialogue {
   begin(): void;
   /** Receives lines as they are said: `C: MAIL FROM:<...>`, `S: 250 OK`; without content and secrets. */
   hear: ((line: string) => void) | undefined;
-  /** Called whenever another reply is waited for. */
-  onStep: ((step: Phase) => void) | undefined;
+  /** Called whenever another reply is waited for, and with undefined when none is. */
+  onStep: ((step: Phase | undefined) => void) | undefined;
+  /** The connection stands, and TLS begins before anything is said (RFC 8314). */
+  handshake(): void;
   /** As nodemailer's connection takes it; it strikes out credentials itself. */
   logger: Record<'level' | 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal', (...args: never[]) => void>;
 }
@@ -70,7 +72,10 @@ export const createDialogue = (): Dialogue => {
     if (question === undefined) return;
     answers.push({ ...question, text });
     if (question.step === 'data' && /^[23]/.test(text)) enter('message');
+    // What was agreed on is still to be done.
+    else if (question.step === 'tls' && /^2/.test(text)) enter('tls');
     else if (waiting[0] !== undefined) enter(waiting[0].step);
+    else dialogue.onStep?.(undefined);
   };
 
   const tell = (side: 'C' | 'S', text: string): void => {
@@ -103,6 +108,7 @@ export const createDialogue = (): Dialogue => {
       answers = [];
       step = 'mail';
     },
+    handshake: () => enter('tls'),
     hear: undefined,
     onStep: undefined,
     logger: { level: silent, trace: silent, debug: follow, info: follow, warn: silent, error: silent, fatal: silent },

@@ -1,16 +1,20 @@
 // Hands one message over to a server and tells what became of it: taken, refused or for now per recipient, or unknown.
 import { readReply } from '../mail/reply';
+import { endsSession, isCrowded, refusesName } from '../mail/session';
 import { takes, type Connection, type Connections, type OpeningError } from './connections';
-import { transmit, type HandOver, type HandOverResult, type StepBounds } from './transmit';
+import { nameHint } from './fault-words';
+import type { StepBounds } from './step-bounds';
+import { transmit, type HandOver, type HandOverResult } from './transmit';
 
 /**
- * A connection that had lain idle and failed before it said anything, or said only that it closes (421), tells of the idle
- * time and not of the server. Commands that left together count as one: none of them was answered.
+ * A session that has carried emails before and ends now, by words of the server or without any, tells of the session and not
+ * of this email. Whatever ends it before the message had left has not taken the message, and so has a reply; what breaks off
+ * after the message may have taken it, and is never repeated here.
  */
-const wasStale = ({ reused, dialogue }: Connection, result: HandOverResult): boolean => {
-  const [first, ...more] = dialogue.answers;
-  if (!reused || more.length > 0) return false;
-  return first === undefined ? result.kind === 'fault' : result.kind === 'rejected' && /^421/.test(first.text);
+const isUsedUp = ({ reused }: Connection, result: HandOverResult): boolean => {
+  if (!reused) return false;
+  if (result.kind === 'fault') return result.phase !== 'dot';
+  return result.kind === 'rejected' && result.replies.some((reply) => endsSession(result.phase, reply));
 };
 
 /** A server that does not answer RSET at once is not worth waiting for. */
@@ -39,15 +43,32 @@ const resetForNext = ({ smtp }: Connection): Promise<boolean> =>
  * and nothing but replies was heard (after garbage they may be shifted by one). A refusal after the message ends the
  * transaction and not the session (RFC 5321 4.1.1.4), if the dot had left before it was heard.
  */
-const mayReset = ({ dialogue }: Connection, result: Extract<HandOverResult, { kind: 'rejected' }>): boolean =>
+const mayReset = ({ dialogue }: Connection, result: HandOverResult): boolean =>
+  result.kind === 'rejected' &&
   result.phase !== 'message' &&
   (result.phase !== 'dot' || dialogue.answers.at(-1)?.step === 'dot') &&
   result.replies.every(({ code }) => code >= 400 && code < 600 && code !== 421);
+
+const crowdedBy = (result: HandOverResult): boolean =>
+  (result.kind === 'rejected' || result.kind === 'fault') &&
+  result.replies.some((reply) => isCrowded(result.phase, reply));
 
 /**
  * @param bounds ms that a server may take for each reply
  */
 export const createHandOver = (connections: Connections, bounds: StepBounds) => {
+  /**
+   * Says what a first email on a connection, or none, tells of the server. One that has connections of ours and drops a further
+   * one before its greeting has enough of them.
+   */
+  const ofFresh = (result: HandOverResult, { transport }: HandOver): HandOverResult => {
+    if (result.kind !== 'rejected' && result.kind !== 'fault') return result;
+    const dropped = result.kind === 'fault' && (result.phase === 'connect' || result.phase === 'greeting');
+    if (crowdedBy(result) || (dropped && connections.ready(transport) > 0)) return { ...result, crowded: true };
+    if (result.kind === 'fault' || !result.replies.some((reply) => refusesName(result.phase, reply))) return result;
+    return { hint: nameHint(connections.nameFor(transport)), ...result };
+  };
+
   const connect = async (work: HandOver, fresh: boolean): Promise<Connection | HandOverResult> => {
     try {
       return await connections.take(work.transport, {
@@ -56,12 +77,13 @@ export const createHandOver = (connections: Connections, bounds: StepBounds) => 
         ...(work.hear && { hear: work.hear }),
       });
     } catch (thrown) {
-      const error = thrown as OpeningError;
-      const { phase } = error;
+      const { phase, response, responseCode, words, hint } = thrown as OpeningError;
       if (work.signal.aborted) return { kind: 'stopped', phase, error: work.signal.reason };
-      if (error.response && error.responseCode !== undefined)
-        return { kind: 'rejected', phase, replies: [readReply(error.response)] };
-      return { kind: 'fault', phase, text: error.message, replies: [] };
+      const result: HandOverResult =
+        response && responseCode !== undefined
+          ? { kind: 'rejected', phase, replies: [readReply(response)], ...(hint && { hint }) }
+          : { kind: 'fault', phase, text: words, replies: [] };
+      return ofFresh(result, work);
     }
   };
 
@@ -75,26 +97,34 @@ export const createHandOver = (connections: Connections, bounds: StepBounds) => 
       const text = 'the server does not take messages with other than ASCII bytes (8BITMIME): encode the raw message';
       return { kind: 'rejected', phase: 'mail', replies: [{ code: 554, enhancedCode: '5.6.3', text }] };
     }
-    if (wide.length === 0 || takes(connection, 'SMTPUTF8')) return transmit(connection, work, bounds);
-    const text = `the server does not take addresses with other than ASCII characters (SMTPUTF8): ${wide.join(', ')}`;
+    if ((wide.length === 0 && !work.message.utf8) || takes(connection, 'SMTPUTF8'))
+      return transmit(connection, work, bounds);
+    const text =
+      wide.length > 0
+        ? `the server does not take addresses with other than ASCII characters (SMTPUTF8): ${wide.join(', ')}`
+        : 'the server does not take messages with other than ASCII characters in the header (SMTPUTF8): an address in it (from, to, cc, replyTo), or the header of the raw message, has some';
     return { kind: 'rejected', phase: 'mail', replies: [{ code: 553, enhancedCode: '5.6.7', text }] };
   };
 
-  const once = async (work: HandOver, fresh: boolean): Promise<{ result: HandOverResult; stale: boolean }> => {
+  const once = async (work: HandOver, fresh: boolean): Promise<{ result: HandOverResult; usedUp: boolean }> => {
     const connection = await connect(work, fresh);
-    if ('kind' in connection) return { result: connection, stale: false };
-    const result = await send(connection, work);
-    const alive =
-      result.kind === 'taken' ||
-      (result.kind === 'rejected' && mayReset(connection, result) && (await resetForNext(connection)));
-    if (alive) connections.giveBack(work.transport, connection);
-    else connection.smtp.close();
-    return { result, stale: wasStale(connection, result) };
+    if ('kind' in connection) return { result: connection, usedUp: false };
+    const sent = await send(connection, work);
+    const usedUp = isUsedUp(connection, sent);
+    const result = connection.reused ? sent : ofFresh(sent, work);
+    const ends = usedUp || ('crowded' in result && result.crowded === true);
+    const mayStay = mayReset(connection, sent);
+    // Where it is one too many, or another one takes its place, it must be gone before anything else happens.
+    if (ends) await connections.leave(connection, mayStay ? 'quit' : 'close');
+    else if (sent.kind === 'taken' || (mayStay && (await resetForNext(connection))))
+      connections.giveBack(work.transport, connection);
+    else void connections.leave(connection, 'close');
+    return { result, usedUp };
   };
 
   /** Never rejects: every ending is a result. */
   return async (work: HandOver): Promise<HandOverResult> => {
-    const { result, stale } = await once(work, false);
-    return stale && !work.signal.aborted ? (await once(work, true)).result : result;
+    const { result, usedUp } = await once(work, false);
+    return usedUp && !work.signal.aborted ? (await once(work, true)).result : result;
   };
 };

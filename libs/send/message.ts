@@ -1,13 +1,15 @@
 // Composes the message of an email: MIME by nodemailer, field by field, so that nothing of a client passes unseen.
-import { domainToASCII } from 'node:url';
+import { isAscii } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import MailComposer from 'nodemailer/lib/mail-composer';
-import { encodeWord } from 'nodemailer/lib/mime-funcs';
+import type MimeNode from 'nodemailer/lib/mime-node';
 import type { ContentReader } from '../content/store';
-import { UNFOLDABLE, type Address } from '../mail/address';
+import { wireForm, type Address } from '../mail/address';
 import type { StoredAttachment, StoredEmail } from '../mail/stored-email';
 import { mailDate } from './encoding';
-import { composeLetter, type Field } from './compose-letter';
+import { composeLetter } from './compose-letter';
+import { writeField, type Field, type WireAddress } from './header-field';
+import { leafOptions, writeLeaves } from './leaf';
 import { writeMessage } from './write-message';
 
 export interface MessageInput {
@@ -26,12 +28,16 @@ export interface MessageInput {
 }
 
 export interface Message {
-  /** Bytes of the whole message; an upper estimate where it is streamed (RFC 1870 allows one). */
+  /** Bytes of the whole message. */
   size: number;
+  /** The size is an upper estimate: no reason to refuse the message. */
+  estimated?: true;
   /** Its bytes, or what begins to read them; may be called once more for another try. */
   content: Buffer | (() => Readable);
   /** It has bytes beyond ASCII in its body: only for a server that takes 8BITMIME (RFC 6152). */
   eightBit?: boolean;
+  /** It has them in its header: only for a server that takes SMTPUTF8 (RFC 6531). */
+  utf8?: boolean;
 }
 
 /** Messages of up to this many bytes, roughly, are made in memory; larger ones are written while they are sent. */
@@ -43,73 +49,68 @@ const encodedSize = (bytes: number): number => Math.ceil(bytes / 57) * 78 + 1_02
 type Content = Buffer | Readable | string;
 type ContentOf = (contentId: string) => Content;
 
-/** Domains travel in ASCII (RFC 5891); a local part wide of ASCII needs SMTPUTF8 and keeps the address as it is. */
-const wireAddress = ({ name, address }: Address): { name: string; address: string } => {
-  const at = address.lastIndexOf('@');
-  const domain = domainToASCII(address.slice(at + 1));
-  return { name: name ?? '', address: `${address.slice(0, at)}@${domain || address.slice(at + 1)}` };
-};
+const wireAddress = ({ name, address }: Address): WireAddress => ({ name: name ?? '', address: wireForm(address) });
 
-/** The address of an envelope. */
-export const envelopeAddress = (address: Address): string => wireAddress(address).address;
-
-/**
- * A subject that looks like an encoded word (RFC 2047) is encoded itself: nodemailer would send it as it is, and the
- * reader would see something else than was written. So is one that cannot be folded: encoded words can.
- */
-const literalSubject = (subject: string): string =>
-  subject.includes('=?') || subject.endsWith(' ') || UNFOLDABLE.test(subject) ? encodeWord(subject, 'Q', 52) : subject;
+/** The address of an envelope: domains travel in ASCII, a part before the @ that is wide of it needs SMTPUTF8. */
+export const envelopeAddress = ({ address }: Address): string => wireForm(address);
 
 const headersOf = ({ email, serviceHeaders }: MessageInput): { key: string; value: string }[] => {
   const own = Object.entries(email.headers ?? {});
   const given = new Set(own.map(([name]) => name.toLowerCase()));
   const ours = Object.entries(serviceHeaders).filter(([name]) => !given.has(name.toLowerCase()));
-  return [...own, ...ours].map(([key, value]) => ({ key, value: value.trimEnd() }));
+  return [...own, ...ours].map(([key, value]) => ({ key, value }));
 };
 
-const letterOf = (input: MessageInput): Buffer => {
-  const { email, replyTo, html } = input;
+/** Everything but the fields of MIME. */
+const fieldsOf = (input: MessageInput): Field[] => {
+  const { email, replyTo } = input;
   const lists: [string, Address[]][] = [
     ['To', email.to],
     ['Cc', email.cc ?? []],
     ['Reply-To', replyTo],
   ];
-  const fields: Field[] = [
+  return [
     ...headersOf(input).map(({ key, value }): Field => [key, value]),
     ['From', wireAddress(input.from)],
     ...lists.flatMap(([name, list]): Field[] => (list.length === 0 ? [] : [[name, list.map(wireAddress)]])),
-    ['Subject', literalSubject(input.subject)],
-    ['Message-ID', `<${input.messageId}>`],
-    ['Date', mailDate(input.date)],
+    ['Subject', input.subject],
   ];
-  return composeLetter({ fields, text: input.text, ...(html !== undefined && { html }) });
 };
 
-const composer = (input: MessageInput, contentOf: ContentOf): MailComposer => {
-  const { email } = input;
-  return new MailComposer({
-    from: wireAddress(input.from),
-    to: email.to.map(wireAddress),
-    cc: (email.cc ?? []).map(wireAddress),
-    replyTo: input.replyTo.map(wireAddress),
-    subject: literalSubject(input.subject),
+const letterOf = (input: MessageInput): Buffer => {
+  const { text, html } = input;
+  const fields: Field[] = [...fieldsOf(input), ['Message-ID', `<${input.messageId}>`], ['Date', mailDate(input.date)]];
+  return composeLetter({ fields, text, ...(html !== undefined && { html }) });
+};
+
+/** The parts and their encoding by nodemailer, the header fields and the names of files by us. */
+const treeOf = (input: MessageInput, contentOf: ContentOf): MimeNode => {
+  const { attachments } = input;
+  const root = new MailComposer({
     text: input.text,
     ...(input.html !== undefined && { html: input.html }),
     messageId: `<${input.messageId}>`,
     date: new Date(input.date),
-    headers: headersOf(input),
-    attachments: input.attachments.map(({ filename, contentId, contentType, cid, disposition }) => ({
-      filename,
-      content: contentOf(contentId),
-      ...(contentType !== undefined && { contentType }),
-      ...(cid !== undefined && { cid }),
-      contentDisposition: disposition ?? (cid === undefined ? 'attachment' : 'inline'),
-    })),
+    attachments: attachments.map((one, index) => ({ ...leafOptions(one, index), content: contentOf(one.contentId) })),
     disableFileAccess: true,
     disableUrlAccess: true,
     newline: 'windows',
-  });
+  }).compile();
+  writeLeaves(root, attachments);
+  const ofMime = root.buildHeaders();
+  const fields = fieldsOf(input).map(writeField).join('');
+  root.buildHeaders = () => fields + ofMime;
+  return root;
 };
+
+/** All but the header is encoded: what is beyond ASCII is an address that needs SMTPUTF8. */
+const isWide = (message: Buffer): boolean => !isAscii(message);
+
+const inMemory = (content: Buffer): Message => ({
+  size: content.length,
+  content,
+  ...(isWide(content) && { utf8: true }),
+});
 
 /**
  * @throws ENOENT where an attachment is not in the content store
@@ -118,27 +119,22 @@ export const composeMessage = async (input: MessageInput, content: ContentReader
   const { attachments } = input;
   const bodies = input.text.length + (input.html?.length ?? 0);
   const total = attachments.reduce((sum, attachment) => sum + attachment.size, bodies);
-  if (total <= IN_MEMORY && attachments.length === 0) {
-    const content = letterOf(input);
-    return { size: content.length, content };
-  }
+  if (total <= IN_MEMORY && attachments.length === 0) return inMemory(letterOf(input));
   if (total <= IN_MEMORY) {
     const loaded = new Map<string, Buffer>();
     for (const { contentId } of attachments) loaded.set(contentId, await content.readAll(contentId));
-    const message = writeMessage(composer(input, (id) => loaded.get(id) ?? Buffer.alloc(0)).compile());
-    return { size: message.length, content: message };
+    return inMemory(writeMessage(treeOf(input, (id) => loaded.get(id) ?? Buffer.alloc(0))));
   }
   for (const { contentId } of attachments) {
     if ((await content.size(contentId)) === undefined) {
       throw Object.assign(new Error(`${contentId} is not in the content store`), { code: 'ENOENT' });
     }
   }
-  const frame = writeMessage(composer(input, () => Buffer.alloc(0)).compile());
+  const frame = writeMessage(treeOf(input, () => Buffer.alloc(0)));
   return {
     size: frame.length + attachments.reduce((sum, { size }) => sum + encodedSize(size), 0),
-    content: () =>
-      composer(input, (id) => content.read(id))
-        .compile()
-        .createReadStream(),
+    estimated: true,
+    content: () => treeOf(input, (id) => content.read(id)).createReadStream(),
+    ...(isWide(frame) && { utf8: true }),
   };
 };

@@ -34,7 +34,11 @@ export const rawMessage = async (
   const before =
     (raw.messageId === undefined ? `Message-ID: <${messageId}>\r\n` : '') +
     (raw.dated ? '' : `Date: ${mailDate(date)}\r\n`);
-  const facts = { size: raw.size + before.length, ...(raw.eightBit && { eightBit: true }) };
+  const facts = {
+    size: raw.size + before.length,
+    ...(raw.eightBit && { eightBit: true }),
+    ...(raw.utf8 && { utf8: true }),
+  };
   if (raw.size <= IN_MEMORY) {
     const stored = await content.readAll(raw.contentId);
     const bytes = raw.gzip ? await promisify(gunzip)(stored) : stored;

@@ -29,7 +29,7 @@ const signed = (message: Buffer | Readable, { domain, selector, privateKey }: Si
 export const signMessage = async (message: Message, key: SigningKey): Promise<Message> => {
   const { content, size } = message;
   if (!Buffer.isBuffer(content))
-    return { ...message, size: size + SIGNATURE_SIZE, content: () => signed(content(), key) };
+    return { ...message, size: size + SIGNATURE_SIZE, estimated: true, content: () => signed(content(), key) };
   const whole = await buffer(signed(content, key));
   return { ...message, size: whole.length, content: whole };
 };

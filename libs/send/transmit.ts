@@ -1,5 +1,4 @@
 // One message over one open connection: how it went, at which step it ended, in what time at most.
-import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { SMTPConnectionSendInfo } from 'nodemailer/lib/smtp-connection';
 import { readReply, type Phase } from '../mail/reply';
@@ -7,7 +6,10 @@ import type { Reply } from '../mail/outcome';
 import { messageOf } from '../runtime/fault';
 import type { Connection, OpenTransport, SmtpError } from './connections';
 import type { Answer } from './dialogue';
+import { faultWords } from './fault-words';
 import type { Message } from './message';
+import { socketOf } from './opening';
+import { watchSteps, type StepBounds } from './step-bounds';
 
 export interface Envelope {
   from: string;
@@ -25,21 +27,18 @@ export interface HandOver {
   hear?: (line: string) => void;
 }
 
-/** What the server said. `reply` of `taken` is the one to the final dot. */
+/**
+ * What the server said. `reply` of `taken` is the one to the final dot. `hint`: what may be done about it. `crowded`: it takes
+ * no further connection at present.
+ */
 export type HandOverResult =
   | { kind: 'taken'; reply: Reply; rejected: Reply[] }
   /** The server said no at this phase; at `rcpt` to every recipient. */
-  | { kind: 'rejected'; phase: Phase; replies: Reply[] }
+  | { kind: 'rejected'; phase: Phase; replies: Reply[]; hint?: string; crowded?: true }
   /** No reply: the connection failed in this phase. `dot` means that the message had left. `replies`: whom it refused before. */
-  | { kind: 'fault'; phase: Phase; text: string; replies: Reply[] }
+  | { kind: 'fault'; phase: Phase; text: string; replies: Reply[]; crowded?: true }
   /** `beforeMessage` said no, or the signal was given, before the message had left. */
   | { kind: 'stopped'; phase: Phase; error: unknown };
-
-/** How long a step may wait for its reply, ms; what is not named is bounded by the socket's silence. */
-export type StepBounds = Partial<Record<Phase, number>>;
-
-/** RFC 5321 4.5.3.2; a shorter one for the final dot manufactures uncertain emails. */
-export const STEP_BOUNDS: StepBounds = { mail: 300_000, rcpt: 300_000, data: 120_000, dot: 600_000 };
 
 /** What the message is read from failed in the middle of it: no fault of the server, which has not got its end. */
 export class MessageUnreadable extends Error {
@@ -59,8 +58,8 @@ interface Progress {
 
 /** What is written in this turn of the event loop leaves at its end: a small message and its dot in one packet. */
 const leaveTogether = (smtp: Connection['smtp']): void => {
-  // nodemailer's own field; without it they would leave one after the other.
-  const { _socket: socket } = smtp as unknown as { _socket?: Socket };
+  // Without it they would leave one after the other.
+  const socket = socketOf(smtp);
   socket?.cork();
   setImmediate(() => socket?.uncork());
 };
@@ -90,7 +89,13 @@ const ofBuffer = ({ smtp }: Connection, bytes: Buffer, before: () => Promise<voi
   return stream;
 };
 
-const ofStream = (open: () => Readable, before: () => Promise<void>, progress: Progress): Readable => {
+/** @param waits called with true when a block waits for the server to take it, with false when it was taken */
+const ofStream = (
+  open: () => Readable,
+  before: () => Promise<void>,
+  progress: Progress,
+  waits: (waiting: boolean) => void,
+): Readable => {
   const bytes = async function* (): AsyncGenerator<Buffer> {
     try {
       await before();
@@ -100,9 +105,13 @@ const ofStream = (open: () => Readable, before: () => Promise<void>, progress: P
     }
     progress.begun = true;
     try {
-      for await (const chunk of open()) yield chunk as Buffer;
+      for await (const chunk of open()) {
+        waits(true);
+        yield chunk as Buffer;
+        waits(false);
+      }
     } catch (error) {
-      progress.stopped = { error: new MessageUnreadable(messageOf(error)) };
+      progress.stopped = { error: new MessageUnreadable(messageOf(error), { cause: error }) };
       throw error;
     }
     progress.ended = true;
@@ -122,6 +131,20 @@ const phaseOf = ({ command = '', response }: SmtpError, { dialogue }: Connection
   return command.startsWith('DATA') ? 'data' : 'mail';
 };
 
+/**
+ * nodemailer asks for SMTPUTF8 where an address of the envelope needs it; the header may need it alone (RFC 6531 3.4). MAIL is
+ * the next command, unless it finds a reason not to send; its method, a field of its own, is put back with it.
+ */
+const sayUtf8 = (smtp: Connection['smtp']): void => {
+  const inner = smtp as unknown as { _sendCommand: (line: string, ...rest: unknown[]) => void };
+  const send = inner._sendCommand;
+  inner._sendCommand = (line, ...rest) => {
+    inner._sendCommand = send;
+    const lacks = line.startsWith('MAIL FROM:') && !line.includes('> SMTPUTF8');
+    send.call(smtp, lacks ? `${line} SMTPUTF8` : line, ...rest);
+  };
+};
+
 const isReply = ({ text }: Answer): boolean => /^[2-5]\d\d/.test(text);
 const isRefusal = ({ text }: Answer): boolean => /^[45]\d\d/.test(text);
 const toReply = ({ text, recipient }: Answer): Reply => readReply(text, recipient);
@@ -130,7 +153,12 @@ const toReply = ({ text, recipient }: Answer): Reply => readReply(text, recipien
  * The connection failed before all commands were answered. What was answered counts all the same: commands up to DATA
  * may leave together (RFC 2920), and a server that refuses and goes has refused.
  */
-const judgeFault = (error: SmtpError, connection: Connection, to: string[], progress: Progress): HandOverResult => {
+const judgeFault = (
+  error: SmtpError,
+  connection: Connection,
+  { envelope: { to }, transport: { transport } }: HandOver,
+  progress: Progress,
+): HandOverResult => {
   const { answers } = connection.dialogue;
   // After garbage the answers may be shifted by one.
   const refusals = answers.every(isReply) ? answers.filter(isRefusal) : [];
@@ -145,12 +173,12 @@ const judgeFault = (error: SmtpError, connection: Connection, to: string[], prog
   return {
     kind: 'fault',
     phase: phaseOf(error, connection, progress),
-    text: error.message,
+    text: faultWords(error, transport),
     replies: ofRecipients.map(toReply),
   };
 };
 
-const judge = (error: Rejection, connection: Connection, to: string[], progress: Progress): HandOverResult => {
+const judge = (error: Rejection, connection: Connection, work: HandOver, progress: Progress): HandOverResult => {
   const phase = phaseOf(error, connection, progress);
   if (progress.stopped !== undefined) return { kind: 'stopped', phase, error: progress.stopped.error };
   if (phase === 'rcpt' && error.rejectedErrors !== undefined && error.rejectedErrors.length > 0) {
@@ -167,7 +195,7 @@ const judge = (error: Rejection, connection: Connection, to: string[], progress:
     // The server's own limit, announced by SIZE in its greeting (RFC 1870 6.1): as if it had said 552 5.3.4.
     return { kind: 'rejected', phase: 'mail', replies: [{ code: 552, enhancedCode: '5.3.4', text: error.message }] };
   }
-  return judgeFault(error, connection, to, progress);
+  return judgeFault(error, connection, work, progress);
 };
 
 /**
@@ -179,23 +207,30 @@ export const transmit = (connection: Connection, work: HandOver, bounds: StepBou
   const { signal, message } = work;
   const { from, to } = work.envelope;
   const progress: Progress = { begun: false, ended: false };
-  const { content, size, eightBit = false } = message;
+  const { content, size, estimated = false, eightBit = false, utf8 = false } = message;
+  let block: NodeJS.Timeout | undefined;
+  const waits = (waiting: boolean): void => {
+    clearTimeout(block);
+    const ms = bounds.message;
+    if (waiting && ms !== undefined) block = setTimeout(giveUp, ms, `took no more of it for ${ms / 1_000} s`);
+  };
+  // nodemailer forgets whoever waits for a connection that it was told to close: judged first, closed then.
+  let giveUp: (why: string) => void = () => undefined;
   const stream = Buffer.isBuffer(content)
     ? ofBuffer(connection, content, work.beforeMessage, progress)
-    : ofStream(content, work.beforeMessage, progress);
+    : ofStream(content, work.beforeMessage, progress, waits);
   dialogue.begin();
   return new Promise((resolve) => {
     if (signal.aborted) return resolve({ kind: 'stopped', phase: 'mail', error: signal.reason });
-    let timer: NodeJS.Timeout | undefined;
+    const stopWatching = watchSteps(dialogue, bounds, (_step, ms) => giveUp(`no reply within ${ms / 1_000} s`));
     const done = (result: HandOverResult): void => {
-      clearTimeout(timer);
-      dialogue.onStep = undefined;
+      stopWatching();
+      clearTimeout(block);
       signal.removeEventListener('abort', abort);
       resolve(result);
     };
-    // nodemailer forgets whoever waits for a connection that it was told to close: judged first, closed then.
-    const giveUp = (why: string): void => {
-      const result = judge(new Error(why), connection, to, progress);
+    giveUp = (why) => {
+      const result = judge(new Error(why), connection, work, progress);
       smtp.close();
       done(result);
     };
@@ -204,18 +239,15 @@ export const transmit = (connection: Connection, work: HandOver, bounds: StepBou
       giveUp(`the attempt was given up: ${String(signal.reason)}`);
     };
     signal.addEventListener('abort', abort, { once: true });
-    dialogue.onStep = (step) => {
-      clearTimeout(timer);
-      const ms = bounds[step];
-      if (ms !== undefined) timer = setTimeout(giveUp, ms, `no reply within ${ms / 1_000} s`);
-    };
+    if (utf8) sayUtf8(smtp);
     smtp.send(
-      { from, to, size, use8BitMime: eightBit },
+      // The server decides by the size that is declared (RFC 1870): what may be too much is not.
+      { from, to, ...(!estimated && { size }), use8BitMime: eightBit },
       stream,
       (error: Error | null, info?: SMTPConnectionSendInfo) => {
         if (error !== null || info === undefined) {
           stream.destroy();
-          return done(judge(error ?? new Error('the server gave no answer'), connection, to, progress));
+          return done(judge(error ?? new Error('the server gave no answer'), connection, work, progress));
         }
         const rejected = (info.rejectedErrors ?? []) as NonNullable<Rejection['rejectedErrors']>;
         done({

@@ -1,19 +1,37 @@
 // Tries a transport: connect, greet, encrypt, log in; tells in the server's own words.
-import type { Connections, OpenTransport } from './connections';
+import { readReply } from '../mail/reply';
+import { refusesName } from '../mail/session';
+import type { Connections, OpeningError, OpenTransport } from './connections';
+import { nameHint } from './fault-words';
 
+/** What came of it: the server's words, and ours where it said none or may be helped. */
+const wordsOf = ({ phase, response, words, hint }: OpeningError, name: string): string => {
+  if (!response) return words;
+  const advice = hint ?? (refusesName(phase, readReply(response)) ? nameHint(name) : undefined);
+  return advice === undefined ? response : `${response} (${advice})`;
+};
+
+/**
+ * @param signal gives it up
+ * @returns `ms`: how long it took; `reply`: the server's last words, or what was wrong. Its connection is closed then
+ */
 export const verifyTransport = async (
   connections: Connections,
   transport: OpenTransport,
-  now: () => number,
+  { now, signal }: { now: () => number; signal: AbortSignal },
 ): Promise<{ ok: boolean; ms: number; reply: string }> => {
   const begun = now();
   try {
-    const { smtp } = await connections.take(transport, { fresh: true });
-    const reply = smtp.lastServerResponse || '';
-    smtp.quit();
-    return { ok: true, ms: now() - begun, reply };
+    const connection = await connections.take(transport, { fresh: true, signal });
+    const reply = connection.smtp.lastServerResponse || '';
+    const ms = now() - begun;
+    await connections.leave(connection, 'quit');
+    return { ok: true, ms, reply };
   } catch (error) {
-    const { message, response } = error as Error & { response?: string };
-    return { ok: false, ms: now() - begun, reply: response || message };
+    return {
+      ok: false,
+      ms: Math.round(now() - begun),
+      reply: wordsOf(error as OpeningError, connections.nameFor(transport)),
+    };
   }
 };

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { simpleParser } from 'mailparser';
 import { decodeWords } from 'postal-mime';
 import MailComposer from 'nodemailer/lib/mail-composer';
-import { composeLetter, type Field } from './compose-letter';
+import { composeLetter } from './compose-letter';
 import { mailDate } from './encoding';
+import type { Field } from './header-field';
 import { writeMessage } from './write-message';
 
 const SUBJECTS = [
@@ -15,7 +16,7 @@ const SUBJECTS = [
   'فاتورة رقم 114',
   'חשבונית 114',
   '😀'.repeat(40),
-  `long ${'word '.repeat(60)}`,
+  `long ${'word '.repeat(60)}end`,
   'x'.repeat(200),
   'quotes " and \\ and <angles>, commas; colons: all',
 ];

@@ -3,7 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { CHANNELS } from './keys';
 import type { Redis } from './redis';
 
-export type ChangeKind = 'tenant' | 'queue' | 'transport' | 'template' | 'api-key' | 'signing-secret';
+export type ChangeKind =
+  'tenant' | 'queue' | 'transport' | 'lowered' | 'template' | 'api-key' | 'signing-secret' | 'installation';
 
 export interface Changes {
   /** A reader that remembers; forgets an entry as soon as any process announces its change. */

@@ -5,15 +5,20 @@ import type { Redis } from './redis';
 /** Rises when keys or the email's format change in a way that older processes would misread. */
 export const DATA_FORMAT = 1;
 
+/** The data is of another version of the service. */
+export class OtherFormat extends Error {
+  override name = 'OtherFormat';
+}
+
 /**
- * Sets the stamp in an empty Redis.
- * @throws Error where the data is of another version
+ * Sets the stamp in an empty Redis. One that has a stamp is only read: a full Redis, or a replica, allows no more.
+ * @throws OtherFormat
  */
 export const claimFormat = async (redis: Redis): Promise<void> => {
-  await redis.setnx(KEYS.format, DATA_FORMAT);
+  if ((await redis.get(KEYS.format)) === null) await redis.setnx(KEYS.format, DATA_FORMAT);
   const found = Number(await redis.get(KEYS.format));
   if (found !== DATA_FORMAT) {
-    throw new Error(
+    throw new OtherFormat(
       `this Redis holds data in format ${found}, this version of Rohrpost reads ${DATA_FORMAT}: ` +
         'run the version that wrote it, or point REDIS_URL at another Redis',
     );

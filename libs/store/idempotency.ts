@@ -10,7 +10,7 @@ export interface Remembered {
   id: string;
   /** ms since 1970 */
   acceptedAt: number;
-  /** What was answered, as JSON. */
+  /** What was answered, as text. */
   answer: string;
   /** Redis has the email; else the first request may have died between claim and add. */
   done: boolean;
@@ -32,46 +32,67 @@ const canonical = (value: unknown): unknown => {
   );
 };
 
+/** A hash that takes half the room: two of 128 bits are the same by chance never. */
+const half = (hash: string): string => Buffer.from(hash, 'hex').subarray(0, 16).toString('base64url');
+
 export const hashBody = (body: unknown): string =>
-  createHash('sha256')
-    .update(JSON.stringify(canonical(body)))
-    .digest('hex');
+  half(
+    createHash('sha256')
+      .update(JSON.stringify(canonical(body)))
+      .digest('hex'),
+  );
 
-// KEYS: the record. ARGV: body hash, id, accepted at, answer, ms to keep. Result: {} where the claim is ours, else the
-// fields of the earlier one. Atomic, so that of fifty at once one wins.
+const FIELDS_BEFORE = ['bodyHash', 'id', 'acceptedAt', 'answer', 'done'];
+
+// KEYS: the record; that of earlier versions, a hash. ARGV: the record to claim it with or '' to look only, ms to keep, fields of
+// the hash. Result: the earlier claim, as text or as those fields, or nothing. Atomic, so that of fifty at once one wins.
 const claim = defineScript(`
-local fields = redis.call('HMGET', KEYS[1], 'bodyHash', 'id', 'acceptedAt', 'answer', 'done')
-if fields[1] then return fields end
-redis.call('HSET', KEYS[1], 'bodyHash', ARGV[1], 'id', ARGV[2], 'acceptedAt', ARGV[3], 'answer', ARGV[4])
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
-return {}`);
+local found = redis.call('GET', KEYS[1])
+if found then return found end
+local before = redis.call('HMGET', KEYS[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
+if before[1] then return before end
+if ARGV[1] ~= '' then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+return false`);
 
-const toRemembered = (fields: (string | null)[]): Remembered | undefined => {
-  const [bodyHash, id, acceptedAt, answer, done] = fields;
+// KEYS: the record. ARGV: '1'. Result: 1, or 0 where it is not there. Atomic: one whose time is over does not come back.
+const confirm = defineScript(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('SETRANGE', KEYS[1], 0, ARGV[1])
+return 1`);
+
+/** One string takes a third of a hash. Whether it is done stands first, to be changed in place. */
+const SEPARATOR = '\n';
+
+const toRemembered = (found: unknown): Remembered | undefined => {
+  if (typeof found === 'string') {
+    const [done, bodyHash = '', id = '', acceptedAt, ...answer] = found.split(SEPARATOR);
+    return { bodyHash, id, acceptedAt: Number(acceptedAt), answer: answer.join(SEPARATOR), done: done === '1' };
+  }
+  if (!Array.isArray(found)) return undefined;
+  const [bodyHash, id, acceptedAt, answer, done] = found as (string | null)[];
   if (!bodyHash || !id || !answer) return undefined;
-  return { bodyHash, id, acceptedAt: Number(acceptedAt), answer, done: done === '1' };
+  return { bodyHash: half(bodyHash), id, acceptedAt: Number(acceptedAt), answer, done: done === '1' };
+};
+
+const ask = async (redis: Redis, keys: QueueKeys, keyHash: string, record: string): Promise<Remembered | undefined> => {
+  const both = [keys.idempotency(half(keyHash)), keys.idempotencyBefore(keyHash)];
+  return toRemembered(await claim(redis, both, [record, KEPT_MS, ...FIELDS_BEFORE]));
 };
 
 /** @returns what an earlier request left */
-export const recall = async (redis: Redis, keys: QueueKeys, keyHash: string): Promise<Remembered | undefined> =>
-  toRemembered(await redis.hmget(keys.idempotency(keyHash), 'bodyHash', 'id', 'acceptedAt', 'answer', 'done'));
+export const recall = (redis: Redis, keys: QueueKeys, keyHash: string): Promise<Remembered | undefined> =>
+  ask(redis, keys, keyHash, '');
 
 /** Claims a key. @returns undefined where it is ours now, else the earlier claim */
-export const claimKey = async (
+export const claimKey = (
   redis: Redis,
   keys: QueueKeys,
   keyHash: string,
-  first: Omit<Remembered, 'done'>,
+  { bodyHash, id, acceptedAt, answer }: Omit<Remembered, 'done'>,
 ): Promise<Remembered | undefined> =>
-  toRemembered(
-    (await claim(
-      redis,
-      [keys.idempotency(keyHash)],
-      [first.bodyHash, first.id, first.acceptedAt, first.answer, KEPT_MS],
-    )) as (string | null)[],
-  );
+  ask(redis, keys, keyHash, ['0', bodyHash, id, acceptedAt, answer].join(SEPARATOR));
 
 /** Redis has the email: a repetition need not look after it any more. */
 export const confirmKey = async (redis: Redis, keys: QueueKeys, keyHash: string): Promise<void> => {
-  await redis.hset(keys.idempotency(keyHash), 'done', '1');
+  await confirm(redis, [keys.idempotency(half(keyHash))], ['1']);
 };

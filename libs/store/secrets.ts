@@ -30,6 +30,9 @@ const parseSecretKeys = (text: string): SecretKey[] | undefined => {
   return valid.length === keys.length && new Set(valid.map((key) => key.id)).size === keys.length ? valid : undefined;
 };
 
+/** The name of the key that a secret was sealed with. */
+export const keyIdOf = (sealed: string): string => sealed.split('.')[1] ?? '';
+
 /** Secret keys in a process' environment. */
 export const SecretKeysText = z.string().transform((text, context): SecretKey[] => {
   const keys = parseSecretKeys(text);
@@ -67,6 +70,6 @@ export const createSecretBox = (keys: SecretKey[]): SecretBox => {
         .setAuthTag(bytes.subarray(-16));
       return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString('utf8');
     },
-    isCurrent: (sealed) => sealed.split('.')[1] === current.id,
+    isCurrent: (sealed) => keyIdOf(sealed) === current.id,
   };
 };

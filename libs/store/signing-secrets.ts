@@ -4,19 +4,28 @@ import type { Clock } from '../runtime/clock';
 import type { Changes } from './changes';
 import { tenantKeys } from './keys';
 import type { Redis } from './redis';
+import { defineScript } from './script';
 import type { SecretBox } from './secrets';
 
 export interface SigningSecrets {
   /** `whsec_<base64 of 32 bytes>`, as Standard Webhooks has it. */
   secret: string;
-  /** The one before; requests carry its signature too until then. `until` in ms since 1970. */
-  previous?: { secret: string; until: number };
+  /** The one before; requests carry its signature too until then. */
+  previous?: Former;
+  /** Those before it that hold still, where it was changed several times within a day. */
+  older?: Former[];
+}
+
+interface Former {
+  secret: string;
+  /** ms since 1970 */
+  until: number;
 }
 
 export interface SigningSecretStore {
   /** Makes one where the tenant has none yet. */
   get(tenant: string): Promise<SigningSecrets>;
-  /** A new one; the present one signs along for a day. */
+  /** A new one; those that hold now sign along, each for a day after it was changed. */
   rotate(tenant: string): Promise<SigningSecrets>;
   /** All that hold now, the present one first. */
   current(tenant: string): Promise<string[]>;
@@ -24,6 +33,16 @@ export interface SigningSecretStore {
 
 /** Time enough to tell every source of a new secret, ms. */
 const OVERLAP_MS = 24 * 3_600_000;
+
+/** A request carries a signature for each; more changes than this within a day are no change of secrets. */
+const MOST_FORMER = 5;
+
+// KEYS: the sealed secrets. ARGV: the text that they must have, the new text. Result: 1, or 0 where somebody else was faster.
+// Atomic, so that of two who change them at once none is shown a secret that never holds.
+const replaceSecrets = defineScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1`);
 
 const place = (tenant: string): string => `tenant:${tenant}:signing-secrets`;
 const newSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`;
@@ -53,15 +72,27 @@ export const createSigningSecrets = (deps: {
   return {
     get: cached,
     async rotate(tenant) {
-      const { secret } = await load(tenant);
-      const next = { secret: newSecret(), previous: { secret, until: clock.now() + OVERLAP_MS } };
-      await redis.set(tenantKeys(tenant).signingSecrets, seal(tenant, next));
-      await changes.announce('signing-secret', tenant);
-      return next;
+      const { signingSecrets: key } = tenantKeys(tenant);
+      for (;;) {
+        const { secret, previous, older = [] } = await load(tenant);
+        const now = clock.now();
+        const former = [...(previous ? [previous] : []), ...older].filter(({ until }) => until > now);
+        const next: SigningSecrets = {
+          secret: newSecret(),
+          previous: { secret, until: now + OVERLAP_MS },
+          ...(former.length > 0 && { older: former.slice(0, MOST_FORMER - 1) }),
+        };
+        const present = await redis.get(key);
+        if (present === null || open(tenant, present).secret !== secret) continue;
+        if ((await replaceSecrets(redis, [key], [present, seal(tenant, next)])) !== 1) continue;
+        await changes.announce('signing-secret', tenant);
+        return next;
+      }
     },
     async current(tenant) {
-      const { secret, previous } = await cached(tenant);
-      return previous !== undefined && previous.until > clock.now() ? [secret, previous.secret] : [secret];
+      const { secret, previous, older = [] } = await cached(tenant);
+      const former = [...(previous ? [previous] : []), ...older].filter(({ until }) => until > clock.now());
+      return [secret, ...former.map((one) => one.secret)];
     },
   };
 };

@@ -11,15 +11,25 @@ export interface Templates {
   get(tenant: string, name: string, version?: number): Promise<TemplateVersion | undefined>;
   list(tenant: string): Promise<{ name: string; version: number }[]>;
   versions(tenant: string, name: string): Promise<TemplateVersion[]>;
-  /** A new version, or the present one where nothing changed. */
-  put(tenant: string, name: string, input: TemplateInput): Promise<{ version: TemplateVersion; created: boolean }>;
+  /**
+   * A new version, or the present one where nothing changed.
+   * @param allow throws where the present number (undefined: there is none) is not the one that the writer knows
+   */
+  put(
+    tenant: string,
+    name: string,
+    input: TemplateInput,
+    allow: (present: string | undefined) => void,
+  ): Promise<{ version: TemplateVersion; created: boolean }>;
   remove(tenant: string, name: string): Promise<boolean>;
 }
 
 // KEYS: present versions, last numbers, the template's versions. ARGV: name, the version's JSON without number and
-// time, the time. Result: {number, 1 if new}. Atomic, so that two writers never get the same number.
+// time, the time, the present number that was allowed ('' for none). Result: {number, 1 if new}, or {0, 0} where another
+// number is present by now. Atomic, so that two writers never get the same number, and none overtakes what he has not seen.
 const putVersion = defineScript(`
 local present = redis.call('HGET', KEYS[1], ARGV[1])
+if (present or '') ~= ARGV[4] then return {0, 0} end
 if present then
   local stored = redis.call('HGET', KEYS[3], present)
   if stored and cjson.decode(stored).source == ARGV[2] then return {tonumber(present), 0} end
@@ -67,16 +77,21 @@ export const createTemplates = (deps: { redis: Redis; changes: Changes; clock: C
         .map(([number, text]) => parseVersion(Number(number), text))
         .sort((a, b) => b.version - a.version);
     },
-    async put(tenant, name, input) {
+    async put(tenant, name, input, allow) {
       const keys = tenantKeys(tenant);
       const createdAt = new Date(deps.clock.now()).toISOString();
       const { subject, html, text, layout, inlineCss, schema } = input;
       const source = JSON.stringify({ subject, html, text, layout, inlineCss, schema });
-      const [number, isNew] = (await putVersion(
-        redis,
-        [keys.templates, keys.templateNumbers, keys.template(name)],
-        [name, source, createdAt],
-      )) as [number, number];
+      let [number, isNew] = [0, 0];
+      while (number === 0) {
+        const present = await redis.hget(keys.templates, name);
+        allow(present ?? undefined);
+        [number, isNew] = (await putVersion(
+          redis,
+          [keys.templates, keys.templateNumbers, keys.template(name)],
+          [name, source, createdAt, present ?? ''],
+        )) as [number, number];
+      }
       await changes.announce('template', `${tenant}/${name}`);
       const stored = await redis.hget(keys.template(name), String(number));
       const version = stored === null ? { version: number, ...input, createdAt } : parseVersion(number, stored);

@@ -9,7 +9,9 @@ import {
 } from '../mail/settings';
 import { queueName, type QueueAddress } from '../mail/queue-address';
 import type { Clock } from '../runtime/clock';
+import { changeRecord } from './change-record';
 import type { Changes } from './changes';
+import type { PauseNote } from './installation';
 import { KEYS, tenantKeys } from './keys';
 import type { Redis } from './redis';
 
@@ -19,27 +21,34 @@ interface Dates {
 }
 
 export type Tenant = { tenant: string; settings: TenantSettings } & Dates;
-/** Who paused a queue, and when. BullMQ holds the pause itself. */
-export interface PauseNote {
-  by: string;
-  at: string;
+/** What is kept of a queue. BullMQ holds its pause itself; `paused` says whose it is. */
+type QueueRecord = { settings: QueueSettings; paused?: PauseNote } & Dates;
+export type RegisteredQueue = QueueAddress & QueueRecord;
+/** A record before and after a change; without `before` it came into being. */
+export interface Changed<T> {
+  before: T | undefined;
+  after: T;
 }
-export type RegisteredQueue = QueueAddress & { settings: QueueSettings; paused?: PauseNote } & Dates;
 
 export interface Tenants {
   tenant(slug: string): Promise<Tenant | undefined>;
   list(): Promise<Tenant[]>;
-  put(slug: string, settings: TenantSettings): Promise<{ tenant: Tenant; created: boolean }>;
+  /** Puts the settings that `decide` makes of the present ones; of changes at once each is made of the one before it. */
+  change(slug: string, decide: (present: Tenant | undefined) => TenantSettings): Promise<Changed<Tenant>>;
   remove(slug: string): Promise<void>;
   queue(address: QueueAddress): Promise<RegisteredQueue | undefined>;
   queues(tenant: string): Promise<RegisteredQueue[]>;
-  putQueue(address: QueueAddress, settings: QueueSettings): Promise<{ queue: RegisteredQueue; created: boolean }>;
+  /** Like `change`. @param decide also says who paused the queue */
+  changeQueue(
+    address: QueueAddress,
+    decide: (present: RegisteredQueue | undefined) => Pick<QueueRecord, 'settings' | 'paused'>,
+  ): Promise<Changed<RegisteredQueue>>;
+  /** A queue as Redis has it at this moment, whatever is remembered of it here. */
+  readQueue(address: QueueAddress): Promise<RegisteredQueue | undefined>;
   /** The settings that hold now for an email of a queue, or for the queue itself. @param own of the email */
   settings(address: QueueAddress, own?: SettingsLevel): Promise<ResolvedSettings>;
   /** Brings a queue into being with empty settings where it does not exist; says whether it did so. */
   ensureQueue(address: QueueAddress): Promise<boolean>;
-  /** Notes who paused it; nothing given takes the note away. */
-  notePause(address: QueueAddress, by?: string): Promise<void>;
   removeQueue(address: QueueAddress): Promise<void>;
 }
 
@@ -87,12 +96,13 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
         .map(([slug, text]) => ({ tenant: slug, ...(JSON.parse(text) as Record<TenantSettings>) }))
         .sort((a, b) => a.tenant.localeCompare(b.tenant));
     },
-    async put(slug, settings) {
-      const old = parse<Record<TenantSettings>>(await redis.hget(KEYS.tenants, slug));
-      const record = fresh(old, settings);
-      await redis.hset(KEYS.tenants, slug, JSON.stringify(record));
+    async change(slug, decide) {
+      const tenantOf = (record: Record<TenantSettings>): Tenant => ({ tenant: slug, ...record });
+      const { before, after } = await changeRecord<Record<TenantSettings>>(redis, KEYS.tenants, slug, (present) =>
+        fresh(present, decide(present && tenantOf(present))),
+      );
       await changes.announce('tenant', slug);
-      return { tenant: { tenant: slug, ...record }, created: old === undefined };
+      return { before: before && tenantOf(before), after: tenantOf(after) };
     },
     async remove(slug) {
       const keys = tenantKeys(slug);
@@ -116,13 +126,19 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
         .map(([application, text]) => ({ tenant: slug, application, ...(JSON.parse(text) as Record<QueueSettings>) }))
         .sort((a, b) => a.application.localeCompare(b.application));
     },
-    async putQueue(address, settings) {
+    async changeQueue(address, decide) {
+      const queueOf = (record: QueueRecord): RegisteredQueue => ({ ...address, ...record });
       const key = tenantKeys(address.tenant).queues;
-      const old = parse<Record<QueueSettings>>(await redis.hget(key, address.application));
-      const record = fresh(old, settings);
-      await redis.hset(key, address.application, JSON.stringify(record));
+      const { before, after } = await changeRecord<QueueRecord>(redis, key, address.application, (present) => {
+        const { settings, paused } = decide(present && queueOf(present));
+        return { ...fresh(present, settings), ...(paused && { paused }) };
+      });
       await changes.announce('queue', queueName(address));
-      return { queue: { ...address, ...record }, created: old === undefined };
+      return { before: before && queueOf(before), after: queueOf(after) };
+    },
+    async readQueue(address) {
+      const record = parse<QueueRecord>(await redis.hget(tenantKeys(address.tenant).queues, address.application));
+      return record && { ...address, ...record };
     },
     async settings(address, own) {
       const found = await tenant(address.tenant);
@@ -136,14 +152,6 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
       const made = await redis.hsetnx(tenantKeys(address.tenant).queues, address.application, record);
       await changes.announce('queue', queueName(address));
       return made === 1;
-    },
-    async notePause(address, by) {
-      const key = tenantKeys(address.tenant).queues;
-      const old = parse<Record<QueueSettings> & { paused?: PauseNote }>(await redis.hget(key, address.application));
-      if (old === undefined) return;
-      const record = { ...old, paused: by === undefined ? undefined : { by, at: now() } };
-      await redis.hset(key, address.application, JSON.stringify(record));
-      await changes.announce('queue', queueName(address));
     },
     async removeQueue(address) {
       await redis.hdel(tenantKeys(address.tenant).queues, address.application);

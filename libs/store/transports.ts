@@ -1,7 +1,9 @@
 // The registry of transports: SMTP servers of a tenant, their passwords sealed.
-import { Problem } from '../mail/problem';
-import { defaultPort, type StoredTransport, type TransportInput } from '../mail/transport';
+import { Problem, problemAt } from '../mail/problem';
+import { type StoredTransport, type TransportInput } from '../mail/transport';
+import { movedParts, portOf } from '../mail/transport-login';
 import type { Clock } from '../runtime/clock';
+import { changeRecord, removeRecord } from './change-record';
 import type { Changes } from './changes';
 import { tenantKeys } from './keys';
 import type { Redis } from './redis';
@@ -16,9 +18,22 @@ export interface TransportSecrets {
 export interface Transports {
   get(tenant: string, name: string): Promise<StoredTransport | undefined>;
   list(tenant: string): Promise<{ name: string; transport: StoredTransport }[]>;
-  /** @throws Problem `secret-missing` where `{"set": true}` keeps a password that was never given */
-  put(tenant: string, name: string, input: TransportInput): Promise<{ transport: StoredTransport; created: boolean }>;
-  remove(tenant: string, name: string): Promise<boolean>;
+  /**
+   * Puts what `decide` makes of the present one; of changes at once each is made of the one before it.
+   * @throws Problem `secret-missing` where `{"set": true}` keeps a secret that was never given, `secret-needed` where the
+   * password would go elsewhere
+   */
+  change(
+    tenant: string,
+    name: string,
+    decide: (present: StoredTransport | undefined) => TransportInput,
+  ): Promise<{ before: StoredTransport | undefined; after: StoredTransport }>;
+  /** @param allow throws where it must stay. @returns what was removed, if there was one */
+  remove(
+    tenant: string,
+    name: string,
+    allow?: (present: StoredTransport) => void,
+  ): Promise<StoredTransport | undefined>;
   /** Its secrets in clear, for whoever logs in and signs. */
   secrets(tenant: string, name: string, transport: StoredTransport): TransportSecrets;
 }
@@ -31,22 +46,14 @@ const missing = (name: string, path: string): Problem =>
     { path: `/${path.replace('.', '/')}`, message: 'nothing is stored yet: give it' },
   ]);
 
-export const createTransports = (deps: {
-  redis: Redis;
-  changes: Changes;
-  secrets: SecretBox;
-  clock: Clock;
-}): Transports => {
-  const { redis, changes, secrets } = deps;
-  const read = async (tenant: string, name: string): Promise<StoredTransport | undefined> => {
-    const text = await redis.hget(tenantKeys(tenant).transports, name);
-    return text === null ? undefined : (JSON.parse(text) as StoredTransport);
-  };
-  const cached = changes.cached('transport', (id) => {
-    const [tenant = '', name = ''] = id.split('/');
-    return read(tenant, name);
-  });
+/** Whoever may change a transport may not read its password: nor may he have it sent to a server of his own. */
+const neededAgain = (moved: string[]): Problem => {
+  const message = `must be given again where ${moved.join(' and ')} changes: a stored password goes nowhere else`;
+  return problemAt('secret-needed', ['auth', 'pass'], message);
+};
 
+/** Seals the secrets of an input, or keeps those that are stored. @throws Problem of `Transports.change` */
+const createSealing = (secrets: SecretBox) => {
   const sealedPass = (
     tenant: string,
     name: string,
@@ -57,6 +64,8 @@ export const createTransports = (deps: {
     const { user, pass } = input.auth;
     if (typeof pass === 'string') return { user, sealedPass: secrets.seal(pass, place(tenant, name, 'pass')) };
     if (old?.auth === undefined) throw missing(name, 'auth.pass');
+    const moved = movedParts(old, input);
+    if (moved.length > 0) throw neededAgain(moved);
     return { user, sealedPass: old.auth.sealedPass };
   };
 
@@ -74,6 +83,53 @@ export const createTransports = (deps: {
     return { domain, selector, sealedKey: old.dkim.sealedKey };
   };
 
+  return { sealedPass, sealedDkim };
+};
+
+export const createTransports = (deps: {
+  redis: Redis;
+  changes: Changes;
+  secrets: SecretBox;
+  clock: Clock;
+}): Transports => {
+  const { redis, changes, secrets } = deps;
+  const read = async (tenant: string, name: string): Promise<StoredTransport | undefined> => {
+    const text = await redis.hget(tenantKeys(tenant).transports, name);
+    return text === null ? undefined : (JSON.parse(text) as StoredTransport);
+  };
+  const cached = changes.cached('transport', (id) => {
+    const [tenant = '', name = ''] = id.split('/');
+    return read(tenant, name);
+  });
+
+  const { sealedPass, sealedDkim } = createSealing(secrets);
+
+  const stored = (
+    tenant: string,
+    name: string,
+    input: TransportInput,
+    old: StoredTransport | undefined,
+  ): StoredTransport => {
+    const auth = sealedPass(tenant, name, input, old);
+    const dkim = sealedDkim(tenant, name, input, old);
+    const now = new Date(deps.clock.now()).toISOString();
+    return {
+      host: input.host,
+      port: portOf(input),
+      security: input.security,
+      ...(auth && { auth }),
+      ...(input.tls && { tls: input.tls }),
+      ...(dkim && { dkim }),
+      ...(input.limits && { limits: input.limits }),
+      ...(input.allowedFrom && { allowedFrom: input.allowedFrom }),
+      ...(input.name && { name: input.name }),
+      // Never a number that was there before, even after a removal: connections are kept under it.
+      version: Math.max((old?.version ?? 0) + 1, deps.clock.now()),
+      createdAt: old?.createdAt ?? now,
+      updatedAt: now,
+    } as StoredTransport;
+  };
+
   return {
     get: (tenant, name) => cached(`${tenant}/${name}`),
     async list(tenant) {
@@ -82,34 +138,17 @@ export const createTransports = (deps: {
         .map(([name, text]) => ({ name, transport: JSON.parse(text) as StoredTransport }))
         .sort((a, b) => a.name.localeCompare(b.name));
     },
-    async put(tenant, name, input) {
-      const old = await read(tenant, name);
-      const auth = sealedPass(tenant, name, input, old);
-      const dkim = sealedDkim(tenant, name, input, old);
-      const now = new Date(deps.clock.now()).toISOString();
-      const transport = {
-        host: input.host,
-        port: input.port ?? defaultPort(input.security),
-        security: input.security,
-        ...(auth && { auth }),
-        ...(input.tls && { tls: input.tls }),
-        ...(dkim && { dkim }),
-        ...(input.limits && { limits: input.limits }),
-        ...(input.allowedFrom && { allowedFrom: input.allowedFrom }),
-        ...(input.name && { name: input.name }),
-        // Never a number that was there before, even after a removal: connections are kept under it.
-        version: Math.max((old?.version ?? 0) + 1, deps.clock.now()),
-        createdAt: old?.createdAt ?? now,
-        updatedAt: now,
-      } as StoredTransport;
-      await redis.hset(tenantKeys(tenant).transports, name, JSON.stringify(transport));
+    async change(tenant, name, decide) {
+      const changed = await changeRecord<StoredTransport>(redis, tenantKeys(tenant).transports, name, (old) =>
+        stored(tenant, name, decide(old), old),
+      );
       await changes.announce('transport', `${tenant}/${name}`);
-      return { transport, created: old === undefined };
+      return changed;
     },
-    async remove(tenant, name) {
-      const removed = await redis.hdel(tenantKeys(tenant).transports, name);
+    async remove(tenant, name, allow = () => undefined) {
+      const removed = await removeRecord<StoredTransport>(redis, tenantKeys(tenant).transports, name, allow);
       await changes.announce('transport', `${tenant}/${name}`);
-      return removed === 1;
+      return removed;
     },
     secrets: (tenant, name, { auth, dkim }) => ({
       ...(auth && { password: secrets.open(auth.sealedPass, place(tenant, name, 'pass')) }),

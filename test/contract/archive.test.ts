@@ -33,7 +33,7 @@ const take = async (): Promise<Lease> => {
   const email = aStoredEmail();
   const accepted = { id: 'm_1', email, acceptedAt: Date.now(), priority: 'high' as const };
   await createSendQueue({ redis, due: createDue(redis) }).add(queue, [accepted]);
-  const { email: lease } = await takeEmail(redis, queue, 'b:0', Date.now());
+  const { email: lease } = await takeEmail(redis, queue, 'b:0');
   if (lease === undefined) throw new Error('there is no email');
   return lease;
 };

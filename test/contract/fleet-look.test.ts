@@ -50,13 +50,15 @@ afterAll(async () => {
   await server.stop();
   await rm(folder, { recursive: true, force: true });
 });
+const refused = () => Promise.reject(new Error('no server is asked here'));
+
 beforeEach(async () => {
   queues = createQueues({ redis, waits: true });
   queue = queues.open({ tenant: 'acme', application: 'app' });
   due = createDue(redis);
   starts = 0;
   sent = [];
-  admit = async () => ({ transport: 'default', end: () => undefined, cancel: () => undefined });
+  admit = async () => ({ transport: 'default', end: () => undefined, cancel: () => undefined, refused });
   failing = { permission: 0, lookAgain: 0 };
   fleet = new Fleet({
     redis,
@@ -89,7 +91,7 @@ beforeEach(async () => {
   );
 });
 afterEach(async () => {
-  await fleet.stop(Date.now() + 1_000);
+  await fleet.stop(1_000);
   await redis.flushall();
 });
 
@@ -124,7 +126,7 @@ test('who waits for a connection is called when one is free, in the order of ask
     if (used === most) return { until: Date.now() + 3_600_000, full: 'default' };
     used++;
     const end = (): void => void used--;
-    return { transport: 'default', end, cancel: end };
+    return { transport: 'default', end, cancel: end, refused };
   };
   work = async (lease) => {
     await endEmail(redis, lease, SENT);

@@ -1,11 +1,14 @@
 // Bad input: a clear problem document with a pointer, and nothing lost or accepted by halves.
-import { anEmail, setUpQueue, startService, type Answer, type Service } from '../support/service';
+import { request } from 'node:http';
+import { anEmail, OPERATOR_KEY, setUpQueue, startService, type Answer, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 
 interface ProblemBody extends Record<string, unknown> {
   code: string;
   errors?: { path: string; message: string }[];
 }
+
+const authorization = `Bearer ${OPERATOR_KEY}`;
 
 let service: Service;
 let smtp: SmtpServer;
@@ -147,6 +150,80 @@ test.each<[string, string | Buffer, Record<string, string>, number, string]>([
     headers: { 'content-type': 'application/json', ...headers },
   });
   expectProblem(answer, status, code);
+});
+
+const JSON_CALLS: [method: string, path: string][] = [
+  ['POST', ''],
+  ['POST', '/batch'],
+  ['POST', '/render'],
+  ['POST', '/bulk'],
+  ['PATCH', '/m_00000000000000000000000000'],
+  ['PUT', '/v1/tenants/acme'],
+  ['PUT', '/v1/queues/acme/app'],
+  ['PUT', '/v1/tenants/acme/transports/default'],
+  ['PUT', '/v1/tenants/acme/templates/t'],
+  ['POST', '/v1/tenants/acme/templates/t/render'],
+  ['POST', '/v1/keys'],
+];
+
+test.each<[string, Buffer, string, number, string, string | undefined]>([
+  ['Latin-1', Buffer.from('{"subject": "Grüße"}', 'latin1'), '', 400, 'not-utf-8', undefined],
+  ['UTF-16', Buffer.from('\ufeff{}', 'utf16le'), '', 400, 'not-utf-8', undefined],
+  [
+    'Latin-1 by its name',
+    Buffer.from('{"subject": "Grüße"}', 'latin1'),
+    'iso-8859-1',
+    415,
+    'unsupported-media-type',
+    undefined,
+  ],
+  ['UTF-16 by its name', Buffer.from('{}', 'utf16le'), 'utf-16le', 415, 'unsupported-media-type', undefined],
+  ['no JSON', Buffer.from('{"to": "a",}'), 'UTF-8', 400, 'malformed-json', undefined],
+  [
+    'a number beyond 2^53',
+    Buffer.from('{"data": {"order": 9007199254740993}}'),
+    'utf-8',
+    422,
+    'invalid',
+    '/data/order',
+  ],
+  ['half a surrogate pair', Buffer.from('{"data": {"a": "\\ud800"}}'), 'utf-8', 422, 'invalid', '/data/a'],
+  ['a name given twice', Buffer.from('{"to": "a", "to": "b"}'), '"utf-8"', 422, 'invalid', '/to'],
+  ['a NUL', Buffer.from('{"data": {"a": "x\\u0000"}}'), 'utf8', 422, 'invalid', '/data/a'],
+])('%s is refused wherever JSON is taken', async (_name, raw, charset, status, code, path) => {
+  const type = `application/json${charset && `; charset=${charset}`}`;
+  for (const [method, at] of JSON_CALLS) {
+    const to = at.startsWith('/v1') ? at : `${emails}${at}`;
+    const answer = await service.call<ProblemBody>(method, to, undefined, { raw, headers: { 'content-type': type } });
+    expectProblem(answer, status, code, path);
+  }
+});
+
+test('a body without a type says what to send', async () => {
+  const { hostname, port } = new URL(service.url);
+  const answer = await new Promise<string>((resolve, reject) => {
+    const asked = request({ hostname, port, method: 'POST', path: emails, headers: { authorization } }, (response) => {
+      response.setEncoding('utf8').once('data', resolve);
+    });
+    asked.once('error', reject).end('{}');
+  });
+  expect(JSON.parse(answer)).toMatchObject({
+    status: 415,
+    detail: expect.stringContaining('no Content-Type: send the header "Content-Type: application/json"') as string,
+  });
+});
+
+test('numbers that two bodies do not share are two bodies, and a query in Latin-1 is no query', async () => {
+  const keyed = (order: string) =>
+    service.call<ProblemBody>('POST', emails, undefined, {
+      raw: `{"to":"a@x.example","template":"beyond","data":{"customer":{"name":"A"},"order":${order}},"sendAt":"2030-01-01T00:00:00Z"}`,
+      headers: { 'content-type': 'application/json', 'idempotency-key': 'beyond' },
+    });
+  await service.ok('PUT', '/v1/tenants/acme/templates/beyond', { subject: 'Hi', text: '<%= it.order %>' });
+  expect((await keyed('9007199254740991')).status).toBe(202);
+  expectProblem(await keyed('9007199254740993'), 422, 'invalid', '/data/order');
+  expectProblem(await keyed('9007199254740990'), 409, 'idempotency-key-reused');
+  expectProblem(await service.call<ProblemBody>('GET', `${emails}?tag=Gr%FC%DFe`), 400, 'bad-request');
 });
 
 test('an idempotency key longer than 255 characters is refused', async () => {

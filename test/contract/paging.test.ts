@@ -60,7 +60,56 @@ test('a key of one application pages through its own queue only, wherever it beg
   expect(namesIn(await service.ok('GET', '/v1/queues?cursor=acme/app-2', undefined, { key }))).toEqual([]);
 });
 
-test.each(['limit=0', 'limit=201', 'limit=x', 'cursor=', 'cursor=../x', 'page=2'])('?%s is refused', async (query) => {
-  for (const path of ['/v1/queues', '/v1/queues/acme', '/v1/tenants'])
+test.each(['limit=0', 'limit=201', 'limit=x', 'page=2'])('?%s is refused', async (query) => {
+  for (const path of ['/v1/queues', '/v1/queues/acme', '/v1/tenants', '/v1/audit', '/v1/queues/acme/app/emails'])
     expect(await service.call('GET', `${path}?${query}`)).toMatchObject({ status: 422, body: { code: 'invalid' } });
+});
+
+describe('a cursor that is not one of the list is 400', () => {
+  const lists = ['/v1/queues', '/v1/queues/acme', '/v1/tenants', '/v1/audit', '/v1/queues/acme/app/emails'];
+  const emails = ['acme/app', 'acme/web'].map((queue) => `/v1/queues/${queue}/emails`);
+  const cursorOf = async (path: string): Promise<string> =>
+    (await service.ok<Listed>('GET', `${path}${path.includes('?') ? '&' : '?'}limit=1`)).nextCursor ?? '';
+  let real: Map<string, string>;
+
+  beforeAll(async () => {
+    for (const path of emails)
+      for (const to of ['ann@example.org', 'bea@example.org'])
+        await service.ok('POST', path, { to, from: 'a@acme.example', subject: 's', text: 't' });
+    const paths = [...lists, ...emails, `${emails[0]}?recipient=*@example.org`, '/v1/audit?tenant=acme'];
+    real = new Map(await Promise.all(paths.map(async (path) => [path, await cursorOf(path)] as const)));
+  });
+
+  test('one of its own goes on', async () => {
+    for (const [path, cursor] of real) {
+      expect(cursor).not.toBe('');
+      const query = `${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(cursor)}`;
+      expect((await service.call('GET', path + query)).status).toBe(200);
+    }
+  });
+
+  // Where the order is that of names, a cursor is a name, and whatever could be one is answered.
+  const NAMES: Record<string, RegExp> = {
+    '/v1/tenants': /^[a-z0-9-]+$/,
+    '/v1/queues': /^[a-z0-9-]+%2F[a-z0-9-]+$/,
+    '/v1/queues/acme': /^acme%2F[a-z0-9-]+$/,
+  };
+
+  test.each(lists)('%s', async (path) => {
+    const own = real.get(path) ?? '';
+    const made = [
+      ...['', '0-0', '-1', '../x', 'acme/app/x', '%FF%FE', '%00', 'a'.repeat(5_000), '18446744073709551616-0', 'AAAA'],
+      ...[...real].filter(([other]) => other !== path).map(([, cursor]) => encodeURIComponent(cursor)),
+      ...[own.slice(0, -1), `${own}A`, own.toUpperCase()].map(encodeURIComponent),
+    ];
+    const bad = made.filter(
+      (cursor) => NAMES[path]?.test(cursor) !== true || cursor.startsWith('-') || cursor.length > 63,
+    );
+    expect(bad.length).toBeGreaterThan(8);
+    for (const cursor of bad) {
+      const answer = await service.call('GET', `${path}?cursor=${cursor}`);
+      expect({ path, cursor, ...answer }).toMatchObject({ status: 400, body: { code: 'bad-cursor' } });
+    }
+    expect((await service.call('GET', `${path}?cursor=a&cursor=b`)).status).toBe(400);
+  });
 });

@@ -2,6 +2,7 @@
 import type { MinimalJob } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { StoredEmail } from '../../libs/mail/stored-email';
+import { readStatus } from '../../libs/queue/counts';
 import { createDue, type Due } from '../../libs/queue/due';
 import { readRecords } from '../../libs/queue/email-record';
 import { giveBack, takeEmail } from '../../libs/queue/email-worker';
@@ -47,7 +48,7 @@ const line = { kind: 'change' as const, at: '', by: 'test', what: 'tested' };
 const back = (id: string, before: StoredEmail, due = Date.now()) =>
   releaseEmail(redis, queue, id, { before, after: { ...before, rev: before.rev + 1 }, line, now: Date.now(), due });
 const take = async (): Promise<string | undefined> => {
-  const taken = await takeEmail(redis, queue, `token-${count++}`, Date.now());
+  const taken = await takeEmail(redis, queue, `token-${count++}`);
   if (taken.email === undefined) return undefined;
   await endEmail(redis, taken.email, { place: 'completed', result: '""', now: Date.now(), removeAt: Date.now() + 1e6 });
   return taken.email.id;
@@ -131,10 +132,7 @@ test.each([
   const theirs = theirQueue();
   await add('m_1');
   await theirs.bull.add('email', aStoredEmail(), { jobId: 'm_1' });
-  const [mine, bare] = [
-    await takeEmail(redis, queue, 'mine', Date.now()),
-    await takeEmail(redis, theirs, 'theirs', Date.now()),
-  ];
+  const [mine, bare] = [await takeEmail(redis, queue, 'mine'), await takeEmail(redis, theirs, 'theirs')];
   if (mine.email === undefined || bare.email === undefined) throw new Error('there is no email');
   const now = Date.now();
   await endEmail(redis, mine.email, { place, result, now, removeAt: now + 1e6 });
@@ -193,40 +191,32 @@ test('emails are taken in the order in which BullMQ would have given them, those
     const options = { jobId: id, timestamp: acceptedAt, delay, priority: BULL_PRIORITY[priority] };
     await theirs.bull.add('email', email, options);
   }
-  const now = Date.now();
   const mine: (string | undefined)[] = [];
   const given: (string | undefined)[] = [];
   let last;
   for (let turn = 0; turn < 9; turn++) {
-    last = await takeEmail(redis, queue, `t-${turn}`, now);
+    last = await takeEmail(redis, queue, `t-${turn}`);
     mine.push(last.email?.id);
     const [job, id] = (await theirs.backend.moveToActive(`t-${turn}`, 'test')) as [unknown, string];
     given.push(job ? id : undefined);
   }
   expect(mine).toEqual(given);
   expect(mine.slice(0, 8)).not.toContain(undefined);
-  expect(last).toEqual({ email: undefined, rateStopMs: 0, nextDelayedAt: acceptedAt + 3_600_000 });
+  expect(last).toEqual({ email: undefined, nextDelayedAt: acceptedAt + 3_600_000 });
   expect(await queue.bull.getJobCounts()).toEqual(await theirs.bull.getJobCounts());
   expect(await redis.get(queue.keys.lock('m_1'))).toMatch(/^t-/);
   expect(await redis.pttl(queue.keys.lock('m_1'))).toBeGreaterThan(9_000);
   expect(await redis.exists(`${queue.keys.bull}pc`)).toBe(0);
 });
 
-test('a paused queue, one at its rate and one at its bound of active emails give nothing, as with BullMQ', async () => {
+test('a paused queue and one at its bound of active emails give nothing, as with BullMQ', async () => {
   for (const id of ['m_1', 'm_2', 'm_3', 'm_4']) await add(id);
-  const takeNow = () => takeEmail(redis, queue, `t-${count++}`, Date.now());
-  const nothing = { email: undefined, rateStopMs: 0, nextDelayedAt: 0 };
+  const takeNow = () => takeEmail(redis, queue, `t-${count++}`);
+  const nothing = { email: undefined, nextDelayedAt: 0 };
   await queue.bull.pause();
   expect(await takeNow()).toEqual(nothing);
   await queue.bull.resume();
-  await queue.bull.setGlobalRateLimit(2, 60_000);
   expect([(await takeNow()).email?.id, (await takeNow()).email?.id]).toEqual(['m_1', 'm_2']);
-  const stopped = await takeNow();
-  expect(stopped).toMatchObject({ email: undefined });
-  expect('rateStopMs' in stopped && stopped.rateStopMs).toBeGreaterThan(50_000);
-  // BullMQ counts in the same place.
-  expect(await queue.bull.getRateLimitTtl(2)).toBeGreaterThan(50_000);
-  await queue.bull.removeGlobalRateLimit();
   await queue.bull.setGlobalConcurrency(2);
   expect(await takeNow()).toEqual(nothing);
   await queue.bull.setGlobalConcurrency(3);
@@ -235,7 +225,7 @@ test('a paused queue, one at its rate and one at its bound of active emails give
 
 test('what has ended and is not kept leaves nothing, and only who has the email ends it', async () => {
   await add('m_1');
-  const { email: lease } = await takeEmail(redis, queue, 'mine', Date.now());
+  const { email: lease } = await takeEmail(redis, queue, 'mine');
   if (lease === undefined) throw new Error('there is no email');
   await queue.backend.addLog('m_1', 'a line');
   const end = { place: 'completed', result: '""', now: Date.now() } as const;
@@ -306,7 +296,7 @@ test('a correction moves an email in time, and is refused to whoever read an old
 
 test('an email in work is left alone by every transition, also when its lock ran out', async () => {
   const stored = await add('m_1');
-  const taken = await takeEmail(redis, queue, 'mine', Date.now());
+  const taken = await takeEmail(redis, queue, 'mine');
   for (const locked of [true, false]) {
     if (!locked) await redis.del(queue.keys.lock('m_1'));
     expect(await aside('m_1')).toBe('sending');
@@ -320,6 +310,21 @@ test('an email in work is left alone by every transition, also when its lock ran
   expect(await take()).toBe('m_1');
 });
 
+test('more than two thousand in a state are counted as what they are', async () => {
+  const acceptedAt = Date.now();
+  const batch = Array.from({ length: 2_100 }, (_, n) => ({
+    id: `m_${String(n).padStart(4, '0')}`,
+    email: aStoredEmail(n % 2 === 0 ? { sendAt: '2034-01-01T00:00:00.000Z' } : {}),
+    acceptedAt,
+    priority: 'normal' as const,
+  }));
+  await createSendQueue({ redis, due: createDue(redis) }).add(queue, batch);
+  const counts = async () => (await readStatus(redis, queue, Date.now())).counts;
+  expect(await counts()).toMatchObject({ scheduled: 1_050, queued: 1_050 });
+  await Promise.all(batch.map(({ id }) => aside(id)));
+  expect(await counts()).toMatchObject({ scheduled: 0, queued: 0, held: 2_100, failed: 0 });
+});
+
 test.each(PLACES)('a %s email is removed without a trace in BullMQ', async (_name, more) => {
   await add('m_1', more);
   expect(await removeJob(redis, queue, 'm_1', AT)).toBeUndefined();
@@ -330,7 +335,7 @@ test.each(PLACES)('a %s email is removed without a trace in BullMQ', async (_nam
 
 test('an intent is taken away by whoever wrote it, and by nobody who lost the email meanwhile', async () => {
   await add('m_intent');
-  const { email: lease } = await takeEmail(redis, queue, 'b:0', Date.now());
+  const { email: lease } = await takeEmail(redis, queue, 'b:0');
   expect(lease?.id).toBe('m_intent');
   await markIntent(redis, queue, { id: 'm_intent', token: 'b:0' }, 2_000);
   const done = { accepted: [], refused: [] };

@@ -6,6 +6,7 @@ import { startRedis, type RedisServer } from '../../dev/redis';
 import { findRedisBinary } from '../../dev/redis-binary';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
+import { createChanges, type Changes } from '../../libs/store/changes';
 import { tenantKeys } from '../../libs/store/keys';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis';
 import type { TransportLimits } from '../../libs/mail/transport';
@@ -16,6 +17,7 @@ let dataDir: string;
 let server: RedisServer;
 const connections: Redis[] = [];
 const replicas: Limits[] = [];
+const changesOf: Changes[] = [];
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-limits-'));
@@ -25,7 +27,12 @@ beforeAll(async () => {
     const redis = connectRedis({ url: server.url, patience: 'wait', name: replica, log });
     connections.push(redis);
     await whenReady(redis);
-    replicas.push(createLimits({ redis, clock: systemClock, replica }));
+    const subscriber = connectRedis({ url: server.url, patience: 'wait', name: `${replica}:subscriber`, log });
+    connections.push(subscriber);
+    await whenReady(subscriber);
+    const changes = createChanges({ redis, subscriber });
+    replicas.push(createLimits({ redis, clock: systemClock, replica, changes }));
+    changesOf.push(changes);
   }
 });
 afterAll(async () => {
@@ -103,8 +110,9 @@ test('no more connections at once than allowed; what is spare here is given up f
 
 test('a replica whose clock is off waits as long as the others', async () => {
   const [redis] = connections as [Redis];
+  const [changes] = changesOf as [Changes];
   const clock = { now: () => Date.now() - 3_600_000 };
-  const off = createLimits({ redis, clock, replica: 'off' });
+  const off = createLimits({ redis, clock, replica: 'off', changes });
   const wait = async (limits: TransportLimits): Promise<number> => {
     expect(granted(await off.admit('acme', 'off', limits))).toBe(true);
     const refused = await off.admit('acme', 'off', limits);

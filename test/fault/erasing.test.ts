@@ -9,6 +9,7 @@ import { resolveSettings } from '../../libs/mail/settings';
 import { createDue } from '../../libs/queue/due';
 import { readRecords } from '../../libs/queue/email-record';
 import { createErase } from '../../libs/queue/erase';
+import { isGone } from '../../libs/queue/gone';
 import { createQueues, type EmailQueue } from '../../libs/queue/queues';
 import { createRemoval } from '../../libs/queue/removal';
 import { createSendQueue } from '../../libs/queue/send-queue';
@@ -145,11 +146,11 @@ test('an email is erased, wherever it stopped', async () => {
       expect(await filesIn(makeRooms().path)).toHaveLength(1);
       expect(await makeRooms().removal.remove(queue, ID)).toBeUndefined();
     } else {
-      expect(await redis.exists(queue.keys.gone(ID))).toBe(1);
+      expect(await isGone(redis, queue.keys, ID)).toBe(true);
       await sweepLater();
     }
     expect(await traces(contentId)).toEqual([]);
-    expect(await redis.exists(queue.keys.gone(ID))).toBe(1);
+    expect(await isGone(redis, queue.keys, ID)).toBe(true);
     found.push({
       what: 'email',
       'killed before step': whole ? 'none' : steps + 1,

@@ -1,8 +1,10 @@
 // Redis away or frozen: 503 at once instead of hanging requests, and everything comes back by itself.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { startRedis } from '../../dev/redis';
 import { aBatch } from '../support/emails';
 import { showTable } from '../support/fault';
-import { anEmail, setUpQueue, startService, type Answer, type Service } from '../support/service';
+import { anEmail, OPERATOR_KEY, setUpQueue, startService, type Answer, type Service } from '../support/service';
 import { serviceEnv, startProcess } from '../support/process';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { eventually } from '../support/wait';
@@ -74,4 +76,47 @@ test('a frozen Redis does not hang a request', async () => {
   expect(Date.now() - begun).toBeLessThan(10_000);
   await service.redis.kill('SIGCONT');
   await eventually(async () => expect((await service.call('POST', emails, anEmail())).status).toBe(202));
+});
+
+test('a Redis that takes no writes is named: a replica, a disk that is full', async () => {
+  service = await startService({ workers: 0 });
+  const { emails } = await setUpQueue(service, 'acme/app', smtp.port);
+  const api = await startProcess('api', serviceEnv(service.redis.url, service.dataDir));
+  await eventually(async () => expect((await fetch(`http://127.0.0.1:${api.port}/readyz`)).status).toBe(200));
+  const redis = await service.redis.connect();
+  const ready = async (): Promise<{ status: number; problems: string[] }> => {
+    const { status, body } = await service.call<{ problems: string[] }>('GET', '/readyz');
+    return { status, problems: body.problems };
+  };
+  const post = async (): Promise<unknown[]> => {
+    const { status, body, headers } = await service.call('POST', emails, anEmail());
+    return [status, body['code'], headers.get('retry-after'), String(body['detail'])];
+  };
+
+  await redis.call('REPLICAOF', '127.0.0.1', '1');
+  await eventually(async () =>
+    expect(await ready()).toEqual({ status: 503, problems: [expect.stringContaining('is a replica')] }),
+  );
+  await eventually(async () =>
+    expect(await post()).toEqual([503, 'unavailable', '2', expect.stringContaining('READONLY')]),
+  );
+  const put = `http://127.0.0.1:${api.port}/v1/tenants/other`;
+  const headers = { authorization: `Bearer ${OPERATOR_KEY}`, 'content-type': 'application/json' };
+  await eventually(async () => {
+    await (await fetch(put, { method: 'PUT', headers, body: '{}' })).text();
+    expect(api.log.some((line) => line.includes('READONLY') && line.includes('"level":50'))).toBe(true);
+  });
+  await redis.call('REPLICAOF', 'NO', 'ONE');
+  await eventually(async () => expect((await post())[0]).toBe(202));
+
+  // Its folder is gone, as good as a disk without room: the snapshot fails.
+  await rm(join(service.dataDir, 'redis'), { recursive: true });
+  await redis.call('CONFIG', 'SET', 'save', '3600 1');
+  await redis.call('BGSAVE');
+  await eventually(async () =>
+    expect(await ready()).toEqual({ status: 503, problems: [expect.stringContaining('rdb_last_bgsave_status')] }),
+  );
+  expect(await post()).toEqual([503, 'unavailable', '2', expect.stringContaining('MISCONF')]);
+  redis.close();
+  await api.end('SIGTERM');
 });

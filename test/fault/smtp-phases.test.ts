@@ -86,7 +86,7 @@ const ROWS: Row[] = [
     ...AFTERWARDS.map((action) => said(phase, '554 5.7.1 not you', 'refused', action)),
     ...AFTERWARDS.map((action) => said(phase, '451 4.3.0 later', 'deferred', action)),
   ]),
-  ...(['mail', 'rcpt', 'data', 'dot'] as const).map((phase) => said(phase, '421 4.3.2 closing', 'deferred', 'close')),
+  ...(['mail', 'rcpt', 'data', 'dot'] as const).map((phase) => said(phase, '421 4.4.2 closing', 'deferred', 'close')),
   // Also in the middle of the message, where nothing else can be said before its end.
   said('body', '552 5.3.4 too much', 'refused', undefined, true),
   said('body', '552 5.3.4 too much', 'refused', 'close', true),

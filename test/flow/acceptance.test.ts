@@ -1,5 +1,6 @@
 // Accepted once, whatever a client repeats; seen again by state, time and page.
 import { Redis } from 'ioredis';
+import { isGone, setGone } from '../../libs/queue/gone';
 import { queueKeys } from '../../libs/store/keys';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
@@ -87,6 +88,86 @@ test('a batch of 1,000 arrives, each email once', async () => {
   );
   expect(new Set(smtp.messages.map(({ to }) => to[0])).size).toBe(1_000);
   expect(smtp.messages).toHaveLength(1_000);
+});
+
+describe('a batch under a key', () => {
+  const batch = (key: string, body: unknown) =>
+    service.call<{ results: { id?: string; problem?: { code: string } }[] }>('POST', `${emails}/batch`, body, {
+      headers: { 'idempotency-key': key },
+    });
+  const lines = (many: number) => Array.from({ length: many }, (_, n) => anEmail({ to: [`r${n}@example.org`] }));
+
+  test('twenty repetitions at once are one batch: one answer, no line twice', async () => {
+    const body = { emails: [...lines(30), { to: 'nobody' }, anEmail({ idempotencyKey: 'own' })] };
+    const answers = await Promise.all(Array.from({ length: 20 }, () => batch('all', body)));
+    expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1);
+    expect(answers.filter(({ headers }) => headers.get('idempotency-replayed') === null)).toHaveLength(1);
+    const ids = answers[0]?.body.results.map(({ id }) => id) ?? [];
+    expect(answers[0]?.body.results[30]?.problem?.code).toBe('invalid');
+    expect(ids).toEqual([...ids.slice(0, 30).sort(), undefined, ids[31]]);
+    await smtp.waitForMessages(31);
+    await eventually(async () =>
+      expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ counts: { sent: 31, queued: 0 } }),
+    );
+    expect(await batch('all', body)).toMatchObject({ status: 202, body: answers[0]?.body });
+    expect(smtp.messages).toHaveLength(31);
+  });
+
+  test('another body is refused, of a batch or of one email; what was refused as a whole leaves the key free', async () => {
+    await service.ok('POST', `/v1/queues/${queue}/pause`);
+    expect((await batch('k', { emails: [{}] })).status).toBe(422);
+    const first = await batch('k', { emails: lines(2) });
+    expect([first.status, first.headers.get('idempotency-replayed')]).toEqual([202, null]);
+    const reused = { status: 409, body: { code: 'idempotency-key-reused' } };
+    expect(await batch('k', { emails: lines(3) })).toMatchObject(reused);
+    expect(await keyed('k', { emails: lines(2) })).toMatchObject({ status: 422 });
+    expect(await keyed('k', lines(1)[0])).toMatchObject(reused);
+    await keyed('one', lines(1)[0]);
+    expect(await batch('one', { emails: lines(1) })).toMatchObject(reused);
+  });
+
+  test('a first request that died in the middle is gone on with: the rest is added, what was sent is not', async () => {
+    const body = { emails: lines(6).map((line) => ({ ...line, history: { keep: false } })) };
+    const first = await batch('died', body);
+    await smtp.waitForMessages(6);
+    // Two lines as if they had never been added, and the batch as if nobody had seen its end.
+    const [tenant = '', application = ''] = queue.split('/');
+    const [redis, keys] = [new Redis(service.redis.url), queueKeys({ tenant, application })];
+    const sent = first.body.results.map(({ id = '' }) => id);
+    await eventually(async () => {
+      const gone = await Promise.all(sent.map((id) => isGone(redis, keys, id)));
+      expect(gone).toEqual(sent.map(() => true));
+    });
+    await redis.del(...(await redis.keys(`${keys.gone}*`)));
+    for (const id of [...sent.slice(0, 2), ...sent.slice(4)]) await setGone(redis, keys, id);
+    const records = await redis.keys(`${keys.idempotency('')}*`);
+    for (const record of records) await redis.setrange(record, 0, '0');
+    redis.disconnect();
+    const again = await batch('died', body);
+    expect(again).toMatchObject({ status: 202, body: first.body });
+    await smtp.waitForMessages(8);
+    await eventually(async () =>
+      expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ counts: { queued: 0, sending: 0 } }),
+    );
+    expect(
+      smtp.messages
+        .slice(6)
+        .map(({ to }) => to[0])
+        .sort(),
+    ).toEqual(['r2@example.org', 'r3@example.org']);
+  });
+});
+
+test('a resend under a key is one email', async () => {
+  const { id } = await service.ok<EmailBody>('POST', emails, anEmail());
+  await eventually(async () => expect((await service.email(queue, id)).state).toBe('sent'));
+  const resend = (body: unknown) =>
+    service.call<EmailBody>('POST', `${emails}/${id}/resend`, body, { headers: { 'idempotency-key': 'again' } });
+  const answers = [...(await Promise.all([resend({}), resend({}), resend({})])), await resend({ mode: 'render' })];
+  expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1);
+  expect(answers[3]?.headers.get('idempotency-replayed')).toBe('true');
+  expect(await resend({ to: 'bob@example.org' })).toMatchObject({ status: 409 });
+  await smtp.waitForMessages(2);
 });
 
 test('lists are newest first, by state and time, and page by page', async () => {

@@ -2,6 +2,7 @@
 import { untilState } from '../support/emails';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
+import { eventually } from '../support/wait';
 
 let service: Service;
 let smtp: SmtpServer;
@@ -87,6 +88,8 @@ test('all states are told alike by the API and by Bull Board', async () => {
   await service.ok('POST', `${emails}/${ids['held']}/hold`);
   await service.ok('POST', `${emails}/${ids['canceled']}/cancel`);
   await ended(ids['expired'], 'expired');
+  // It is expired at once, which the board's row says, and among the failed ones when the sweep has come.
+  await eventually(async () => expect((await jobOf(ids['expired'] ?? '')).status).toBe('failed'));
 
   const told = await Promise.all(
     Object.entries(ids).map(async ([state, id]) => {

@@ -74,7 +74,15 @@ test('a source that fails for now defers the email, with its words, and the tran
 test.each<[string, (response: Parameters<Parameters<HttpSource['answer']>[0]>[1]) => void, string, RegExp]>([
   ['a source that knows nothing of it', (response) => json(response, {}, 404), 'data-gone', /answered 404/],
   ['a list', (response) => json(response, [1]), 'data-invalid', /JSON object/],
-  ['a page', (response) => response.end('<html>'), 'data-invalid', /JSON object/],
+  ['a page', (response) => response.end('<html>'), 'data-invalid', /not valid JSON: in line 1, column 1/],
+  ['Latin-1', (response) => response.end(Buffer.from('{"a":"ä"}', 'latin1')), 'data-invalid', /not UTF-8 from byte 6/],
+  [
+    'a number beyond a double',
+    (response) => response.end('{"total":9007199254740993}'),
+    'data-invalid',
+    /\/data\/114, \/total cannot be kept as the number 9007199254740993/,
+  ],
+  ['a name given twice', (response) => response.end('{"total":1,"total":2}'), 'data-invalid', /\/total is given twice/],
   ['poison', (response) => response.end('{"a":{"__proto__":{"x":1}}}'), 'data-invalid', /__proto__/],
   ['a well', (response) => response.end(`{"a":${'['.repeat(9_999)}${']'.repeat(9_999)}}`), 'data-invalid', /deeper/],
   ['a flood', (response) => response.end(`{"a":"${'x'.repeat(1_100_000)}"}`), 'data-invalid', /larger than 1048576/],
@@ -114,15 +122,19 @@ test('a correction gives another source; a source that is not allowed any more i
 test('requests are signed: whoever knows the secret can tell, also while it is changed', async () => {
   const path = '/v1/tenants/acme/signing-secret';
   const first = await service.ok<{ secret: string }>('GET', path);
-  const changed = await service.ok<{ secret: string; previous: { secret: string } }>('POST', path);
-  expect(changed.previous.secret).toBe(first.secret);
+  // Two change it at once: what either was shown holds, and so does what the source knows.
+  const change = () => service.ok<{ secret: string; previous: { secret: string } }>('POST', path);
+  const both = await Promise.all([change(), change()]);
+  const present = (await service.ok<{ secret: string }>('GET', path)).secret;
+  const [changed, between] = both[0].secret === present ? both : [both[1], both[0]];
+  expect([changed.previous.secret, between.previous.secret]).toEqual([between.secret, first.secret]);
   const { id } = await accept(invoice({ data: { number: '114', total: '1' } }));
   await ended(id, 'sent');
   const headers: Record<string, unknown> = source.asked[0]?.headers ?? {};
   const [messageId, time] = [String(headers['webhook-id']), String(headers['webhook-timestamp'])];
   expect(messageId.startsWith(id)).toBe(true);
   expect(Math.abs(Number(time) * 1_000 - Date.now())).toBeLessThan(60_000);
-  const expected = [changed.secret, first.secret].map((secret) => {
+  const expected = [changed.secret, between.secret, first.secret].map((secret) => {
     const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
     return `v1,${createHmac('sha256', key).update(`${messageId}.${time}.`).digest('base64')}`;
   });

@@ -55,9 +55,11 @@ test('forty failed emails of a template are released in bulk with a patch', asyn
   });
 
   const filter = { state: 'failed', template: 'invoice' };
-  expect(await bulk({ filter, action: 'release', dryRun: true })).toMatchObject({ matched: 40, done: 0 });
+  const dryRun = true;
+  expect(await bulk({ filter, action: 'release', dryRun })).toMatchObject({ matched: 40, done: 0, changed: 40 });
   expect(await counts()).toMatchObject({ failed: 40 });
-  expect(await bulk({ filter, action: 'release', patch: { data: { number: 7, total: '9 EUR' } } })).toMatchObject({
+  await service.ok('PUT', template, { subject: 'Invoice <%= it.number %>', text: 'Total 9 EUR' });
+  expect(await bulk({ filter, action: 'release', patch: { attempts: 2 } })).toMatchObject({
     matched: 40,
     done: 40,
     failed: 0,
@@ -67,8 +69,13 @@ test('forty failed emails of a template are released in bulk with a patch', asyn
   expect(new Set(smtp.messages.map(({ to }) => to[0])).size).toBe(40);
   expect((await smtp.messages[0]?.parsed())?.text).toContain('9 EUR');
   expect((await service.email(queue, other.id)).state).toBe('expired');
-  const broken = await bulk({ filter: { state: 'expired' }, action: 'release', patch: { to: ['nobody'] } });
-  expect(broken).toMatchObject({ matched: 1, done: 0, failed: 1, errors: [{ id: other.id, code: 'invalid' }] });
+  const broken = await bulk({ filter: { state: 'expired' }, action: 'release', patch: { transport: 'none' } });
+  expect(broken).toMatchObject({
+    matched: 1,
+    done: 0,
+    failed: 1,
+    errors: [{ id: other.id, code: 'transport-unknown' }],
+  });
 });
 
 test('a bulk operation cancels and deletes, and no other key sees it', async () => {

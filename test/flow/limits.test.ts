@@ -37,6 +37,30 @@ test('no second has more emails than the transport allows, over three queues and
   expect(smtp.messages).toHaveLength(30);
 });
 
+test('no window holds more than a queue may send, by arrival at the server: over three workers, whatever an answer takes', async () => {
+  const [max, per] = [10, 1_000];
+  const { queue, emails } = await setUpQueue(service, 'window/app', smtp.port, { rate: { max, per: '1s' } });
+  // The first arrive late, those of the next window at once: counted by when they began they would meet.
+  let begun = 0;
+  smtp.setScript({ mail: () => (begun++ < max ? { delay: 400 } : {}) });
+  await many(emails, 30);
+  await smtp.waitForMessages(max);
+  const last = (await service.ok<{ emails: EmailBody[] }>('GET', `${emails}?state=queued`)).emails.at(0);
+  const explained = await service.ok<{ reasons: { code: string; until?: string }[] }>(
+    'GET',
+    `${emails}/${last?.id ?? ''}/explain`,
+  );
+  const limit = explained.reasons.find(({ code }) => code === 'rate-limited');
+  expect(Date.parse(limit?.until ?? '')).toBeGreaterThan(Date.now());
+  expect(last).toMatchObject({ attemptsMade: 0 });
+  await smtp.waitForMessages(30, 15_000);
+  const times = smtp.messages.map(({ at }) => at).sort((one, other) => one - other);
+  for (const [index, at] of times.entries()) expect((times[index + max] ?? Infinity) - at).toBeGreaterThanOrEqual(per);
+  await eventually(async () =>
+    expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ counts: { sent: 30 } }),
+  );
+});
+
 test('no more connections at once than allowed, and all is sent', async () => {
   const { queue, emails } = await setUpQueue(service, 'connections/app', smtp.port);
   const other = await setUpQueue(service, 'connections/other', smtp.port);

@@ -26,15 +26,12 @@ export const serviceEnv = (redisUrl: string, dataDir: string): NodeJS.ProcessEnv
   ROHRPOST_GRACE: '8s',
 });
 
-/**
- * Starts `apps/api` or `apps/worker` from its sources and waits until it says that it is ready.
- * @param preload a file of this folder that the process loads first: what is done to it needs no switch in its code
- */
-export const startProcess = async (
+/** Starts `apps/api` or `apps/worker` from its sources, and does not wait for it. */
+export const launchProcess = (
   app: 'api' | 'worker',
   env: NodeJS.ProcessEnv,
   preload?: string,
-): Promise<ServiceProcess> => {
+): Omit<ServiceProcess, 'port'> => {
   const child = fork(join(ROOT, `apps/${app}/main.ts`), {
     execArgv: ['--import', 'tsx', ...(preload === undefined ? [] : ['--import', join(__dirname, preload)])],
     env,
@@ -52,15 +49,9 @@ export const startProcess = async (
       ),
     );
   }
-  const ended = once(child, 'exit').then(() => {
-    throw new Error(`apps/${app} ended before it was ready: ${log.join('\n')}`);
-  });
-  ended.catch(() => undefined);
-  const [message] = (await Promise.race([once(child, 'message'), ended])) as [{ port?: number }];
   return {
     child,
     log,
-    port: message.port ?? 0,
     async end(signal) {
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode;
       const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
@@ -69,4 +60,22 @@ export const startProcess = async (
       return code ?? by;
     },
   };
+};
+
+/**
+ * Starts `apps/api` or `apps/worker` from its sources and waits until it says that it is ready.
+ * @param preload a file of this folder that the process loads first: what is done to it needs no switch in its code
+ */
+export const startProcess = async (
+  app: 'api' | 'worker',
+  env: NodeJS.ProcessEnv,
+  preload?: string,
+): Promise<ServiceProcess> => {
+  const started = launchProcess(app, env, preload);
+  const ended = once(started.child, 'exit').then(() => {
+    throw new Error(`apps/${app} ended before it was ready: ${started.log.join('\n')}`);
+  });
+  ended.catch(() => undefined);
+  const [message] = (await Promise.race([once(started.child, 'message'), ended])) as [{ port?: number }];
+  return { ...started, port: message.port ?? 0 };
 };

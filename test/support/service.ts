@@ -98,6 +98,8 @@ export interface ServiceOptions {
   bounds?: Partial<Bounds>;
   /** A folder with what an earlier version left: `dump.rdb` and `content`. */
   data?: string;
+  /** ms that the API waits for a try of a transport. */
+  verifyWaitMs?: number;
 }
 
 /** Starts the Redis of the service, with the data of an earlier one where a folder is given. */
@@ -134,9 +136,12 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
       render: { threads: 2, trusted: false },
       allowPrivate: [],
       grace: 5_000,
+      stopDelay: 0,
       ...options.api,
     },
     log,
+    undefined,
+    options.verifyWaitMs,
   );
   const url = `http://127.0.0.1:${api.port}`;
   const call = client(url);
@@ -159,6 +164,7 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
           redisUrl: redis.url,
           secretKeys: SECRET_KEYS,
           dataDir,
+          name: 'mail.test',
           concurrency: 50,
           maxOpenQueues: 500,
           render: { threads: 2, trusted: false },

@@ -5,7 +5,7 @@
  * final, the rest is read and thrown away. `dot` is before the reply to the final dot, `after` is after it.
  */
 export type Phase =
-  'connect' | 'ehlo' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot' | 'after' | 'quit';
+  'connect' | 'ehlo' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot' | 'after' | 'rset' | 'quit';
 
 export interface Context {
   /** What followed the command's verb; at `auth` the user. */

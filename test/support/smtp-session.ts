@@ -94,7 +94,7 @@ export class SmtpSession {
         return this.data(argument);
       case 'RSET':
         this.envelope = undefined;
-        return this.say('250 2.0.0 ok');
+        return this.step('rset', argument, '250 2.0.0 ok');
       case 'NOOP':
         return this.say('250 2.0.0 ok');
       case 'QUIT':

@@ -7,3 +7,6 @@ const read = (name: string): string => readFileSync(join(__dirname, 'tls', name)
 export const testCa = read('ca.crt');
 export const serverKey = read('server.key');
 export const serverCertificate = read('server.crt');
+/** Signed by themselves, with the same key: one is over, one is not. */
+export const expiredCertificate = read('expired.crt');
+export const selfSignedCertificate = read('self-signed.crt');

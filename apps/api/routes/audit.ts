@@ -6,15 +6,13 @@ import { may } from '../../../libs/mail/api-key';
 import { Problem } from '../../../libs/mail/problem';
 import { identityOf } from '../auth';
 import { parseQuery } from '../input';
+import { openCursor, sealCursor } from '../page';
 
 export const AuditQuery = z.strictObject({
   tenant: z.string().optional(),
   application: z.string().optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z
-    .string()
-    .regex(/^\d+-\d+$/)
-    .optional(),
+  cursor: z.string().optional(),
 });
 
 export const auditRoutes = (audit: Audit): Router => {
@@ -23,13 +21,13 @@ export const auditRoutes = (audit: Audit): Router => {
     const identity = identityOf(response);
     if (!may(identity, 'administer'))
       throw new Problem('forbidden', `a key with the role ${identity.role} may not do this`);
-    const query = parseQuery(AuditQuery, request);
-    const { entries, cursor } = await audit.read({
-      ...query,
-      tenant: identity.tenant ?? query.tenant,
-      application: identity.application ?? query.application,
-    });
-    response.json({ entries, nextCursor: cursor ?? null });
+    const { limit, cursor: given, ...query } = parseQuery(AuditQuery, request);
+    const tenant = identity.tenant ?? query.tenant;
+    const application = identity.application ?? query.application;
+    const list = `audit ${tenant ?? ''}/${application ?? ''}`;
+    const after = given === undefined ? undefined : openCursor(list, given);
+    const { entries, cursor } = await audit.read({ tenant, application, limit, cursor: after });
+    response.json({ entries, nextCursor: cursor === undefined ? null : sealCursor(list, cursor) });
   });
   return router;
 };

@@ -5,14 +5,18 @@ import type { Action } from '../../../libs/mail/api-key';
 import { Problem } from '../../../libs/mail/problem';
 import { param, signatureOf } from '../auth';
 import { contentOf, sendMessageFile } from '../content';
-import { insist, type Commands, type Subject } from '../commands';
+import { inTime, insist, type Commands, type Subject } from '../commands';
 import { correct, type Patch } from '../correct';
 import { explain } from '../explain';
-import { parseBody } from '../input';
+import { parseIfMatch } from '../if-match';
+import { bodyOf, parseBody } from '../input';
 import { resend, ResendInput } from '../resend';
 import type { Rooms } from '../rooms';
 import { etagOf } from '../view';
-import { existingEmail, existingQueue, sendEmail } from './emails';
+import { existingEmail, existingQueue, keyOf, sendEmail } from './emails';
+
+/** Of calls that take nothing: a field that is not heeded is refused, as everywhere. */
+const NoInput = z.strictObject({});
 
 export const ResolveInput = z.strictObject({ as: z.enum(['sent', 'resend', 'failed']) });
 
@@ -30,8 +34,8 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
 
   /** Whoever names the version that he has read acts on no other (RFC 9110 13.1.1). */
   const requireVersion = (request: Request, { record }: Subject): void => {
-    const given = request.get('If-Match');
-    if (given !== undefined && given !== '*' && given !== etagOf(record)) insist('changed', record);
+    const given = parseIfMatch(request.get('If-Match'));
+    if (Array.isArray(given) && !given.some((tag) => `"${tag}"` === etagOf(record))) insist('changed', record);
   };
 
   /** Acts, and answers with the email as it is then. */
@@ -59,17 +63,24 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
 
   router.patch(
     '/:id',
-    act('send', (subject, request) => correct(rooms, commands, subject, (request.body ?? {}) as Patch)),
+    act('send', (subject, request) => correct(rooms, commands, subject, bodyOf(request) as Patch)),
   );
-  router.post('/:id/hold', act('send', commands.hold));
-  router.post('/:id/cancel', act('send', commands.cancel));
+  /** The same, for what needs no more than the email. */
+  const actAlone = (work: (subject: Subject) => Promise<void>) =>
+    act('send', (subject, request) => {
+      parseBody(NoInput, request);
+      return work(subject);
+    });
+
+  router.post('/:id/hold', actAlone(commands.hold));
+  router.post('/:id/cancel', actAlone(commands.cancel));
   router.post(
     '/:id/release',
-    act('send', (subject) => commands.release(subject)),
+    actAlone((subject) => commands.release(subject)),
   );
   router.post(
     '/:id/send-now',
-    act('send', (subject) => sendNow(rooms, commands, subject)),
+    actAlone((subject) => sendNow(rooms, commands, subject)),
   );
   router.post(
     '/:id/resolve',
@@ -78,7 +89,10 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
 
   router.post('/:id/resend', async (request, response) => {
     const subject = await subjectOf(request, response, 'send');
-    const receipt = await resend(rooms, commands, subject, parseBody(ResendInput, request));
+    requireVersion(request, subject);
+    const given = parseBody(ResendInput, request);
+    const { receipt, replayed } = await resend(rooms, commands, subject, given, keyOf(request));
+    if (replayed) response.set('Idempotency-Replayed', 'true');
     const { tenant, application } = subject.queue.address;
     response
       .status(202)
@@ -87,7 +101,9 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
   });
 
   router.delete('/:id', async (request, response) => {
-    await commands.erase(await subjectOf(request, response, 'send'));
+    const subject = await subjectOf(request, response, 'send');
+    requireVersion(request, subject);
+    await commands.erase(subject);
     response.status(204).end();
   });
 
@@ -110,7 +126,8 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
 };
 
 /** Forgets `sendAt`; what stands in the error log is released. */
-export const sendNow = async (rooms: Rooms, commands: Commands, subject: Subject): Promise<void> => {
+export const sendNow = async (rooms: Rooms, commands: Commands, given: Subject): Promise<void> => {
+  const subject = await inTime(rooms, given);
   await correct(rooms, commands, subject, { sendAt: null });
   if (subject.record.place !== 'failed') return;
   const record = await existingEmail(rooms, subject.queue, subject.record.id);

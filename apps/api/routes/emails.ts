@@ -1,10 +1,10 @@
 // Emails of a queue: accepted, looked at, listed, previewed.
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
-import { AddressInput, formatAddress } from '../../../libs/mail/address';
+import { formatAddress } from '../../../libs/mail/address';
 import { EmailInput } from '../../../libs/mail/email';
-import { Problem } from '../../../libs/mail/problem';
-import type { QueueAddress } from '../../../libs/mail/queue-address';
+import { Slug, type QueueAddress } from '../../../libs/mail/queue-address';
+import { RecipientFilter } from '../../../libs/mail/recipient-pattern';
 import { STATES } from '../../../libs/mail/state';
 import { toStoredEmail } from '../../../libs/mail/stored-email';
 import { isEmailId } from '../../../libs/queue/email-id';
@@ -12,10 +12,11 @@ import { readRecords, type EmailRecord } from '../../../libs/queue/email-record'
 import { readHistory } from '../../../libs/queue/history';
 import { listEmails } from '../../../libs/queue/list';
 import type { EmailQueue } from '../../../libs/queue/queues';
-import { param } from '../auth';
+import { param, signatureOf } from '../auth';
 import { previewOfRaw, rendered } from '../content';
-import { notFound, toDocument } from '../errors';
-import { parseBody, parseInput, parseQuery } from '../input';
+import { notFound } from '../errors';
+import { bodyOf, parseBody, parseInput, parseQuery } from '../input';
+import { openCursor, sealCursor } from '../page';
 import { prepareParts } from '../parts';
 import { withData } from '../preview-data';
 import type { Rooms } from '../rooms';
@@ -32,13 +33,13 @@ const Time = z.iso.datetime({ offset: true });
 
 export const ListQuery = z.strictObject({
   state: z.enum(STATES).optional(),
-  recipient: z.string().min(1).max(320).optional(),
-  template: z.string().optional(),
-  tag: z.string().optional(),
+  recipient: RecipientFilter.optional(),
+  template: Slug.optional(),
+  tag: z.string().min(1).optional(),
   since: Time.optional(),
   until: Time.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(1_000).optional(),
+  cursor: z.string().optional(),
 });
 
 /** An existing queue of the path. @throws Problem `not-found` */
@@ -64,24 +65,26 @@ export const sendEmail = async (
 ): Promise<void> => {
   const [settings, history] = await Promise.all([
     rooms.tenants.settings(queue.address, record.email),
-    readHistory(rooms.redis, queue, record.id),
+    readHistory(rooms.redis, queue, record),
   ]);
   response.set('ETag', etagOf(record)).json(emailView(queue.address, record, settings, history));
 };
 
-const toCursor = (cursor: string | undefined): string | undefined =>
-  cursor && Buffer.from(cursor).toString('base64url');
-const fromCursor = (cursor: string | undefined): string | undefined =>
-  cursor && Buffer.from(cursor, 'base64url').toString();
 const toTime = (text: string | undefined): number | undefined => (text === undefined ? undefined : Date.parse(text));
 
-const acceptOne = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { address } = await rooms.guard.queue(request, response, 'send');
+/** The request's idempotency key. @throws Problem `invalid` */
+export const keyOf = (request: Request): string | undefined => {
   const given = request.get('Idempotency-Key');
-  const idempotencyKey = given === undefined ? undefined : parseInput(IdempotencyKey, given, ['Idempotency-Key']);
-  const body = (request.body as unknown) ?? {};
+  return given === undefined ? undefined : parseInput(IdempotencyKey, given, ['Idempotency-Key']);
+};
+
+const acceptOne = (rooms: Rooms) => async (request: Request, response: Response) => {
+  const { address, identity } = await rooms.guard.queue(request, response, 'send');
+  const idempotencyKey = keyOf(request);
+  const body = bodyOf(request);
   const { receipt, replayed } = await rooms.accept.one(address, {
     body,
+    by: signatureOf(identity),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
   });
   if (replayed) response.set('Idempotency-Replayed', 'true');
@@ -102,17 +105,19 @@ const batchLine = (line: unknown, defaults: Record<string, unknown> | undefined,
 };
 
 const acceptBatch = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { address } = await rooms.guard.queue(request, response, 'send');
+  const { address, identity } = await rooms.guard.queue(request, response, 'send');
   const { emails, defaults } = parseBody(BatchInput, request);
-  const accepted = await rooms.accept.many(
+  const key = keyOf(request);
+  const by = signatureOf(identity);
+  const { results, replayed } = await rooms.accept.many(
     address,
-    emails.map((line, index) => batchLine(line, defaults, index)),
+    emails.map((line, index) => ({ ...batchLine(line, defaults, index), by })),
+    key === undefined ? undefined : { key, body: bodyOf(request) },
   );
-  const results = accepted.map((result, index) => {
-    if (result instanceof Problem) return { index, problem: toDocument(result) };
-    return { index, id: result.receipt.id, state: result.receipt.state, ...(result.replayed && { replayed: true }) };
-  });
-  const none = accepted.every((result) => result instanceof Problem);
+  if (replayed) response.set('Idempotency-Replayed', 'true');
+  const codes = results.flatMap((result) => ('problem' in result ? [result.problem.code] : []));
+  if (codes.length > 0) rooms.mailLog.linesRefused(address, { by, of: results.length, codes });
+  const none = codes.length === results.length;
   response.status(none ? 422 : 202).json({ results });
 };
 
@@ -153,17 +158,17 @@ const preview = (rooms: Rooms) => async (request: Request, response: Response) =
 const list = (rooms: Rooms) => async (request: Request, response: Response) => {
   const { address } = await rooms.guard.queue(request, response, 'read');
   const { limit, cursor, since, until, recipient, ...filter } = parseQuery(ListQuery, request);
-  if (recipient !== undefined && !recipient.endsWith('*')) parseInput(AddressInput, recipient, ['recipient']);
   const queue = await existingQueue(rooms, address);
+  const order = `emails ${queue.name} ${recipient ?? ''}`;
   const page = await listEmails(
     rooms.redis,
     queue,
     { ...filter, recipient, since: toTime(since), until: toTime(until) },
-    { limit, cursor: fromCursor(cursor), now: rooms.clock.now() },
+    { limit, cursor: cursor === undefined ? undefined : openCursor(order, cursor), now: rooms.clock.now() },
   );
   response.json({
     emails: page.emails.map((record) => emailSummary(address, record)),
-    nextCursor: toCursor(page.cursor) ?? null,
+    nextCursor: page.cursor === undefined ? null : sealCursor(order, page.cursor),
   });
 };
 

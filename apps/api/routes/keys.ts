@@ -4,6 +4,7 @@ import { ApiKeyInput, may, reaches, type Identity } from '../../../libs/mail/api
 import { Problem } from '../../../libs/mail/problem';
 import type { StoredApiKey } from '../../../libs/store/api-keys';
 import { identityOf, param, signatureOf } from '../auth';
+import { changesBetween } from '../changes-of';
 import { notFound } from '../errors';
 import { parseBody } from '../input';
 import type { Rooms } from '../rooms';
@@ -51,6 +52,7 @@ export const keyRoutes = (rooms: Rooms): Router => {
       what: `key issued (${stored.role})`,
       ...placeOf(stored),
       target: stored.id,
+      fields: changesBetween({}, apiKeyView(stored)),
     });
     response.status(201).json({ ...apiKeyView(stored), key });
   });
@@ -66,7 +68,13 @@ export const keyRoutes = (rooms: Rooms): Router => {
     const key = (await keys.list()).find((one) => one.id === id);
     if (key === undefined || !within(identity, key)) throw notFound(`key ${id}`);
     await keys.revoke(id);
-    await rooms.audit.record({ by: signatureOf(identity), what: 'key revoked', ...placeOf(key), target: id });
+    await rooms.audit.record({
+      by: signatureOf(identity),
+      what: 'key revoked',
+      ...placeOf(key),
+      target: id,
+      fields: changesBetween(apiKeyView(key), {}),
+    });
     response.status(204).end();
   });
 

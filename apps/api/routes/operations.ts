@@ -1,10 +1,14 @@
-// Bulk operations: begun on a queue, looked up by their id.
-import { Router } from 'express';
+// What takes longer than a request: bulk operations, begun on a queue or on all of a tenant, and tries of transports; looked up by their id.
+import { Router, type Request, type Response } from 'express';
 import { reaches } from '../../../libs/mail/api-key';
-import { newEmailId } from '../../../libs/queue/email-id';
+import { newOperationId } from '../../../libs/queue/email-id';
+import type { Verification } from '../../../libs/queue/internal-jobs';
 import type { Operation, Operations } from '../../../libs/queue/operations';
 import { identityOf, param, signatureOf } from '../auth';
-import { BulkInput, type BulkOrder } from '../bulk';
+import { BulkInput, requireForMany } from '../bulk-input';
+import { keptFilter, type BulkOrder, type BulkPlace } from '../bulk-order';
+import { readReplacement } from '../bulk-replace';
+import { changesBetween } from '../changes-of';
 import { notFound } from '../errors';
 import { parseBody } from '../input';
 import type { Rooms } from '../rooms';
@@ -15,58 +19,107 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 const view = ({ id, state, data, progress, createdAt, finishedAt, failedReason }: Operation<BulkOrder>) => ({
   id,
   state,
-  tenant: data.address.tenant,
-  application: data.address.application,
+  ...data.address,
   action: data.action,
   dryRun: data.dryRun,
   matched: progress.matched,
-  done: progress.done,
+  done: data.dryRun ? 0 : progress.done,
+  changed: progress.done,
+  skipped: progress.skipped,
   failed: progress.failed,
   errors: progress.errors,
+  skips: progress.skips,
+  ...(data.dryRun && { examples: progress.examples }),
   createdAt: iso(createdAt),
   ...(finishedAt !== undefined && { finishedAt: iso(finishedAt) }),
   ...(failedReason && { reason: failedReason }),
 });
 
-/** `POST .../emails/bulk` */
+/** What is asked for, checked as far as it can be without looking at an email. @throws Problem */
+const orderOf = (rooms: Rooms, request: Request, response: Response, address: BulkPlace): BulkOrder => {
+  const { filter, action, as, patch, replace, dryRun } = parseBody(BulkInput, request);
+  requireForMany(patch);
+  if (replace !== undefined) readReplacement(replace);
+  return {
+    id: newOperationId(rooms.clock.now()),
+    address,
+    filter: keptFilter(filter, rooms.clock.now()),
+    action,
+    dryRun: dryRun === true,
+    by: signatureOf(identityOf(response)),
+    ...(as && { as }),
+    ...(patch && { patch }),
+    ...(replace && { replace }),
+  };
+};
+
+const begin = async (
+  rooms: Rooms,
+  operations: Operations<BulkOrder>,
+  order: BulkOrder,
+  response: Response,
+): Promise<void> => {
+  const { id, address, by, action, filter, patch, replace } = order;
+  await operations.add(id, order);
+  if (!order.dryRun)
+    await rooms.audit.record({
+      by,
+      what: `bulk ${action}`,
+      ...address,
+      target: id,
+      fields: changesBetween({}, { filter, patch, replace }),
+    });
+  response.status(202).location(`/v1/operations/${id}`).json({ id, state: 'waiting' });
+};
+
+/** `POST .../emails/bulk`: the emails of one queue. */
 export const bulkRoutes = (rooms: Rooms, operations: Operations<BulkOrder>): Router => {
   const router = Router({ mergeParams: true });
   router.post('/', async (request, response) => {
-    const { address, identity } = await rooms.guard.queue(request, response, 'administer');
+    const { address } = await rooms.guard.queue(request, response, 'administer');
     await existingQueue(rooms, address);
-    const { filter, action, patch, dryRun } = parseBody(BulkInput, request);
-    const now = rooms.clock.now();
-    const { since, until, ...rest } = filter;
-    const id = newEmailId().replace(/^m_/, 'o_');
-    const order: BulkOrder = {
-      id,
-      address,
-      // What is accepted while the operation runs is not part of it.
-      filter: {
-        ...rest,
-        until: Math.min(until === undefined ? now : Date.parse(until), now),
-        ...(since && { since: Date.parse(since) }),
-      },
-      action,
-      dryRun: dryRun === true,
-      by: signatureOf(identity),
-      ...(patch && { patch }),
-    };
-    await operations.add(id, order);
-    response.status(202).location(`/v1/operations/${id}`).json({ id, state: 'waiting' });
+    await begin(rooms, operations, orderOf(rooms, request, response, address), response);
   });
   return router;
 };
 
+/** `POST /v1/tenants/{tenant}/bulk`: those of all its queues. */
+export const tenantBulkRoutes = (rooms: Rooms, operations: Operations<BulkOrder>): Router => {
+  const router = Router({ mergeParams: true });
+  router.post('/', async (request, response) => {
+    const { tenant } = await rooms.guard.tenant(request, response, 'administer');
+    const order = orderOf(rooms, request, response, { tenant });
+    const applications = (await rooms.tenants.queues(tenant)).map(({ application }) => application);
+    await begin(rooms, operations, { ...order, applications }, response);
+  });
+  return router;
+};
+
+const verificationView = ({ id, order, state, result, createdAt, finishedAt, failedReason }: Verification) => ({
+  id,
+  state,
+  tenant: order.tenant,
+  transport: order.transport,
+  action: 'verify',
+  ...(result && { result }),
+  createdAt: iso(createdAt),
+  ...(finishedAt !== undefined && { finishedAt: iso(finishedAt) }),
+  ...(failedReason && { reason: failedReason }),
+});
+
 /** `GET /v1/operations/{id}` */
-export const operationRoutes = (operations: Operations<BulkOrder>): Router => {
+export const operationRoutes = ({ orders }: Rooms, operations: Operations<BulkOrder>): Router => {
   const router = Router();
   router.get('/:id', async (request, response) => {
     const id = param(request, 'id');
-    const operation = /^o_[0-9a-v]{26}$/.test(id) ? await operations.get(id) : undefined;
-    if (operation === undefined || !reaches(identityOf(response), operation.data.address))
-      throw notFound(`operation ${id}`);
-    response.json(view(operation));
+    const identity = identityOf(response);
+    const isId = /^o_[0-9a-v]{26}$/.test(id);
+    const operation = isId ? await operations.get(id) : undefined;
+    const verification = isId && operation === undefined ? await orders.get(id) : undefined;
+    if (operation !== undefined && reaches(identity, operation.data.address)) response.json(view(operation));
+    else if (verification !== undefined && reaches(identity, verification.order))
+      response.json(verificationView(verification));
+    else throw notFound(`operation ${id}`);
   });
   return router;
 };

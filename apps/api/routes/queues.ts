@@ -1,89 +1,86 @@
 // Queues: settings, what they hold, pause and resume.
 import { Router, type Request, type Response } from 'express';
 import { QueueSettings } from '../../../libs/mail/settings';
-import { spanMs } from '../../../libs/mail/span';
 import { Problem } from '../../../libs/mail/problem';
 import { queueName, Slug, type QueueAddress } from '../../../libs/mail/queue-address';
-import { AT_ONCE } from '../../../libs/queue/due';
 import { readStatus } from '../../../libs/queue/counts';
-import type { EmailQueue } from '../../../libs/queue/queues';
 import type { RegisteredQueue, Tenants } from '../../../libs/store/tenants';
 import { keepOperatorSettings, requireNoSources } from '../operator-settings';
-import { identityOf, param, signatureOf } from '../auth';
+import { identityOf, signatureOf } from '../auth';
+import { changesBetween } from '../changes-of';
+import { COMPUTED, queueDocument, queueVersion } from '../documents';
 import { emptyQueue } from '../empty-queue';
 import { notFound } from '../errors';
 import { parseBody, parseInput, parseQuery } from '../input';
-import { pageOf, PageQuery, sortByName, type Page } from '../page';
+import { checkNames, pageOf, PageQuery, sortByName, type Page } from '../page';
+import { applySettings, noteFor, PauseInput, setPaused } from '../pause';
 import type { Rooms } from '../rooms';
+import { readChange, sendDocument, versionGuard } from '../settings-change';
 import { queueView } from '../view';
 import { existingQueue } from './emails';
 
 const viewOf = async (rooms: Rooms, registered: RegisteredQueue) => {
   const { transport } = await rooms.tenants.settings(registered);
   const [status, contentBytes, breaker] = await Promise.all([
-    readStatus(rooms.redis, rooms.queues.open(registered)),
+    readStatus(rooms.redis, rooms.queues.open(registered), rooms.clock.now()),
     rooms.refs.bytesOf([registered]),
     rooms.breakers.read(registered.tenant, transport),
   ]);
   return { ...queueView(registered, status, contentBytes), breaker: breaker?.state ?? 'closed' };
 };
 
-/** What of the settings BullMQ itself has to know: the pause and the rate over all replicas. */
-const applySettings = async (rooms: Rooms, queue: EmailQueue, settings: QueueSettings): Promise<void> => {
-  const { bull } = queue;
-  if (settings.rate === undefined) await bull.removeGlobalRateLimit();
-  else await bull.setGlobalRateLimit(settings.rate.max, spanMs(settings.rate.per));
-  if (settings.enabled === false) await bull.pause();
-  else if (settings.enabled === true) await resumeQueue(rooms, queue);
+const sendQueue = async (rooms: Rooms, response: Response, status: number, queue: RegisteredQueue): Promise<void> =>
+  sendDocument(response, status, queueVersion(queue), await viewOf(rooms, queue));
+
+const pauseOrResume = (rooms: Rooms, paused: boolean) => async (request: Request, response: Response) => {
+  const { address, identity } = await rooms.guard.queue(request, response, 'administer');
+  const { reason } = parseBody(PauseInput, request);
+  const guard = versionGuard(request);
+  await setPaused(rooms, address, paused, { by: signatureOf(identity), reason }, (present) =>
+    guard(queueVersion(present)),
+  );
+  const registered = await rooms.tenants.queue(address);
+  if (registered !== undefined) await sendQueue(rooms, response, 200, registered);
 };
 
-/** Sends again; tells the workers. */
-export const resumeQueue = async (rooms: Rooms, queue: EmailQueue): Promise<void> => {
-  await queue.bull.resume();
-  await rooms.due.announce(queue.name, AT_ONCE);
-};
-
-/** Who paused or resumed a queue is kept with it, for `explain`, and in the audit. */
-export const notePause = async (
-  rooms: Rooms,
-  address: QueueAddress,
-  by: string,
-  what: 'paused' | 'resumed',
-): Promise<void> => {
-  await rooms.tenants.notePause(address, what === 'paused' ? by : undefined);
-  await rooms.audit.record({ by, what: `queue ${what}`, ...address });
-};
-
-const change =
-  (rooms: Rooms, what: 'paused' | 'resumed', work: (queue: EmailQueue) => Promise<void>) =>
-  async (request: Request, response: Response) => {
-    const { address, identity } = await rooms.guard.queue(request, response, 'administer');
-    await work(await existingQueue(rooms, address));
-    await notePause(rooms, address, signatureOf(identity), what);
-    const registered = await rooms.tenants.queue(address);
-    if (registered !== undefined) response.json(await viewOf(rooms, registered));
-  };
-
-const put = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { tenant, application } = { tenant: param(request, 'tenant'), application: param(request, 'application') };
-  const address: QueueAddress = { tenant, application };
-  await rooms.guard.queue(request, response, 'administer');
-  parseInput(Slug, application, ['application']);
-  const before = (await rooms.tenants.queue(address))?.settings ?? null;
-  const settings = keepOperatorSettings(identityOf(response), parseBody(QueueSettings, request), before);
-  const { queue, created } = await rooms.tenants.putQueue(address, settings);
-  const by = signatureOf(identityOf(response));
-  if (settings.enabled === false) await rooms.tenants.notePause(address, by);
-  await rooms.audit.record({ by, what: 'queue put', ...address, fields: { settings: { before, after: settings } } });
-  await applySettings(rooms, rooms.queues.open(address), settings);
-  response.status(created ? 201 : 200).json(await viewOf(rooms, queue));
+/** PUT and PATCH. */
+const change = (rooms: Rooms) => async (request: Request, response: Response) => {
+  const { identity, address } = await rooms.guard.queue(request, response, 'administer');
+  parseInput(Slug, address.application, ['application']);
+  const none = { identity: { ...address }, computed: COMPUTED.queue };
+  const asked = readChange(request, response, none, `queue ${queueName(address)}`);
+  const by = signatureOf(identity);
+  const { before, after } = await rooms.tenants.changeQueue(address, (present) => {
+    asked.requireVersion(present && queueVersion(present));
+    const given = parseInput(QueueSettings, asked.wanted(present && queueDocument(present.settings)));
+    // A pause is lifted by whoever says so, never by who leaves it out.
+    const enabled = given.enabled ?? (asked.isPatch ? undefined : present?.settings.enabled);
+    const settings = keepOperatorSettings(
+      identity,
+      { ...given, ...(enabled !== undefined && { enabled }) },
+      present?.settings,
+      asked.isPatch,
+    );
+    return { settings, ...noteFor(settings, present, by, rooms.clock.now()) };
+  });
+  await rooms.audit.record({
+    by,
+    what: `queue ${asked.isPatch ? 'patched' : 'put'}`,
+    ...address,
+    fields: changesBetween(before ? queueDocument(before.settings) : {}, queueDocument(after.settings)),
+  });
+  const body = (request.body ?? {}) as object;
+  await applySettings(rooms, rooms.queues.open(address), { pause: 'enabled' in body });
+  await sendQueue(rooms, response, before === undefined ? 201 : 200, after);
 };
 
 const remove = (rooms: Rooms) => async (request: Request, response: Response) => {
   const { address } = await rooms.guard.queue(request, response, 'administer');
   const queue = await existingQueue(rooms, address);
-  requireNoSources(identityOf(response), (await rooms.tenants.queue(address))?.settings);
-  const { counts } = await readStatus(rooms.redis, queue);
+  const present = await rooms.tenants.queue(address);
+  versionGuard(request)(present && queueVersion(present));
+  requireNoSources(identityOf(response), present?.settings);
+  const { counts } = await readStatus(rooms.redis, queue, rooms.clock.now());
   const unsent = counts.scheduled + counts.queued + counts.sending + counts.deferred;
   if (unsent > 0) {
     throw new Problem(
@@ -91,10 +88,16 @@ const remove = (rooms: Rooms) => async (request: Request, response: Response) =>
       `${unsent} emails of this queue are not sent yet: let them be sent or cancel them first`,
     );
   }
-  await emptyQueue(rooms, queue);
+  const by = signatureOf(identityOf(response));
+  await emptyQueue(rooms, queue, (id) => rooms.mailLog.changed({ id, address }, { by, what: 'erased' }));
   // Last: what is still known can be deleted again where this was interrupted.
   await rooms.tenants.removeQueue(address);
-  await rooms.audit.record({ by: signatureOf(identityOf(response)), what: 'queue deleted', ...address });
+  await rooms.audit.record({
+    by,
+    what: 'queue deleted',
+    ...address,
+    fields: changesBetween(present ? queueDocument(present.settings) : {}, {}),
+  });
   rooms.queues.forget(address);
   response.status(204).end();
 };
@@ -133,6 +136,7 @@ export const queueRoutes = (rooms: Rooms): Router => {
   router.get('/', async (request, response) => {
     const identity = identityOf(response);
     const page = parseQuery(PageQuery, request);
+    checkNames(page, { parts: 2 });
     const slugs =
       identity.tenant === undefined ? (await tenants.list()).map(({ tenant }) => tenant) : [identity.tenant];
     const isReached = ({ application }: QueueAddress): boolean =>
@@ -143,6 +147,7 @@ export const queueRoutes = (rooms: Rooms): Router => {
   router.get('/:tenant', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, 'read');
     const page = parseQuery(PageQuery, request);
+    checkNames(page, { parts: 2, first: tenant });
     response.json(await listOf(rooms, await tenants.queues(tenant), page));
   });
 
@@ -150,18 +155,13 @@ export const queueRoutes = (rooms: Rooms): Router => {
     const { address } = await guard.queue(request, response, 'read');
     const registered = await tenants.queue(address);
     if (registered === undefined) throw notFound(`queue ${queueName(address)}`);
-    response.json(await viewOf(rooms, registered));
+    await sendQueue(rooms, response, 200, registered);
   });
 
-  router.put('/:tenant/:application', put(rooms));
+  router.put('/:tenant/:application', change(rooms));
+  router.patch('/:tenant/:application', change(rooms));
   router.delete('/:tenant/:application', remove(rooms));
-  router.post(
-    '/:tenant/:application/pause',
-    change(rooms, 'paused', (queue) => queue.bull.pause()),
-  );
-  router.post(
-    '/:tenant/:application/resume',
-    change(rooms, 'resumed', (queue) => resumeQueue(rooms, queue)),
-  );
+  router.post('/:tenant/:application/pause', pauseOrResume(rooms, true));
+  router.post('/:tenant/:application/resume', pauseOrResume(rooms, false));
   return router;
 };

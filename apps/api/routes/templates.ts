@@ -1,12 +1,16 @@
 // Templates of a tenant: versions put, read, compared, made current again, rendered.
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
+import type { Identity } from '../../../libs/mail/api-key';
 import { Slug, SLUG } from '../../../libs/mail/queue-address';
 import { TemplateInput, type TemplateVersion } from '../../../libs/mail/template';
 import { param, signatureOf } from '../auth';
+import { changesBetween } from '../changes-of';
+import { COMPUTED } from '../documents';
 import { notFound } from '../errors';
 import { parseBody, parseInput, parseQuery } from '../input';
 import type { Rooms } from '../rooms';
+import { sendDocument, settingsIn, versionGuard } from '../settings-change';
 import { rendered } from '../content';
 
 export const TemplateData = z.strictObject({
@@ -16,6 +20,39 @@ export const TemplateData = z.strictObject({
 
 const Version = z.coerce.number().int().min(1);
 export const CompareQuery = z.strictObject({ from: Version, to: Version.optional() });
+
+/** What a person wrote of a version. */
+const sourceOf = (version: TemplateVersion | undefined): object => {
+  if (version === undefined) return {};
+  return Object.fromEntries(Object.entries(version).filter(([name]) => !COMPUTED.template.has(name)));
+};
+
+/**
+ * Puts a version and answers with the one that is present now.
+ * @throws Problem `version-mismatch` where an If-Match names another one than the present
+ */
+const putVersion = async (
+  { templates, audit }: Rooms,
+  request: Request,
+  response: Response,
+  given: { identity: Identity; tenant: string; input: TemplateInput; why: string },
+): Promise<void> => {
+  const { identity, tenant, input, why } = given;
+  const name = param(request, 'name');
+  const { version, created } = await templates.put(tenant, name, input, versionGuard(request));
+  if (created) {
+    // Numbers rise by one; where the one before is gone, the template was removed in between.
+    const before = await templates.get(tenant, name, version.version - 1);
+    await audit.record({
+      by: signatureOf(identity),
+      what: `template ${why}, version ${version.version}`,
+      tenant,
+      target: name,
+      fields: changesBetween(sourceOf(before), sourceOf(version)),
+    });
+  }
+  sendDocument(response, created ? 201 : 200, String(version.version), { name, ...version });
+};
 
 export const templateRoutes = (rooms: Rooms): Router => {
   const { guard, templates, templating } = rooms;
@@ -32,19 +69,9 @@ export const templateRoutes = (rooms: Rooms): Router => {
     throw notFound(version === undefined ? `template ${name}` : `template ${name}, version ${version}`);
   };
 
-  /** Puts a version and answers with the one that is present now. */
   const put = async (request: Request, response: Response, input: TemplateInput, why: string): Promise<void> => {
     const { identity, tenant } = await guard.tenant(request, response, mayChange);
-    const name = param(request, 'name');
-    const { version, created } = await templates.put(tenant, name, input);
-    if (created)
-      await rooms.audit.record({
-        by: signatureOf(identity),
-        what: `template ${why}, version ${version.version}`,
-        tenant,
-        target: name,
-      });
-    response.status(created ? 201 : 200).json({ name, ...version });
+    await putVersion(rooms, request, response, { identity, tenant, input, why });
   };
 
   router.get('/', async (request, response) => {
@@ -55,7 +82,8 @@ export const templateRoutes = (rooms: Rooms): Router => {
   router.put('/:name', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, mayChange);
     parseInput(Slug, param(request, 'name'), ['name']);
-    const input = parseBody(TemplateInput, request);
+    const none = { identity: { name: param(request, 'name') }, computed: COMPUTED.template };
+    const input = parseInput(TemplateInput, settingsIn((request.body as unknown) ?? {}, none));
     await templating.check(tenant, input);
     await put(request, response, input, 'put');
   });
@@ -63,14 +91,22 @@ export const templateRoutes = (rooms: Rooms): Router => {
   router.get('/:name', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, 'read');
     const name = param(request, 'name');
-    response.json({ name, ...(await existing(tenant, name)) });
+    const found = await existing(tenant, name);
+    sendDocument(response, 200, String(found.version), { name, ...found });
   });
 
   router.delete('/:name', async (request, response) => {
     const { identity, tenant } = await guard.tenant(request, response, mayChange);
     const name = param(request, 'name');
+    const before = await templates.get(tenant, name);
     if (!(await templates.remove(tenant, name))) throw notFound(`template ${name}`);
-    await rooms.audit.record({ by: signatureOf(identity), what: 'template deleted', tenant, target: name });
+    await rooms.audit.record({
+      by: signatureOf(identity),
+      what: 'template deleted',
+      tenant,
+      target: name,
+      fields: changesBetween(sourceOf(before), {}),
+    });
     response.status(204).end();
   });
 

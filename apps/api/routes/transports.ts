@@ -1,15 +1,58 @@
 // Transports of a tenant: put, looked at, tried.
-import { Router } from 'express';
-import { may } from '../../../libs/mail/api-key';
+import { Router, type Request, type Response } from 'express';
+import { may, type Identity } from '../../../libs/mail/api-key';
 import { problemAt } from '../../../libs/mail/problem';
 import { Slug, SLUG } from '../../../libs/mail/queue-address';
 import { TransportInput, type StoredTransport } from '../../../libs/mail/transport';
+import { keepsLogin } from '../../../libs/mail/transport-login';
+import { newOperationId } from '../../../libs/queue/email-id';
 import { param, signatureOf } from '../auth';
+import { changesBetween } from '../changes-of';
+import { auditedTransport, COMPUTED, transportDocument, transportVersion, transportView } from '../documents';
 import { notFound } from '../errors';
-import { parseBody, parseInput } from '../input';
+import { parseInput } from '../input';
 import type { Rooms } from '../rooms';
-import { transportView } from '../view';
+import { readChange, sendDocument, versionGuard } from '../settings-change';
 import { wakeQueues } from './tenants';
+
+/**
+ * Credentials leave in clear only where the operator said so. What he allowed may be changed by others as long as the same
+ * password goes the same way.
+ * @throws Problem `plaintext-auth`
+ */
+const requireCover = (identity: Identity, input: TransportInput, present: StoredTransport | undefined): void => {
+  if (input.auth === undefined || input.security !== 'none' || may(identity, 'operate')) return;
+  if (keepsLogin(present, input)) return;
+  throw problemAt(
+    'plaintext-auth',
+    ['security'],
+    'must be starttls or tls where there are credentials: only the operator may allow them in clear',
+  );
+};
+
+/** PUT and PATCH. */
+const change = (rooms: Rooms) => async (request: Request, response: Response) => {
+  const { identity, tenant } = await rooms.guard.tenant(request, response, 'administer');
+  const name = parseInput(Slug, param(request, 'name'), ['name']);
+  const none = { identity: { transport: name }, computed: COMPUTED.transport };
+  const asked = readChange(request, response, none, `transport ${name}`);
+  const { before, after } = await rooms.transports.change(tenant, name, (present) => {
+    asked.requireVersion(present && transportVersion(present));
+    const input = parseInput(TransportInput, asked.wanted(present && transportDocument(present)));
+    requireCover(identity, input, present);
+    return input;
+  });
+  await rooms.breakers.reset(tenant, name);
+  await wakeQueues(rooms, tenant);
+  await rooms.audit.record({
+    by: signatureOf(identity),
+    what: `transport ${asked.isPatch ? 'patched' : 'put'}`,
+    tenant,
+    target: name,
+    fields: changesBetween(before ? transportDocument(before) : {}, auditedTransport(after, before)),
+  });
+  sendDocument(response, before === undefined ? 201 : 200, transportVersion(after), transportView(name, after));
+};
 
 export const transportRoutes = (rooms: Rooms): Router => {
   const { guard, transports } = rooms;
@@ -28,41 +71,29 @@ export const transportRoutes = (rooms: Rooms): Router => {
     response.json({ transports: all.map(({ name, transport }) => transportView(name, transport)) });
   });
 
-  router.put('/:name', async (request, response) => {
-    const { identity, tenant } = await guard.tenant(request, response, 'administer');
-    const name = parseInput(Slug, param(request, 'name'), ['name']);
-    const input = parseBody(TransportInput, request);
-    if (input.auth !== undefined && input.security === 'none' && !may(identity, 'operate')) {
-      throw problemAt(
-        'plaintext-auth',
-        ['security'],
-        'must be starttls or tls where there are credentials: only the operator may allow them in clear',
-      );
-    }
-    const { transport, created } = await transports.put(tenant, name, input);
-    await rooms.breakers.reset(tenant, name);
-    await wakeQueues(rooms, tenant);
-    await rooms.audit.record({
-      by: signatureOf(identity),
-      what: 'transport put',
-      tenant,
-      target: name,
-      fields: { transport: { before: null, after: transportView(name, transport) } },
-    });
-    response.status(created ? 201 : 200).json(transportView(name, transport));
-  });
+  router.put('/:name', change(rooms));
+  router.patch('/:name', change(rooms));
 
   router.get('/:name', async (request, response) => {
     const { tenant } = await guard.tenant(request, response, 'read');
     const name = param(request, 'name');
-    response.json(transportView(name, await existing(tenant, name)));
+    const found = await existing(tenant, name);
+    sendDocument(response, 200, transportVersion(found), transportView(name, found));
   });
 
   router.delete('/:name', async (request, response) => {
     const { identity, tenant } = await guard.tenant(request, response, 'administer');
     const name = param(request, 'name');
-    if (!(await transports.remove(tenant, name))) throw notFound(`transport ${name}`);
-    await rooms.audit.record({ by: signatureOf(identity), what: 'transport deleted', tenant, target: name });
+    const requireVersion = versionGuard(request);
+    const removed = await transports.remove(tenant, name, (present) => requireVersion(transportVersion(present)));
+    if (removed === undefined) throw notFound(`transport ${name}`);
+    await rooms.audit.record({
+      by: signatureOf(identity),
+      what: 'transport deleted',
+      tenant,
+      target: name,
+      fields: changesBetween(transportDocument(removed), {}),
+    });
     response.status(204).end();
   });
 
@@ -70,7 +101,10 @@ export const transportRoutes = (rooms: Rooms): Router => {
     const { tenant } = await guard.tenant(request, response, 'administer');
     const name = param(request, 'name');
     await existing(tenant, name);
-    response.json(await rooms.orders.verify({ tenant, transport: name }));
+    const id = newOperationId(rooms.clock.now());
+    const result = await rooms.orders.verify(id, { tenant, transport: name });
+    if (result !== undefined) response.json(result);
+    else response.status(202).location(`/v1/operations/${id}`).json({ id, state: 'running' });
   });
 
   return router;

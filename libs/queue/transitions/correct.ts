@@ -1,6 +1,7 @@
 // Changes an email that waits or stands in the error log, and where it waits; never one that a worker has.
 import type { LogLine } from '../../mail/outcome';
 import type { StoredEmail } from '../../mail/stored-email';
+import { BESIDE } from '../../store/keys';
 import type { Redis } from '../../store/redis';
 import { defineScript } from '../../store/script';
 import { addressMembers } from '../index-entries';
@@ -28,9 +29,14 @@ for _, member in ipairs(cjson.decode(ARGV[9])) do redis.call('ZREM', KEYS[2], me
 for _, member in ipairs(cjson.decode(ARGV[10])) do redis.call('ZADD', KEYS[2], 0, member) end
 if UNFINISHED[from] then
   redis.call('ZADD', KEYS[3], ARGV[8], id)
+  redis.call('ZADD', prefix .. '${BESIDE.deferred}', 'XX', ARGV[8], id)
   if ARGV[6] ~= '' then
     leave(prefix, id, from)
     enter(prefix, id, tonumber(ARGV[6]), now)
+    if tonumber(ARGV[6]) > now and tonumber(redis.call('HGET', key, 'atm') or '0') > 0 then
+      redis.call('ZADD', prefix .. '${BESIDE.putBack}', ARGV[6], id)
+      redis.call('ZADD', prefix .. '${BESIDE.deferred}', ARGV[8], id)
+    end
   elseif priority ~= ARGV[7] and from ~= 'delayed' then
     leave(prefix, id, from)
     enter(prefix, id, now, now)

@@ -1,14 +1,24 @@
 // Where BullMQ keeps a job, in Lua: found, left and entered as BullMQ 6.7 does it (docs/decisions/0006-transitions.md).
-import { MARK, SCORE_UNIT } from '../../store/keys';
+import { ASIDE_STATES, BESIDE, MARK, SCORE_UNIT } from '../../store/keys';
+
+/** In Lua: the set of the state that a failed reason stands for, where it has one (`BESIDE.aside`). */
+export const ASIDE = `
+local ASIDE = {${ASIDE_STATES.map((state) => `${state} = true`).join(', ')}}
+local function asideSet(prefix, reason)
+  local code = string.match(reason or '', '^(%a+): ')
+  return code and ASIDE[code] and prefix .. '${BESIDE.aside}' .. code
+end
+`;
 
 /**
  * Functions for our transitions. `place` says where a job is; `marks` whether it was sent, and whether a worker vanished
  * while handing it over (docs/decisions/0004-marks.md); `leave` takes it out; `enter` puts it where it is due:
  * delayed by `ms * 4096`, prioritized by `priority * 2^32 + counter`, else at the end of the waiting list; its field `delay`
- * is there where it waits for its time.
+ * is there where it waits for its time. `leave` takes it out of the sets of `BESIDE`, too: it comes before the failed reason
+ * is changed.
  * BullMQ's markers are left alone: they wake blocked workers, and none of ours blocks.
  */
-export const PLACES = `
+export const PLACES = `${ASIDE}
 local function place(prefix, id)
   local key = prefix .. id
   if redis.call('EXISTS', key) == 0 then return 'missing' end
@@ -27,6 +37,19 @@ end
 local function leave(prefix, id, from)
   if from == 'waiting' then redis.call('LREM', prefix .. 'wait', 1, id)
   else redis.call('ZREM', prefix .. from, id) end
+  if from == 'failed' then
+    local set = asideSet(prefix, redis.call('HGET', prefix .. id, 'failedReason'))
+    if set then redis.call('ZREM', set, id) end
+  else
+    redis.call('ZREM', prefix .. '${BESIDE.putBack}', id)
+    redis.call('ZREM', prefix .. '${BESIDE.deferred}', id)
+  end
+end
+local function enterFailed(prefix, id, reason, at)
+  redis.call('HSET', prefix .. id, 'failedReason', reason, 'finishedOn', at)
+  redis.call('ZADD', prefix .. 'failed', at, id)
+  local set = asideSet(prefix, reason)
+  if set then redis.call('ZADD', set, 0, id) end
 end
 local function enter(prefix, id, due, now)
   local key = prefix .. id

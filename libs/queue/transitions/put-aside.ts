@@ -1,16 +1,17 @@
 // From the send queue (or the error log) into the error log: hold, cancel, expire.
 import { writeFailure, type Failure } from '../../mail/failure';
 import type { LogLine } from '../../mail/outcome';
+import { MARK } from '../../store/keys';
 import type { Redis } from '../../store/redis';
 import { defineScript } from '../../store/script';
 import type { EmailQueue } from '../queues';
 import { PLACES, readRefusal, type Refusal } from './places';
 
-// KEYS: BullMQ's prefix, upkeep. ARGV: id, failed reason, log line or '', now, keep until, '1' if also from the error
-// log, the expiry that the email must still have or '', the reason for one whose hand-over has no known end. Result: 1, or 0 missing, -1 sending, -2 sent, -3 in the error
+// KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, failed reason, log line or '', when it ended, keep until, '1' if also from the
+// error log, the expiry that the email must still have or '', the reason for one whose hand-over has no known end. Result: 1, or 0 missing, -1 sending, -2 sent, -3 in the error
 // log already, -4 its expiry is another one by now. Atomic, so that no worker takes the email meanwhile.
 const putAsideScript = defineScript(`${PLACES}
-local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[4])
+local prefix, id = KEYS[1], ARGV[1]
 local key = prefix .. id
 local from = place(prefix, id)
 if from == 'missing' then return 0 end
@@ -24,9 +25,10 @@ if sent and from ~= 'failed' then return -2 end
 local reason = ARGV[2]
 if open and from ~= 'failed' then reason = ARGV[8] end
 leave(prefix, id, from)
-redis.call('HSET', key, 'failedReason', reason, 'finishedOn', now)
-redis.call('ZADD', prefix .. 'failed', now, id)
-redis.call('ZADD', KEYS[2], ARGV[5], id)
+enterFailed(prefix, id, reason, ARGV[4])
+redis.call('HSET', key, '${MARK.ended}', string.sub(reason, 1, 9) == 'canceled:' and 'canceled' or '1')
+redis.call('ZREM', KEYS[2], id)
+redis.call('ZADD', KEYS[3], ARGV[5], id)
 log(prefix, id, ARGV[3])
 return 1`);
 
@@ -38,7 +40,7 @@ const UNKNOWN_END: Failure = {
 export interface PutAside {
   failure: Failure;
   line?: LogLine;
-  /** ms since 1970, both */
+  /** When it ended, as it will be told; ms since 1970, as the next. */
   now: number;
   keepUntil: number;
   /** Also what stands in the error log already, under another code. */
@@ -56,7 +58,7 @@ export const putAside = async (
   readRefusal(
     await putAsideScript(
       redis,
-      [queue.keys.bull, queue.keys.upkeep],
+      [queue.keys.bull, queue.keys.upkeep, queue.keys.finished],
       [
         id,
         writeFailure(aside.failure),

@@ -7,8 +7,8 @@ import { defineScript } from '../../store/script';
 import type { EmailQueue } from '../queues';
 import { PLACES, readRefusal, type Refusal } from './places';
 
-// KEYS: BullMQ's prefix, upkeep. ARGV: id, version that it must have, data, log line, now, due, when it expires, fields of
-// generation and intent. Result: 1, or 0 missing, -1 sending, -2 sent, -3 not in the error log, -4 changed by somebody
+// KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, version that it must have, data, log line, now, due, when it expires, fields of
+// generation, intent and earlier attempts, and of why it was parked. Result: 1, or 0 missing, -1 sending, -2 sent, -3 not in the error log, -4 changed by somebody
 // else. Atomic, so that of two who release one does.
 const releaseScript = defineScript(`${PLACES}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[5])
@@ -20,10 +20,13 @@ if from == 'completed' then return -2 end
 if from ~= 'failed' then return -3 end
 if cjson.decode(redis.call('HGET', key, 'data')).rev ~= tonumber(ARGV[2]) then return -4 end
 leave(prefix, id, from)
-redis.call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'defa', ARGV[9])
+local made = tonumber(redis.call('HGET', key, 'atm') or '0')
+if made > 0 then redis.call('HINCRBY', key, ARGV[10], made) end
+redis.call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'defa', '${MARK.ended}', ARGV[9], ARGV[11])
 redis.call('HINCRBY', key, ARGV[8], 1)
 redis.call('HSET', key, 'data', ARGV[3])
 redis.call('ZADD', KEYS[2], ARGV[7], id)
+redis.call('ZREM', KEYS[3], id)
 enter(prefix, id, tonumber(ARGV[6]), now)
 log(prefix, id, ARGV[4])
 return 1`);
@@ -46,7 +49,7 @@ export const releaseEmail = async (
   readRefusal(
     await releaseScript(
       redis,
-      [queue.keys.bull, queue.keys.upkeep],
+      [queue.keys.bull, queue.keys.upkeep, queue.keys.finished],
       [
         id,
         release.before.rev,
@@ -57,6 +60,8 @@ export const releaseEmail = async (
         Date.parse(release.after.expiresAt),
         MARK.generation,
         MARK.intent,
+        MARK.attempts,
+        MARK.parked,
       ],
     ),
   );

@@ -1,16 +1,14 @@
 // Takes an email's job away from everybody, unless a worker has it; what belongs to it is still to be erased.
 import type { Redis } from '../../store/redis';
 import { defineScript } from '../../store/script';
+import { GONE, GONE_KEPT } from '../gone';
 import type { EmailQueue } from '../queues';
 import { PLACES, readRefusal, type Refusal } from './places';
 
-/** A late repetition of the add must not send the email again; idempotency keys live 24 h (engine.md). Seconds. */
-export const GONE_KEPT = 25 * 3_600;
-
-// KEYS: BullMQ's prefix, the job's key while it is removed, the sign that it is gone, upkeep. ARGV: id, now, when the
-// sweep goes on with the removal, how long the sign lives (s). Result: 1, or 0 missing, -1 sending. Atomic, so that no
+// KEYS: BullMQ's prefix, the job's key while it is removed, where those that are gone begin, upkeep, finished. ARGV: id, now, when the
+// sweep goes on with the removal, how long it is remembered (s). Result: 1, or 0 missing, -1 sending. Atomic, so that no
 // worker takes it meanwhile, and nobody ever finds less of it than what is needed to remove the rest.
-const removeScript = defineScript(`${PLACES}
+const removeScript = defineScript(`${PLACES}${GONE}
 local prefix, id = KEYS[1], ARGV[1]
 local key = prefix .. id
 local from = place(prefix, id)
@@ -21,8 +19,9 @@ if open and UNFINISHED[from] then return -1 end
 leave(prefix, id, from)
 redis.call('DEL', key .. ':logs')
 redis.call('RENAME', key, KEYS[2])
-redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[4])
-redis.call('ZADD', KEYS[4], ARGV[3], id)
+setGone(KEYS[3], id, ARGV[4])
+redis.call('ZREM', KEYS[4], id)
+redis.call('ZADD', KEYS[5], ARGV[3], id)
 return 1`);
 
 /**
@@ -35,8 +34,8 @@ export const removeJob = async (
   id: string,
   at: { now: number; resumeAt: number },
 ): Promise<Refusal | undefined> => {
-  const { bull, removal, gone, upkeep } = queue.keys;
+  const { bull, removal, gone, upkeep, finished } = queue.keys;
   return readRefusal(
-    await removeScript(redis, [bull, removal(id), gone(id), upkeep], [id, at.now, at.resumeAt, GONE_KEPT]),
+    await removeScript(redis, [bull, removal(id), gone, upkeep, finished], [id, at.now, at.resumeAt, GONE_KEPT]),
   );
 };

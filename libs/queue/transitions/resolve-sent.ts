@@ -7,7 +7,7 @@ import { defineScript } from '../../store/script';
 import type { EmailQueue } from '../queues';
 import { PLACES, readRefusal, type Refusal } from './places';
 
-// KEYS: BullMQ's prefix, upkeep. ARGV: id, log line, now, keep until, the failed reason that it must have, field of
+// KEYS: BullMQ's prefix, finished. ARGV: id, log line, now, keep until, the failed reason that it must have, field of
 // `sent`, its value. Result: 1, or 0 missing, -1 sending, -2 sent, -3 in another state. Atomic, so that nobody releases it
 // meanwhile.
 const resolveScript = defineScript(`${PLACES}
@@ -37,7 +37,7 @@ export const resolveSent = async (
   const reason = await redis.hget(queue.keys.job(id), 'failedReason');
   if (reason === null || readFailure(reason).code !== 'uncertain') return 'wrong-state';
   const sent = JSON.stringify({ at: times.now, replies: [] });
-  const keys = [queue.keys.bull, queue.keys.upkeep];
+  const keys = [queue.keys.bull, queue.keys.finished];
   return readRefusal(
     await resolveScript(redis, keys, [id, JSON.stringify(line), times.now, times.keepUntil, reason, MARK.sent, sent]),
   );

@@ -1,5 +1,5 @@
 // From the send queue to a worker: the next email, by priority and age, under a lock.
-import { SCORE_UNIT } from '../../store/keys';
+import { BESIDE, MARK, SCORE_UNIT } from '../../store/keys';
 import type { Redis } from '../../store/redis';
 import { defineScript } from '../../store/script';
 import type { EmailQueue } from '../queues';
@@ -8,42 +8,54 @@ import { PLACES } from './places';
 /** Emails whose time has come, put into line at once. */
 const PROMOTED_AT_ONCE = 1_000;
 
-// KEYS: BullMQ's prefix. ARGV: now, token, how long the lock lives (ms). Result: {id, data, accepted, attempts that counted,
-// stalls, starts}, or {how long the queue's rate stops it (ms), when its next delayed email is due or 0}. Atomic, so that an
-// email has one worker. As BullMQ 6.7 does it (moveToActive): what is due is promoted; the rate (`max`, `duration`), the pause
-// and the bound of active jobs that its queue's meta names are kept.
+// KEYS: BullMQ's prefix. ARGV: token, how long the lock lives (ms). Result: {id, data, accepted, attempts that counted, stalls,
+// attempts before the last release, starts, now, '1' where it has marks, '1' where it was canceled}, or {when the next delayed
+// email is due or 0}. Atomic, so that an email has one worker; by Redis' own clock, so that no worker's clock sends anything early.
+// As BullMQ 6.7 does it (moveToActive): what is due is promoted; the pause and the bound of active jobs that its queue's meta
+// names are kept. The queue's rate is asked for before (libs/store/rates.ts).
 const takeScript = defineScript(`${PLACES}
-local prefix, now = KEYS[1], tonumber(ARGV[1])
-local paused, most, max, duration = unpack(redis.call('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max', 'duration'))
+local prefix, time = KEYS[1], redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local paused, most = unpack(redis.call('HMGET', prefix .. 'meta', 'paused', 'concurrency'))
 local due = redis.call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * ${SCORE_UNIT} - 1, 'LIMIT', 0, ${PROMOTED_AT_ONCE})
 for _, id in ipairs(due) do
   leave(prefix, id, 'delayed')
   enter(prefix, id, now, now)
 end
-if max and tonumber(redis.call('GET', prefix .. 'limiter') or '0') >= tonumber(max) then
-  local stop = redis.call('PTTL', prefix .. 'limiter')
-  if stop > 0 then return {stop, 0} end
-end
-if paused or (most and redis.call('LLEN', prefix .. 'active') >= tonumber(most)) then return {0, 0} end
+if paused or (most and redis.call('LLEN', prefix .. 'active') >= tonumber(most)) then return {0} end
 local id = redis.call('RPOPLPUSH', prefix .. 'wait', prefix .. 'active')
 if not id then
   id = redis.call('ZPOPMIN', prefix .. 'prioritized')[1]
   if not id then
     redis.call('DEL', prefix .. 'pc')
     local score = redis.call('ZRANGE', prefix .. 'delayed', 0, 0, 'WITHSCORES')[2]
-    return {0, score and math.floor(tonumber(score) / ${SCORE_UNIT}) or 0}
+    return {score and math.floor(tonumber(score) / ${SCORE_UNIT}) or 0}
   end
   redis.call('LPUSH', prefix .. 'active', id)
 end
-if max and redis.call('INCR', prefix .. 'limiter') == 1 then
-  redis.call('PEXPIRE', prefix .. 'limiter', duration)
-end
 local key = prefix .. id
-redis.call('SET', key .. ':lock', ARGV[2], 'PX', ARGV[3])
+redis.call('SET', key .. ':lock', ARGV[1], 'PX', ARGV[2])
 redis.call('HSET', key, 'processedOn', now)
 local starts = redis.call('HINCRBY', key, 'ats', 1)
-local data, accepted, attempts, stalls = unpack(redis.call('HMGET', key, 'data', 'timestamp', 'atm', 'stc'))
-return {id, data, accepted, attempts or '0', stalls or '0', starts}`);
+if starts > 1 then
+  -- Whoever moved it here may not have known of our sets.
+  redis.call('ZREM', prefix .. '${BESIDE.putBack}', id)
+  redis.call('ZREM', prefix .. '${BESIDE.deferred}', id)
+end
+local data, accepted, attempts, stalls, before, generation, done, ended = unpack(redis.call('HMGET', key, 'data', 'timestamp',
+  'atm', 'stc', '${MARK.attempts}', '${MARK.generation}', '${MARK.done}', '${MARK.ended}'))
+local sent, open = marks(key)
+-- Another BullMQ client retried it out of the error log: it begins anew, as after a release, unless nobody knows whether it
+-- has been sent, or it was canceled.
+if ended and ended ~= 'canceled' and not sent and not open then
+  local made = tonumber(attempts or '0')
+  if made > 0 then before = tostring(redis.call('HINCRBY', key, '${MARK.attempts}', made)) end
+  redis.call('HDEL', key, 'atm', 'stc', '${MARK.ended}')
+  redis.call('HINCRBY', key, '${MARK.generation}', 1)
+  attempts, stalls = '0', '0'
+end
+local marked = (generation or done or ended or sent or open) and '1' or ''
+return {id, data, accepted, attempts or '0', stalls or '0', before or '0', starts, now, marked, ended == 'canceled' and '1' or ''}`);
 
 /** A job as it was taken. */
 export interface TakenJob {
@@ -54,35 +66,57 @@ export interface TakenJob {
   acceptedAt: number;
   attemptsMade: number;
   stalls: number;
+  /** Attempts that counted before the last release. */
+  attemptsBefore: number;
   starts: number;
+  /** When it was taken, by Redis' clock; ms since 1970. */
+  takenAt: number;
+  /** Earlier attempts or releases left marks (marks.ts). */
+  marked: boolean;
+  /** It was canceled, and put back by another BullMQ client. */
+  canceled: boolean;
 }
 
-/** Nothing to take now: how long the queue's rate stops it, and when its next delayed email is due (0: there is none). */
+/** Nothing to take now; when its next delayed email is due (0: there is none, or the queue is stopped). */
 export interface NothingToTake {
   id: undefined;
-  rateStopMs: number;
   nextDelayedAt: number;
 }
 
 type Answer =
-  | [rateStopMs: number, nextDelayedAt: number]
-  | [id: string, data: string, acceptedAt: string, attemptsMade: string, stalls: string, starts: number];
+  | [nextDelayedAt: number]
+  | [
+      id: string,
+      data: string,
+      acceptedAt: string,
+      attemptsMade: string,
+      stalls: string,
+      before: string,
+      starts: number,
+      takenAt: number,
+      marked: string,
+      canceled: string,
+    ];
 
-/** @param hold.now ms since 1970 @param hold.lockMs how long the lock lives unless it is renewed */
+/** @param hold.lockMs how long the lock lives unless it is renewed */
 export const takeJob = async (
   redis: Redis,
   queue: EmailQueue,
-  hold: { now: number; token: string; lockMs: number },
+  hold: { token: string; lockMs: number },
 ): Promise<TakenJob | NothingToTake> => {
-  const answer = (await takeScript(redis, [queue.keys.bull], [hold.now, hold.token, hold.lockMs])) as Answer;
-  if (answer.length === 2) return { id: undefined, rateStopMs: answer[0], nextDelayedAt: answer[1] };
-  const [id, data, acceptedAt, attemptsMade, stalls, starts] = answer;
+  const answer = (await takeScript(redis, [queue.keys.bull], [hold.token, hold.lockMs])) as Answer;
+  if (answer.length === 1) return { id: undefined, nextDelayedAt: answer[0] };
+  const [id, data, acceptedAt, attemptsMade, stalls, before, starts, takenAt, marked, canceled] = answer;
   return {
     id,
     data,
     acceptedAt: Number(acceptedAt),
     attemptsMade: Number(attemptsMade),
     stalls: Number(stalls),
+    attemptsBefore: Number(before),
     starts,
+    takenAt,
+    marked: marked === '1',
+    canceled: canceled === '1',
   };
 };

@@ -1,0 +1,14 @@
+// ROHRPOST_START_PAUSED: a process that begins by pausing the whole installation, to look at a restored Redis first.
+import type { Log } from '../runtime/log';
+import type { Installation } from '../store/installation';
+import type { Audit } from './audit';
+
+const BY = 'ROHRPOST_START_PAUSED';
+
+/** Pauses the installation where it is not paused; an earlier pause keeps its reason. */
+export const startPaused = async (installation: Installation, audit: Audit, log: Log): Promise<void> => {
+  const before = await installation.pauseNote();
+  const pause = await installation.pause(BY, 'a process was started so', 'keep');
+  if (before === undefined) await audit.record({ by: BY, what: 'installation paused' });
+  log.warn({ pause }, 'the installation is paused: nothing is sent until POST /v1/resume');
+};

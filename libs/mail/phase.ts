@@ -1,0 +1,5 @@
+// The steps of an SMTP dialogue, as replies and faults name them.
+
+/** Where in the dialogue something happened, in its order. */
+export const PHASES = ['connect', 'greeting', 'ehlo', 'tls', 'auth', 'mail', 'rcpt', 'data', 'message', 'dot'] as const;
+export type Phase = (typeof PHASES)[number];

@@ -1,0 +1,35 @@
+// Puts an email aside whose time is over: the sweep does so, and whoever acts on one before the sweep has come.
+import { expiredFailure } from '../mail/failure';
+import type { Change } from '../mail/outcome';
+import type { Redis } from '../store/redis';
+import type { EmailRecord } from './email-record';
+import type { EmailQueue } from './queues';
+import type { Refusal } from './transitions/places';
+import { putAside } from './transitions/put-aside';
+
+/** The line of its history: the same whenever it is read, before it is written and after. */
+export const expiryChange = (expiresAt: string): Change => ({
+  at: expiresAt,
+  by: 'the service',
+  what: 'expired',
+});
+
+/**
+ * It ended when its time was over, whenever that was noticed.
+ * @param keepUntil ms since 1970
+ * @returns why not: it is being sent, was sent, is gone, or expires at another time by now
+ */
+export const expireEmail = (
+  redis: Redis,
+  queue: EmailQueue,
+  { id, email }: EmailRecord,
+  keepUntil: number,
+): Promise<Refusal | undefined> =>
+  putAside(redis, queue, id, {
+    failure: expiredFailure(email.expiresAt),
+    line: { kind: 'change', ...expiryChange(email.expiresAt) },
+    now: Date.parse(email.expiresAt),
+    keepUntil,
+    fromErrorLog: false,
+    expiring: email.expiresAt,
+  });
