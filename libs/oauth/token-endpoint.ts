@@ -119,8 +119,9 @@ const guardedFetch =
 const withoutIdToken = (body: Buffer): string => {
   const text = body.toString();
   try {
-    const { id_token: _, ...rest } = JSON.parse(text) as Record<string, unknown>;
-    return JSON.stringify(rest);
+    const answer = JSON.parse(text) as Record<string, unknown>;
+    delete answer['id_token'];
+    return JSON.stringify(answer);
   } catch {
     return text;
   }

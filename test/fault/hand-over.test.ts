@@ -8,7 +8,7 @@ import type { Phase } from '../../libs/mail/reply';
 import { createConnections, type Connections } from '../../libs/send/connections';
 import { createHandOver } from '../../libs/send/hand-over';
 import { STEP_BOUNDS, type StepBounds } from '../../libs/send/step-bounds';
-import type { HandOver, HandOverResult } from '../../libs/send/transmit';
+import type { HandOver, Answered } from '../../libs/send/transmit';
 import { createSockets } from '../../libs/store/sockets';
 
 const [ANN, BOB] = ['ann@example.org', 'bob@example.org'];
@@ -48,7 +48,7 @@ const transportAt = (port: number): HandOver['transport']['transport'] => ({
   updatedAt: '',
 });
 
-const handOver = (bounds: StepBounds = STEP_BOUNDS, changes?: Partial<HandOver>): Promise<HandOverResult> =>
+const handOver = (bounds: StepBounds = STEP_BOUNDS, changes?: Partial<HandOver>): Promise<Answered> =>
   createHandOver(connections, bounds)(workFor(smtp.port, changes));
 const inFirst =
   (step: object) =>
@@ -187,7 +187,7 @@ describe.each([
 });
 
 describe('given up', () => {
-  test.each<{ at: ServerPhase; phase: Phase; kind: HandOverResult['kind'] }>([
+  test.each<{ at: ServerPhase; phase: Phase; kind: Answered['kind'] }>([
     { at: 'ehlo', phase: 'ehlo', kind: 'stopped' },
     { at: 'mail', phase: 'mail', kind: 'stopped' },
     { at: 'data', phase: 'data', kind: 'stopped' },
