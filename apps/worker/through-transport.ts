@@ -2,6 +2,7 @@
 import type { Outcome } from '../../libs/mail/outcome';
 import type { Lease } from '../../libs/queue/email-worker';
 import type { AccessTokens } from '../../libs/oauth/access-tokens';
+import { fingerprint } from '../../libs/oauth/token-records';
 import type { Clock } from '../../libs/runtime/clock';
 import type { OpenTransport } from '../../libs/send/connections';
 import type { Breakers, Pass, Reported } from '../../libs/store/breaker';
@@ -50,7 +51,12 @@ export const openTransport = async (
   if (auth?.oauth2 === undefined) return open;
   const { tokenUrl, clientId, scope, grant } = auth.oauth2;
   const given = { tokenUrl, clientId, grant, ...(scope !== undefined && { scope }) };
-  const owner = { tenant, transport: name, oauth2: { ...given, user: auth.user, secrets: secrets.oauth2 ?? {} } };
+  const owner = {
+    tenant,
+    transport: name,
+    oauth2: { ...given, user: auth.user, secrets: secrets.oauth2 ?? {} },
+    askedWith: fingerprint(auth.user, auth.oauth2),
+  };
   const tokens = {
     get: () => accessTokens.get(owner),
     refused: (token: string) => accessTokens.refused(owner, token),

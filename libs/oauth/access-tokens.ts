@@ -8,7 +8,7 @@ import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
 import type { SecretBox } from '../store/secrets';
 import { NoToken, type IssuedToken } from './token-endpoint';
-import { createTokenRecords, fingerprint, sha256, type StoredToken, type TokenOwner } from './token-records';
+import { createTokenRecords, sha256, type StoredToken, type TokenOwner } from './token-records';
 
 export interface AccessTokens {
   /** A token that is good for a while yet. @throws NoToken */
@@ -61,7 +61,7 @@ const createRenewal = ({ redis, clock, request, ...deps }: Deps) => {
     const wish = Math.min(Math.max(error.retryAfter ?? 0, FAULT_MS), LONGEST_FAULT_MS);
     const until = clock.now() + wish;
     const fault = { kind: error.kind, text: error.message, until };
-    await records.write(owner, { for: fingerprint(owner), ...EMPTY, ...known, renewAt: until, fault });
+    await records.write(owner, { for: owner.askedWith, ...EMPTY, ...known, renewAt: until, fault });
   };
 
   /** Asks the endpoint, if nobody else does. @returns undefined where somebody else does @throws NoToken */
@@ -117,7 +117,7 @@ export const createAccessTokens = (deps: Deps): AccessTokens => {
 
   return {
     async get(owner) {
-      const id = `${owner.tenant}/${owner.transport}/${fingerprint(owner)}`;
+      const id = `${owner.tenant}/${owner.transport}/${owner.askedWith}`;
       const stored = (await records.read(owner))?.stored;
       const token = records.usable(owner, stored, clock.now());
       if (token !== undefined && stored !== undefined) {

@@ -1,6 +1,6 @@
 // Access tokens as they are kept in Redis: one record a transport, sealed, good only for what it was asked with.
 import { createHash } from 'node:crypto';
-import type { OpenOAuth2 } from '../mail/oauth';
+import type { OpenOAuth2, StoredOAuth2 } from '../mail/oauth';
 import { tenantKeys } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { defineScript } from '../store/script';
@@ -12,6 +12,8 @@ export interface TokenOwner {
   tenant: string;
   transport: string;
   oauth2: OpenOAuth2;
+  /** Of everything that a token is asked with, as `fingerprint` makes it. */
+  askedWith: string;
 }
 
 export interface StoredToken {
@@ -39,8 +41,11 @@ const AHEAD_MS = 300_000;
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url');
 
-/** Of everything that a token is asked with. Nothing secret can be read back from it. */
-export const fingerprint = ({ oauth2 }: TokenOwner): string => sha256(JSON.stringify(oauth2));
+/**
+ * Of everything that a token is asked with. The secrets are in it as they are sealed: from their clear text a weak one could be
+ * guessed by whoever reads Redis.
+ */
+export const fingerprint = (user: string, oauth2: StoredOAuth2): string => sha256(JSON.stringify([user, oauth2]));
 
 // KEYS: the token. ARGV: what must stand there, what replaces it. Result: 1, or 0 where it has changed. Atomic: of many that
 // were refused with the same token one says so.
@@ -59,7 +64,7 @@ export const createTokenRecords = ({ redis, secrets }: { redis: Redis; secrets: 
       const text = await redis.get(keyOf(owner));
       if (text === null) return undefined;
       const stored = JSON.parse(text) as StoredToken;
-      return stored.for === fingerprint(owner) ? { text, stored } : undefined;
+      return stored.for === owner.askedWith ? { text, stored } : undefined;
     },
     write: async (owner: TokenOwner, stored: StoredToken): Promise<void> => {
       await redis.set(keyOf(owner), JSON.stringify(stored));
@@ -71,12 +76,18 @@ export const createTokenRecords = ({ redis, secrets }: { redis: Redis; secrets: 
     /** @returns the token, if it is good for a while yet. @param now ms since 1970 */
     usable(owner: TokenOwner, stored: StoredToken | undefined, now: number): string | undefined {
       if (stored === undefined || stored.sealed === '' || stored.endsAt - MARGIN_MS <= now) return undefined;
-      return secrets.open(stored.sealed, place(owner, 'access-token'));
+      try {
+        return secrets.open(stored.sealed, place(owner, 'access-token'));
+      } catch {
+        // Sealed with a key that this process does not hold, or holds no more: another one is asked for.
+        return undefined;
+      }
     },
     /** What to ask with: the refresh token that came last. */
-    askWith({ oauth2, ...owner }: TokenOwner, known: StoredToken | undefined): OpenOAuth2 {
+    askWith(owner: TokenOwner, known: StoredToken | undefined): OpenOAuth2 {
+      const { oauth2 } = owner;
       if (known?.sealedRefresh === undefined) return oauth2;
-      const refreshToken = secrets.open(known.sealedRefresh, place({ oauth2, ...owner }, 'refresh-token'));
+      const refreshToken = secrets.open(known.sealedRefresh, place(owner, 'refresh-token'));
       return { ...oauth2, secrets: { ...oauth2.secrets, refreshToken } };
     },
     /** The record of a token that was issued now. @param now ms since 1970 */
@@ -86,7 +97,7 @@ export const createTokenRecords = ({ redis, secrets }: { redis: Redis; secrets: 
       const sealedRefresh =
         refreshToken === undefined ? known?.sealedRefresh : secrets.seal(refreshToken, place(owner, 'refresh-token'));
       return {
-        for: fingerprint(owner),
+        for: owner.askedWith,
         sealed: secrets.seal(issued.accessToken, place(owner, 'access-token')),
         hash: sha256(issued.accessToken),
         issuedAt: now,

@@ -10,7 +10,8 @@ export const tokenOf = async ({ tokens }: OpenTransport): Promise<string | undef
     return await tokens?.get();
   } catch (thrown) {
     const error = thrown as NoAccessToken;
-    const notBefore = error.kind === 'away' ? { notBefore: { ms: error.retryAfter ?? 0 } } : {};
+    // Only an endpoint that said no tells of the transport; where Redis is away or a key is missing, the email waits too.
+    const notBefore = error.kind === 'refused' ? {} : { notBefore: { ms: error.retryAfter ?? 0 } };
     throw Object.assign(error, { phase: 'auth' as const, words: error.message, ...notBefore });
   }
 };

@@ -70,7 +70,13 @@ const createSealing = (secrets: SecretBox) => {
       const given = oauth2[secret];
       if (given === undefined) continue;
       const known = old?.auth?.oauth2?.sealed[secret];
-      if (typeof given === 'string') sealed[secret] = secrets.seal(given, place(tenant, name, secret));
+      const at = place(tenant, name, secret);
+      // What is put again as it was is no correction: the token that came of it stays, and a refresh token that replaced it.
+      if (typeof given === 'string')
+        sealed[secret] =
+          known !== undefined && secrets.isCurrent(known) && secrets.open(known, at) === given
+            ? known
+            : secrets.seal(given, at);
       else if (old === undefined || known === undefined) throw missing(name, `auth.oauth2.${secret}`);
       else {
         const moved = movedParts(old, input);

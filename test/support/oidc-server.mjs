@@ -70,7 +70,13 @@ const provider = new Provider(issuer, {
   features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false } },
   findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
   rotateRefreshToken: true,
-  ttl: { ClientCredentials: () => state.life, AccessToken: () => state.life, RefreshToken: 86_400, Grant: 86_400, IdToken: 60 },
+  ttl: {
+    ClientCredentials: () => state.life,
+    AccessToken: () => state.life,
+    RefreshToken: 86_400,
+    Grant: 86_400,
+    IdToken: 60,
+  },
   cookies: { keys: ['of-the-tests'] },
 });
 
