@@ -1,4 +1,4 @@
-// An authorization server in a process of its own (oidc-provider is an ES module), steered by messages from `oidc-server.ts`.
+// An authorization server in a process of its own (oidc-provider is an ES module), steered by messages from `oidc-process.ts`.
 import { createPublicKey, randomBytes, verify } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
