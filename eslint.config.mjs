@@ -10,6 +10,7 @@ const WALLS = {
   'libs/store': { rooms: GROUND, packages: ['ioredis', 'zod', 'lru-cache'] },
   'libs/content': { rooms: GROUND, packages: ['aws4fetch', 'zod'] },
   'libs/fetch': { rooms: GROUND, packages: ['undici', 'ipaddr.js', 'zod'] },
+  'libs/oauth': { rooms: [...GROUND, 'libs/store', 'libs/fetch'], packages: ['oauth4webapi'] },
   'libs/queue': { rooms: [...GROUND, 'libs/store'], packages: ['bullmq', 'uuidv7', 'lru-cache'] },
   'libs/events': { rooms: [...GROUND, 'libs/store', 'libs/queue'], packages: ['zod'] },
   'libs/render': {
@@ -40,6 +41,7 @@ const WALLS = {
       'libs/queue',
       'libs/render',
       'libs/send',
+      'libs/oauth',
       'libs/events',
     ],
     packages: ['zod'],

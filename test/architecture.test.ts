@@ -13,6 +13,7 @@ const FLOOR: Record<string, number> = {
   'libs/content': 1,
   'libs/fetch': 1,
   'libs/queue': 2,
+  'libs/oauth': 2,
   'libs/render': 3,
   'libs/send': 3,
   'libs/events': 3,

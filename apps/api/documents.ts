@@ -1,6 +1,7 @@
 // Settings of tenants, queues and transports as documents: as GET shows them, PUT and PATCH take them, and ETags name them.
 import { formatAddress, type Address } from '../../libs/mail/address';
 import type { QueueSettings, TenantSettings } from '../../libs/mail/settings';
+import type { OAuthSecret } from '../../libs/mail/oauth';
 import type { StoredTransport } from '../../libs/mail/transport';
 import type { RegisteredQueue, Tenant } from '../../libs/store/tenants';
 import { versionOf } from './settings-change';
@@ -46,12 +47,20 @@ const keptOf = (transport: StoredTransport) =>
     'version' | 'createdAt' | 'updatedAt'
   >;
 
+const SET = { set: true };
+
+const loginDocument = ({ user, oauth2 }: NonNullable<StoredTransport['auth']>): Record<string, unknown> => {
+  if (oauth2 === undefined) return { user, pass: SET };
+  const { sealed, ...given } = oauth2;
+  return { user, oauth2: { ...given, ...Object.fromEntries(Object.keys(sealed).map((secret) => [secret, SET])) } };
+};
+
 /** A transport without its secrets. */
 export const transportDocument = (transport: StoredTransport) => {
   const { auth, dkim, ...fields } = keptOf(transport);
   return {
     ...fields,
-    ...(auth && { auth: { user: auth.user, pass: { set: true } } }),
+    ...(auth && { auth: loginDocument(auth) }),
     ...(dkim && { dkim: { domain: dkim.domain, selector: dkim.selector, privateKey: { set: true } } }),
   };
 };
@@ -71,15 +80,28 @@ export const transportVersion = (transport: StoredTransport): string => versionO
 export const auditedTransport = (transport: StoredTransport, before: StoredTransport | undefined) => {
   const document = transportDocument(transport);
   const isNew = (sealed: string | undefined, old: string | undefined): boolean => old !== undefined && sealed !== old;
+  const changed = { set: true, changed: true };
+  const old = before?.auth;
+  const tokens = Object.entries(transport.auth?.oauth2?.sealed ?? {}).filter(([name, sealed]) =>
+    isNew(sealed, old?.oauth2?.sealed[name as OAuthSecret]),
+  );
   return {
     ...document,
-    ...(document.auth &&
-      isNew(transport.auth?.sealedPass, before?.auth?.sealedPass) && {
-        auth: { ...document.auth, pass: { set: true, changed: true } },
-      }),
+    ...(document.auth && {
+      auth: {
+        ...document.auth,
+        ...(isNew(transport.auth?.sealedPass, old?.sealedPass) && transport.auth?.sealedPass && { pass: changed }),
+        ...(tokens.length > 0 && {
+          oauth2: {
+            ...(document.auth['oauth2'] as object),
+            ...Object.fromEntries(tokens.map(([name]) => [name, changed])),
+          },
+        }),
+      },
+    }),
     ...(document.dkim &&
       isNew(transport.dkim?.sealedKey, before?.dkim?.sealedKey) && {
-        dkim: { ...document.dkim, privateKey: { set: true, changed: true } },
+        dkim: { ...document.dkim, privateKey: changed },
       }),
   };
 };

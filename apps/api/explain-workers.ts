@@ -22,7 +22,11 @@ const missingKeys = async (
 ): Promise<Reason[]> => {
   const { transport: name } = await rooms.tenants.settings(address, email);
   const transport = await rooms.transports.get(address.tenant, name);
-  const sealed = [transport?.auth?.sealedPass, transport?.dkim?.sealedKey].filter((one) => one !== undefined);
+  const sealed = [
+    transport?.auth?.sealedPass,
+    ...Object.values(transport?.auth?.oauth2?.sealed ?? {}),
+    transport?.dkim?.sealedKey,
+  ].filter((one) => one !== undefined);
   return [...new Set(sealed.map(keyIdOf))].flatMap((key): Reason[] => {
     const without = workers.filter(({ secretKeys }) => !secretKeys.includes(key));
     if (without.length === 0) return [];

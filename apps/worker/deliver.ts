@@ -70,7 +70,7 @@ export const createDeliver = (deps: DeliverDeps) => {
     notes: Notes,
   ): Promise<Outcome> => {
     const { transport: name } = settings;
-    const transport = await openTransport(deps.transports, lease.queue.address.tenant, name);
+    const transport = await openTransport(deps, lease.queue.address.tenant, name);
     if (transport === undefined) {
       const text = `the transport ${name} does not exist: put it, then the email goes out`;
       return { kind: 'throttled', text, until: clock.now() + NO_TRANSPORT_MS };

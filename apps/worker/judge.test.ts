@@ -2,7 +2,7 @@
 import type { Outcome, Reply } from '../../libs/mail/outcome';
 import { PHASES, type Phase } from '../../libs/mail/reply';
 import { FenceClosed, type RecipientsDone } from '../../libs/queue/marks';
-import type { HandOverResult } from '../../libs/send/transmit';
+import type { Answered } from '../../libs/send/transmit';
 import { judgeHandOver } from './judge';
 
 const NOTHING_DONE: RecipientsDone = { accepted: [], refused: [] };
@@ -17,8 +17,8 @@ const busy = (recipient: string, words = 'busy'): Reply => ({
   text: words,
 });
 const unknown = (recipient: string): Reply => ({ recipient, code: 550, enhancedCode: '5.1.1', text: 'no such user' });
-const rejected = (phase: Phase, ...replies: Reply[]): HandOverResult => ({ kind: 'rejected', phase, replies });
-const taken = (...refusals: Reply[]): HandOverResult => ({ kind: 'taken', reply: TAKEN, rejected: refusals });
+const rejected = (phase: Phase, ...replies: Reply[]): Answered => ({ kind: 'rejected', phase, replies });
+const taken = (...refusals: Reply[]): Answered => ({ kind: 'taken', reply: TAKEN, rejected: refusals });
 
 describe('one attempt', () => {
   test('taken for everybody is sent, in the words of the server', () => {
@@ -148,7 +148,7 @@ describe('one attempt', () => {
   });
 
   test('a fault says whom the server had refused before', () => {
-    const fault: HandOverResult = { kind: 'fault', phase: 'data', text: 'reset by peer', replies: [unknown(BOB)] };
+    const fault: Answered = { kind: 'fault', phase: 'data', text: 'reset by peer', replies: [unknown(BOB)] };
     expect(judgeHandOver(fault, ALL, NOTHING_DONE)).toEqual({
       kind: 'deferred',
       blame: 'transport',
@@ -213,7 +213,7 @@ const LIVES: Life[] = [['accepted'], ['refused'], ...FATES.map((second): Life =>
 const MIXES = LIVES.flatMap((ann) => LIVES.flatMap((bob) => LIVES.map((cid): [Life, Life, Life] => [ann, bob, cid])));
 
 /** What a hand-over comes to in which each recipient has its fate. */
-const handOver = (fates: [recipient: string, fate: Fate | undefined][]): HandOverResult => {
+const handOver = (fates: [recipient: string, fate: Fate | undefined][]): Answered => {
   const refusals = fates.flatMap(([recipient, fate]) =>
     fate === 'accepted' ? [] : [fate === 'deferred' ? busy(recipient) : unknown(recipient)],
   );

@@ -5,13 +5,13 @@ import { judgeFault, judgeReply, wishOf, type Phase } from '../../libs/mail/repl
 import type { LeaseEnd } from '../../libs/queue/email-worker';
 import type { RecipientsDone } from '../../libs/queue/marks';
 import { FenceClosed } from '../../libs/queue/marks';
-import { MessageUnreadable, type HandOverResult } from '../../libs/send/transmit';
+import { MessageUnreadable, type Answered } from '../../libs/send/transmit';
 
 /**
  * @param tried the addresses of this attempt's envelope
  * @param done recipients that earlier attempts were done with
  */
-export const judgeHandOver = (result: HandOverResult, tried: string[], done: RecipientsDone): Outcome => {
+export const judgeHandOver = (result: Answered, tried: string[], done: RecipientsDone): Outcome => {
   switch (result.kind) {
     case 'taken':
       return judgeTaken(result, tried, done);
@@ -31,7 +31,7 @@ export const judgeHandOver = (result: HandOverResult, tried: string[], done: Rec
 };
 
 /** A server that never ends is a fault of the transport; every other reason to stop is ours. */
-const judgeStopped = ({ phase, error }: Extract<HandOverResult, { kind: 'stopped' }>): Outcome => {
+const judgeStopped = ({ phase, error }: Extract<Answered, { kind: 'stopped' }>): Outcome => {
   if (error === TOO_LONG) {
     const text = `the attempt took too long: given up ${PHASE_WORDS[phase]}`;
     return { kind: 'deferred', text, replies: [], blame: 'transport' };
@@ -75,7 +75,7 @@ const settled = (accepted: string[], refused: Reply[], replies: Reply[], text: s
 };
 
 const judgeTaken = (
-  { reply, rejected }: Extract<HandOverResult, { kind: 'taken' }>,
+  { reply, rejected }: Extract<Answered, { kind: 'taken' }>,
   tried: string[],
   done: RecipientsDone,
 ): Outcome => {
@@ -95,7 +95,7 @@ const addressesOf = (replies: Reply[]): string[] => replies.map(({ recipient = '
 const crowdedOf = ({ crowded }: { crowded?: true }): { crowded?: true } => (crowded ? { crowded } : {});
 
 const judgeRejected = (
-  result: Extract<HandOverResult, { kind: 'rejected' }>,
+  result: Extract<Answered, { kind: 'rejected' }>,
   tried: string[],
   done: RecipientsDone,
 ): Outcome => {

@@ -5,6 +5,8 @@ import { createFetcher } from '../../libs/fetch/fetcher';
 import { createDue } from '../../libs/queue/due';
 import { createErase } from '../../libs/queue/erase';
 import { createQueues } from '../../libs/queue/queues';
+import { createAccessTokens } from '../../libs/oauth/access-tokens';
+import { requestToken } from '../../libs/oauth/token-endpoint';
 import { createRenderer } from '../../libs/render/render';
 import { createTemplating } from '../../libs/render/templates';
 import { uptime } from '../../libs/runtime/clock';
@@ -63,6 +65,12 @@ export const openRooms = async (
     installation: createInstallation({ redis, changes, clock }),
     tenants: createTenants({ redis, changes, clock }),
     transports: createTransports({ redis, changes, clock, secrets }),
+    accessTokens: createAccessTokens({
+      redis,
+      clock,
+      secrets,
+      request: (oauth2, now) => requestToken(fetcher, oauth2, now),
+    }),
     queues: createQueues({ redis, waits: true }),
     due: createDue(redis),
     renderer: createRenderer({ templates, content, templating }),

@@ -13,6 +13,10 @@ import type { Made } from './make-message';
 
 export type SendEmail = ReturnType<typeof createSendEmail>;
 
+/** What could not be asked for now is asked for again after this at the earliest, and not by all emails at once. ms */
+const POSTPONED_MS = 5_000;
+const POSTPONED_SPREAD_MS = 2_000;
+
 export const createSendEmail = (deps: {
   redis: Redis;
   clock: Clock;
@@ -73,6 +77,10 @@ export const createSendEmail = (deps: {
             ...(hear && { hear }),
             beforeMessage,
           });
+    if (result.kind === 'postponed') {
+      const spread = Math.floor(Math.random() * POSTPONED_SPREAD_MS);
+      return { kind: 'throttled', text: result.text, until: clock.now() + Math.max(result.ms, POSTPONED_MS) + spread };
+    }
     const outcome = judgeHandOver(result, to, done);
     await remember(lease, { ...marks, done }, outcome, result, intentAt);
     return outcome;

@@ -1,6 +1,8 @@
 // What an attempt owes its transport: to be admitted by its limits and its breaker, and to tell how it went.
 import type { Outcome } from '../../libs/mail/outcome';
 import type { Lease } from '../../libs/queue/email-worker';
+import type { AccessTokens } from '../../libs/oauth/access-tokens';
+import { fingerprint } from '../../libs/oauth/token-records';
 import type { Clock } from '../../libs/runtime/clock';
 import type { OpenTransport } from '../../libs/send/connections';
 import type { Breakers, Pass, Reported } from '../../libs/store/breaker';
@@ -10,6 +12,7 @@ import type { Transports } from '../../libs/store/transports';
 export interface TransportDeps {
   clock: Clock;
   transports: Transports;
+  accessTokens: AccessTokens;
   breakers: Breakers;
   limits: Limits;
   /** A transport went down or came up. */
@@ -36,12 +39,29 @@ const throttled = (transport: string, until: number): Outcome => ({
 
 /** A transport with its secrets, ready to be used. */
 export const openTransport = async (
-  transports: Transports,
+  { transports, accessTokens }: { transports: Transports; accessTokens: AccessTokens },
   tenant: string,
   name: string,
 ): Promise<OpenTransport | undefined> => {
   const transport = await transports.get(tenant, name);
-  return transport && { id: `${tenant}/${name}`, transport, secrets: transports.secrets(tenant, name, transport) };
+  if (transport === undefined) return undefined;
+  const secrets = transports.secrets(tenant, name, transport);
+  const open = { id: `${tenant}/${name}`, transport, secrets };
+  const { auth } = transport;
+  if (auth?.oauth2 === undefined) return open;
+  const { tokenUrl, clientId, scope, grant } = auth.oauth2;
+  const given = { tokenUrl, clientId, grant, ...(scope !== undefined && { scope }) };
+  const owner = {
+    tenant,
+    transport: name,
+    oauth2: { ...given, user: auth.user, secrets: secrets.oauth2 ?? {} },
+    askedWith: fingerprint(auth.user, auth.oauth2),
+  };
+  const tokens = {
+    get: () => accessTokens.get(owner),
+    refused: (token: string) => accessTokens.refused(owner, token),
+  };
+  return { ...open, tokens };
 };
 
 /** An outcome's words for people who do not see the email: without its addresses. */

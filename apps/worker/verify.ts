@@ -3,6 +3,7 @@ import type { VerifyOrder, VerifyResult } from '../../libs/queue/internal-jobs';
 import { uptime } from '../../libs/runtime/clock';
 import type { Connections } from '../../libs/send/connections';
 import { verifyTransport } from '../../libs/send/verify';
+import type { AccessTokens } from '../../libs/oauth/access-tokens';
 import type { Limits } from '../../libs/store/transport-limits';
 import type { Transports } from '../../libs/store/transports';
 import { openTransport } from './through-transport';
@@ -12,13 +13,14 @@ import { openTransport } from './through-transport';
  */
 export const createVerify = (deps: {
   transports: Transports;
+  accessTokens: AccessTokens;
   limits: Limits;
   connections: Connections;
   patience: number;
 }) => {
   return async ({ tenant, transport: name }: VerifyOrder): Promise<VerifyResult> => {
     const begun = uptime();
-    const transport = await openTransport(deps.transports, tenant, name);
+    const transport = await openTransport(deps, tenant, name);
     if (transport === undefined) return { ok: false, ms: 0, reply: `the transport ${name} does not exist` };
     const signal = AbortSignal.timeout(deps.patience);
     const { limits } = transport.transport;

@@ -46,10 +46,8 @@ export const isPublic = (address: string): boolean => {
 /** May the service connect to this address, which it has under this name? */
 export type AddressRule = (host: string, address: string) => boolean;
 
-/**
- * @param allowPrivate names, addresses and ranges as `PrivateHostsText` gives them. A name allows whatever it stands for.
- */
-export const createAddressRule = (allowPrivate: readonly string[]): AddressRule => {
+/** The private hosts that the operator names, apart: by address, and by name. */
+const sortPrivate = (allowPrivate: readonly string[]): { ranges: BlockList; names: Set<string> } => {
   const ranges = new BlockList();
   const names = new Set<string>();
   for (const entry of allowPrivate) {
@@ -58,9 +56,28 @@ export const createAddressRule = (allowPrivate: readonly string[]): AddressRule 
     else if (bits === undefined) ranges.addAddress(address, familyOf(address));
     else ranges.addSubnet(address, Number(bits), familyOf(address));
   }
+  return { ranges, names };
+};
+
+/**
+ * @param allowPrivate names, addresses and ranges as `PrivateHostsText` gives them. A name allows whatever it stands for.
+ */
+export const createAddressRule = (allowPrivate: readonly string[]): AddressRule => {
+  const { ranges, names } = sortPrivate(allowPrivate);
   return (host, address) => {
     if (isIP(address) === 0) return false;
     const real = unmapped(address);
     return names.has(host.toLowerCase()) || ranges.check(real, familyOf(real)) || isPublic(address);
+  };
+};
+
+/** Is this host one of the private ones that the operator names? @param allowPrivate as for `createAddressRule` */
+export const createAllowance = (allowPrivate: readonly string[]): ((host: string) => boolean) => {
+  const { ranges, names } = sortPrivate(allowPrivate);
+  return (host) => {
+    const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+    if (isIP(bare) === 0) return names.has(bare);
+    const real = unmapped(bare);
+    return ranges.check(real, familyOf(real));
   };
 };

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher } from 'undici';
 import { isAllowedSource } from '../mail/data-source';
 import { codeOf, messageOf } from '../runtime/fault';
-import { createAddressRule, type AddressRule } from './addresses';
+import { createAddressRule, createAllowance, type AddressRule } from './addresses';
 import { bounded } from './body';
 import { FetchFailure, notAllowed, shownUrl } from './failure';
 import { redirectOf } from './redirect';
@@ -31,9 +31,25 @@ export interface Fetched {
   body: AsyncIterable<Buffer>;
 }
 
+/** Any answer, whatever its status. */
+export interface Exchanged {
+  status: number;
+  contentType?: string;
+  /** The server's own wish, ms. */
+  retryAfter?: number;
+  body: Buffer;
+}
+
 export interface Fetcher {
   /** @throws FetchFailure, or the reason of the order's signal */
   fetch(order: FetchOrder): Promise<Fetched>;
+  /**
+   * Asks once, follows no redirect, and gives whatever was answered.
+   * @throws FetchFailure where nothing was, or the reason of the order's signal
+   */
+  exchange(order: FetchOrder): Promise<Exchanged>;
+  /** Has the operator allowed this private host? */
+  allows(host: string): boolean;
   close(): Promise<void>;
 }
 
@@ -169,11 +185,37 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
     }
   };
 
+  const exchange = async (url: URL, order: FetchOrder, timeout: AbortSignal): Promise<Exchanged> => {
+    const signal = order.signal === undefined ? timeout : AbortSignal.any([timeout, order.signal]);
+    check(url, order, mayReach);
+    try {
+      const response = await ask(url, order, true, signal);
+      const [contentType, encoding] = [headerOf(response, 'content-type'), headerOf(response, 'content-encoding')];
+      const retryAfter = retryAfterOf(headerOf(response, 'retry-after'));
+      const chunks: Buffer[] = [];
+      const broken = (error: unknown): unknown => toFailure(error, url, order, timeout);
+      for await (const chunk of bounded(response.body, encoding, order.limits.bytes, url, broken)) chunks.push(chunk);
+      return {
+        status: response.statusCode,
+        ...(contentType !== undefined && { contentType }),
+        ...(retryAfter !== undefined && { retryAfter }),
+        body: Buffer.concat(chunks),
+      };
+    } catch (error) {
+      throw toFailure(error, url, order, timeout);
+    }
+  };
+
   return {
     async fetch(order) {
       if (!URL.canParse(order.url)) throw new FetchFailure('refused', 'this is no URL');
       return follow(new URL(order.url), order, AbortSignal.timeout(order.limits.ms));
     },
+    async exchange(order) {
+      if (!URL.canParse(order.url)) throw new FetchFailure('refused', 'this is no URL');
+      return exchange(new URL(order.url), order, AbortSignal.timeout(order.limits.ms));
+    },
+    allows: createAllowance(deps.allowPrivate),
     close: () => agent.destroy(),
   };
 };

@@ -1,4 +1,5 @@
 // Where a transport's password goes, and by which way: what must not change while the password stays.
+import { OAUTH_SECRETS } from './oauth';
 import { defaultPort, type StoredTransport, type TransportInput } from './transport';
 
 /** What decides who reads the password: wherever one of them changes, it goes to somebody else, or by another way. */
@@ -19,6 +20,9 @@ export const movedParts = (old: StoredTransport, input: TransportInput): string[
   return [
     ...DESTINATION.filter((part) => JSON.stringify(before[part]) !== JSON.stringify(after[part])),
     ...(old.auth?.user === input.auth?.user ? [] : ['auth.user']),
+    ...(['tokenUrl', 'clientId'] as const).flatMap((part) =>
+      old.auth?.oauth2?.[part] === input.auth?.oauth2?.[part] ? [] : [`auth.oauth2.${part}`],
+    ),
   ];
 };
 
@@ -26,6 +30,7 @@ export const movedParts = (old: StoredTransport, input: TransportInput): string[
 export const keepsLogin = (old: StoredTransport | undefined, input: TransportInput): boolean =>
   old?.auth !== undefined &&
   input.auth !== undefined &&
-  'pass' in input.auth &&
-  typeof input.auth.pass !== 'string' &&
+  [input.auth.pass, ...OAUTH_SECRETS.map((name) => input.auth?.oauth2?.[name])].every(
+    (one) => typeof one !== 'string',
+  ) &&
   movedParts(old, input).length === 0;

@@ -2,10 +2,8 @@
 import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import { addressFault, normalizeAddress } from './address';
-import { notYet } from './not-yet';
-
-/** A secret in the input: given anew, or `{"set": true}` to keep what is stored. */
-const SecretInput = z.union([z.string().min(1).max(4_096), z.strictObject({ set: z.literal(true) })]);
+import { OAuth2, type StoredOAuth2 } from './oauth';
+import { SecretInput } from './secret-input';
 
 // A host name or an IP address, nothing that could be read as more than that.
 const Host = z
@@ -77,13 +75,17 @@ export const TransportInput = z
     host: Host,
     port: z.int().min(1).max(65_535).optional(),
     security: z.enum(['none', 'starttls', 'tls']).default('starttls'),
+    /** By a password, or by an access token that is asked for anew before it ends. */
     auth: z
-      .union([
-        z.strictObject({ user: z.string().min(1).max(320), pass: SecretInput }),
-        z
-          .strictObject({ user: z.string(), oauth2: notYet() })
-          .refine(({ oauth2 }) => oauth2 !== undefined, { path: ['pass'], message: 'must be given beside user' }),
-      ])
+      .strictObject({ user: z.string().min(1).max(320), pass: SecretInput.optional(), oauth2: OAuth2.optional() })
+      .superRefine(({ pass, oauth2 }, context) => {
+        if ((pass === undefined) === (oauth2 === undefined))
+          context.addIssue({
+            code: 'custom',
+            path: ['pass'],
+            message: 'must be given beside user, or oauth2 instead: a login has one of them',
+          });
+      })
       .optional(),
     /** What the server's certificate is checked against; checking itself cannot be switched off. */
     tls: z
@@ -113,7 +115,8 @@ export interface StoredTransport {
   host: string;
   port: number;
   security: 'none' | 'starttls' | 'tls';
-  auth?: { user: string; sealedPass: string };
+  /** A sealed password, or what a token is asked for with. */
+  auth?: { user: string; sealedPass?: string; oauth2?: StoredOAuth2 };
   tls?: { ca?: string; servername?: string; minVersion?: 'TLSv1.2' | 'TLSv1.3' };
   name?: string;
   dkim?: { domain: string; selector: string; sealedKey: string };

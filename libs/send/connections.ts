@@ -6,6 +6,7 @@ import { createDialogue, type Dialogue } from './dialogue';
 import type { OpenTransport, SmtpError } from './open-transport';
 import { openConnection, socketOf } from './opening';
 import type { StepBounds } from './step-bounds';
+import { tokenOf, withToken } from './token-login';
 
 export type { OpeningError, OpenTransport, SmtpError } from './open-transport';
 
@@ -94,6 +95,24 @@ const leave = async (smtp: SMTPConnection, how: 'quit' | 'close'): Promise<void>
   clearTimeout(timer);
 };
 
+/** Counts by name what lasts for a while. */
+const createCounts = () => {
+  const counts = new Map<string, number>();
+  const add = (name: string, more: number): void => {
+    const count = (counts.get(name) ?? 0) + more;
+    if (count > 0) counts.set(name, count);
+    else counts.delete(name);
+  };
+  return {
+    of: (name: string): number => counts.get(name) ?? 0,
+    /** @param over resolves when it is over */
+    while(name: string, over: Promise<void>): Promise<void> {
+      add(name, 1);
+      return over.finally(() => add(name, -1));
+    },
+  };
+};
+
 /**
  * @param deps.name given in EHLO where the transport has none of its own
  * @param deps.bounds ms for each step of opening one
@@ -103,7 +122,7 @@ export const createConnections = (deps: { name: string; bounds: StepBounds; sock
   const { sockets } = deps;
   /** Whoever lies longest first. */
   const lying = new Set<Idle>();
-  const ready = new Map<string, number>();
+  const ready = createCounts();
   const leaving = new Set<Promise<void>>();
 
   const nameFor = ({ transport }: OpenTransport): string => transport.name ?? deps.name;
@@ -137,43 +156,41 @@ export const createConnections = (deps: { name: string; bounds: StepBounds; sock
     const dialogue = createDialogue();
     dialogue.hear = options.hear;
     let smtp: SMTPConnection | undefined;
-    const settings = { name: nameFor(transport), bounds: deps.bounds, signal: options.signal };
+    let token: string | undefined;
     try {
+      token = await tokenOf(transport);
+      const settings = { name: nameFor(transport), bounds: deps.bounds, signal: options.signal, token };
       const opened = await openConnection(transport, dialogue, { ...settings, begun: (begun) => (smtp = begun) });
-      ready.set(id, (ready.get(id) ?? 0) + 1);
-      void whenClosed(opened).then(() => {
-        const rest = (ready.get(id) ?? 1) - 1;
-        if (rest > 0) ready.set(id, rest);
-        else ready.delete(id);
-        closed();
-      });
+      void ready.while(id, whenClosed(opened)).then(closed);
       return { smtp: opened, reused: false, carried: 0, dialogue };
     } catch (error) {
       if (smtp === undefined) closed();
       else void end(smtp, 'close').then(closed);
-      throw error;
+      throw token === undefined ? error : Object.assign(error as Error, { token });
+    }
+  };
+
+  const take = async (transport: OpenTransport, options: TakeOptions): Promise<Connection> => {
+    const { fresh, hear, signal } = options;
+    for (;;) {
+      const entry = idleOf(transport);
+      if (entry !== undefined && !fresh) {
+        drop(entry);
+        entry.connection.dialogue.hear = hear;
+        return { ...entry.connection, reused: true };
+      }
+      const closed = sockets.open(transport.id);
+      if (closed !== undefined) return open(transport, closed, options);
+      // All that may be open are: one that lies idle makes room, else one that is being closed.
+      if (entry !== undefined) endIdle(entry);
+      await pause(ROOM_MS, undefined, { ...(signal && { signal }) }).catch((error: SmtpError) => {
+        throw Object.assign(error, { phase: 'connect' as const, words: 'given up while connecting' });
+      });
     }
   };
 
   return {
-    async take(transport, options) {
-      const { fresh, hear, signal } = options;
-      for (;;) {
-        const entry = idleOf(transport);
-        if (entry !== undefined && !fresh) {
-          drop(entry);
-          entry.connection.dialogue.hear = hear;
-          return { ...entry.connection, reused: true };
-        }
-        const closed = sockets.open(transport.id);
-        if (closed !== undefined) return open(transport, closed, options);
-        // All that may be open are: one that lies idle makes room, else one that is being closed.
-        if (entry !== undefined) endIdle(entry);
-        await pause(ROOM_MS, undefined, { ...(signal && { signal }) }).catch((error: SmtpError) => {
-          throw Object.assign(error, { phase: 'connect' as const, words: 'given up while connecting' });
-        });
-      }
-    },
+    take: (transport, options) => withToken(transport, () => take(transport, options)),
     giveBack(transport, used, taken) {
       const connection = { ...used, carried: used.carried + (taken ? 1 : 0) };
       const { smtp, dialogue } = connection;
@@ -189,7 +206,7 @@ export const createConnections = (deps: { name: string; bounds: StepBounds; sock
       if (lying.size > MOST_IDLE && oldest !== undefined) endIdle(oldest);
     },
     leave: ({ smtp }, how) => end(smtp, how),
-    ready: ({ id }) => ready.get(id) ?? 0,
+    ready: ({ id }) => ready.of(id),
     nameFor,
     async close() {
       for (const entry of [...lying]) endIdle(entry);

@@ -77,8 +77,9 @@ export const createHandOver = (connections: Connections, bounds: StepBounds) => 
         ...(work.hear && { hear: work.hear }),
       });
     } catch (thrown) {
-      const { phase, response, responseCode, words, hint } = thrown as OpeningError;
+      const { phase, response, responseCode, words, hint, notBefore } = thrown as OpeningError;
       if (work.signal.aborted) return { kind: 'stopped', phase, error: work.signal.reason };
+      if (notBefore !== undefined) return { kind: 'postponed', text: words, ms: notBefore.ms };
       const result: HandOverResult =
         response && responseCode !== undefined
           ? { kind: 'rejected', phase, replies: [readReply(response)], ...(hint && { hint }) }

@@ -1,6 +1,7 @@
 // Logs in to a server, by the mechanism that both sides know (RFC 4954).
 import { createHmac } from 'node:crypto';
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
+import { offeredMechanism } from './oauth-login';
 import type { OpenTransport } from './open-transport';
 
 type Handlers = SMTPConnection.CustomAuthenticationHandlers;
@@ -42,13 +43,28 @@ export const LOGIN_HANDLERS: Handlers = { 'CRAM-MD5': cramMd5, LOGIN: plainLines
 
 /**
  * Logs in where the transport has credentials.
+ * @param token where it logs in by one
+ * @param ehlo the server's answer to EHLO
  * @throws SmtpError with nodemailer's code `EAUTH` and the server's reply, where there is one
  */
-export const login = (smtp: SMTPConnection, { transport, secrets }: OpenTransport): Promise<void> => {
+export const login = (
+  smtp: SMTPConnection,
+  { transport, secrets }: OpenTransport,
+  token: string | undefined,
+  ehlo: string,
+): Promise<void> => {
   const { auth } = transport;
+  if (auth === undefined) return Promise.resolve();
   const { password } = secrets;
-  if (auth === undefined || password === undefined) return Promise.resolve();
+  const method = token === undefined ? undefined : offeredMechanism(ehlo);
+  if (token !== undefined && method === undefined) {
+    const text =
+      'the server offers no login by OAuth2 (XOAUTH2 or OAUTHBEARER): set auth.pass instead, or ask its operator';
+    return Promise.reject(Object.assign(new Error(text), { code: 'EAUTH' }));
+  }
+  const pass = token ?? password;
+  if (pass === undefined) return Promise.resolve();
   return new Promise((resolve, reject) => {
-    smtp.login({ user: auth.user, pass: password }, (error) => (error ? reject(error) : resolve()));
+    smtp.login({ user: auth.user, pass, ...(method && { method }) }, (error) => (error ? reject(error) : resolve()));
   });
 };

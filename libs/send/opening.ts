@@ -6,6 +6,7 @@ import type { OpeningError, OpenTransport, SmtpError } from './open-transport';
 import type { Dialogue } from './dialogue';
 import { faultWords, greetingHint, isTlsFault, startTlsHint } from './fault-words';
 import { login, LOGIN_HANDLERS } from './login';
+import { oauthHandlers, TokenRefused } from './oauth-login';
 import { watchSteps, type StepBounds } from './step-bounds';
 
 /** Time is ours to watch, step by step; nodemailer's own timers would only be in the way. */
@@ -32,7 +33,7 @@ const optionsOf = ({ transport }: OpenTransport, { logger }: Dialogue, name: str
     ...(transport.tls?.servername !== undefined && { servername: transport.tls.servername }),
     rejectUnauthorized: true,
   },
-  customAuth: LOGIN_HANDLERS,
+  customAuth: { ...LOGIN_HANDLERS, ...oauthHandlers(transport) },
   connectionTimeout: UNBOUNDED_MS,
   greetingTimeout: UNBOUNDED_MS,
   socketTimeout: SOCKET_MS,
@@ -47,18 +48,23 @@ const phaseOf = (error: SmtpError, step: Phase): Phase => {
   return step === 'connect' && isTlsFault(error) ? 'tls' : step;
 };
 
+/** The last answer: that under TLS, where it was asked twice. */
+const ehloOf = ({ answers }: Dialogue): string => answers.findLast(({ step }) => step === 'ehlo')?.text ?? '';
+
 const toOpeningError = (error: SmtpError, dialogue: Dialogue, { transport }: OpenTransport): OpeningError => {
   const phase = phaseOf(error, dialogue.step);
   const words = faultWords(error, transport) + (phase === 'greeting' && !error.response ? greetingHint(transport) : '');
-  const ehlo = dialogue.answers.find(({ step }) => step === 'ehlo')?.text ?? '';
+  const ehlo = ehloOf(dialogue);
   const refusedTls = phase === 'tls' && error.command === 'STARTTLS' && error.response !== undefined;
-  const hint = refusedTls ? startTlsHint(/[ -]STARTTLS\b/im.test(ehlo)) : undefined;
+  const reason = error instanceof TokenRefused ? error.reason : undefined;
+  const hint = refusedTls ? startTlsHint(/[ -]STARTTLS\b/im.test(ehlo)) : reason;
   return Object.assign(error, { phase, words, ...(hint && { hint }) });
 };
 
 /**
  * @param name given in EHLO (RFC 5321 4.1.1.1)
  * @param bounds ms for each step
+ * @param token to log in with, where the transport logs in by one
  * @param begun hears of the connection before it is begun with
  * @throws OpeningError; the connection is being closed then
  */
@@ -69,11 +75,13 @@ export const openConnection = (
     name,
     bounds,
     signal,
+    token,
     begun,
   }: {
     name: string;
     bounds: StepBounds;
     signal: AbortSignal | undefined;
+    token: string | undefined;
     begun: (smtp: SMTPConnection) => void;
   },
 ): Promise<SMTPConnection> =>
@@ -107,5 +115,7 @@ export const openConnection = (
       smtp.on('error', () => undefined);
       resolve(smtp);
     };
-    smtp.connect((error) => (error ? fail(error) : void login(smtp, transport).then(ready, fail)));
+    smtp.connect((error) =>
+      error ? fail(error) : void login(smtp, transport, token, ehloOf(dialogue)).then(ready, fail),
+    );
   });

@@ -31,7 +31,8 @@ export interface HandOver {
  * What the server said. `reply` of `taken` is the one to the final dot. `hint`: what may be done about it. `crowded`: it takes
  * no further connection at present.
  */
-export type HandOverResult =
+/** What became of a message that a server was asked to take. */
+export type Answered =
   | { kind: 'taken'; reply: Reply; rejected: Reply[] }
   /** The server said no at this phase; at `rcpt` to every recipient. */
   | { kind: 'rejected'; phase: Phase; replies: Reply[]; hint?: string; crowded?: true }
@@ -39,6 +40,9 @@ export type HandOverResult =
   | { kind: 'fault'; phase: Phase; text: string; replies: Reply[]; crowded?: true }
   /** `beforeMessage` said no, or the signal was given, before the message had left. */
   | { kind: 'stopped'; phase: Phase; error: unknown };
+
+/** Or no server was asked, and none is to blame: worth another try after `ms`. */
+export type HandOverResult = Answered | { kind: 'postponed'; text: string; ms: number };
 
 /** What the message is read from failed in the middle of it: no fault of the server, which has not got its end. */
 export class MessageUnreadable extends Error {
@@ -158,7 +162,7 @@ const judgeFault = (
   connection: Connection,
   { envelope: { to }, transport: { transport } }: HandOver,
   progress: Progress,
-): HandOverResult => {
+): Answered => {
   const { answers } = connection.dialogue;
   // After garbage the answers may be shifted by one.
   const refusals = answers.every(isReply) ? answers.filter(isRefusal) : [];
@@ -178,7 +182,7 @@ const judgeFault = (
   };
 };
 
-const judge = (error: Rejection, connection: Connection, work: HandOver, progress: Progress): HandOverResult => {
+const judge = (error: Rejection, connection: Connection, work: HandOver, progress: Progress): Answered => {
   const phase = phaseOf(error, connection, progress);
   if (progress.stopped !== undefined) return { kind: 'stopped', phase, error: progress.stopped.error };
   if (phase === 'rcpt' && error.rejectedErrors !== undefined && error.rejectedErrors.length > 0) {
@@ -202,7 +206,7 @@ const judge = (error: Rejection, connection: Connection, work: HandOver, progres
  * Never rejects.
  * @param bounds a server that is silent, or says a reply without ever ending it, is left after these
  */
-export const transmit = (connection: Connection, work: HandOver, bounds: StepBounds): Promise<HandOverResult> => {
+export const transmit = (connection: Connection, work: HandOver, bounds: StepBounds): Promise<Answered> => {
   const { smtp, dialogue } = connection;
   const { signal, message } = work;
   const { from, to } = work.envelope;
@@ -224,7 +228,7 @@ export const transmit = (connection: Connection, work: HandOver, bounds: StepBou
   return new Promise((resolve) => {
     if (signal.aborted) return resolve({ kind: 'stopped', phase: 'mail', error: signal.reason });
     const stopWatching = watchSteps(dialogue, bounds, (_step, ms) => giveUp(`no reply within ${ms / 1_000} s`));
-    const done = (result: HandOverResult): void => {
+    const done = (result: Answered): void => {
       over = true;
       stopWatching();
       clearTimeout(block);

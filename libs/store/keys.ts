@@ -48,6 +48,10 @@ export const tenantKeys = (tenant: string) => ({
   template: (name: string) => `${ROOT}:{${tenant}}:template:${name}`,
   /** Hash: emails by slice of each window that its limits name; `:under-way` and `:connections` beside it. */
   limits: (transport: string) => `${ROOT}:{${tenant}}:limits:${transport}`,
+  /** Hash: the access token that its server takes, sealed, and until when it is good. */
+  accessToken: (transport: string) => `${ROOT}:{${tenant}}:access-token:${transport}`,
+  /** Who asks for a new one; nobody else does meanwhile. */
+  accessTokenLock: (transport: string) => `${ROOT}:{${tenant}}:access-token:${transport}:lock`,
   /** Hash: to how few connections the transport was lowered, since when (ms), and the server's words. */
   lowered: (transport: string) => `${ROOT}:{${tenant}}:lowered:${transport}`,
   /** Hash: how the transport has failed lately; absent while it is well. */

@@ -1,4 +1,5 @@
 // The registry of transports: SMTP servers of a tenant, their passwords sealed.
+import { OAUTH_SECRETS, type OAuth2Input, type OAuthSecret, type OpenOAuth2, type StoredOAuth2 } from '../mail/oauth';
 import { Problem, problemAt } from '../mail/problem';
 import { type StoredTransport, type TransportInput } from '../mail/transport';
 import { movedParts, portOf } from '../mail/transport-login';
@@ -11,6 +12,8 @@ import type { SecretBox } from './secrets';
 
 export interface TransportSecrets {
   password?: string;
+  /** What a token is asked for with. */
+  oauth2?: OpenOAuth2['secrets'];
   /** PEM. */
   dkimKey?: string;
 }
@@ -38,7 +41,7 @@ export interface Transports {
   secrets(tenant: string, name: string, transport: StoredTransport): TransportSecrets;
 }
 
-const place = (tenant: string, name: string, secret: 'pass' | 'dkim'): string =>
+const place = (tenant: string, name: string, secret: 'pass' | 'dkim' | OAuthSecret): string =>
   `transport:${tenant}/${name}:${secret}`;
 
 const missing = (name: string, path: string): Problem =>
@@ -47,23 +50,54 @@ const missing = (name: string, path: string): Problem =>
   ]);
 
 /** Whoever may change a transport may not read its password: nor may he have it sent to a server of his own. */
-const neededAgain = (moved: string[]): Problem => {
-  const message = `must be given again where ${moved.join(' and ')} changes: a stored password goes nowhere else`;
-  return problemAt('secret-needed', ['auth', 'pass'], message);
+const neededAgain = (moved: string[], path: string[] = ['auth', 'pass']): Problem => {
+  const message = `must be given again where ${moved.join(' and ')} changes: a stored secret goes nowhere else`;
+  return problemAt('secret-needed', path, message);
 };
 
 /** Seals the secrets of an input, or keeps those that are stored. @throws Problem of `Transports.change` */
 const createSealing = (secrets: SecretBox) => {
+  const sealedOAuth2 = (
+    tenant: string,
+    name: string,
+    { user, oauth2 }: { user: string; oauth2: OAuth2Input },
+    input: TransportInput,
+    old: StoredTransport | undefined,
+  ): StoredTransport['auth'] => {
+    const { tokenUrl, clientId, scope, grant } = oauth2;
+    const sealed: StoredOAuth2['sealed'] = {};
+    for (const secret of OAUTH_SECRETS) {
+      const given = oauth2[secret];
+      if (given === undefined) continue;
+      const known = old?.auth?.oauth2?.sealed[secret];
+      const at = place(tenant, name, secret);
+      // What is put again as it was is no correction: the token that came of it stays, and a refresh token that replaced it.
+      if (typeof given === 'string')
+        sealed[secret] =
+          known !== undefined && secrets.isCurrent(known) && secrets.open(known, at) === given
+            ? known
+            : secrets.seal(given, at);
+      else if (old === undefined || known === undefined) throw missing(name, `auth.oauth2.${secret}`);
+      else {
+        const moved = movedParts(old, input);
+        if (moved.length > 0) throw neededAgain(moved, ['auth', 'oauth2', secret]);
+        sealed[secret] = known;
+      }
+    }
+    return { user, oauth2: { tokenUrl, clientId, ...(scope !== undefined && { scope }), grant, sealed } };
+  };
+
   const sealedPass = (
     tenant: string,
     name: string,
     input: TransportInput,
     old: StoredTransport | undefined,
   ): StoredTransport['auth'] => {
-    if (input.auth === undefined || !('pass' in input.auth)) return undefined;
-    const { user, pass } = input.auth;
+    if (input.auth === undefined) return undefined;
+    const { user, pass, oauth2 } = input.auth;
+    if (oauth2 !== undefined) return sealedOAuth2(tenant, name, { user, oauth2 }, input, old);
     if (typeof pass === 'string') return { user, sealedPass: secrets.seal(pass, place(tenant, name, 'pass')) };
-    if (old?.auth === undefined) throw missing(name, 'auth.pass');
+    if (old?.auth?.sealedPass === undefined) throw missing(name, 'auth.pass');
     const moved = movedParts(old, input);
     if (moved.length > 0) throw neededAgain(moved);
     return { user, sealedPass: old.auth.sealedPass };
@@ -151,8 +185,22 @@ export const createTransports = (deps: {
       return removed;
     },
     secrets: (tenant, name, { auth, dkim }) => ({
-      ...(auth && { password: secrets.open(auth.sealedPass, place(tenant, name, 'pass')) }),
+      ...(auth?.sealedPass !== undefined && { password: secrets.open(auth.sealedPass, place(tenant, name, 'pass')) }),
+      ...(auth?.oauth2 && { oauth2: openOAuth2(secrets, tenant, name, auth.oauth2) }),
       ...(dkim && { dkimKey: secrets.open(dkim.sealedKey, place(tenant, name, 'dkim')) }),
     }),
   };
 };
+
+const openOAuth2 = (
+  box: SecretBox,
+  tenant: string,
+  name: string,
+  { sealed }: StoredOAuth2,
+): NonNullable<TransportSecrets['oauth2']> =>
+  Object.fromEntries(
+    OAUTH_SECRETS.flatMap((secret) => {
+      const text = sealed[secret];
+      return text === undefined ? [] : [[secret, box.open(text, place(tenant, name, secret))]];
+    }),
+  );

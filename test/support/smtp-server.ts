@@ -4,6 +4,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { simpleParser, type ParsedMail } from 'mailparser';
 import type { Script } from './smtp-script';
 import { SmtpSession, type Envelope, type Host } from './smtp-session';
+import type { TokenLogin } from './smtp-token';
 
 export interface Received extends Envelope {
   /** As it was meant: without the dots that were doubled for the way. */
@@ -38,6 +39,8 @@ export interface SmtpServerOptions {
   tls?: 'starttls' | 'implicit';
   /** Whoever sends must log in so. */
   auth?: { user: string; pass: string };
+  /** Or by an access token. */
+  tokens?: TokenLogin;
   /** What EHLO offers, instead of the usual; AUTH and STARTTLS come from their options. */
   extensions?: string[];
   /** Any free one if not given. */
@@ -55,6 +58,7 @@ export const startSmtpServer = async (options: SmtpServerOptions = {}): Promise<
 
   const host: Host = {
     ...(options.auth && { auth: options.auth }),
+    ...(options.tokens && { tokens: options.tokens }),
     ...(options.tls && { tls: options.tls }),
     extensions: options.extensions ?? EXTENSIONS,
     handler: (phase) => script[phase],

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { createDotReader } from './dot-reader';
 import { deedOf, type Deed, type Handler, type Phase } from './smtp-script';
+import { ANSWER, readToken, TOKEN_REASON, type TokenLogin } from './smtp-token';
 import { createSocketReader, type SocketReader } from './socket-reader';
 import { serverCertificate, serverKey } from './tls';
 
@@ -17,6 +18,7 @@ export interface Envelope {
 /** What a session needs of its server. */
 export interface Host {
   auth?: { user: string; pass: string };
+  tokens?: TokenLogin;
   tls?: 'starttls' | 'implicit';
   extensions: string[];
   handler(phase: Phase): Handler | undefined;
@@ -106,7 +108,8 @@ export class SmtpSession {
 
   private greeting(): string {
     const lines = ['test.example', ...this.host.extensions];
-    if (this.host.auth !== undefined) lines.push('AUTH PLAIN LOGIN');
+    const mechanisms = [...(this.host.auth ? ['PLAIN', 'LOGIN'] : []), ...(this.host.tokens?.mechanisms ?? [])];
+    if (mechanisms.length > 0) lines.push(`AUTH ${mechanisms.join(' ')}`);
     if (this.host.tls === 'starttls' && !this.secure) lines.push('STARTTLS');
     return lines.map((line, index) => `250${index === lines.length - 1 ? ' ' : '-'}${line}`).join('\r\n');
   }
@@ -124,8 +127,9 @@ export class SmtpSession {
   }
 
   private async auth(argument: string): Promise<void> {
-    if (this.host.auth === undefined) return this.say('503 5.5.1 not offered');
     const [method = '', initial] = argument.split(' ');
+    if (this.host.tokens?.mechanisms.some((one) => one === method)) return this.token(method, initial ?? '');
+    if (this.host.auth === undefined) return this.say('503 5.5.1 not offered');
     const asked = async (prompt: string, given?: string): Promise<string> =>
       decode(given ?? (this.say(`334 ${prompt}`), (await this.line()) ?? ''));
     let user = '';
@@ -141,10 +145,24 @@ export class SmtpSession {
     if (accepted) this.user = user;
   }
 
+  /** A token that is not good is first told of in JSON, and refused when the client has heard that (RFC 7628 3.2.3). */
+  private async token(method: string, initial: string): Promise<void> {
+    const given = readToken(method, decode(initial));
+    if (given === undefined) return this.say('501 5.5.2 not of the form');
+    if (await this.host.tokens?.check(given.user, given.token)) {
+      if (await this.step('auth', given.user, '235 2.7.0 welcome')) this.user = given.user;
+      return;
+    }
+    this.say(`334 ${Buffer.from(JSON.stringify(TOKEN_REASON)).toString('base64')}`);
+    const heard = (await this.line()) === ANSWER[method];
+    this.say(heard ? '535 5.7.3 Authentication unsuccessful' : '501 5.5.2 not what is said to a reason');
+  }
+
   private async mail(argument: string): Promise<void> {
     this.message = this.host.begin();
     this.messageInSession++;
-    if (this.host.auth !== undefined && this.user === undefined) return this.say('530 5.7.0 log in first');
+    if ((this.host.auth ?? this.host.tokens) !== undefined && this.user === undefined)
+      return this.say('530 5.7.0 log in first');
     if (this.envelope !== undefined) return this.say('503 5.5.1 one at a time');
     if (!(await this.step('mail', argument, '250 2.1.0 ok'))) return;
     this.envelope = { from: addressOf(argument), to: [], ...(this.user !== undefined && { user: this.user }) };

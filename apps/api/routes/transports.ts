@@ -30,6 +30,17 @@ const requireCover = (identity: Identity, input: TransportInput, present: Stored
   );
 };
 
+/** A client's secret and the token leave in clear only within a network that the operator named. @throws Problem `invalid` */
+const requireHttps = ({ fetcher }: Rooms, { auth }: TransportInput): void => {
+  const url = auth?.oauth2 === undefined ? undefined : new URL(auth.oauth2.tokenUrl);
+  if (url === undefined || url.protocol === 'https:' || fetcher.allows(url.hostname)) return;
+  throw problemAt(
+    'invalid',
+    ['auth', 'oauth2', 'tokenUrl'],
+    'must begin with https:, unless the operator allows its host (ROHRPOST_ALLOW_PRIVATE_HOSTS)',
+  );
+};
+
 /** PUT and PATCH. */
 const change = (rooms: Rooms) => async (request: Request, response: Response) => {
   const { identity, tenant } = await rooms.guard.tenant(request, response, 'administer');
@@ -40,6 +51,7 @@ const change = (rooms: Rooms) => async (request: Request, response: Response) =>
     asked.requireVersion(present && transportVersion(present));
     const input = parseInput(TransportInput, asked.wanted(present && transportDocument(present)));
     requireCover(identity, input, present);
+    requireHttps(rooms, input);
     return input;
   });
   await rooms.breakers.reset(tenant, name);

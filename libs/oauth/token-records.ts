@@ -1,0 +1,112 @@
+// Access tokens as they are kept in Redis: one record a transport, sealed, good only for what it was asked with.
+import { createHash } from 'node:crypto';
+import type { OpenOAuth2, StoredOAuth2 } from '../mail/oauth';
+import { tenantKeys } from '../store/keys';
+import type { Redis } from '../store/redis';
+import { defineScript } from '../store/script';
+import type { SecretBox } from '../store/secrets';
+import type { IssuedToken, NoToken } from './token-endpoint';
+
+/** Whose token it is. */
+export interface TokenOwner {
+  tenant: string;
+  transport: string;
+  oauth2: OpenOAuth2;
+  /** Of everything that a token is asked with, as `fingerprint` makes it. */
+  askedWith: string;
+}
+
+export interface StoredToken {
+  /** Of everything that it was asked with: after a correction it is nobody's any more. */
+  for: string;
+  sealed: string;
+  /** To tell tokens apart without opening them. */
+  hash: string;
+  /** ms since 1970, all three */
+  issuedAt: number;
+  renewAt: number;
+  endsAt: number;
+  /** The refresh token that replaced the given one. */
+  sealedRefresh?: string;
+  /** The one before it was refused. */
+  replaces?: true;
+  /** Set instead of a token: why there is none, for a moment, so that not everybody asks. */
+  fault?: { kind: NoToken['kind']; text: string; until: number };
+}
+
+/** A token is not used in its last moments: a login and a clock that is off must fit in. ms */
+export const MARGIN_MS = 30_000;
+/** Renewed this long before it ends, or in the last fifth of a short life. ms */
+const AHEAD_MS = 300_000;
+
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url');
+
+/**
+ * Of everything that a token is asked with. The secrets are in it as they are sealed: from their clear text a weak one could be
+ * guessed by whoever reads Redis.
+ */
+export const fingerprint = (user: string, oauth2: StoredOAuth2): string => sha256(JSON.stringify([user, oauth2]));
+
+// KEYS: the token. ARGV: what must stand there, what replaces it. Result: 1, or 0 where it has changed. Atomic: of many that
+// were refused with the same token one says so.
+const replace = defineScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1`);
+
+export const createTokenRecords = ({ redis, secrets }: { redis: Redis; secrets: SecretBox }) => {
+  const keyOf = ({ tenant, transport }: TokenOwner): string => tenantKeys(tenant).accessToken(transport);
+  const place = ({ tenant, transport }: TokenOwner, what: string): string => `transport:${tenant}/${transport}:${what}`;
+
+  return {
+    /** @returns the record and its text, where it is of this owner as it is now */
+    async read(owner: TokenOwner): Promise<{ text: string; stored: StoredToken } | undefined> {
+      const text = await redis.get(keyOf(owner));
+      if (text === null) return undefined;
+      const stored = JSON.parse(text) as StoredToken;
+      return stored.for === owner.askedWith ? { text, stored } : undefined;
+    },
+    write: async (owner: TokenOwner, stored: StoredToken): Promise<void> => {
+      await redis.set(keyOf(owner), JSON.stringify(stored));
+    },
+    /** Only where `text` still stands there. */
+    replace: async (owner: TokenOwner, text: string, stored: StoredToken): Promise<void> => {
+      await replace(redis, [keyOf(owner)], [text, JSON.stringify(stored)]);
+    },
+    /** @returns the token, if it is good for a while yet. @param now ms since 1970 */
+    usable(owner: TokenOwner, stored: StoredToken | undefined, now: number): string | undefined {
+      if (stored === undefined || stored.sealed === '' || stored.endsAt - MARGIN_MS <= now) return undefined;
+      try {
+        return secrets.open(stored.sealed, place(owner, 'access-token'));
+      } catch {
+        // Sealed with a key that this process does not hold, or holds no more: another one is asked for.
+        return undefined;
+      }
+    },
+    /** What to ask with: the refresh token that came last. */
+    askWith(owner: TokenOwner, known: StoredToken | undefined): OpenOAuth2 {
+      const { oauth2 } = owner;
+      if (known?.sealedRefresh === undefined) return oauth2;
+      const refreshToken = secrets.open(known.sealedRefresh, place(owner, 'refresh-token'));
+      return { ...oauth2, secrets: { ...oauth2.secrets, refreshToken } };
+    },
+    /** The record of a token that was issued now. @param now ms since 1970 */
+    made(owner: TokenOwner, issued: IssuedToken, known: StoredToken | undefined, now: number): StoredToken {
+      const life = issued.expiresIn * 1_000;
+      const { refreshToken } = issued;
+      const sealedRefresh =
+        refreshToken === undefined ? known?.sealedRefresh : secrets.seal(refreshToken, place(owner, 'refresh-token'));
+      return {
+        for: owner.askedWith,
+        sealed: secrets.seal(issued.accessToken, place(owner, 'access-token')),
+        hash: sha256(issued.accessToken),
+        issuedAt: now,
+        renewAt: now + life - Math.min(AHEAD_MS, life / 5) - MARGIN_MS,
+        // One that lives shorter than the margin is good for a login at least.
+        endsAt: now + Math.max(life, MARGIN_MS + 1_000),
+        ...(sealedRefresh !== undefined && { sealedRefresh }),
+        ...(known?.sealed === '' && known.fault === undefined && { replaces: true as const }),
+      };
+    },
+  };
+};
