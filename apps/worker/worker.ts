@@ -109,7 +109,7 @@ export const startWorker = async (
     verify: async ({ tenant, transport: name }) => {
       const transport = await openTransport(rooms.transports, tenant, name);
       if (transport === undefined) return { ok: false, ms: 0, reply: `the transport ${name} does not exist` };
-      return verifyTransport(connections, transport, uptime);
+      return verifyTransport(connections, transport, () => Math.round(uptime()));
     },
   });
   lifecycle.add({ name: 'orders', stop: stopOrders });
