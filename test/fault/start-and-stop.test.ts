@@ -65,7 +65,7 @@ describe.each(['api', 'worker'] as const)('%s', (app) => {
       ...env,
       REDIS_URL: `redis://:${service.redis.password}@127.0.0.1:${proxy.port}/0`,
     });
-    await eventually(() => expect(gone).toBeGreaterThan(1));
+    await eventually(() => expect(gone).toBeGreaterThan(3));
     alive = true;
     await eventually(() => expect(started.log.join()).toContain(`${app} ready`));
     expect(started.child.exitCode).toBeNull();
