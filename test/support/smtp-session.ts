@@ -161,7 +161,8 @@ export class SmtpSession {
   private async mail(argument: string): Promise<void> {
     this.message = this.host.begin();
     this.messageInSession++;
-    if ((this.host.auth ?? this.host.tokens) !== undefined && this.user === undefined) return this.say('530 5.7.0 log in first');
+    if ((this.host.auth ?? this.host.tokens) !== undefined && this.user === undefined)
+      return this.say('530 5.7.0 log in first');
     if (this.envelope !== undefined) return this.say('503 5.5.1 one at a time');
     if (!(await this.step('mail', argument, '250 2.1.0 ok'))) return;
     this.envelope = { from: addressOf(argument), to: [], ...(this.user !== undefined && { user: this.user }) };
