@@ -1,5 +1,10 @@
 // Rings and walls that lint cannot see: arrows between rooms point down, rooms of one floor never meet.
-const FLOORS = [['mail', 'runtime'], ['store', 'content', 'fetch'], ['queue', 'oauth'], ['events', 'render', 'send']];
+const FLOORS = [
+  ['mail', 'runtime'],
+  ['store', 'content', 'fetch'],
+  ['queue', 'oauth'],
+  ['events', 'render', 'send'],
+];
 const ROOMS = FLOORS.flat().join('|');
 
 /** For each room: it imports neither a higher floor nor a neighbour. Its tests neither: they speak of this room alone. */

@@ -4,16 +4,6 @@ import { z } from 'zod';
 /** Marks an issue as "not supported yet" for whoever turns issues into a problem document. */
 export const NOT_YET = 'not-supported-yet';
 
-/** A field that is part of the contract but not built: any value is refused with a code of its own. */
-export const notYet = () =>
-  z
-    .unknown()
-    .superRefine((value, context) => {
-      if (value === undefined) return;
-      context.addIssue({ code: 'custom', message: 'is not supported yet', params: { problem: NOT_YET } });
-    })
-    .optional();
-
 /** A field of which only some values are built. */
 export const notYetUnless = <T>(supported: T) =>
   z

@@ -1,6 +1,11 @@
+// What an administrator may give for a login by OAuth2: keys that can sign, and what each grant needs.
 import { generateKeyPairSync } from 'node:crypto';
-import { serverCertificate, serverKey } from '../../test/support/tls';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { OAuth2 } from './oauth';
+
+const file = (name: string): string => readFileSync(join(__dirname, '../../test/support/tls', name), 'utf8');
+const [serverKey, serverCertificate] = [file('server.key'), file('server.crt')];
 
 const pemOf = (key: { export(options: { type: 'pkcs8'; format: 'pem' }): string | Buffer }): string =>
   key.export({ type: 'pkcs8', format: 'pem' }).toString();

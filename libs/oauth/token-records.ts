@@ -110,5 +110,3 @@ export const createTokenRecords = ({ redis, secrets }: { redis: Redis; secrets: 
     },
   };
 };
-
-export type TokenRecords = ReturnType<typeof createTokenRecords>;

@@ -1,3 +1,4 @@
+// What is said in a login by token, and what is made of the server's answers.
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { MECHANISMS, oauthHandlers, offeredMechanism, TokenRefused } from './oauth-login';
 
