@@ -1,16 +1,36 @@
 // How a transport logs in by OAuth 2.0 (RFC 6749) instead of a password: what an administrator gives.
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { SecretInput } from './secret-input';
 
 export const GRANTS = ['client_credentials', 'refresh_token', 'jwt_bearer'] as const;
 export type Grant = (typeof GRANTS)[number];
 
-/** A private key in PEM, without a passphrase; a certificate may stand beside it. */
+const LEAST_RSA_BITS = 2_048;
+
+/** RS256 and ES256 (RFC 7518 3.3, 3.4), which is what token endpoints take: a key of another kind could not sign. */
 const isPrivateKey = (pem: string): boolean => {
   try {
-    const { asymmetricKeyType: type } = createPrivateKey(pem);
-    return type === 'rsa' || type === 'ec';
+    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPrivateKey(pem);
+    if (type === 'rsa') return (details?.modulusLength ?? 0) >= LEAST_RSA_BITS;
+    return type === 'ec' && details?.namedCurve === 'prime256v1';
+  } catch {
+    return false;
+  }
+};
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/;
+
+/** @returns the certificate that stands beside a key. @throws where there is one that cannot be read */
+export const certificateIn = (pem: string): X509Certificate | undefined => {
+  const [certificate] = CERTIFICATE.exec(pem) ?? [];
+  return certificate === undefined ? undefined : new X509Certificate(certificate);
+};
+
+/** A certificate of another key would be refused by the provider, in words that do not say so. */
+const mayStandBeside = (pem: string): boolean => {
+  try {
+    return certificateIn(pem)?.checkPrivateKey(createPrivateKey(pem)) ?? true;
   } catch {
     return false;
   }
@@ -18,7 +38,10 @@ const isPrivateKey = (pem: string): boolean => {
 
 const PrivateKey = SecretInput.refine(
   (given) => typeof given !== 'string' || isPrivateKey(given),
-  'must be an RSA or EC private key in PEM without a passphrase; a certificate may follow it',
+  'must be an RSA key of 2048 bits or more, or an EC key (P-256), in PEM without a passphrase; a certificate may follow it',
+).refine(
+  (given) => typeof given !== 'string' || !isPrivateKey(given) || mayStandBeside(given),
+  'must be followed by the certificate of this key, or by none',
 );
 
 /** Printable ASCII: the characters of RFC 6749 appendix A. */

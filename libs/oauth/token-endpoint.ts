@@ -1,9 +1,9 @@
 // Asks a token endpoint for an access token, by any of the three grants (RFC 6749, 7523), through the guard of outgoing HTTP.
-import { createHash, createPrivateKey, randomUUID, sign, webcrypto, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, randomUUID, sign, webcrypto } from 'node:crypto';
 import type * as OAuth from 'oauth4webapi' with { 'resolution-mode': 'import' };
 import { FetchFailure } from '../fetch/failure';
 import type { Fetcher } from '../fetch/fetcher';
-import type { OpenOAuth2 } from '../mail/oauth';
+import { certificateIn, type OpenOAuth2 } from '../mail/oauth';
 import { messageOf } from '../runtime/fault';
 
 export interface IssuedToken {
@@ -56,9 +56,8 @@ const bearerAssertion = ({ clientId, tokenUrl, scope, user, secrets }: OpenOAuth
 
 /** Microsoft finds the key of a client by the thumbprint of its certificate, which may stand beside the key in the PEM. */
 const thumbprintOf = (pem: string): string | undefined => {
-  const [certificate] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(pem) ?? [];
-  if (certificate === undefined) return undefined;
-  return createHash('sha256').update(new X509Certificate(certificate).raw).digest('base64url');
+  const certificate = certificateIn(pem);
+  return certificate && createHash('sha256').update(certificate.raw).digest('base64url');
 };
 
 /** A client that proves itself by a signed assertion (RFC 7523 section 2.2). */

@@ -7,7 +7,7 @@ import { serviceEnv, startProcess, type ServiceProcess } from '../support/proces
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer, type SmtpServerOptions } from '../support/smtp-server';
 import type { TokenLogin } from '../support/smtp-token';
-import { serverCertificate } from '../support/tls';
+import { serverCertificate, serverKey } from '../support/tls';
 import { eventually } from '../support/wait';
 
 const SECRET = 'client-secret-0123456789';
@@ -165,9 +165,14 @@ describe('every way to a token', () => {
     const byKey = { clientId: 'key-app', clientSecret: undefined, privateKey: oidc.privateKey };
     const { transport } = await setUp('signed', server, credentials(byKey));
     expect(await verify(transport)).toMatchObject({ ok: true, reply: '235 2.7.0 welcome' });
-    const both = `${oidc.privateKey}\n${serverCertificate}`;
-    await ok('PUT', transport, transportOf(server, credentials({ ...byKey, privateKey: both })));
-    expect(await verify(transport)).toMatchObject({ ok: true });
+    const both = credentials({
+      clientId: 'key-app',
+      clientSecret: undefined,
+      privateKey: serverKey + serverCertificate,
+    });
+    await ok('PUT', transport, transportOf(server, both));
+    // It is signed; the key is another client's.
+    expect((await verify(transport)).reply).toContain('invalid_client');
   });
 
   test('a refresh token that is replaced at each use, and stays replaced when the same is put again', async () => {
