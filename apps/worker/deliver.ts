@@ -84,9 +84,12 @@ export const createDeliver = (deps: DeliverDeps) => {
       if (lease.signal.aborted) return { kind: 'interrupted', text: String(lease.signal.reason) };
       // Before the breaker is asked: where the store cannot be reached, nobody else waits for a probe that never was.
       const message = settings.archive ? await archiveMessage(deps, lease, made.message, made.facts) : made.message;
-      return await pastBreaker(deps, lease, { transport: name, admission }, () => {
+      return await pastBreaker(deps, lease, { transport: name, admission }, async () => {
         notes.asked = true;
-        return deps.sendEmail(lease, marks, { ...made, message }, transport, notes.hear);
+        const outcome = await deps.sendEmail(lease, marks, { ...made, message }, transport, notes.hear);
+        // Without a token to log in with: what the server allows is not used up.
+        if (outcome.kind === 'throttled') delete notes.asked;
+        return outcome;
       });
     } catch (error) {
       if (error instanceof FenceClosed) return { kind: 'interrupted', text: `stopped: ${error.message}` };

@@ -253,6 +253,20 @@ describe('what goes wrong', () => {
     expect(all.reduce((sum, { attemptsMade }) => sum + attemptsMade, 0)).toBeLessThanOrEqual(5);
     expect(all.flatMap(({ attempts }) => attempts).some(({ text }) => text?.includes(words))).toBe(true);
     expect(server.connections).toBe(0);
+    // An endpoint that cannot be asked does not make it well.
+    await oidc.set({ mode: '500' });
+    await eventually(
+      async () => {
+        const { reasons } = await ok<{ reasons: { code: string; text: string }[] }>(
+          'GET',
+          `${emails}/${ids[11]}/explain`,
+        );
+        expect(reasons.find(({ code }) => code === 'transport-down')?.text).toContain('is down');
+        expect(reasons.find(({ code }) => code === 'transport-down')?.text).toContain('answered 500');
+      },
+      { timeout: 20_000 },
+    );
+    await oidc.set({ mode: 'ok' });
     await ok('PATCH', transport, { auth: { oauth2: { clientSecret: SECRET } } });
     await eventually(async () => {
       for (const id of ids) await ok('POST', `${emails}/${id}/send-now`).catch(() => undefined);
