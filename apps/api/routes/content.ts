@@ -1,7 +1,7 @@
 // Uploads: bytes for attachments of emails to come, kept by their hash.
 import { Router } from 'express';
 import { Transform } from 'node:stream';
-import { Problem } from '../../../libs/mail/problem';
+import { Problem } from '../../../libs/mail/input/problem';
 import type { Rooms } from '../rooms';
 
 /** Passes bytes through, up to a limit. */

@@ -1,18 +1,18 @@
 // What people do to emails: correct, hold, release, cancel, send now, send again, resolve, erase; and ask why.
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
-import type { Action } from '../../../libs/mail/api-key';
-import { Problem } from '../../../libs/mail/problem';
-import { param, signatureOf } from '../auth';
-import { contentOf, sendMessageFile } from '../content';
-import { inTime, insist, type Commands, type Subject } from '../commands';
-import { correct, type Patch } from '../correct';
-import { explain } from '../explain';
-import { parseIfMatch } from '../if-match';
-import { bodyOf, parseBody } from '../input';
-import { resend, ResendInput } from '../resend';
+import type { Action } from '../../../libs/mail/settings/api-key';
+import { Problem } from '../../../libs/mail/input/problem';
+import { param, signatureOf } from '../http/auth';
+import { contentOf, sendMessageFile } from '../views/preview';
+import { inTime, insist, type Commands, type Subject } from '../../../libs/administration/commands';
+import { correct, type Patch } from '../../../libs/administration/correct';
+import { explain } from '../../../libs/administration/explain/explain';
+import { parseIfMatch } from '../http/if-match';
+import { bodyOf, parseBody } from '../http/input';
+import { resend, ResendInput } from '../../../libs/administration/resend';
 import type { Rooms } from '../rooms';
-import { etagOf } from '../view';
+import { etagOf } from '../views/view';
 import { existingEmail, existingQueue, keyOf, sendEmail } from './emails';
 
 /** Of calls that take nothing: a field that is not heeded is refused, as everywhere. */
