@@ -167,7 +167,7 @@ const openContent = (config: ApiConfig, log: Log): ContentStore => {
 /** Another format is final: the process ends. Everything else is waited for. */
 const claimOrEnd = (
   { redis, installation, audit }: Rooms,
-  paused: boolean,
+  paused: boolean | undefined,
   log: Log,
   lifecycle: Lifecycle,
 ): void => {
