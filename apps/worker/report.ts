@@ -18,7 +18,7 @@ export interface Report {
   /** The audit could not be written. */
   unrecorded: (error: unknown) => void;
   /** The content store is full or away: the email waits for it. */
-  storeless(lease: Lease, why: string): void;
+  contentStoreAway(lease: Lease, why: string): void;
   /** A fault that no step expected. */
   broken(lease: Lease, error: unknown): void;
 }
@@ -64,7 +64,7 @@ export const createReport = (log: Log): Report => {
     unsettled: (lease, error) =>
       log.warn({ ...about(lease), error }, 'an attempt was not settled: another worker decides'),
     unrecorded: (error) => log.error({ error }, 'the audit could not be written'),
-    storeless: (lease, why) => log.warn({ ...about(lease), why }, 'waits for the content store'),
+    contentStoreAway: (lease, why) => log.warn({ ...about(lease), why }, 'waits for the content store'),
     broken: (lease, error) =>
       log.error({ ...about(lease), error }, 'an attempt broke unexpectedly; the email is tried again'),
   };

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { emptyQueue } from '../../apps/api/empty-queue';
-import { createSweep } from '../../apps/worker/sweep';
+import { createSweep } from '../../apps/worker/upkeep/sweep';
 import { createFileStore } from '../../libs/content/file-store';
 import { resolveSettings } from '../../libs/mail/settings';
 import { createDue } from '../../libs/queue/due';

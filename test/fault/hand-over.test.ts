@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import type { Phase as ServerPhase } from '../support/smtp-script';
-import { judgeHandOver } from '../../apps/worker/judge';
+import { judgeHandOver } from '../../apps/worker/attempt/classify';
 import { startSmtpServer, type SmtpServer, type SmtpServerOptions } from '../support/smtp-server';
 import type { Phase } from '../../libs/mail/reply';
 import { createConnections, type Connections } from '../../libs/send/connections';

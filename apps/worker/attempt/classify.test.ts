@@ -1,9 +1,9 @@
 // No recipient may be forgotten, tried again after it was done with, or called sent when it was not.
-import type { Outcome, Reply } from '../../libs/mail/outcome';
-import { PHASES, type Phase } from '../../libs/mail/reply';
-import { FenceClosed, type RecipientsDone } from '../../libs/queue/marks';
-import type { Answered } from '../../libs/send/transmit';
-import { judgeHandOver } from './judge';
+import type { Outcome, Reply } from '../../../libs/mail/outcome';
+import { PHASES, type Phase } from '../../../libs/mail/reply';
+import { FenceClosed, type RecipientsDone } from '../../../libs/queue/marks';
+import type { Answered } from '../../../libs/send/transmit';
+import { judgeHandOver } from './classify';
 
 const NOTHING_DONE: RecipientsDone = { accepted: [], refused: [] };
 const TAKEN: Reply = { code: 250, text: '2.0.0 taken' };

@@ -1,17 +1,17 @@
 // Keeps a message as it is handed over: compressed, in the content store, before its first byte leaves.
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { PassThrough } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import type { ContentStore, StoredContent } from '../../libs/content/store';
-import { contentIdsOf, type StoredRaw } from '../../libs/mail/stored-email';
-import type { Lease } from '../../libs/queue/email-worker';
-import { FenceClosed, markArchive } from '../../libs/queue/marks';
-import type { Message } from '../../libs/send/message';
-import { rawMessage } from '../../libs/send/raw-message';
-import type { ContentRefs } from '../../libs/store/content-refs';
-import { MARK } from '../../libs/store/keys';
-import type { Redis } from '../../libs/store/redis';
+import type { ContentStore, StoredContent } from '../../../libs/content/store';
+import { contentIdsOf, type StoredRaw } from '../../../libs/mail/stored-email';
+import type { Lease } from '../../../libs/queue/email-worker';
+import { FenceClosed, markArchive } from '../../../libs/queue/marks';
+import type { Message } from '../../../libs/send/message';
+import { rawMessage } from '../../../libs/send/raw-message';
+import type { ContentRefs } from '../../../libs/store/content-refs';
+import { MARK } from '../../../libs/store/keys';
+import type { Redis } from '../../../libs/store/redis';
+import { endAttempt, type ComposedAttempt, type EndedAttempt } from './record';
 
 export interface ArchiveDeps {
   redis: Redis;
@@ -90,4 +90,17 @@ export const archiveMessage = async (
   if (!recorded) throw new FenceClosed('the hold on the email was lost: another worker may have it');
   if (Buffer.isBuffer(content)) return message;
   return rawMessage(kept, { messageId: '', date: 0 }, deps.content);
+};
+
+/** Archives the message where the `archive` setting asks for it. An email that is not ours any more ends the attempt. */
+export const archive = async (deps: ArchiveDeps, attempt: ComposedAttempt): Promise<ComposedAttempt | EndedAttempt> => {
+  const { lease, settings, message, facts } = attempt;
+  if (lease.signal.aborted) return endAttempt(attempt, { kind: 'interrupted', text: String(lease.signal.reason) });
+  if (!settings.archive) return attempt;
+  try {
+    return { ...attempt, message: await archiveMessage(deps, lease, message, facts) };
+  } catch (error) {
+    if (!(error instanceof FenceClosed)) throw error;
+    return endAttempt(attempt, { kind: 'interrupted', text: `stopped: ${error.message}` });
+  }
 };

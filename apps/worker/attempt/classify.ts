@@ -1,11 +1,13 @@
 // The outcome of a hand-over: what the server's replies come to for the whole email and for each recipient.
-import { ContentMissing } from '../../libs/content/store-fault';
-import type { Outcome, Reply } from '../../libs/mail/outcome';
-import { judgeFault, judgeReply, wishOf, type Phase } from '../../libs/mail/reply';
-import type { LeaseEnd } from '../../libs/queue/email-worker';
-import type { RecipientsDone } from '../../libs/queue/marks';
-import { FenceClosed } from '../../libs/queue/marks';
-import { MessageUnreadable, type Answered } from '../../libs/send/transmit';
+import { ContentMissing } from '../../../libs/content/store-fault';
+import type { Outcome, Reply } from '../../../libs/mail/outcome';
+import { judgeFault, judgeReply, wishOf, type Phase } from '../../../libs/mail/reply';
+import type { LeaseEnd } from '../../../libs/queue/email-worker';
+import type { RecipientsDone } from '../../../libs/queue/marks';
+import { FenceClosed } from '../../../libs/queue/marks';
+import { MessageUnreadable, type Answered } from '../../../libs/send/transmit';
+import type { HandedOverAttempt } from './hand-over';
+import { endAttempt, type EndedAttempt } from './record';
 
 /**
  * @param tried the addresses of this attempt's envelope
@@ -133,3 +135,16 @@ const describeReplies = (replies: Reply[]): string =>
       `${recipient === undefined ? '' : `${recipient}: `}${code || ''} ${text}`.trim(),
     )
     .join('; ');
+
+/** What could not be asked for now is asked for again after this at the earliest, and not by all emails at once. ms */
+const POSTPONED_MS = 5_000;
+const POSTPONED_SPREAD_MS = 2_000;
+
+/** @param now ms since 1970 */
+export const classify = (attempt: HandedOverAttempt, now: number): EndedAttempt => {
+  const { result, tried, done } = attempt;
+  if (result.kind !== 'postponed') return endAttempt(attempt, judgeHandOver(result, tried, done));
+  const spread = Math.floor(Math.random() * POSTPONED_SPREAD_MS);
+  const until = now + Math.max(result.ms, POSTPONED_MS) + spread;
+  return endAttempt(attempt, { kind: 'throttled', text: result.text, until });
+};

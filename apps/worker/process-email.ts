@@ -1,0 +1,57 @@
+// What a worker does with an email it took: attempt, settle, report; whatever happens, the worker lives.
+import { ContentStoreAway } from '../../libs/content/store-fault';
+import type { Attempt, Outcome } from '../../libs/mail/outcome';
+import { resolveSettings, type ResolvedSettings } from '../../libs/mail/settings';
+import type { Lease } from '../../libs/queue/email-worker';
+import type { Settle } from '../../libs/queue/settle';
+import type { Clock } from '../../libs/runtime/clock';
+import type { Admission } from '../../libs/store/transport-limits';
+import type { Report } from './report';
+import { historyOf } from './attempt/attempt';
+import type { EndedAttempt } from './attempt/record';
+
+/** An attempt that broke is tried again after this, uncounted: the email is not at fault. */
+const BROKEN_MS = 30_000;
+
+/** What there is to settle. There is no line for the history where nothing was tried. */
+interface Ending {
+  outcome: Outcome;
+  settings: ResolvedSettings;
+  line?: Attempt | undefined;
+}
+
+/**
+ * @param deps.attempt gives the admission back, however it ends
+ * @returns never rejects
+ */
+export const createProcessEmail = (deps: {
+  attempt: (lease: Lease, admission: Admission) => Promise<EndedAttempt>;
+  settle: Settle;
+  report: Report;
+  clock: Clock;
+}): ((lease: Lease, admission: Admission) => Promise<void>) => {
+  const attempt = async (lease: Lease, admission: Admission): Promise<Ending> => {
+    try {
+      const ended = await deps.attempt(lease, admission);
+      return { outcome: ended.outcome, settings: ended.settings, line: historyOf(ended, deps.clock.now()) };
+    } catch (error) {
+      // A store that is full or away is the installation's fault: the email waits for it.
+      const isStore = error instanceof ContentStoreAway;
+      const text = isStore ? error.message : 'an unexpected fault';
+      if (isStore) deps.report.contentStoreAway(lease, text);
+      else deps.report.broken(lease, error);
+      const outcome: Outcome = { kind: 'throttled', text, until: deps.clock.now() + BROKEN_MS };
+      return { outcome, settings: resolveSettings(lease.email) };
+    }
+  };
+
+  return async (lease, admission) => {
+    const { outcome, settings, line } = await attempt(lease, admission);
+    try {
+      const settled = await deps.settle(lease, outcome, settings, line);
+      deps.report.settled(lease, outcome, settled, settings.transport);
+    } catch (error) {
+      deps.report.unsettled(lease, error);
+    }
+  };
+};
