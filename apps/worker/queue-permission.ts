@@ -1,8 +1,8 @@
 // Whether a queue may send now, and how much at once, by the settings of now.
-import type { QueueAddress } from '../../libs/mail/queue-address';
-import type { Permission } from '../../libs/queue/fleet';
-import type { Installation } from '../../libs/store/installation';
-import type { Tenants } from '../../libs/store/tenants';
+import type { QueueAddress } from '../../libs/mail/address/queue-address';
+import type { Permission } from '../../libs/dispatch/dispatcher';
+import type { Installation } from '../../libs/store/registries/installation';
+import type { Tenants } from '../../libs/store/registries/tenants';
 
 /** Whether the queue itself is paused is BullMQ's to say. */
 export const permissionOf = async (

@@ -1,18 +1,18 @@
 // A worker: everything it is made of, put together; started and stopped as one.
 import { createAudit, type Audit } from '../../libs/events/audit';
-import { Fleet } from '../../libs/queue/fleet';
-import { takeOrders } from '../../libs/queue/internal-jobs';
-import { createRemoval } from '../../libs/queue/removal';
-import { createSettle } from '../../libs/queue/settle';
+import { Fleet } from '../../libs/dispatch/dispatcher';
+import { takeOrders } from '../../libs/internal-queues/orders';
+import { createRemoval } from '../../libs/jobs/transitions/removal';
+import { createSettle } from '../../libs/dispatch/settle';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
-import { createConnections, type Connections } from '../../libs/send/connections';
-import { createHandOver } from '../../libs/send/hand-over';
-import { STEP_BOUNDS, type StepBounds } from '../../libs/send/step-bounds';
+import { createConnections, type Connections } from '../../libs/send/smtp/connections';
+import { createHandOver } from '../../libs/send/smtp/hand-over';
+import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
 import { startPaused } from '../../libs/events/start-paused';
-import { createBreakers } from '../../libs/store/breaker';
-import { claimRedis } from '../../libs/store/claim-redis';
-import { connectRedis, redisProblems, type Redis } from '../../libs/store/redis';
+import { createBreakers } from '../../libs/store/limits/breaker';
+import { claimRedis } from '../../libs/store/redis/claim-redis';
+import { connectRedis, redisProblems, type Redis } from '../../libs/store/redis/redis';
 import { admitQueue } from './attempt/admit';
 import { runAttempt, type AttemptDeps } from './attempt/attempt';
 import type { CircuitBreakerDeps } from './attempt/circuit-breaker';

@@ -1,6 +1,6 @@
 // Data of an email, fetched at its time: one JSON object, signed for, bounded.
-import { readJson } from '../mail/json-text';
-import { Problem } from '../mail/problem';
+import { readJson } from '../mail/json/json-text';
+import { Problem } from '../mail/input/problem';
 import { FetchFailure, shownUrl } from './failure';
 import type { Fetcher } from './fetcher';
 import { signatureHeaders, type Signing } from './signature';

@@ -3,7 +3,7 @@ import { lookup as systemLookup, type LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher } from 'undici';
-import { isAllowedSource } from '../mail/data-source';
+import { isAllowedSource } from '../mail/settings/data-source';
 import { codeOf, messageOf } from '../runtime/fault';
 import { createAddressRule, createAllowance, type AddressRule } from './addresses';
 import { bounded } from './body';

@@ -1,20 +1,20 @@
 // The contract with the pinned BullMQ: what our transitions write, BullMQ reads as its own.
 import type { MinimalJob } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { StoredEmail } from '../../libs/mail/stored-email';
-import { readStatus } from '../../libs/queue/counts';
-import { createDue, type Due } from '../../libs/queue/due';
-import { readRecords } from '../../libs/queue/email-record';
-import { giveBack, takeEmail } from '../../libs/queue/email-worker';
-import { clearIntent, markDone, markIntent, markSent, readMarks } from '../../libs/queue/marks';
-import { createQueues, type EmailQueue } from '../../libs/queue/queues';
-import { BULL_PRIORITY, createSendQueue } from '../../libs/queue/send-queue';
-import { correctEmail } from '../../libs/queue/transitions/correct';
-import { endEmail } from '../../libs/queue/transitions/end';
-import { putAside } from '../../libs/queue/transitions/put-aside';
-import { releaseEmail } from '../../libs/queue/transitions/release';
-import { removeJob } from '../../libs/queue/transitions/remove';
-import { KEYS } from '../../libs/store/keys';
+import type { StoredEmail } from '../../libs/mail/email/stored-email';
+import { readStatus } from '../../libs/jobs/read/counts';
+import { createDue, type Due } from '../../libs/jobs/layout/schedule';
+import { readRecords } from '../../libs/jobs/layout/email-record';
+import { giveBack, takeEmail } from '../../libs/jobs/transitions/lease';
+import { clearIntent, markDone, markIntent, markSent, readMarks } from '../../libs/jobs/transitions/hand-over-journal';
+import { createQueues, type EmailQueue } from '../../libs/jobs/layout/queues';
+import { BULL_PRIORITY, createSendQueue } from '../../libs/intake/enqueue';
+import { correctEmail } from '../../libs/jobs/transitions/correct';
+import { endEmail } from '../../libs/jobs/transitions/end';
+import { putAside } from '../../libs/jobs/transitions/put-aside';
+import { releaseEmail } from '../../libs/jobs/transitions/release';
+import { removeJob } from '../../libs/jobs/transitions/remove';
+import { KEYS } from '../../libs/store/redis/keys';
 import { aStoredEmail, useBareRedis } from '../support/bare-redis';
 
 const bare = useBareRedis();

@@ -1,18 +1,18 @@
 // What takes longer than a request: bulk operations, begun on a queue or on all of a tenant, and tries of transports; looked up by their id.
 import { Router, type Request, type Response } from 'express';
-import { reaches } from '../../../libs/mail/api-key';
-import { newOperationId } from '../../../libs/queue/email-id';
-import type { Verification } from '../../../libs/queue/internal-jobs';
-import type { Operation, Operations } from '../../../libs/queue/operations';
-import { identityOf, param, signatureOf } from '../auth';
-import { BulkInput, requireForMany } from '../bulk-input';
-import { keptFilter, type BulkOrder, type BulkPlace } from '../bulk-order';
-import { readReplacement } from '../bulk-replace';
-import { changesBetween } from '../changes-of';
-import { notFound } from '../errors';
-import { parseBody } from '../input';
-import type { Rooms } from '../rooms';
-import { existingQueue } from './emails';
+import { reaches } from '../../../libs/mail/settings/api-key';
+import { newOperationId } from '../../../libs/jobs/layout/email-id';
+import type { Verification } from '../../../libs/internal-queues/orders';
+import type { Operation, Operations } from '../../../libs/internal-queues/operations';
+import { identityOf, param, signatureOf } from '../http/auth';
+import { BulkInput, requireForMany } from '../../../libs/administration/bulk/bulk-input';
+import { keptFilter, type BulkOrder, type BulkPlace } from '../../../libs/administration/bulk/bulk-order';
+import { readReplacement } from '../../../libs/administration/bulk/bulk-replace';
+import { changesBetween } from '../../../libs/administration/field-diff';
+import { parseBody } from '../http/input';
+import type { Rooms } from '../http/rooms';
+import { notFound } from '../../../libs/mail/input/problem';
+import { existingQueue } from '../../../libs/administration/existing';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 

@@ -1,12 +1,12 @@
 // Admission: the right to one attempt, asked for a queue before an email is taken, and for an email that goes by another transport.
-import type { Outcome } from '../../../libs/mail/outcome';
-import type { QueueAddress } from '../../../libs/mail/queue-address';
-import { rateOf } from '../../../libs/mail/settings';
+import type { Outcome } from '../../../libs/mail/email/outcome';
+import type { QueueAddress } from '../../../libs/mail/address/queue-address';
+import { rateOf } from '../../../libs/mail/settings/settings';
 import type { Clock } from '../../../libs/runtime/clock';
-import type { Breakers } from '../../../libs/store/breaker';
-import type { Tenants } from '../../../libs/store/tenants';
-import type { Admission, Limits, Refusal } from '../../../libs/store/transport-limits';
-import type { Transports } from '../../../libs/store/transports';
+import type { Breakers } from '../../../libs/store/limits/breaker';
+import type { Tenants } from '../../../libs/store/registries/tenants';
+import type { Admission, Limits, Refusal } from '../../../libs/store/limits/transport-limits';
+import type { Transports } from '../../../libs/store/registries/transports';
 import { whileDown } from './circuit-breaker';
 import { loadTransport, type LoadTransportDeps } from './load-transport';
 import { endAttempt, type AdmittedAttempt, type EndedAttempt, type OpenAttempt } from './record';

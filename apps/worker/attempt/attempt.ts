@@ -1,10 +1,10 @@
 // One attempt to send an email, from step to step; every ending that can be expected is returned, not thrown.
 import type { ContentStore } from '../../../libs/content/store';
-import type { Attempt, Reply } from '../../../libs/mail/outcome';
-import type { ResolvedSettings } from '../../../libs/mail/settings';
-import type { Lease } from '../../../libs/queue/email-worker';
-import { NO_MARKS, readMarks } from '../../../libs/queue/marks';
-import type { Admission } from '../../../libs/store/transport-limits';
+import type { Attempt, Reply } from '../../../libs/mail/email/outcome';
+import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
+import type { Lease } from '../../../libs/jobs/transitions/lease';
+import { NO_MARKS, readMarks } from '../../../libs/jobs/transitions/hand-over-journal';
+import type { Admission } from '../../../libs/store/limits/transport-limits';
 import { holdAdmission } from './admission';
 import { admit, type AdmitDeps } from './admit';
 import { archive, type ArchiveDeps } from './archive';

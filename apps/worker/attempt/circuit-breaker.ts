@@ -1,7 +1,7 @@
 // An attempt and the circuit breaker of its transport: whether it may be tried, and what its outcome tells of the transport.
-import type { Outcome } from '../../../libs/mail/outcome';
+import type { Outcome } from '../../../libs/mail/email/outcome';
 import type { Clock } from '../../../libs/runtime/clock';
-import type { Breakers, Pass, Reported } from '../../../libs/store/breaker';
+import type { Breakers, Pass, Reported } from '../../../libs/store/limits/breaker';
 import { endAttempt, type EndedAttempt, type OpenAttempt } from './record';
 
 export interface CircuitBreakerDeps {

@@ -1,12 +1,12 @@
 // The message of an email at its time: rendered, composed and signed.
 import type { ContentStore } from '../../../libs/content/store';
-import { messageIdOf, subjectOf, type StoredRaw } from '../../../libs/mail/stored-email';
+import { messageIdOf, subjectOf, type StoredRaw } from '../../../libs/mail/email/stored-email';
 import type { Renderer } from '../../../libs/render/render';
 import type { Clock } from '../../../libs/runtime/clock';
-import type { OpenTransport } from '../../../libs/send/connections';
-import { composeMessage, type Message } from '../../../libs/send/message';
-import { rawMessage } from '../../../libs/send/raw-message';
-import { signMessage } from '../../../libs/send/sign';
+import type { OpenTransport } from '../../../libs/send/smtp/connections';
+import { composeMessage, type Message } from '../../../libs/send/message/message';
+import { rawMessage } from '../../../libs/send/message/raw-message';
+import { signMessage } from '../../../libs/send/message/sign';
 import { ofFault } from './faults';
 import { endAttempt, type ComposedAttempt, type EndedAttempt, type ResolvedAttempt } from './record';
 import { serviceHeaders } from './service-headers';

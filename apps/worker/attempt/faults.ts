@@ -1,8 +1,8 @@
 // What a fault comes to that stops an email from being made into a message: no server was asked.
-import type { FailureCode } from '../../../libs/mail/failure';
-import type { Outcome } from '../../../libs/mail/outcome';
-import type { Lease } from '../../../libs/queue/email-worker';
-import { RenderFailure } from '../../../libs/render/failure';
+import type { FailureCode } from '../../../libs/mail/email/failure';
+import type { Outcome } from '../../../libs/mail/email/outcome';
+import type { Lease } from '../../../libs/jobs/transitions/lease';
+import { RenderFailure } from '../../../libs/render/source/failure';
 import { codeOf, messageOf } from '../../../libs/runtime/fault';
 
 /** Failed for good because of what the email is made of; no server said anything. */

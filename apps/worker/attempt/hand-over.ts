@@ -1,5 +1,5 @@
 // Hands a message over for the recipients that are left, and remembers at once what is known of them.
-import { recipientsOf } from '../../../libs/mail/stored-email';
+import { recipientsOf } from '../../../libs/mail/email/stored-email';
 import {
   clearIntent,
   FenceClosed,
@@ -7,11 +7,11 @@ import {
   markIntent,
   markSent,
   type RecipientsDone,
-} from '../../../libs/queue/marks';
+} from '../../../libs/jobs/transitions/hand-over-journal';
 import type { Clock } from '../../../libs/runtime/clock';
-import { envelopeAddress } from '../../../libs/send/message';
-import type { HandOver, HandOverResult } from '../../../libs/send/transmit';
-import type { Redis } from '../../../libs/store/redis';
+import { envelopeAddress } from '../../../libs/send/message/message';
+import type { HandOver, HandOverResult } from '../../../libs/send/smtp/transmit';
+import type { Redis } from '../../../libs/store/redis/redis';
 import type { ComposedAttempt, EndedAttempt } from './record';
 
 export interface HandOverDeps {

@@ -1,8 +1,8 @@
 // A transport with its secrets, as it is used: read anew for each attempt.
 import type { AccessTokens } from '../../../libs/oauth/access-tokens';
 import { fingerprint } from '../../../libs/oauth/token-records';
-import type { OpenTransport } from '../../../libs/send/connections';
-import type { Transports } from '../../../libs/store/transports';
+import type { OpenTransport } from '../../../libs/send/smtp/connections';
+import type { Transports } from '../../../libs/store/registries/transports';
 
 export interface LoadTransportDeps {
   transports: Transports;

@@ -1,13 +1,13 @@
 // The record of one attempt: each step takes it and gives it back with what it learned, or with the outcome that ends it.
 import type { ContentReader } from '../../../libs/content/store';
-import type { Address } from '../../../libs/mail/address';
-import type { Outcome } from '../../../libs/mail/outcome';
-import type { ResolvedSettings } from '../../../libs/mail/settings';
-import type { StoredAttachment, StoredRaw } from '../../../libs/mail/stored-email';
-import type { Lease } from '../../../libs/queue/email-worker';
-import type { Marks } from '../../../libs/queue/marks';
-import type { OpenTransport } from '../../../libs/send/connections';
-import type { Message } from '../../../libs/send/message';
+import type { Address } from '../../../libs/mail/address/address';
+import type { Outcome } from '../../../libs/mail/email/outcome';
+import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
+import type { StoredAttachment, StoredRaw } from '../../../libs/mail/email/stored-email';
+import type { Lease } from '../../../libs/jobs/transitions/lease';
+import type { Marks } from '../../../libs/jobs/transitions/hand-over-journal';
+import type { OpenTransport } from '../../../libs/send/smtp/connections';
+import type { Message } from '../../../libs/send/message/message';
 import type { AttemptAdmission } from './admission';
 import type { AttemptSpool } from './spool';
 

@@ -6,22 +6,22 @@ import { fetchData } from '../../../libs/fetch/data';
 import { FetchFailure } from '../../../libs/fetch/failure';
 import type { Fetcher, FetchOrder } from '../../../libs/fetch/fetcher';
 import { signatureHeaders, type Signing } from '../../../libs/fetch/signature';
-import type { Address } from '../../../libs/mail/address';
-import type { FailureCode } from '../../../libs/mail/failure';
-import { isComposite, readMediaType } from '../../../libs/mail/media-type';
-import type { Outcome } from '../../../libs/mail/outcome';
+import type { Address } from '../../../libs/mail/address/address';
+import type { FailureCode } from '../../../libs/mail/email/failure';
+import { isComposite, readMediaType } from '../../../libs/mail/message/media-type';
+import type { Outcome } from '../../../libs/mail/email/outcome';
 import {
   isLinked,
   sendersOf,
   type LinkedAttachment,
   type StoredAttachment,
   type StoredEmail,
-} from '../../../libs/mail/stored-email';
-import { mayBeFrom } from '../../../libs/mail/transport';
-import type { Lease } from '../../../libs/queue/email-worker';
+} from '../../../libs/mail/email/stored-email';
+import { mayBeFrom } from '../../../libs/mail/settings/transport';
+import type { Lease } from '../../../libs/jobs/transitions/lease';
 import type { Clock } from '../../../libs/runtime/clock';
-import { contentTypeOf, HEAD_BYTES } from '../../../libs/send/content-type';
-import type { SigningSecretStore } from '../../../libs/store/signing-secrets';
+import { contentTypeOf, HEAD_BYTES } from '../../../libs/send/message/content-type';
+import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
 import { ofFault, refused } from './faults';
 import { endAttempt, type AdmittedAttempt, type EndedAttempt, type ResolvedAttempt } from './record';
 import type { AttemptSpool } from './spool';
