@@ -2,13 +2,14 @@
 import { Readable } from 'node:stream';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import type { Phase as ServerPhase } from '../support/smtp-script';
-import { judgeHandOver } from '../../apps/worker/attempt/classify';
+import { outcomeOf } from '../../apps/worker/attempt/classify';
 import { startSmtpServer, type SmtpServer, type SmtpServerOptions } from '../support/smtp-server';
 import type { Phase } from '../../libs/mail/smtp/reply';
 import { createConnections, type Connections } from '../../libs/send/smtp/connections';
 import { createHandOver } from '../../libs/send/smtp/hand-over';
 import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
-import type { Answered, HandOver } from '../../libs/send/smtp/transmit';
+import type { Answered } from '../../libs/send/smtp/server-answer';
+import type { HandOver } from '../../libs/send/smtp/transmit';
 import { createSockets } from '../../libs/store/limits/sockets';
 
 const [ANN, BOB] = ['ann@example.org', 'bob@example.org'];
@@ -95,7 +96,7 @@ describe.each([
     const message = { size: 100, content: () => Readable.from(broken(), { objectMode: false }) };
     const result = await handOver({}, { message });
     expect(result).toMatchObject({ kind: 'stopped', phase: 'message', error: { name: 'MessageUnreadable' } });
-    expect(judgeHandOver(result, [ANN, BOB], { accepted: [], refused: [] })).toEqual({
+    expect(outcomeOf(result, [ANN, BOB], { accepted: [], refused: [] })).toEqual({
       kind: 'deferred',
       text: 'its content could not be read: the bucket is gone',
       replies: [],

@@ -1,39 +1,22 @@
-// The outcome of a hand-over: what the server's replies come to for the whole email and for each recipient.
+// The outcome of a hand-over: the server's words by libs/mail/smtp/classify, and here the reasons of our own to stop.
 import { ContentMissing } from '../../../libs/content/store-fault';
-import type { Outcome, Reply } from '../../../libs/mail/email/outcome';
-import { judgeFault, judgeReply, wishOf, type Phase } from '../../../libs/mail/smtp/reply';
 import type { LeaseEnd } from '../../../libs/jobs/transitions/lease';
-import type { RecipientsDone } from '../../../libs/jobs/transitions/hand-over-journal';
 import { FenceClosed } from '../../../libs/jobs/transitions/hand-over-journal';
-import { MessageUnreadable, type Answered } from '../../../libs/send/smtp/transmit';
+import type { Outcome, RecipientsDone } from '../../../libs/mail/email/outcome';
+import { classifyAnswer, PHASE_WORDS } from '../../../libs/mail/smtp/classify';
+import { MessageUnreadable } from '../../../libs/send/smtp/message-stream';
+import type { Answered } from '../../../libs/send/smtp/server-answer';
 import type { HandedOverAttempt } from './hand-over';
 import { endAttempt, type EndedAttempt } from './record';
 
-/**
- * @param tried the addresses of this attempt's envelope
- * @param done recipients that earlier attempts were done with
- */
-export const judgeHandOver = (result: Answered, tried: string[], done: RecipientsDone): Outcome => {
-  switch (result.kind) {
-    case 'taken':
-      return judgeTaken(result, tried, done);
-    case 'rejected':
-      return judgeRejected(result, tried, done);
-    case 'fault': {
-      const verdict = judgeFault(result.phase);
-      const { replies } = result;
-      const refused = replies.length === 0 ? '' : `; refused before: ${describeReplies(replies)}`;
-      const text = `the connection failed (${PHASE_WORDS[result.phase]}): ${result.text}${refused}`;
-      if (verdict.outcome === 'uncertain') return { kind: 'uncertain', text, replies, blame: 'transport' };
-      return { kind: 'deferred', text, replies, blame: 'transport', ...crowdedOf(result) };
-    }
-    case 'stopped':
-      return judgeStopped(result);
-  }
-};
+const TOO_LONG: LeaseEnd = 'took-too-long';
+
+/** What could not be asked for now is asked for again after this at the earliest, and not by all emails at once. ms */
+const POSTPONED_MS = 5_000;
+const POSTPONED_SPREAD_MS = 2_000;
 
 /** A server that never ends is a fault of the transport; every other reason to stop is ours. */
-const judgeStopped = ({ phase, error }: Extract<Answered, { kind: 'stopped' }>): Outcome => {
+const ofStop = ({ phase, error }: Extract<Answered, { kind: 'stopped' }>): Outcome => {
   if (error === TOO_LONG) {
     const text = `the attempt took too long: given up ${PHASE_WORDS[phase]}`;
     return { kind: 'deferred', text, replies: [], blame: 'transport' };
@@ -47,103 +30,18 @@ const judgeStopped = ({ phase, error }: Extract<Answered, { kind: 'stopped' }>):
   return { kind: 'interrupted', text: `stopped: ${error instanceof FenceClosed ? error.message : String(error)}` };
 };
 
-const TOO_LONG: LeaseEnd = 'took-too-long';
-
-const PHASE_WORDS: Record<Phase, string> = {
-  connect: 'while connecting',
-  greeting: 'at the greeting',
-  ehlo: 'at EHLO',
-  tls: 'at TLS',
-  auth: 'at the login',
-  mail: 'at MAIL FROM',
-  rcpt: 'at RCPT TO',
-  data: 'at DATA',
-  message: 'while the message was sent',
-  dot: 'after the message was sent',
-};
-
-/** Everybody is done with: sent where nobody was refused, partly sent where somebody has it. */
-const settled = (accepted: string[], refused: Reply[], replies: Reply[], text: string): Outcome => {
-  const recipients = { accepted, refused: addressesOf(refused), deferred: [] };
-  if (refused.length === 0) return { kind: 'sent', replies, recipients };
-  if (accepted.length === 0) return { kind: 'refused', code: 'refused', text, replies, recipients };
-  return {
-    kind: 'refused',
-    code: 'partly-sent',
-    text: `not accepted for ${describeReplies(refused)}`,
-    replies,
-    recipients,
-  };
-};
-
-const judgeTaken = (
-  { reply, rejected }: Extract<Answered, { kind: 'taken' }>,
-  tried: string[],
-  done: RecipientsDone,
-): Outcome => {
-  const isRefused = (one: Reply): boolean => judgeReply('rcpt', one, tried.length).outcome === 'refused';
-  const deferred = rejected.filter((one) => !isRefused(one));
-  const refused = [...done.refused, ...rejected.filter(isRefused)];
-  const rejectedAddresses = new Set(rejected.map(({ recipient }) => recipient));
-  const accepted = [...done.accepted, ...tried.filter((address) => !rejectedAddresses.has(address))];
-  const replies = [reply, ...rejected];
-  if (deferred.length === 0) return settled(accepted, refused, replies, describeReplies(refused));
-  const recipients = { accepted, refused: addressesOf(refused), deferred: addressesOf(deferred) };
-  return { kind: 'deferred', text: describeReplies(deferred), replies, recipients, ...wishFrom(deferred) };
-};
-
-const addressesOf = (replies: Reply[]): string[] => replies.map(({ recipient = '' }) => recipient);
-
-const crowdedOf = ({ crowded }: { crowded?: true }): { crowded?: true } => (crowded ? { crowded } : {});
-
-const judgeRejected = (
-  result: Extract<Answered, { kind: 'rejected' }>,
-  tried: string[],
-  done: RecipientsDone,
-): Outcome => {
-  const { phase, replies, hint } = result;
-  const verdicts = replies.map((reply) => ({ reply, ...judgeReply(phase, reply, tried.length) }));
-  const text = `${PHASE_WORDS[phase]}: ${describeReplies(replies)}${hint === undefined ? '' : ` (${hint})`}`;
-  const blame = verdicts.some((verdict) => verdict.blame === 'transport') ? { blame: 'transport' as const } : {};
-  if (verdicts.some(({ outcome }) => outcome === 'uncertain')) return { kind: 'uncertain', text, replies, ...blame };
-  // At RCPT each reply is about its recipient; elsewhere one reply is about all of them.
-  const ofEach =
-    phase === 'rcpt'
-      ? verdicts
-      : verdicts.flatMap((verdict) =>
-          tried.map((recipient) => ({ ...verdict, reply: { ...verdict.reply, recipient } })),
-        );
-  const deferred = ofEach.filter(({ outcome }) => outcome === 'deferred').map(({ reply }) => reply);
-  const refused = [...done.refused, ...ofEach.filter(({ outcome }) => outcome === 'refused').map(({ reply }) => reply)];
-  if (deferred.length === 0) {
-    const all = done.refused.length > 0 ? `not accepted for ${describeReplies(refused)}` : text;
-    return settled(done.accepted, refused, replies, all);
-  }
-  const recipients = { accepted: done.accepted, refused: addressesOf(refused), deferred: addressesOf(deferred) };
-  return { kind: 'deferred', text, replies, recipients, ...wishFrom(deferred), ...blame, ...crowdedOf(result) };
-};
-
-const wishFrom = (replies: Reply[]): { retryAfter?: number } => {
-  const wishes = replies.map(({ text }) => wishOf(text)).filter((wish) => wish !== undefined);
-  return wishes.length === 0 ? {} : { retryAfter: Math.max(...wishes) };
-};
-
-/** The server's own words, for each recipient once. */
-const describeReplies = (replies: Reply[]): string =>
-  replies
-    .map(({ recipient, code, text }) =>
-      `${recipient === undefined ? '' : `${recipient}: `}${code || ''} ${text}`.trim(),
-    )
-    .join('; ');
-
-/** What could not be asked for now is asked for again after this at the earliest, and not by all emails at once. ms */
-const POSTPONED_MS = 5_000;
-const POSTPONED_SPREAD_MS = 2_000;
+/**
+ * The outcome of what a server was asked.
+ * @param tried the addresses of this attempt's envelope
+ * @param done recipients that earlier attempts were done with
+ */
+export const outcomeOf = (result: Answered, tried: string[], done: RecipientsDone): Outcome =>
+  result.kind === 'stopped' ? ofStop(result) : classifyAnswer(result, tried, done);
 
 /** @param now ms since 1970 */
 export const classify = (attempt: HandedOverAttempt, now: number): EndedAttempt => {
   const { result, tried, done } = attempt;
-  if (result.kind !== 'postponed') return endAttempt(attempt, judgeHandOver(result, tried, done));
+  if (result.kind !== 'postponed') return endAttempt(attempt, outcomeOf(result, tried, done));
   const spread = Math.floor(Math.random() * POSTPONED_SPREAD_MS);
   const until = now + Math.max(result.ms, POSTPONED_MS) + spread;
   return endAttempt(attempt, { kind: 'throttled', text: result.text, until });

@@ -1,4 +1,5 @@
 // Hands a message over for the recipients that are left, and remembers at once what is known of them.
+import type { RecipientsDone } from '../../../libs/mail/email/outcome';
 import { recipientsOf } from '../../../libs/mail/email/stored-email';
 import {
   clearIntent,
@@ -6,7 +7,6 @@ import {
   markDone,
   markIntent,
   markSent,
-  type RecipientsDone,
 } from '../../../libs/jobs/transitions/hand-over-journal';
 import type { Clock } from '../../../libs/runtime/clock';
 import { envelopeAddress } from '../../../libs/send/message/message';
