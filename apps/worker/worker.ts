@@ -1,7 +1,7 @@
 // A worker: everything it is made of, put together; started and stopped as one.
 import { createAudit, type Audit } from '../../libs/events/audit';
-import { Fleet } from '../../libs/dispatch/dispatcher';
-import { takeOrders } from '../../libs/internal-queues/orders';
+import { Dispatcher } from '../../libs/dispatch/dispatcher';
+import { answerVerifyRequests } from '../../libs/internal-queues/verify-requests';
 import { createRemoval } from '../../libs/jobs/transitions/removal';
 import { createSettle } from '../../libs/dispatch/settle';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
@@ -27,7 +27,7 @@ import { createVerify } from './verify-transport';
 
 export interface RunningWorker {
   lifecycle: Lifecycle;
-  fleet: Fleet;
+  fleet: Dispatcher;
   /** What is wrong now; nothing means ready. */
   problems: () => Promise<string[]>;
 }
@@ -63,7 +63,7 @@ interface Starting {
   connections: Connections;
 }
 
-const createFleet = (starting: Starting, subscriber: Redis): Fleet => {
+const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => {
   const { resources, config, log, bounds, connections } = starting;
   const { redis, clock } = resources;
   const report = createReport(log);
@@ -75,7 +75,7 @@ const createFleet = (starting: Starting, subscriber: Redis): Fleet => {
     handOver: createHandOver(connections, bounds.steps),
     settingsOf: ({ queue, email }) => resources.tenants.settings(queue.address, email),
   };
-  return new Fleet({
+  return new Dispatcher({
     ...resources,
     subscriber,
     log,
@@ -97,7 +97,7 @@ const createFleet = (starting: Starting, subscriber: Redis): Fleet => {
 /** What a worker does beside sending: it verifies transports for the API, and takes its turn in the upkeep. */
 const startSideWork = ({ resources, config, log, bounds, lifecycle, connections }: Starting, orders: Redis): void => {
   const verify = createVerify({ ...resources, connections, patience: bounds.attempt });
-  lifecycle.add({ name: 'orders', stop: takeOrders({ waiting: orders, verify }) });
+  lifecycle.add({ name: 'orders', stop: answerVerifyRequests({ waiting: orders, verify }) });
   startUpkeep({
     ...resources,
     log,
@@ -110,9 +110,9 @@ const startSideWork = ({ resources, config, log, bounds, lifecycle, connections 
 };
 
 /** Last, so that it stops first: emails in work have the whole grace, whatever else takes its time. */
-const startSending = async (starting: Starting, subscriber: Redis): Promise<Fleet> => {
+const startSending = async (starting: Starting, subscriber: Redis): Promise<Dispatcher> => {
   const { resources, config, log, lifecycle } = starting;
-  const fleet = createFleet(starting, subscriber);
+  const fleet = createDispatcher(starting, subscriber);
   const { redis, clock } = resources;
   const stopHeartbeat = await startHeartbeat({ redis, log, config, startedAt: clock.now(), busy: () => fleet.inWork });
   lifecycle.add({ name: 'heartbeat', stop: stopHeartbeat });

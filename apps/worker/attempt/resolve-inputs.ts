@@ -4,7 +4,7 @@ import type { Spooled } from '../../../libs/content/spool';
 import type { ContentReader } from '../../../libs/content/store';
 import { fetchData } from '../../../libs/fetch/data';
 import { FetchFailure } from '../../../libs/fetch/failure';
-import type { Fetcher, FetchOrder } from '../../../libs/fetch/fetcher';
+import type { Fetcher, FetchRequest } from '../../../libs/fetch/fetcher';
 import { signatureHeaders, type Signing } from '../../../libs/fetch/signature';
 import type { Address } from '../../../libs/mail/address/address';
 import type { FailureCode } from '../../../libs/mail/email/failure';
@@ -98,7 +98,7 @@ const signing = async (deps: ResolveInputsDeps, lease: Lease, what: string): Pro
 const fetchDocument = async (
   deps: ResolveInputsDeps,
   { url, contentType, ...rest }: LinkedAttachment,
-  order: Pick<FetchOrder, 'prefixes' | 'limits' | 'headers' | 'signal'>,
+  order: Pick<FetchRequest, 'prefixes' | 'limits' | 'headers' | 'signal'>,
   spool: AttemptSpool,
 ): Promise<StoredAttachment> => {
   const answer = await deps.fetcher.fetch({ url, ...order });
