@@ -41,7 +41,7 @@ export interface DispatcherDeps {
   permission: (address: QueueAddress) => Promise<Permission>;
   /** The right to one attempt in this queue, asked for before an email is taken; or when to ask again. */
   admit: (address: QueueAddress) => Promise<Admission | Refusal>;
-  /** One attempt, settled. Never rejects. */
+  /** One attempt, settled; owns the admission and gives it back. Never rejects. */
   work: (lease: Lease, admission: Admission) => Promise<void>;
 }
 
@@ -168,7 +168,6 @@ export class Dispatcher {
       this.keeper.release(lease);
     } finally {
       clearTimeout(timer);
-      admission.end();
     }
   }
 
