@@ -9,7 +9,7 @@ import type { Refusal } from '../jobs/layout/layout';
 import { putAside } from '../jobs/transitions/put-aside';
 import { releaseEmail } from '../jobs/transitions/release';
 import { resolveSent } from '../jobs/transitions/resolve-sent';
-import { announceUpkeep } from '../jobs/layout/upkeep-index';
+import { announceUpkeep } from '../store/redis/upkeep-index';
 import type { FieldChanges } from './field-diff';
 import { settleOverdue, type OverdueDeps } from './overdue';
 import type { MailLog } from '../events/mail-log';
@@ -124,6 +124,7 @@ export const createCommands = (deps: CommandDeps) => {
     const now = clock.now();
     const due = dueAt(record.email, now);
     const after = await renewed(deps, queue, record.email, due);
+    await announceUpkeep(redis, queue, Date.parse(after.expiresAt));
     const refusal = await releaseEmail(redis, queue, record.id, {
       before: record.email,
       after,

@@ -2,7 +2,7 @@
 import { readRecords, type EmailRecord } from '../jobs/layout/email-record';
 import { expireEmail } from '../jobs/transitions/expire';
 import type { EmailQueue } from '../jobs/layout/queues';
-import { announceUpkeep } from '../jobs/layout/upkeep-index';
+import { announceUpkeep } from '../store/redis/upkeep-index';
 import type { Clock } from '../runtime/clock';
 import type { Redis } from '../store/redis/redis';
 import type { Tenants } from '../store/registries/tenants';

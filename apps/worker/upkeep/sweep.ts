@@ -2,17 +2,25 @@
 import { parseQueueName } from '../../../libs/mail/address/queue-address';
 import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
 import type { StoredEmail } from '../../../libs/mail/email/stored-email';
-import { replaceTime } from '../../../libs/jobs/layout/schedule';
 import { readRecords, type EmailRecord } from '../../../libs/jobs/layout/email-record';
 import { expireEmail } from '../../../libs/jobs/transitions/expire';
 import type { EmailQueue, Queues } from '../../../libs/jobs/layout/queues';
+import {
+  dropEntry,
+  entriesDue,
+  keepUntil,
+  lookAgain,
+  nextEntry,
+  UPKEEP_SETS,
+  type UpkeepSet,
+} from '../../../libs/jobs/layout/upkeep-entries';
 import type { Removal } from '../../../libs/jobs/transitions/removal';
 import { createMailLog } from '../../../libs/events/mail-log';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { Log } from '../../../libs/runtime/log';
 import type { ContentRefs } from '../../../libs/store/contents/content-refs';
-import { KEYS } from '../../../libs/store/redis/keys';
 import type { Redis } from '../../../libs/store/redis/redis';
+import { dropFromUpkeep, queuesDue, rescheduleUpkeep } from '../../../libs/store/redis/upkeep-index';
 
 export interface SweepDeps {
   redis: Redis;
@@ -38,109 +46,95 @@ export interface Swept {
   removed: number;
 }
 
-/** What the service does by itself is told like what people do. */
-const createTell = (log: Log) => {
-  const mailLog = createMailLog(log);
-  return ({ address }: EmailQueue, id: string, what: 'expired' | 'erased'): void =>
-    mailLog.changed({ id, address }, { by: 'the service', what });
+/** One sweep under way: by which time it goes, what it has done so far, and who is told of it. */
+interface Sweep {
+  deps: SweepDeps;
+  /** ms since 1970 */
+  now: number;
+  swept: Swept;
+  /** What the service does by itself is told like what people do. */
+  tell: (queue: EmailQueue, id: string, what: 'expired' | 'erased') => void;
+}
+
+/** When a finished email has to go, by the settings of now; ms since 1970. */
+const removalOf = (record: EmailRecord, settings: ResolvedSettings): number => {
+  const days = record.state === 'sent' ? settings.history.days : settings.errors.days;
+  return (record.finishedAt ?? record.acceptedAt) + days * DAY;
+};
+
+const expire = async (
+  { deps, now, swept, tell }: Sweep,
+  queue: EmailQueue,
+  record: EmailRecord,
+  settings: ResolvedSettings,
+): Promise<void> => {
+  const refusal = await expireEmail(deps.redis, queue, record, now + settings.errors.days * DAY);
+  if (refusal === 'sending') return lookAgain(deps.redis, queue, record.id, now + IN_WORK_MS);
+  if (refusal !== undefined) return;
+  swept.expired++;
+  tell(queue, record.id, 'expired');
+};
+
+const remove = async ({ deps, swept, tell }: Sweep, queue: EmailQueue, id: string): Promise<void> => {
+  if ((await deps.removal.remove(queue, id)) !== undefined) return;
+  swept.removed++;
+  tell(queue, id, 'erased');
+};
+
+/** One email whose entry is due: the entry may be older than a correction, or than a version that kept all in one set. */
+const attend = async (sweep: Sweep, queue: EmailQueue, record: EmailRecord): Promise<void> => {
+  const { deps, now } = sweep;
+  const { redis } = deps;
+  const settings = await deps.settingsOf(queue, record.email);
+  if (record.place === 'active') return lookAgain(redis, queue, record.id, now + IN_WORK_MS);
+  if (record.place === 'completed' || record.place === 'failed') {
+    const removal = removalOf(record, settings);
+    return removal > now ? keepUntil(redis, queue, record.id, removal) : remove(sweep, queue, record.id);
+  }
+  const expiresAt = Date.parse(record.email.expiresAt);
+  if (expiresAt > now) return lookAgain(redis, queue, record.id, expiresAt);
+  return expire(sweep, queue, record, settings);
+};
+
+const sweepSet = async (sweep: Sweep, queue: EmailQueue, set: UpkeepSet): Promise<void> => {
+  const { deps, now, swept } = sweep;
+  for (;;) {
+    const ids = await entriesDue(deps.redis, queue, set, now, EMAILS_AT_ONCE);
+    const records = await readRecords(deps.redis, queue, ids, now);
+    for (const [index, record] of records.entries()) {
+      const id = ids[index] ?? '';
+      if (record !== undefined) await attend(sweep, queue, record);
+      // An entry without a job: its removal was interrupted, or its add failed.
+      else if (await deps.removal.resume(queue, id)) swept.removed++;
+      else await dropEntry(deps.redis, queue, set, id);
+    }
+    if (ids.length < EMAILS_AT_ONCE) return;
+  }
+};
+
+const sweepQueue = async (sweep: Sweep, queue: EmailQueue): Promise<void> => {
+  const { refs, removeContent } = sweep.deps;
+  await refs.releaseUploads(queue.address, removeContent);
+  for (const set of UPKEEP_SETS) await sweepSet(sweep, queue, set);
 };
 
 /** @returns a function that does what is due now; repeating it does no harm */
 export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
   const { redis, clock } = deps;
-  const tell = createTell(deps.log);
-
-  /** When a finished email has to go, by the settings of now. */
-  const removalOf = (record: EmailRecord, settings: ResolvedSettings): number => {
-    const days = record.state === 'sent' ? settings.history.days : settings.errors.days;
-    return (record.finishedAt ?? record.acceptedAt) + days * DAY;
-  };
-
-  const expire = async (
-    queue: EmailQueue,
-    record: EmailRecord,
-    settings: ResolvedSettings,
-    now: number,
-  ): Promise<boolean> => {
-    const refusal = await expireEmail(redis, queue, record, now + settings.errors.days * DAY);
-    if (refusal === 'sending') await redis.zadd(queue.keys.upkeep, now + IN_WORK_MS, record.id);
-    return refusal === undefined;
-  };
-
-  /** One email whose entry is due: the entry may be older than a correction, or than a version that kept all in one set. */
-  const attend = async (queue: EmailQueue, record: EmailRecord, now: number, swept: Swept): Promise<void> => {
-    const { upkeep, finished } = queue.keys;
-    const again = (at: number): Promise<unknown> => redis.zadd(upkeep, at, record.id);
-    const settings = await deps.settingsOf(queue, record.email);
-    if (record.place === 'active') return void (await again(now + IN_WORK_MS));
-    if (record.place === 'completed' || record.place === 'failed') {
-      const removal = removalOf(record, settings);
-      if (removal > now)
-        return void (await redis.multi().zrem(upkeep, record.id).zadd(finished, removal, record.id).exec());
-      if ((await deps.removal.remove(queue, record.id)) !== undefined) return;
-      swept.removed++;
-      return tell(queue, record.id, 'erased');
-    }
-    const expiresAt = Date.parse(record.email.expiresAt);
-    if (expiresAt > now) return void (await again(expiresAt));
-    if (!(await expire(queue, record, settings, now))) return;
-    swept.expired++;
-    tell(queue, record.id, 'expired');
-  };
-
-  const sweepQueue = async (queue: EmailQueue, swept: Swept): Promise<void> => {
-    const now = clock.now();
-    await deps.refs.releaseUploads(queue.address, deps.removeContent);
-    for (const entries of [queue.keys.upkeep, queue.keys.finished]) await sweepEntries(queue, entries, now, swept);
-  };
-
-  const sweepEntries = async (queue: EmailQueue, entries: string, now: number, swept: Swept): Promise<void> => {
-    for (;;) {
-      const ids = await redis.zrangebyscore(entries, '-inf', now, 'LIMIT', 0, EMAILS_AT_ONCE);
-      const records = await readRecords(redis, queue, ids, now);
-      for (const [index, record] of records.entries()) {
-        const id = ids[index] ?? '';
-        if (record !== undefined) await attend(queue, record, now, swept);
-        // An entry without a job: its removal was interrupted, or its add failed.
-        else if (await deps.removal.resume(queue, id)) swept.removed++;
-        else await redis.multi().zrem(entries, id).zrem(queue.keys.byTime, id).exec();
-      }
-      if (ids.length < EMAILS_AT_ONCE) return;
-    }
-  };
-
-  /** When something in the queue is due next, ms since 1970. */
-  const nextIn = async (queue: EmailQueue): Promise<number | undefined> => {
-    const { upkeep, finished, uploads } = queue.keys;
-    const firsts = await Promise.all([upkeep, finished, uploads].map((key) => redis.zrange(key, 0, '0', 'WITHSCORES')));
-    const times = firsts.flatMap(([, score]) => (score === undefined ? [] : [Number(score)]));
-    return times.length === 0 ? undefined : Math.min(...times);
-  };
-
-  /**
-   * The queue is never out of the installation's list while something is in it: whoever dies here leaves it for a later
-   * look. What was entered while it stood there is seen by the second reading, or told after it.
-   */
-  const scheduleNext = async (name: string, queue: EmailQueue): Promise<void> => {
-    const meanwhile = clock.now() + LOST_MS;
-    await redis.zadd(KEYS.upkeep, meanwhile, name);
-    await replaceTime(redis, [KEYS.upkeep], [name, (await nextIn(queue)) ?? '', meanwhile]);
-    const next = await nextIn(queue);
-    if (next !== undefined) await redis.zadd(KEYS.upkeep, 'LT', next, name);
-  };
+  const mailLog = createMailLog(deps.log);
+  const tell: Sweep['tell'] = ({ address }, id, what) => mailLog.changed({ id, address }, { by: 'the service', what });
 
   return async () => {
     const swept: Swept = { expired: 0, removed: 0 };
-    const due = await redis.zrangebyscore(KEYS.upkeep, '-inf', clock.now(), 'LIMIT', 0, QUEUES_AT_ONCE);
-    for (const name of due) {
+    for (const name of await queuesDue(redis, clock.now(), QUEUES_AT_ONCE)) {
       const address = parseQueueName(name);
       if (address === undefined) {
-        await redis.zrem(KEYS.upkeep, name);
+        await dropFromUpkeep(redis, name);
         continue;
       }
       const queue = deps.queues.open(address);
-      await sweepQueue(queue, swept);
-      await scheduleNext(name, queue);
+      await sweepQueue({ deps, now: clock.now(), swept, tell }, queue);
+      await rescheduleUpkeep(redis, name, clock.now() + LOST_MS, () => nextEntry(redis, queue));
     }
     if (swept.expired + swept.removed > 0) deps.log.info(swept, 'swept');
     return swept;
