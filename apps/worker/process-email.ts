@@ -18,6 +18,8 @@ interface Ending {
   outcome: Outcome;
   settings: ResolvedSettings;
   line?: Attempt | undefined;
+  /** It was sent or erased before: there is nothing to tell but that it is removed once more. */
+  isRemovedAgain?: boolean;
 }
 
 /**
@@ -33,7 +35,8 @@ export const createProcessEmail = (deps: {
   const attempt = async (lease: Lease, admission: Admission): Promise<Ending> => {
     try {
       const ended = await deps.attempt(lease, admission);
-      return { outcome: ended.outcome, settings: ended.settings, line: historyOf(ended, deps.clock.now()) };
+      const line = historyOf(ended, deps.clock.now());
+      return { outcome: ended.outcome, settings: ended.settings, line, isRemovedAgain: ended.removedAgain === true };
     } catch (error) {
       // A store that is full or away is the installation's fault: the email waits for it.
       const isStore = error instanceof ContentStoreAway;
@@ -46,10 +49,11 @@ export const createProcessEmail = (deps: {
   };
 
   return async (lease, admission) => {
-    const { outcome, settings, line } = await attempt(lease, admission);
+    const { outcome, settings, line, isRemovedAgain } = await attempt(lease, admission);
     try {
       const settled = await deps.settle(lease, outcome, settings, line);
-      deps.report.settled(lease, outcome, settled, settings.transport);
+      if (isRemovedAgain) deps.report.removedAgain(lease);
+      else deps.report.settled(lease, outcome, settled, settings);
     } catch (error) {
       deps.report.unsettled(lease, error);
     }

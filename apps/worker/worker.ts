@@ -85,6 +85,7 @@ const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => 
     replica: config.replica,
     permission: (address) => permissionOf(resources, address),
     admit: (address) => admitQueue(resources, address),
+    onRecovered: report.recovered,
     work: createProcessEmail({
       attempt: (lease, admission) => runAttempt(deps, lease, admission),
       settle: createSettle({ ...resources, random: Math.random }),

@@ -12,7 +12,6 @@ import { resolveSent } from '../jobs/transitions/resolve-sent';
 import { announceUpkeep } from '../store/redis/upkeep-index';
 import type { FieldChanges } from './field-diff';
 import { settleOverdue, type OverdueDeps } from './overdue';
-import type { MailLog } from '../events/mail-log';
 import type { Audit } from '../events/audit';
 import type { Removal } from '../jobs/transitions/removal';
 
@@ -20,7 +19,6 @@ const DAY = 86_400_000;
 
 export interface CommandDeps extends OverdueDeps {
   audit: Audit;
-  mailLog: MailLog;
   removal: Removal;
   schedule: Schedule;
 }

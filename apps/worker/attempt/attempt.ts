@@ -94,7 +94,7 @@ const NOT_TRIED: ReadonlySet<EndedAttempt['outcome']['kind']> = new Set([
 export const historyOf = (attempt: EndedAttempt, endedAt: number): Attempt | undefined => {
   const { lease, settings, outcome, templateVersion, dialogue } = attempt;
   const isHeld = outcome.kind === 'refused' && outcome.code === 'held';
-  if (attempt.unrecorded || NOT_TRIED.has(outcome.kind) || isHeld) return undefined;
+  if (attempt.removedAgain || NOT_TRIED.has(outcome.kind) || isHeld) return undefined;
   return {
     number: lease.attemptsBefore + lease.attemptsMade + 1,
     startedAt: attempt.startedAt,

@@ -60,7 +60,7 @@ const removeAgain = (attempt: OpenAttempt): EndedAttempt => {
   return {
     ...endAttempt(attempt, { kind: 'sent', replies: [], recipients: nobody() }),
     settings: { ...settings, history: { ...settings.history, keep: false } },
-    unrecorded: true,
+    removedAgain: true,
   };
 };
 

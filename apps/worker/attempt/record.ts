@@ -59,8 +59,8 @@ export interface ComposedAttempt extends ResolvedAttempt {
 export interface EndedAttempt extends OpenAttempt {
   outcome: Outcome;
   templateVersion?: number;
-  /** It leaves no line in the email's history. */
-  unrecorded?: true;
+  /** It was sent or erased before, and came back: it is removed once more, and leaves no line in its history. */
+  removedAgain?: true;
 }
 
 /** Ends an attempt at whatever step it is. */
