@@ -7,7 +7,7 @@ import { createSettle } from '../../libs/dispatch/settle';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createConnections, type Connections } from '../../libs/send/smtp/connections';
-import { createHandOver } from '../../libs/send/smtp/hand-over';
+import { createSendMessage } from '../../libs/send/smtp/send-message';
 import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
 import { startPaused } from '../../libs/events/start-paused';
 import { createBreakers } from '../../libs/store/limits/breaker';
@@ -72,7 +72,7 @@ const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => 
     breakers: createBreakers({ redis, clock, replica: config.replica }),
     onCrowded: report.crowded,
     onTransport: tellTransport(report, createAudit({ redis, clock })),
-    handOver: createHandOver(connections, bounds.steps),
+    sendMessage: createSendMessage(connections, bounds.steps),
     settingsOf: ({ queue, email }) => resources.tenants.settings(queue.address, email),
   };
   return new Dispatcher({

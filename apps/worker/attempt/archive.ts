@@ -5,11 +5,10 @@ import { createGzip } from 'node:zlib';
 import type { ContentStore, StoredContent } from '../../../libs/content/store';
 import { contentIdsOf, type StoredRaw } from '../../../libs/mail/email/stored-email';
 import type { Lease } from '../../../libs/jobs/transitions/lease';
-import { FenceClosed, markArchive } from '../../../libs/jobs/transitions/hand-over-journal';
+import { FenceClosed, markArchive, readArchive } from '../../../libs/jobs/transitions/hand-over-journal';
 import type { Message } from '../../../libs/send/message/message';
 import { rawMessage } from '../../../libs/send/message/raw-message';
 import type { ContentRefs } from '../../../libs/store/contents/content-refs';
-import { MARK } from '../../../libs/store/redis/keys';
 import type { Redis } from '../../../libs/store/redis/redis';
 import { endAttempt, type ComposedAttempt, type EndedAttempt } from './record';
 
@@ -29,9 +28,8 @@ async function* counted(bytes: AsyncIterable<Buffer>, count: (size: number) => v
 
 /** Lets go of a content that neither the email nor its archive names: attempts may have stored the same bytes. */
 const letGo = async (deps: ArchiveDeps, { queue, id, email }: Lease, contentId: string): Promise<void> => {
-  const archive = await deps.redis.hget(queue.keys.job(id), MARK.archive);
-  const archived = archive === null ? [] : [(JSON.parse(archive) as StoredRaw).contentId];
-  if ([...contentIdsOf(email), ...archived].includes(contentId)) return;
+  const archived = await readArchive(deps.redis, queue, id);
+  if ([...contentIdsOf(email), archived?.contentId].includes(contentId)) return;
   await deps.refs.release(queue.address, id, [contentId], deps.content.remove);
 };
 

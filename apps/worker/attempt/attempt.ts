@@ -15,7 +15,7 @@ import { handOver, remember, type HandOverDeps } from './hand-over';
 import { preflight } from './preflight';
 import { hasEnded, type ComposedAttempt, type EndedAttempt, type OpenAttempt } from './record';
 import { resolveInputs, type ResolveInputsDeps } from './resolve-inputs';
-import { createAttemptSpool } from './spool';
+import { createAttemptSpool } from './attempt-spool';
 
 export interface AttemptDeps
   extends AdmitDeps, ResolveInputsDeps, ComposeDeps, ArchiveDeps, CircuitBreakerDeps, HandOverDeps {

@@ -1,9 +1,9 @@
-// The outcome of a hand-over: the server's words by libs/mail/smtp/classify, and here the reasons of our own to stop.
+// The outcome of a hand-over: the server's words by libs/mail/smtp/classify-answer.ts, and here the reasons of our own to stop.
 import { ContentMissing } from '../../../libs/content/store-fault';
 import type { LeaseEnd } from '../../../libs/jobs/transitions/lease';
 import { FenceClosed } from '../../../libs/jobs/transitions/hand-over-journal';
 import type { Outcome, RecipientsDone } from '../../../libs/mail/email/outcome';
-import { classifyAnswer, PHASE_WORDS } from '../../../libs/mail/smtp/classify';
+import { classifyAnswer, PHASE_WORDS } from '../../../libs/mail/smtp/classify-answer';
 import { MessageUnreadable } from '../../../libs/send/smtp/message-stream';
 import type { Answered } from '../../../libs/send/smtp/server-answer';
 import type { HandedOverAttempt } from './hand-over';

@@ -10,7 +10,7 @@ import {
 } from '../../../libs/jobs/transitions/hand-over-journal';
 import type { Clock } from '../../../libs/runtime/clock';
 import { envelopeAddress } from '../../../libs/send/message/message';
-import type { HandOver, HandOverResult } from '../../../libs/send/smtp/transmit';
+import type { SendRequest, SendResult } from '../../../libs/send/smtp/transmit';
 import type { Redis } from '../../../libs/store/redis/redis';
 import type { ComposedAttempt, EndedAttempt } from './record';
 
@@ -18,12 +18,12 @@ export interface HandOverDeps {
   redis: Redis;
   clock: Clock;
   /** Brings a message to a server. Never rejects. */
-  handOver: (work: HandOver) => Promise<HandOverResult>;
+  sendMessage: (request: SendRequest) => Promise<SendResult>;
 }
 
 /** An attempt whose message was brought to a server, and what the server said. */
 export interface HandedOverAttempt extends ComposedAttempt {
-  result: HandOverResult;
+  result: SendResult;
   /** Addresses of the envelope. */
   tried: string[];
   /** Recipients of the email that earlier attempts were done with. */
@@ -32,7 +32,7 @@ export interface HandedOverAttempt extends ComposedAttempt {
   intentAt: number | undefined;
 }
 
-const EVERYBODY_HAS_IT: HandOverResult = {
+const EVERYBODY_HAS_IT: SendResult = {
   kind: 'taken',
   reply: { code: 0, text: 'every recipient has it already' },
   rejected: [],
@@ -58,7 +58,7 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
   const result =
     tried.length === 0
       ? EVERYBODY_HAS_IT
-      : await deps.handOver({
+      : await deps.sendMessage({
           transport,
           envelope: { from: envelopeAddress(inputs.from), to: tried },
           message,

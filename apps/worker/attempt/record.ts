@@ -9,7 +9,7 @@ import type { Marks } from '../../../libs/jobs/transitions/hand-over-journal';
 import type { OpenTransport } from '../../../libs/send/smtp/connections';
 import type { Message } from '../../../libs/send/message/message';
 import type { AttemptAdmission } from './admission';
-import type { AttemptSpool } from './spool';
+import type { AttemptSpool } from './attempt-spool';
 
 /** An attempt as it begins. `admission` and `spool` are owned by `attempt.ts`, which gives both back at its end. */
 export interface OpenAttempt {

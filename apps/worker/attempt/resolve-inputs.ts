@@ -24,7 +24,7 @@ import { contentTypeOf, HEAD_BYTES } from '../../../libs/send/message/content-ty
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
 import { ofFault, refused } from './faults';
 import { endAttempt, type AdmittedAttempt, type EndedAttempt, type ResolvedAttempt } from './record';
-import type { AttemptSpool } from './spool';
+import type { AttemptSpool } from './attempt-spool';
 
 const MIB = 1024 * 1024;
 /** Of one fetched document, and of all that one email fetches. Bytes. */

@@ -1,5 +1,5 @@
 // What a server had said when a message failed: read from nodemailer's error and from the dialogue; what it means is not asked here.
-import type { ServerAnswer } from '../../mail/smtp/classify';
+import type { ServerAnswer } from '../../mail/smtp/classify-answer';
 import { readReply, type Phase } from '../../mail/smtp/reply';
 import type { Reply } from '../../mail/email/outcome';
 import type { StoredTransport } from '../../mail/settings/transport';

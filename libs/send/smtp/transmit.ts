@@ -12,7 +12,7 @@ export interface Envelope {
   to: string[];
 }
 
-export interface HandOver {
+export interface SendRequest {
   transport: OpenTransport;
   envelope: Envelope;
   message: Message;
@@ -24,7 +24,7 @@ export interface HandOver {
 }
 
 /** Or no server was asked, and none is to blame: worth another try after `ms`. */
-export type HandOverResult = Answered | { kind: 'postponed'; text: string; ms: number };
+export type SendResult = Answered | { kind: 'postponed'; text: string; ms: number };
 
 /**
  * nodemailer asks for SMTPUTF8 where an address of the envelope needs it; the header may need it alone (RFC 6531 3.4). MAIL is
@@ -64,7 +64,7 @@ const watchBlocks = (
  * Never rejects.
  * @param bounds a server that is silent, or says a reply without ever ending it, is left after these
  */
-export const transmit = (connection: Connection, work: HandOver, bounds: StepBounds): Promise<Answered> => {
+export const transmit = (connection: Connection, work: SendRequest, bounds: StepBounds): Promise<Answered> => {
   const { smtp, dialogue } = connection;
   const { signal, message, envelope } = work;
   const asked = { to: envelope.to, transport: work.transport.transport };

@@ -1,5 +1,5 @@
 // A server's words must mean the same thing every time: each row here is a rule that an email's fate hangs on.
-import { classifyFault, classifyReply, retryWish, type Blame, type Verdict } from './classify';
+import { classifyFault, classifyReply, retryWish, type Blame, type Verdict } from './classify-answer';
 import { PHASES, readReply, type Phase } from './reply';
 
 interface ReplyRow {
