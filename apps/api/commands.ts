@@ -5,6 +5,7 @@ import { dueAt, type StoredEmail } from '../../libs/mail/stored-email';
 import type { EmailRecord } from '../../libs/queue/email-record';
 import { AT_ONCE } from '../../libs/queue/due';
 import type { EmailQueue } from '../../libs/queue/queues';
+import { tellingOf } from '../../libs/queue/telling';
 import type { Refusal } from '../../libs/queue/transitions/places';
 import { putAside } from '../../libs/queue/transitions/put-aside';
 import { releaseEmail } from '../../libs/queue/transitions/release';
@@ -91,9 +92,9 @@ export const createCommands = (rooms: Rooms) => {
   const aside = async (given: Subject, code: 'held' | 'canceled', fromErrorLog: boolean): Promise<void> => {
     const subject = await inTime(rooms, given);
     const { queue, record, by } = subject;
-    const { errors } = await rooms.tenants.settings(queue.address, record.email);
+    const settings = await rooms.tenants.settings(queue.address, record.email);
     const now = clock.now();
-    const keepUntil = now + errors.days * DAY;
+    const keepUntil = now + settings.errors.days * DAY;
     await tellSweep(queue, keepUntil);
     const refusal = await putAside(redis, queue, record.id, {
       failure: { code, text: `by ${by}` },
@@ -101,6 +102,7 @@ export const createCommands = (rooms: Rooms) => {
       now,
       keepUntil,
       fromErrorLog,
+      telling: tellingOf(queue, settings),
     });
     insist(refusal, record);
     await audited(subject, code);
@@ -136,20 +138,22 @@ export const createCommands = (rooms: Rooms) => {
       requireUncertain(subject);
       if (as === 'resend') return release(subject, 'resolved as resend');
       const { queue, record, by } = subject;
-      const { history, errors } = await rooms.tenants.settings(queue.address, record.email);
+      const settings = await rooms.tenants.settings(queue.address, record.email);
+      const telling = tellingOf(queue, settings);
       const now = clock.now();
       const line = change(subject, `resolved as ${as}`);
-      const keepUntil = now + (as === 'sent' ? history : errors).days * DAY;
+      const keepUntil = now + (as === 'sent' ? settings.history : settings.errors).days * DAY;
       await tellSweep(queue, keepUntil);
       const refusal =
         as === 'sent'
-          ? await resolveSent(redis, queue, record.id, line, { now, keepUntil })
+          ? await resolveSent(redis, queue, record.id, line, { now, keepUntil, telling })
           : await putAside(redis, queue, record.id, {
               failure: { code: 'refused', text: `resolved as failed by ${by}` },
               line,
               now,
               keepUntil,
               fromErrorLog: true,
+              telling,
             });
       insist(refusal, record);
       await audited(subject, `resolved as ${as}`);

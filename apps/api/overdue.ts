@@ -14,11 +14,11 @@ export const settleOverdue = async (
   record: EmailRecord,
 ): Promise<EmailRecord> => {
   if (record.state !== 'expired' || record.place === 'failed') return record;
-  const { errors } = await tenants.settings(queue.address, record.email);
-  const keepUntil = clock.now() + errors.days * DAY;
+  const settings = await tenants.settings(queue.address, record.email);
+  const keepUntil = clock.now() + settings.errors.days * DAY;
   // Before it is brought about: the sweep may know of a later time only.
   await redis.zadd(KEYS.upkeep, 'LT', keepUntil, queue.name);
-  await expireEmail(redis, queue, record, keepUntil);
+  await expireEmail(redis, queue, record, { keepUntil, settings });
   const [fresh] = await readRecords(redis, queue, [record.id], clock.now());
   return fresh ?? record;
 };

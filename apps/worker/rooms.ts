@@ -71,7 +71,7 @@ export const openRooms = async (
       secrets,
       request: (oauth2, now) => requestToken(fetcher, oauth2, now),
     }),
-    queues: createQueues({ redis, waits: true }),
+    queues: createQueues({ redis, waits: true, tells: config.bullmqEvents === true }),
     due: createDue(redis),
     renderer: createRenderer({ templates, content, templating }),
     gather: createGather({

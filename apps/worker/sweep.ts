@@ -62,7 +62,8 @@ export const createSweep = (deps: SweepDeps): (() => Promise<Swept>) => {
     settings: ResolvedSettings,
     now: number,
   ): Promise<boolean> => {
-    const refusal = await expireEmail(redis, queue, record, now + settings.errors.days * DAY);
+    const keepUntil = now + settings.errors.days * DAY;
+    const refusal = await expireEmail(redis, queue, record, { keepUntil, settings });
     if (refusal === 'sending') await redis.zadd(queue.keys.upkeep, now + IN_WORK_MS, record.id);
     return refusal === undefined;
   };

@@ -8,6 +8,7 @@ import { KEYS, MARK } from '../store/keys';
 import type { Redis } from '../store/redis';
 import { giveBack, type Lease } from './email-worker';
 import type { Erase } from './erase';
+import { tellingOf } from './telling';
 import { endEmail, type End } from './transitions/end';
 import { postponeEmail } from './transitions/postpone';
 
@@ -51,10 +52,11 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
 
   const complete = async (
     lease: Lease,
-    keep: ResolvedSettings['history'],
+    settings: ResolvedSettings,
     line: LogLine | undefined,
   ): Promise<Settled> => {
-    const sent = { place: 'completed', result: '""' } as const;
+    const keep = settings.history;
+    const sent = { place: 'completed', result: '""', telling: tellingOf(lease.queue, settings) } as const;
     if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line });
     else {
       const archive = await redis.hget(lease.queue.keys.job(lease.id), MARK.archive);
@@ -80,6 +82,7 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
       now: Math.min(now, expiredAt),
       line: line ?? change,
       untried: line === undefined,
+      telling: tellingOf(lease.queue, settings),
     });
     return { state: FAILED_STATE[failure.code] ?? 'failed', failure };
   };
@@ -112,7 +115,7 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     const line = attempt && { kind: 'attempt' as const, ...attempt };
     switch (outcome.kind) {
       case 'sent':
-        return complete(lease, settings.history, line);
+        return complete(lease, settings, line);
       case 'refused':
         return fail(lease, { code: outcome.code, text: outcome.text }, settings, line);
       case 'expired':
