@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { RedisServer } from '../../dev/redis';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
-import { createBreakers, type Breakers } from '../../libs/store/breaker';
-import { connectRedis, whenReady, type Redis } from '../../libs/store/redis';
+import { createBreakers, type Breakers } from '../../libs/store/limits/breaker';
+import { connectRedis, whenReady, type Redis } from '../../libs/store/redis/redis';
 import { startTestRedis } from '../support/test-redis';
 import { deferred, eventually } from '../support/wait';
 
