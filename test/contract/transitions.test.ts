@@ -16,6 +16,8 @@ import { releaseEmail } from '../../libs/jobs/transitions/release';
 import { removeJob } from '../../libs/jobs/transitions/remove';
 import { resolveSent } from '../../libs/jobs/transitions/resolve-sent';
 import { EVENTS_KEPT } from '../../libs/jobs/layout/telling';
+import { TESTED_BULLMQ } from '../../libs/jobs/layout/tested-bullmq';
+import { dependencies } from '../../package.json';
 import { KEYS } from '../../libs/store/redis/keys';
 import { aStoredEmail, useBareRedis } from '../support/bare-redis';
 import { eventually } from '../support/wait';
@@ -156,6 +158,10 @@ test.each([
   };
   expect(await ended(queue)).toEqual(await ended(theirs));
   await expect(endEmail(redis, mine.email, { place, result, now })).rejects.toThrow('the lock of m_1 was lost');
+});
+
+test('the bullmq of package.json is the one that processes insist on', () => {
+  expect(dependencies.bullmq).toBe(TESTED_BULLMQ);
 });
 
 /** Our email and BullMQ's job in their error logs, each after one attempt, for the same reason. */
