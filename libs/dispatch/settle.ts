@@ -51,11 +51,7 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     }
   };
 
-  const complete = async (
-    lease: Lease,
-    settings: ResolvedSettings,
-    line: LogLine | undefined,
-  ): Promise<Settled> => {
+  const complete = async (lease: Lease, settings: ResolvedSettings, line: LogLine | undefined): Promise<Settled> => {
     const keep = settings.history;
     const sent = { place: 'completed', result: '""', telling: tellingOf(lease.queue, settings) } as const;
     if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line });

@@ -1,6 +1,5 @@
 // What BullMQ clients are told of an email's end, where the operator wants it: its event stream, and its metrics.
 import type { ResolvedSettings } from '../../mail/settings/settings';
-import type { EmailQueue } from './queues';
 
 /** Entries of a queue's event stream, about: Redis cuts it in whole nodes. BullMQ's own default is 10,000. */
 export const EVENTS_KEPT = 1_000;
@@ -15,9 +14,12 @@ export type Telling = '' | 'counted' | 'told';
 /** Emails that no list is to show after their end are in no event either. */
 const isPrivate = ({ history }: Pick<ResolvedSettings, 'history'>): boolean => !history.keep;
 
-/** @param settings of the email that ends */
-export const tellingOf = (queue: EmailQueue, settings: Pick<ResolvedSettings, 'history'>): Telling => {
-  if (!queue.tells) return '';
+/**
+ * @param queue whether BullMQ clients are told of its emails
+ * @param settings of the email that ends
+ */
+export const tellingOf = ({ tells }: { tells: boolean }, settings: Pick<ResolvedSettings, 'history'>): Telling => {
+  if (!tells) return '';
   return isPrivate(settings) ? 'counted' : 'told';
 };
 
