@@ -45,7 +45,7 @@ const secret = { to: ['Secret Name <secret@example.org>'], subject: 'Secret subj
 const listen = (): ((id: string) => string[][]) => {
   events = new QueueEvents('acme.app', { ...clientOf(service, 'acme.app'), lastEventId: '0' });
   const heard: string[][] = [];
-  events.on('completed', ({ jobId, returnvalue, prev = '' }: Record<string, string>) =>
+  events.on('completed', ({ jobId, returnvalue, prev = '' }: { jobId: string; returnvalue: string; prev?: string }) =>
     heard.push([jobId, 'completed', returnvalue, prev]),
   );
   events.on('failed', ({ jobId, failedReason, prev = '' }) => heard.push([jobId, 'failed', failedReason, prev]));
