@@ -5,6 +5,7 @@ import { dueAt, type StoredEmail } from '../mail/email/stored-email';
 import type { EmailRecord } from '../jobs/layout/email-record';
 import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
 import type { EmailQueue } from '../jobs/layout/queues';
+import { tellingOf } from '../jobs/layout/telling';
 import type { Refusal } from '../jobs/layout/layout';
 import { withdraw } from '../jobs/transitions/withdraw';
 import { releaseEmail } from '../jobs/transitions/release';
@@ -99,9 +100,9 @@ export const createCommands = (deps: CommandDeps) => {
   const aside = async (given: Subject, code: 'held' | 'canceled', fromErrorLog: boolean): Promise<void> => {
     const subject = await inTime(deps, given);
     const { queue, record, by } = subject;
-    const { errors } = await deps.tenants.settings(queue.address, record.email);
+    const settings = await deps.tenants.settings(queue.address, record.email);
     const now = clock.now();
-    const keepUntil = now + errors.days * DAY;
+    const keepUntil = now + settings.errors.days * DAY;
     await announceUpkeep(redis, queue, keepUntil);
     const refusal = await withdraw(redis, queue, record.id, {
       failure: { code, text: `by ${by}` },
@@ -109,6 +110,7 @@ export const createCommands = (deps: CommandDeps) => {
       now,
       keepUntil,
       fromErrorLog,
+      telling: tellingOf(queue, settings),
     });
     insist(refusal, record);
     await audited(subject, code);
@@ -145,20 +147,22 @@ export const createCommands = (deps: CommandDeps) => {
       requireUncertain(subject);
       if (as === 'resend') return release(subject, 'resolved as resend');
       const { queue, record, by } = subject;
-      const { history, errors } = await deps.tenants.settings(queue.address, record.email);
+      const settings = await deps.tenants.settings(queue.address, record.email);
+      const telling = tellingOf(queue, settings);
       const now = clock.now();
       const line = change(subject, `resolved as ${as}`);
-      const keepUntil = now + (as === 'sent' ? history : errors).days * DAY;
+      const keepUntil = now + (as === 'sent' ? settings.history : settings.errors).days * DAY;
       await announceUpkeep(redis, queue, keepUntil);
       const refusal =
         as === 'sent'
-          ? await resolveSent(redis, queue, record.id, line, { now, keepUntil })
+          ? await resolveSent(redis, queue, record.id, line, { now, keepUntil, telling })
           : await withdraw(redis, queue, record.id, {
               failure: { code: 'refused', text: `resolved as failed by ${by}` },
               line,
               now,
               keepUntil,
               fromErrorLog: true,
+              telling,
             });
       insist(refusal, record);
       await audited(subject, `resolved as ${as}`);

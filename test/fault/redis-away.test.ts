@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 test('Redis away, at the start and in between: 503 at once, and everything comes back by itself', async () => {
-  service = await startService({ workers: 1 });
+  service = await startService({ workers: 1, plainRedis: true });
   const { queue, emails } = await setUpQueue(service, 'acme/app', smtp.port);
   let slowest = 0;
   const timed = async (work: () => Promise<Answer>): Promise<Answer> => {
@@ -67,7 +67,7 @@ const restartRedis = async (): Promise<void> => {
 };
 
 test('a frozen Redis does not hang a request', async () => {
-  service = await startService({ workers: 0 });
+  service = await startService({ workers: 0, plainRedis: true });
   const { emails } = await setUpQueue(service, 'acme/app', smtp.port);
   await service.redis.kill('SIGSTOP');
   const begun = Date.now();
@@ -79,7 +79,7 @@ test('a frozen Redis does not hang a request', async () => {
 });
 
 test('a Redis that takes no writes is named: a replica, a disk that is full', async () => {
-  service = await startService({ workers: 0 });
+  service = await startService({ workers: 0, plainRedis: true });
   const { emails } = await setUpQueue(service, 'acme/app', smtp.port);
   const api = await startProcess('api', serviceEnv(service.redis.url, service.dataDir));
   await eventually(async () => expect((await fetch(`http://127.0.0.1:${api.port}/readyz`)).status).toBe(200));

@@ -19,7 +19,7 @@ let smtp: SmtpServer;
 
 beforeAll(async () => {
   smtp = await startSmtpServer({ script: { dot: () => ({ delay: 5 }) } });
-  service = await startService({ workers: 2, worker: { concurrency: 20 } });
+  service = await startService({ workers: 2, worker: { concurrency: 20 }, plainRedis: true });
   const redis = await service.redis.connect();
   await redis.call('CONFIG', 'SET', 'appendfsync', FSYNC);
   redis.close();

@@ -7,8 +7,9 @@ import type { ApiConfig } from '../../apps/api/config';
 import type { WorkerConfig } from '../../apps/worker/config';
 import { BOUNDS, startWorker, type Bounds, type RunningWorker } from '../../apps/worker/worker';
 import { findRedisBinary } from '../../dev/redis-binary';
-import { startRedis, type RedisServer } from '../../dev/redis';
+import type { RedisServer } from '../../dev/redis';
 import { createLog } from '../../libs/runtime/log';
+import { startTestRedis } from './test-redis';
 import { eventually } from './wait';
 
 export const OPERATOR_KEY = 'operator-key-of-the-tests-0123456789';
@@ -98,18 +99,20 @@ export interface ServiceOptions {
   bounds?: Partial<Bounds>;
   /** A folder with what an earlier version left: `dump.rdb` and `content`. */
   data?: string;
+  /** A Redis without `cluster-enabled` (test-redis.ts). */
+  plainRedis?: boolean;
   /** ms that the API waits for a try of a transport. */
   verifyWaitMs?: number;
 }
 
 /** Starts the Redis of the service, with the data of an earlier one where a folder is given. */
-const startRedisWith = async (dataDir: string, data: string | undefined): Promise<RedisServer> => {
-  const binary = await findRedisBinary(dataDir);
-  if (data === undefined) return startRedis({ dataDir, binary });
+const startRedisWith = async (dataDir: string, { data, plainRedis }: ServiceOptions): Promise<RedisServer> => {
+  const from = { dataDir, binary: await findRedisBinary(dataDir), plain: plainRedis === true };
+  if (data === undefined) return startTestRedis(from);
   await cp(join(data, 'content'), join(dataDir, 'content'), { recursive: true });
   await cp(join(data, 'dump.rdb'), join(dataDir, 'redis', 'dump.rdb'));
   // With an append-only file to come Redis would not read the snapshot.
-  const redis = await startRedis({ dataDir, binary, appendonly: false });
+  const redis = await startTestRedis({ ...from, appendonly: false });
   const connection = await redis.connect();
   await connection.call('CONFIG', 'SET', 'appendonly', 'yes');
   connection.close();
@@ -120,7 +123,7 @@ let replicas = 0;
 
 export const startService = async (options: ServiceOptions = {}): Promise<Service> => {
   const dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
-  const redis = await startRedisWith(dataDir, options.data);
+  const redis = await startRedisWith(dataDir, options);
   const api = await startApi(
     {
       redisUrl: redis.url,

@@ -5,12 +5,13 @@ import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
+import { TELL, type Telling } from '../layout/telling';
 import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, failed reason, log line or '', when it ended, keep until, '1' if also from the
-// error log, the expiry that the email must still have or '', the reason for one whose hand-over has no known end. Result: 1, or 0 missing, -1 sending, -2 sent, -3 in the error
+// error log, the expiry that the email must still have or '', the reason for one whose hand-over has no known end, what is told of it (telling.ts). Result: 1, or 0 missing, -1 sending, -2 sent, -3 in the error
 // log already, -4 its expiry is another one by now. Atomic, so that no worker takes the email meanwhile.
-const withdrawScript = defineScript(`${LAYOUT}
+const withdrawScript = defineScript(`${LAYOUT}${TELL}
 local prefix, id = KEYS[1], ARGV[1]
 local key = prefix .. id
 local from = place(prefix, id)
@@ -30,6 +31,7 @@ redis.call('HSET', key, '${MARK.ended}', string.sub(reason, 1, 9) == 'canceled:'
 redis.call('ZREM', KEYS[2], id)
 redis.call('ZADD', KEYS[3], ARGV[5], id)
 log(prefix, id, ARGV[3])
+tell(ARGV[9], prefix, id, from, 'failed', reason)
 return 1`);
 
 const UNKNOWN_END: Failure = {
@@ -47,6 +49,8 @@ export interface Withdrawal {
   fromErrorLog: boolean;
   /** Only while the email still expires at this time (ISO 8601, as stored). */
   expiring?: string;
+  /** What BullMQ clients are told of it; nothing where it is not given. */
+  telling?: Telling;
 }
 
 export const withdraw = async (
@@ -68,6 +72,7 @@ export const withdraw = async (
         aside.fromErrorLog ? '1' : '0',
         aside.expiring ?? '',
         writeFailure(UNKNOWN_END),
+        aside.telling ?? '',
       ],
     ),
   );
