@@ -62,7 +62,7 @@ export const readState = (evidence: StateEvidence, now: number): State => {
 };
 
 /** What may happen to an email: from a state, by an event, to a state. docs/lifecycle.md draws exactly this. */
-export const TRANSITIONS: readonly (readonly [from: State | 'new', event: string, to: State])[] = [
+export const TRANSITIONS: readonly (readonly [from: State | 'new', event: string, to: State | 'gone'])[] = [
   ['new', 'accepted for later', 'scheduled'],
   ['new', 'accepted', 'queued'],
   ['scheduled', 'due', 'queued'],
@@ -111,3 +111,8 @@ export const TRANSITIONS: readonly (readonly [from: State | 'new', event: string
   ['uncertain', 'resolve as resend', 'queued'],
   ['uncertain', 'resolve as failed', 'failed'],
 ];
+
+const EDGES = new Set(TRANSITIONS.map(([from, , to]) => `${from} ${to}`));
+
+/** Whether an email may come from one state into the other at all, by whatever event. */
+export const isAllowed = (from: State | 'new', to: State | 'gone'): boolean => EDGES.has(`${from} ${to}`);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from '../../dev/redis';
 import type { StoredEmail } from '../../libs/mail/stored-email';
+import { JOURNALED } from './redis-journal';
 
 export interface BareRedis {
   redis: Redis;
@@ -18,7 +19,7 @@ export const useBareRedis = (): BareRedis => {
   const bare = {} as BareRedis;
   beforeAll(async () => {
     bare.folder = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
-    bare.server = await startRedis({ dataDir: bare.folder });
+    bare.server = await startRedis({ dataDir: bare.folder, extra: JOURNALED });
     bare.redis = new Redis(bare.server.url, { maxRetriesPerRequest: null });
   });
   afterAll(async () => {

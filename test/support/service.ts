@@ -9,6 +9,8 @@ import { BOUNDS, startWorker, type Bounds, type RunningWorker } from '../../apps
 import { findRedisBinary } from '../../dev/redis-binary';
 import { startRedis, type RedisServer } from '../../dev/redis';
 import { createLog } from '../../libs/runtime/log';
+import { watchLives, type LifeWatch } from './life-watch';
+import { JOURNALED } from './redis-journal';
 import { eventually } from './wait';
 
 export const OPERATOR_KEY = 'operator-key-of-the-tests-0123456789';
@@ -52,6 +54,8 @@ export interface Service {
   redis: RedisServer;
   api: RunningApi;
   workers: RunningWorker[];
+  /** Sees every state that an email comes to. */
+  lives: LifeWatch | undefined;
   call<T = Record<string, unknown>>(
     method: string,
     path: string,
@@ -100,16 +104,18 @@ export interface ServiceOptions {
   data?: string;
   /** ms that the API waits for a try of a transport. */
   verifyWaitMs?: number;
+  /** Why changes of state that the table does not have may happen here: they are not watched. */
+  unwatched?: string;
 }
 
 /** Starts the Redis of the service, with the data of an earlier one where a folder is given. */
 const startRedisWith = async (dataDir: string, data: string | undefined): Promise<RedisServer> => {
   const binary = await findRedisBinary(dataDir);
-  if (data === undefined) return startRedis({ dataDir, binary });
+  if (data === undefined) return startRedis({ dataDir, binary, extra: JOURNALED });
   await cp(join(data, 'content'), join(dataDir, 'content'), { recursive: true });
   await cp(join(data, 'dump.rdb'), join(dataDir, 'redis', 'dump.rdb'));
   // With an append-only file to come Redis would not read the snapshot.
-  const redis = await startRedis({ dataDir, binary, appendonly: false });
+  const redis = await startRedis({ dataDir, binary, appendonly: false, extra: JOURNALED });
   const connection = await redis.connect();
   await connection.call('CONFIG', 'SET', 'appendonly', 'yes');
   connection.close();
@@ -121,6 +127,7 @@ let replicas = 0;
 export const startService = async (options: ServiceOptions = {}): Promise<Service> => {
   const dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
   const redis = await startRedisWith(dataDir, options.data);
+  const lives = options.unwatched === undefined ? watchLives(dataDir) : undefined;
   const api = await startApi(
     {
       redisUrl: redis.url,
@@ -152,6 +159,7 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
     redis,
     api,
     workers,
+    lives,
     call,
     async ok<T>(method: string, path: string, body?: unknown, callOptions?: CallOptions) {
       const answer = await call<T>(method, path, body, callOptions);
@@ -185,7 +193,11 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
       await Promise.all(workers.map((worker) => worker.lifecycle.stop('end of test')));
       await api.lifecycle.stop('end of test');
       await service.redis.stop();
-      await rm(dataDir, { recursive: true, force: true });
+      try {
+        await lives?.end();
+      } finally {
+        await rm(dataDir, { recursive: true, force: true });
+      }
     },
   };
   // The API listens before Redis is there; tests begin when it is.
