@@ -1,7 +1,7 @@
 // What do many queues cost that have little to do? Each gets one email, then all are idle.
 import { setTimeout as pause } from 'node:timers/promises';
-import { MOST_IDLE } from '../libs/send/connections';
-import { KEYS } from '../libs/store/keys';
+import { MOST_IDLE } from '../libs/send/smtp/connections';
+import { KEYS } from '../libs/store/redis/keys';
 import { eventually } from '../test/support/wait';
 import type { Child } from './support/child';
 import { setUpTenant, type Lab } from './support/lab';

@@ -1,8 +1,8 @@
 // How much of Redis stays for a day of an email of which nothing is kept, and of an idempotency key?
-import { hashBody, hashKey, claimKey, confirmKey } from '../libs/store/idempotency';
-import { queueKeys } from '../libs/store/keys';
-import { newEmailId } from '../libs/queue/email-id';
-import { GONE_KEPT, setGone } from '../libs/queue/gone';
+import { hashBody, hashKey, claimKey, confirmKey } from '../libs/store/contents/idempotency';
+import { queueKeys } from '../libs/store/redis/keys';
+import { newEmailId } from '../libs/jobs/layout/email-id';
+import { GONE_KEPT, setGone } from '../libs/jobs/layout/gone';
 import type { Lab } from './support/lab';
 import { bench, type Row } from './support/run';
 

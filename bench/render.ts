@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { Eta } from 'eta';
-import type { RenderJob, Sources } from '../libs/render/job';
-import { createPool, type Pool } from '../libs/render/pool';
+import type { RenderJob, Sources } from '../libs/render/thread/job';
+import { createPool, type Pool } from '../libs/render/thread/pool';
 
 const ROUNDS = 5;
 /** ms of a round. */

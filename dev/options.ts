@@ -1,7 +1,7 @@
 // What the launcher was asked to do: its arguments and the environment, checked before anything is started.
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { parseSpan } from '../libs/mail/span';
+import { parseSpan } from '../libs/mail/input/span';
 import { reasonOf, StopError } from './telling';
 
 export interface Options {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ApiEnv } from '../apps/api/config';
 import { WorkerEnv } from '../apps/worker/config';
-import { EMAIL_SETTINGS, QueueSettings, resolveSettings, TenantSettings } from '../libs/mail/settings';
+import { EMAIL_SETTINGS, QueueSettings, resolveSettings, TenantSettings } from '../libs/mail/settings/settings';
 
 const ROOT = join(__dirname, '..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');

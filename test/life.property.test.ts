@@ -1,23 +1,23 @@
 // Random lives of emails through the real code and a real Redis, against a model of what their states should be.
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
-import type { Outcome } from '../libs/mail/outcome';
-import { resolveSettings } from '../libs/mail/settings';
-import { STATES, type State } from '../libs/mail/state';
-import type { StoredEmail } from '../libs/mail/stored-email';
-import { readStatus } from '../libs/queue/counts';
-import { createDue } from '../libs/queue/due';
-import { newEmailId } from '../libs/queue/email-id';
-import { readRecords } from '../libs/queue/email-record';
-import { recoverStalled, takeEmail } from '../libs/queue/email-worker';
-import { createErase } from '../libs/queue/erase';
-import { createQueues, type EmailQueue } from '../libs/queue/queues';
-import { createSendQueue } from '../libs/queue/send-queue';
-import { createSettle } from '../libs/queue/settle';
-import { correctEmail } from '../libs/queue/transitions/correct';
-import { putAside } from '../libs/queue/transitions/put-aside';
-import { releaseEmail } from '../libs/queue/transitions/release';
-import { removeJob } from '../libs/queue/transitions/remove';
+import type { Outcome } from '../libs/mail/email/outcome';
+import { resolveSettings } from '../libs/mail/settings/settings';
+import { STATES, type State } from '../libs/mail/email/state';
+import type { StoredEmail } from '../libs/mail/email/stored-email';
+import { readStatus } from '../libs/jobs/read/counts';
+import { createSchedule } from '../libs/jobs/layout/schedule';
+import { newEmailId } from '../libs/jobs/layout/email-id';
+import { readRecords } from '../libs/jobs/layout/email-record';
+import { recoverStalled, takeEmail } from '../libs/jobs/transitions/lease';
+import { createErase } from '../libs/jobs/layout/erase';
+import { createQueues, type EmailQueue } from '../libs/jobs/layout/queues';
+import { createEnqueue } from '../libs/intake/enqueue';
+import { createSettle } from '../libs/dispatch/settle';
+import { correctEmail } from '../libs/jobs/transitions/correct';
+import { putAside } from '../libs/jobs/transitions/put-aside';
+import { releaseEmail } from '../libs/jobs/transitions/release';
+import { removeJob } from '../libs/jobs/transitions/remove';
 import { useBareRedis } from './support/bare-redis';
 
 const RUNS = 1_000;
@@ -128,7 +128,7 @@ class World {
       expiresAt: '2035-01-01T00:00:00.000Z',
       ...(later && { sendAt: LATER }),
     };
-    await createSendQueue({ redis, due: createDue(redis) }).add(this.queue, [
+    await createEnqueue({ redis, schedule: createSchedule(redis) }).add(this.queue, [
       { id, email, acceptedAt: Date.now(), priority },
     ]);
     this.emails.set(id, { state: later ? 'scheduled' : 'queued', attempts: 0, later, parked: false });

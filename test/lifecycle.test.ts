@@ -1,7 +1,7 @@
 // The drawing of states in the docs is the table in the code, arrow for arrow.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { STATES, TRANSITIONS } from '../libs/mail/state';
+import { STATES, TRANSITIONS } from '../libs/mail/email/state';
 
 const drawing = readFileSync(join(__dirname, '../docs/lifecycle.md'), 'utf8');
 

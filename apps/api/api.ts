@@ -5,42 +5,42 @@ import { createFetcher } from '../../libs/fetch/fetcher';
 import { createAudit } from '../../libs/events/audit';
 import { createMailLog } from '../../libs/events/mail-log';
 import { startPaused } from '../../libs/events/start-paused';
-import { createErase } from '../../libs/queue/erase';
-import { createBudget } from '../../libs/queue/budget';
-import { createDue } from '../../libs/queue/due';
-import { createOrders, VERIFY_WAIT_MS } from '../../libs/queue/internal-jobs';
-import { createOperations, type Operations } from '../../libs/queue/operations';
-import { createRemoval } from '../../libs/queue/removal';
-import { createQueues } from '../../libs/queue/queues';
-import { createSendQueue } from '../../libs/queue/send-queue';
+import { createErase } from '../../libs/jobs/layout/erase';
+import { createBudget } from '../../libs/intake/budget';
+import { createSchedule } from '../../libs/jobs/layout/schedule';
+import { createVerifyRequests, VERIFY_WAIT_MS } from '../../libs/internal-queues/verify-requests';
+import { createOperations, type Operations } from '../../libs/internal-queues/operations';
+import { createRemoval } from '../../libs/jobs/transitions/removal';
+import { createQueues } from '../../libs/jobs/layout/queues';
+import { createEnqueue } from '../../libs/intake/enqueue';
 import { createRenderer } from '../../libs/render/render';
 import { createTemplating } from '../../libs/render/templates';
 import { uptime } from '../../libs/runtime/clock';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
-import { createApiKeys } from '../../libs/store/api-keys';
-import { createBreakers } from '../../libs/store/breaker';
-import { createChanges } from '../../libs/store/changes';
-import { createContentRefs } from '../../libs/store/content-refs';
-import { claimRedis } from '../../libs/store/claim-redis';
-import { createInstallation } from '../../libs/store/installation';
-import { connectRedis, type Patience, type Redis } from '../../libs/store/redis';
-import { createRedisClock } from '../../libs/store/redis-clock';
-import { createSecretBox } from '../../libs/store/secrets';
-import { createSigningSecrets } from '../../libs/store/signing-secrets';
-import { createTemplates } from '../../libs/store/templates';
-import { createTenants } from '../../libs/store/tenants';
-import { createLimits } from '../../libs/store/transport-limits';
-import { createTransports } from '../../libs/store/transports';
-import { createWorkers } from '../../libs/store/workers';
-import { createAccept } from './accept';
+import { createApiKeys } from '../../libs/store/registries/api-keys';
+import { createBreakers } from '../../libs/store/limits/breaker';
+import { createChanges } from '../../libs/store/redis/changes';
+import { createContentRefs } from '../../libs/store/contents/content-refs';
+import { claimRedis } from '../../libs/store/redis/claim-redis';
+import { createInstallation } from '../../libs/store/registries/installation';
+import { connectRedis, type Patience, type Redis } from '../../libs/store/redis/redis';
+import { createRedisClock } from '../../libs/store/redis/redis-clock';
+import { createSecretBox } from '../../libs/store/redis/secrets';
+import { createSigningSecrets } from '../../libs/store/registries/signing-secrets';
+import { createTemplates } from '../../libs/store/registries/templates';
+import { createTenants } from '../../libs/store/registries/tenants';
+import { createLimits } from '../../libs/store/limits/transport-limits';
+import { createTransports } from '../../libs/store/registries/transports';
+import { createWorkers } from '../../libs/store/registries/workers';
+import { createAccept } from '../../libs/intake/accept';
 import { createApp } from './app';
-import { createGuard } from './auth';
-import { runBulk } from './bulk';
-import type { BulkOrder } from './bulk-order';
-import { createCommands, type Commands } from './commands';
+import { createGuard } from './http/auth';
+import { runBulk } from '../../libs/administration/bulk/run-bulk';
+import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
+import { createCommands, type Commands } from '../../libs/administration/commands';
 import type { ApiConfig } from './config';
-import type { Rooms } from './rooms';
+import type { Rooms } from './http/rooms';
 import { serve } from './serve';
 
 export interface RunningApi {
@@ -70,7 +70,7 @@ export const startApi = async (
   const clock = createRedisClock({ redis, log });
   lifecycle.add({ name: 'clock', stop: () => clock.stop() });
   const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait') });
-  const orders = createOrders({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
+  const orders = createVerifyRequests({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
   lifecycle.add({ name: 'orders', stop: () => orders.close() });
 
   const tenants = createTenants({ redis, changes, clock });
@@ -87,7 +87,7 @@ export const startApi = async (
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
   const refs = createContentRefs({ redis, clock });
   const queues = createQueues({ redis, waits: false });
-  const due = createDue(redis);
+  const schedule = createSchedule(redis);
   const erase = createErase({
     redis,
     clock,
@@ -113,7 +113,7 @@ export const startApi = async (
     queues,
     budget,
     removal: createRemoval({ redis, clock, erase }),
-    due,
+    schedule,
     orders,
     templating,
     renderer: createRenderer({ templates, content, templating }),
@@ -128,7 +128,7 @@ export const startApi = async (
       content,
       refs,
       queues,
-      sendQueue: createSendQueue({ redis, due }),
+      sendQueue: createEnqueue({ redis, schedule }),
       budget,
       mailLog,
     }),
@@ -142,13 +142,13 @@ export const startApi = async (
 
   const app = createApp(rooms, changes, commands, operations, log, () => lifecycle.stopping);
   const port = await serve(config, app, lifecycle);
-  claimOrEnd(rooms, log, lifecycle);
+  claimOrEnd(rooms, config.startPaused, log, lifecycle);
   log.info({ port }, 'api ready');
   return { lifecycle, port };
 };
 
-const openOperations = (rooms: Rooms, commands: Commands, waiting: Redis): Operations<BulkOrder> =>
-  createOperations<BulkOrder>({
+const openOperations = (rooms: Rooms, commands: Commands, waiting: Redis): Operations<BulkOperation> =>
+  createOperations<BulkOperation>({
     redis: rooms.redis,
     waiting,
     clock: rooms.clock,
@@ -165,10 +165,15 @@ const openContent = (config: ApiConfig, log: Log): ContentStore => {
 };
 
 /** Another format is final: the process ends. Everything else is waited for. */
-const claimOrEnd = ({ config, redis, installation, audit }: Rooms, log: Log, lifecycle: Lifecycle): void => {
+const claimOrEnd = (
+  { redis, installation, audit }: Rooms,
+  paused: boolean | undefined,
+  log: Log,
+  lifecycle: Lifecycle,
+): void => {
   const claim = async (): Promise<void> => {
     await claimRedis({ redis, log, ended: () => lifecycle.stopping });
-    if (config.startPaused && !lifecycle.stopping) await startPaused(installation, audit, log);
+    if (paused && !lifecycle.stopping) await startPaused(installation, audit, log);
   };
   claim().catch((error: unknown) => {
     log.fatal({ error }, 'this Redis cannot be used');

@@ -2,19 +2,19 @@
 import { randomUUID } from 'node:crypto';
 import express, { type Express, type RequestHandler } from 'express';
 import type { Log } from '../../libs/runtime/log';
-import type { Operations } from '../../libs/queue/operations';
-import type { Changes } from '../../libs/store/changes';
-import { authenticate } from './auth';
-import { BOARD_PATH, createBoard } from './board';
-import type { BulkOrder } from './bulk-order';
-import type { Commands } from './commands';
-import { refuseUnheededKey, unknownAddress } from './described';
-import { handleErrors } from './errors';
-import { healthRoutes } from './health';
-import { jsonBody } from './input';
-import { openapiDocument } from './openapi';
-import { logRequests } from './request-log';
-import type { Rooms } from './rooms';
+import type { Operations } from '../../libs/internal-queues/operations';
+import type { Changes } from '../../libs/store/redis/changes';
+import { authenticate } from './http/auth';
+import { BOARD_PATH, createBoard } from './board/board';
+import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
+import type { Commands } from '../../libs/administration/commands';
+import { refuseUnheededKey, unknownAddress } from './http/described';
+import { handleErrors } from './http/errors';
+import { healthRoutes } from './http/health';
+import { jsonBody } from './http/input';
+import { openapiDocument } from './http/openapi';
+import { logRequests } from './http/request-log';
+import type { Rooms } from './http/rooms';
 import { auditRoutes } from './routes/audit';
 import { contentRoutes } from './routes/content';
 import { emailActionRoutes } from './routes/email-actions';
@@ -27,7 +27,7 @@ import { signingSecretRoutes } from './routes/signing-secret';
 import { templateRoutes } from './routes/templates';
 import { tenantRoutes } from './routes/tenants';
 import { transportRoutes } from './routes/transports';
-import { readWholeBody } from './whole-body';
+import { readWholeBody } from './http/whole-body';
 import { workerRoutes } from './routes/workers';
 
 const HEADERS = Object.entries({
@@ -48,7 +48,7 @@ export const createApp = (
   rooms: Rooms,
   changes: Changes,
   commands: Commands,
-  operations: Operations<BulkOrder>,
+  operations: Operations<BulkOperation>,
   log: Log,
   stopping: () => boolean,
 ): Express => {

@@ -1,12 +1,12 @@
 // What the API is told by its environment.
 import { z } from 'zod';
-import { defaultThreads } from '../../libs/render/pool';
+import { defaultThreads } from '../../libs/render/thread/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
 import { PrivateHostsText } from '../../libs/fetch/addresses';
 import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
-import { SpanMs } from '../../libs/mail/span';
-import { SecretKeysText, type SecretKey } from '../../libs/store/secrets';
+import { SpanMs } from '../../libs/mail/input/span';
+import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secrets';
 
 export const ApiEnv = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),

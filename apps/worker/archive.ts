@@ -4,14 +4,14 @@ import { pipeline } from 'node:stream/promises';
 import { PassThrough } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { ContentStore, StoredContent } from '../../libs/content/store';
-import { contentIdsOf, type StoredRaw } from '../../libs/mail/stored-email';
-import type { Lease } from '../../libs/queue/email-worker';
-import { FenceClosed, markArchive } from '../../libs/queue/marks';
-import type { Message } from '../../libs/send/message';
-import { rawMessage } from '../../libs/send/raw-message';
-import type { ContentRefs } from '../../libs/store/content-refs';
-import { MARK } from '../../libs/store/keys';
-import type { Redis } from '../../libs/store/redis';
+import { contentIdsOf, type StoredRaw } from '../../libs/mail/email/stored-email';
+import type { Lease } from '../../libs/jobs/transitions/lease';
+import { FenceClosed, markArchive } from '../../libs/jobs/transitions/hand-over-journal';
+import type { Message } from '../../libs/send/message/message';
+import { rawMessage } from '../../libs/send/message/raw-message';
+import type { ContentRefs } from '../../libs/store/contents/content-refs';
+import { MARK } from '../../libs/store/redis/keys';
+import type { Redis } from '../../libs/store/redis/redis';
 
 export interface ArchiveDeps {
   redis: Redis;

@@ -1,8 +1,8 @@
 // What ends an attempt before a server is asked: marks that earlier ones left, its time, its format.
-import type { Outcome } from '../../libs/mail/outcome';
-import { EMAIL_FORMAT, recipientsOf } from '../../libs/mail/stored-email';
-import type { Lease } from '../../libs/queue/email-worker';
-import type { Marks } from '../../libs/queue/marks';
+import type { Outcome } from '../../libs/mail/email/outcome';
+import { EMAIL_FORMAT, recipientsOf } from '../../libs/mail/email/stored-email';
+import type { Lease } from '../../libs/jobs/transitions/lease';
+import type { Marks } from '../../libs/jobs/transitions/hand-over-journal';
 
 /** An email that took its worker down so often is put aside: the next one would be the sixth. */
 const MOST_CRASHES = 5;

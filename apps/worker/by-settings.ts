@@ -1,8 +1,8 @@
 // What the settings of now say of a queue that wants to send, and of its transport.
-import type { QueueAddress } from '../../libs/mail/queue-address';
-import type { Permission } from '../../libs/queue/fleet';
-import { rateOf } from '../../libs/mail/settings';
-import type { Admission, Refusal } from '../../libs/store/transport-limits';
+import type { QueueAddress } from '../../libs/mail/address/queue-address';
+import type { Permission } from '../../libs/dispatch/dispatcher';
+import { rateOf } from '../../libs/mail/settings/settings';
+import type { Admission, Refusal } from '../../libs/store/limits/transport-limits';
 import type { Rooms } from './rooms';
 
 /** May the queue send, and how much at once? Whether it is paused itself is BullMQ's to say. */

@@ -1,13 +1,13 @@
 // What a worker is told by its environment.
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { defaultThreads } from '../../libs/render/pool';
+import { defaultThreads } from '../../libs/render/thread/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
 import { PrivateHostsText } from '../../libs/fetch/addresses';
-import { SpanMs } from '../../libs/mail/span';
+import { SpanMs } from '../../libs/mail/input/span';
 import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
-import { SecretKeysText, type SecretKey } from '../../libs/store/secrets';
+import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secrets';
 
 export const WorkerEnv = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),

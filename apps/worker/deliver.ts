@@ -1,14 +1,14 @@
 // One attempt to send an email, as a story of steps; every ending that can be expected is returned, not thrown.
 import type { ContentStore } from '../../libs/content/store';
-import type { Attempt, Outcome, Reply } from '../../libs/mail/outcome';
-import type { ResolvedSettings } from '../../libs/mail/settings';
-import type { Lease } from '../../libs/queue/email-worker';
-import { FenceClosed, NO_MARKS, readMarks, type Marks } from '../../libs/queue/marks';
+import type { Attempt, Outcome, Reply } from '../../libs/mail/email/outcome';
+import type { ResolvedSettings } from '../../libs/mail/settings/settings';
+import type { Lease } from '../../libs/jobs/transitions/lease';
+import { FenceClosed, NO_MARKS, readMarks, type Marks } from '../../libs/jobs/transitions/hand-over-journal';
 import type { Renderer } from '../../libs/render/render';
 import type { Clock } from '../../libs/runtime/clock';
-import type { ContentRefs } from '../../libs/store/content-refs';
-import type { Redis } from '../../libs/store/redis';
-import type { Admission } from '../../libs/store/transport-limits';
+import type { ContentRefs } from '../../libs/store/contents/content-refs';
+import type { Redis } from '../../libs/store/redis/redis';
+import type { Admission } from '../../libs/store/limits/transport-limits';
 import { archiveMessage } from './archive';
 import { beforehand } from './beforehand';
 import { needsFetching, type Gather } from './gather';

@@ -7,17 +7,22 @@ import { spool, type Spooled } from '../../libs/content/spool';
 import type { ContentReader } from '../../libs/content/store';
 import { fetchData } from '../../libs/fetch/data';
 import { FetchFailure } from '../../libs/fetch/failure';
-import type { Fetcher, FetchOrder } from '../../libs/fetch/fetcher';
+import type { Fetcher, FetchRequest } from '../../libs/fetch/fetcher';
 import { signatureHeaders, type Signing } from '../../libs/fetch/signature';
-import type { FailureCode } from '../../libs/mail/failure';
-import type { Outcome } from '../../libs/mail/outcome';
-import type { ResolvedSettings } from '../../libs/mail/settings';
-import { isComposite, readMediaType } from '../../libs/mail/media-type';
-import { isLinked, type LinkedAttachment, type StoredAttachment, type StoredEmail } from '../../libs/mail/stored-email';
-import type { Lease } from '../../libs/queue/email-worker';
+import type { FailureCode } from '../../libs/mail/email/failure';
+import type { Outcome } from '../../libs/mail/email/outcome';
+import type { ResolvedSettings } from '../../libs/mail/settings/settings';
+import { isComposite, readMediaType } from '../../libs/mail/message/media-type';
+import {
+  isLinked,
+  type LinkedAttachment,
+  type StoredAttachment,
+  type StoredEmail,
+} from '../../libs/mail/email/stored-email';
+import type { Lease } from '../../libs/jobs/transitions/lease';
 import type { Clock } from '../../libs/runtime/clock';
-import { contentTypeOf, HEAD_BYTES } from '../../libs/send/content-type';
-import type { SigningSecretStore } from '../../libs/store/signing-secrets';
+import { contentTypeOf, HEAD_BYTES } from '../../libs/send/message/content-type';
+import type { SigningSecretStore } from '../../libs/store/registries/signing-secrets';
 
 const MIB = 1024 * 1024;
 /** Of one fetched document, and of all that one email fetches. Bytes. */
@@ -109,7 +114,7 @@ export const createGather = (deps: GatherDeps) => {
   const document = async (
     { url, contentType, ...rest }: LinkedAttachment,
     lease: Lease,
-    order: Pick<FetchOrder, 'prefixes' | 'limits' | 'headers'>,
+    order: Pick<FetchRequest, 'prefixes' | 'limits' | 'headers'>,
   ): Promise<{ file: Spooled; attachment: StoredAttachment }> => {
     const answer = await deps.fetcher.fetch({ url, ...order, signal: lease.signal });
     const file = await spool(deps.spoolFolder, answer.body, { sync: false });

@@ -1,8 +1,8 @@
 // No recipient may be forgotten, tried again after it was done with, or called sent when it was not.
-import type { Outcome, Reply } from '../../libs/mail/outcome';
-import { PHASES, type Phase } from '../../libs/mail/reply';
-import { FenceClosed, type RecipientsDone } from '../../libs/queue/marks';
-import type { Answered } from '../../libs/send/transmit';
+import type { Outcome, Reply } from '../../libs/mail/email/outcome';
+import { PHASES, type Phase } from '../../libs/mail/smtp/reply';
+import { FenceClosed, type RecipientsDone } from '../../libs/jobs/transitions/hand-over-journal';
+import type { Answered } from '../../libs/send/smtp/transmit';
 import { judgeHandOver } from './judge';
 
 const NOTHING_DONE: RecipientsDone = { accepted: [], refused: [] };

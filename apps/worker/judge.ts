@@ -1,11 +1,11 @@
 // The outcome of a hand-over: what the server's replies come to for the whole email and for each recipient.
 import { ContentMissing } from '../../libs/content/store-fault';
-import type { Outcome, Reply } from '../../libs/mail/outcome';
-import { judgeFault, judgeReply, wishOf, type Phase } from '../../libs/mail/reply';
-import type { LeaseEnd } from '../../libs/queue/email-worker';
-import type { RecipientsDone } from '../../libs/queue/marks';
-import { FenceClosed } from '../../libs/queue/marks';
-import { MessageUnreadable, type Answered } from '../../libs/send/transmit';
+import type { Outcome, Reply } from '../../libs/mail/email/outcome';
+import { judgeFault, judgeReply, wishOf, type Phase } from '../../libs/mail/smtp/reply';
+import type { LeaseEnd } from '../../libs/jobs/transitions/lease';
+import type { RecipientsDone } from '../../libs/jobs/transitions/hand-over-journal';
+import { FenceClosed } from '../../libs/jobs/transitions/hand-over-journal';
+import { MessageUnreadable, type Answered } from '../../libs/send/smtp/transmit';
 
 /**
  * @param tried the addresses of this attempt's envelope

@@ -1,20 +1,20 @@
 // The message of an email at its time: gathered, rendered, composed and signed, or the reason why it cannot be made.
 import type { ContentStore } from '../../libs/content/store';
-import type { Address } from '../../libs/mail/address';
-import type { FailureCode } from '../../libs/mail/failure';
-import type { Outcome } from '../../libs/mail/outcome';
-import type { ResolvedSettings } from '../../libs/mail/settings';
-import { messageIdOf, sendersOf, subjectOf, type StoredRaw } from '../../libs/mail/stored-email';
-import { mayBeFrom } from '../../libs/mail/transport';
-import type { Lease } from '../../libs/queue/email-worker';
-import { RenderFailure } from '../../libs/render/failure';
+import type { Address } from '../../libs/mail/address/address';
+import type { FailureCode } from '../../libs/mail/email/failure';
+import type { Outcome } from '../../libs/mail/email/outcome';
+import type { ResolvedSettings } from '../../libs/mail/settings/settings';
+import { messageIdOf, sendersOf, subjectOf, type StoredRaw } from '../../libs/mail/email/stored-email';
+import { mayBeFrom } from '../../libs/mail/settings/transport';
+import type { Lease } from '../../libs/jobs/transitions/lease';
+import { RenderFailure } from '../../libs/render/source/failure';
 import type { Renderer } from '../../libs/render/render';
 import type { Clock } from '../../libs/runtime/clock';
 import { codeOf, messageOf } from '../../libs/runtime/fault';
-import type { OpenTransport } from '../../libs/send/connections';
-import { composeMessage, envelopeAddress, type Message } from '../../libs/send/message';
-import { rawMessage } from '../../libs/send/raw-message';
-import { signMessage } from '../../libs/send/sign';
+import type { OpenTransport } from '../../libs/send/smtp/connections';
+import { composeMessage, envelopeAddress, type Message } from '../../libs/send/message/message';
+import { rawMessage } from '../../libs/send/message/raw-message';
+import { signMessage } from '../../libs/send/message/sign';
 import type { Gather, Gathered } from './gather';
 import { serviceHeaders } from './service-headers';
 

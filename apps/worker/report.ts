@@ -1,10 +1,10 @@
 // What a worker tells of its work: how attempts ended in the mail log, its transports and faults beside it.
 import { createMailLog, withoutAddresses } from '../../libs/events/mail-log';
-import type { Lease } from '../../libs/queue/email-worker';
-import type { Settled } from '../../libs/queue/settle';
-import type { Outcome } from '../../libs/mail/outcome';
+import type { Lease } from '../../libs/jobs/transitions/lease';
+import type { Settled } from '../../libs/dispatch/settle';
+import type { Outcome } from '../../libs/mail/email/outcome';
 import type { Log } from '../../libs/runtime/log';
-import type { Reported } from '../../libs/store/breaker';
+import type { Reported } from '../../libs/store/limits/breaker';
 
 export interface Report {
   /** @param transport by name */

@@ -2,9 +2,9 @@
 import { leftoverFolders, openContentStore, spoolFolder } from '../../libs/content/open-store';
 import { clearSpool } from '../../libs/content/spool';
 import { createFetcher } from '../../libs/fetch/fetcher';
-import { createDue } from '../../libs/queue/due';
-import { createErase } from '../../libs/queue/erase';
-import { createQueues } from '../../libs/queue/queues';
+import { createSchedule } from '../../libs/jobs/layout/schedule';
+import { createErase } from '../../libs/jobs/layout/erase';
+import { createQueues } from '../../libs/jobs/layout/queues';
 import { createAccessTokens } from '../../libs/oauth/access-tokens';
 import { requestToken } from '../../libs/oauth/token-endpoint';
 import { createRenderer } from '../../libs/render/render';
@@ -12,17 +12,17 @@ import { createTemplating } from '../../libs/render/templates';
 import { uptime } from '../../libs/runtime/clock';
 import type { Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
-import { createChanges } from '../../libs/store/changes';
-import { createContentRefs } from '../../libs/store/content-refs';
-import { createInstallation } from '../../libs/store/installation';
-import type { Redis } from '../../libs/store/redis';
-import { createRedisClock } from '../../libs/store/redis-clock';
-import { createSecretBox } from '../../libs/store/secrets';
-import { createSigningSecrets } from '../../libs/store/signing-secrets';
-import { createTemplates } from '../../libs/store/templates';
-import { createTenants } from '../../libs/store/tenants';
-import { createLimits } from '../../libs/store/transport-limits';
-import { createTransports } from '../../libs/store/transports';
+import { createChanges } from '../../libs/store/redis/changes';
+import { createContentRefs } from '../../libs/store/contents/content-refs';
+import { createInstallation } from '../../libs/store/registries/installation';
+import type { Redis } from '../../libs/store/redis/redis';
+import { createRedisClock } from '../../libs/store/redis/redis-clock';
+import { createSecretBox } from '../../libs/store/redis/secrets';
+import { createSigningSecrets } from '../../libs/store/registries/signing-secrets';
+import { createTemplates } from '../../libs/store/registries/templates';
+import { createTenants } from '../../libs/store/registries/tenants';
+import { createLimits } from '../../libs/store/limits/transport-limits';
+import { createTransports } from '../../libs/store/registries/transports';
 import type { WorkerConfig } from './config';
 import { createGather } from './gather';
 
@@ -72,7 +72,7 @@ export const openRooms = async (
       request: (oauth2, now) => requestToken(fetcher, oauth2, now),
     }),
     queues: createQueues({ redis, waits: true }),
-    due: createDue(redis),
+    schedule: createSchedule(redis),
     renderer: createRenderer({ templates, content, templating }),
     gather: createGather({
       clock,

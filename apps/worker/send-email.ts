@@ -1,13 +1,20 @@
 // Hands a message over for the recipients that are left, and remembers at once what is known of them.
-import type { Outcome } from '../../libs/mail/outcome';
-import { recipientsOf } from '../../libs/mail/stored-email';
-import type { Lease } from '../../libs/queue/email-worker';
-import { clearIntent, FenceClosed, markDone, markIntent, markSent, type Marks } from '../../libs/queue/marks';
+import type { Outcome } from '../../libs/mail/email/outcome';
+import { recipientsOf } from '../../libs/mail/email/stored-email';
+import type { Lease } from '../../libs/jobs/transitions/lease';
+import {
+  clearIntent,
+  FenceClosed,
+  markDone,
+  markIntent,
+  markSent,
+  type Marks,
+} from '../../libs/jobs/transitions/hand-over-journal';
 import type { Clock } from '../../libs/runtime/clock';
-import type { OpenTransport } from '../../libs/send/connections';
-import { envelopeAddress } from '../../libs/send/message';
-import type { HandOver, HandOverResult } from '../../libs/send/transmit';
-import type { Redis } from '../../libs/store/redis';
+import type { OpenTransport } from '../../libs/send/smtp/connections';
+import { envelopeAddress } from '../../libs/send/message/message';
+import type { HandOver, HandOverResult } from '../../libs/send/smtp/transmit';
+import type { Redis } from '../../libs/store/redis/redis';
 import { judgeHandOver } from './judge';
 import type { Made } from './make-message';
 

@@ -1,8 +1,8 @@
 // Says every few seconds that this worker is there, and what it has in work.
 import type { Log } from '../../libs/runtime/log';
 import { VERSION } from '../../libs/runtime/version';
-import { createWorkers, SIGN_MS } from '../../libs/store/workers';
-import type { Redis } from '../../libs/store/redis';
+import { createWorkers, SIGN_MS } from '../../libs/store/registries/workers';
+import type { Redis } from '../../libs/store/redis/redis';
 import type { WorkerConfig } from './config';
 
 /** @param deps.busy emails in work now @returns a function that stops */

@@ -1,18 +1,18 @@
 // The upkeep of emails whose time is over: unsent ones expire, kept ones go, with everything that belongs to them.
-import { parseQueueName } from '../../libs/mail/queue-address';
-import type { ResolvedSettings } from '../../libs/mail/settings';
-import type { StoredEmail } from '../../libs/mail/stored-email';
-import { replaceTime } from '../../libs/queue/due';
-import { readRecords, type EmailRecord } from '../../libs/queue/email-record';
-import { expireEmail } from '../../libs/queue/expire';
-import type { EmailQueue, Queues } from '../../libs/queue/queues';
-import type { Removal } from '../../libs/queue/removal';
+import { parseQueueName } from '../../libs/mail/address/queue-address';
+import type { ResolvedSettings } from '../../libs/mail/settings/settings';
+import type { StoredEmail } from '../../libs/mail/email/stored-email';
+import { replaceTime } from '../../libs/jobs/layout/schedule';
+import { readRecords, type EmailRecord } from '../../libs/jobs/layout/email-record';
+import { expireEmail } from '../../libs/jobs/transitions/expire';
+import type { EmailQueue, Queues } from '../../libs/jobs/layout/queues';
+import type { Removal } from '../../libs/jobs/transitions/removal';
 import { createMailLog } from '../../libs/events/mail-log';
 import type { Clock } from '../../libs/runtime/clock';
 import type { Log } from '../../libs/runtime/log';
-import type { ContentRefs } from '../../libs/store/content-refs';
-import { KEYS } from '../../libs/store/keys';
-import type { Redis } from '../../libs/store/redis';
+import type { ContentRefs } from '../../libs/store/contents/content-refs';
+import { KEYS } from '../../libs/store/redis/keys';
+import type { Redis } from '../../libs/store/redis/redis';
 
 export interface SweepDeps {
   redis: Redis;

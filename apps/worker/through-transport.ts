@@ -1,13 +1,13 @@
 // What an attempt owes its transport: to be admitted by its limits and its breaker, and to tell how it went.
-import type { Outcome } from '../../libs/mail/outcome';
-import type { Lease } from '../../libs/queue/email-worker';
+import type { Outcome } from '../../libs/mail/email/outcome';
+import type { Lease } from '../../libs/jobs/transitions/lease';
 import type { AccessTokens } from '../../libs/oauth/access-tokens';
 import { fingerprint } from '../../libs/oauth/token-records';
 import type { Clock } from '../../libs/runtime/clock';
-import type { OpenTransport } from '../../libs/send/connections';
-import type { Breakers, Pass, Reported } from '../../libs/store/breaker';
-import type { Admission, Limits } from '../../libs/store/transport-limits';
-import type { Transports } from '../../libs/store/transports';
+import type { OpenTransport } from '../../libs/send/smtp/connections';
+import type { Breakers, Pass, Reported } from '../../libs/store/limits/breaker';
+import type { Admission, Limits } from '../../libs/store/limits/transport-limits';
+import type { Transports } from '../../libs/store/registries/transports';
 
 export interface TransportDeps {
   clock: Clock;

@@ -1,11 +1,11 @@
 // Tries a transport for the API, as an attempt would: within its limits of connections, for as long as an attempt may take.
-import type { VerifyOrder, VerifyResult } from '../../libs/queue/internal-jobs';
+import type { VerifyRequest, VerifyResult } from '../../libs/internal-queues/verify-requests';
 import { uptime } from '../../libs/runtime/clock';
-import type { Connections } from '../../libs/send/connections';
-import { verifyTransport } from '../../libs/send/verify';
+import type { Connections } from '../../libs/send/smtp/connections';
+import { verifyTransport } from '../../libs/send/smtp/verify';
 import type { AccessTokens } from '../../libs/oauth/access-tokens';
-import type { Limits } from '../../libs/store/transport-limits';
-import type { Transports } from '../../libs/store/transports';
+import type { Limits } from '../../libs/store/limits/transport-limits';
+import type { Transports } from '../../libs/store/registries/transports';
 import { openTransport } from './through-transport';
 
 /**
@@ -18,7 +18,7 @@ export const createVerify = (deps: {
   connections: Connections;
   patience: number;
 }) => {
-  return async ({ tenant, transport: name }: VerifyOrder): Promise<VerifyResult> => {
+  return async ({ tenant, transport: name }: VerifyRequest): Promise<VerifyResult> => {
     const begun = uptime();
     const transport = await openTransport(deps, tenant, name);
     if (transport === undefined) return { ok: false, ms: 0, reply: `the transport ${name} does not exist` };

@@ -1,11 +1,11 @@
 // What a worker does with an email it took: deliver, settle, report; whatever happens, the worker lives.
 import { ContentStoreAway } from '../../libs/content/store-fault';
-import type { Lease } from '../../libs/queue/email-worker';
-import type { Settle } from '../../libs/queue/settle';
-import type { Outcome } from '../../libs/mail/outcome';
-import { resolveSettings } from '../../libs/mail/settings';
+import type { Lease } from '../../libs/jobs/transitions/lease';
+import type { Settle } from '../../libs/dispatch/settle';
+import type { Outcome } from '../../libs/mail/email/outcome';
+import { resolveSettings } from '../../libs/mail/settings/settings';
 import type { Clock } from '../../libs/runtime/clock';
-import type { Admission } from '../../libs/store/transport-limits';
+import type { Admission } from '../../libs/store/limits/transport-limits';
 import type { Delivery } from './deliver';
 import type { Report } from './report';
 

@@ -1,18 +1,18 @@
 // A worker: everything it is made of, put together; started and stopped as one.
 import { createAudit, type Audit } from '../../libs/events/audit';
-import { Fleet } from '../../libs/queue/fleet';
-import { takeOrders } from '../../libs/queue/internal-jobs';
-import { createRemoval } from '../../libs/queue/removal';
-import { createSettle } from '../../libs/queue/settle';
+import { Dispatcher } from '../../libs/dispatch/dispatcher';
+import { answerVerifyRequests } from '../../libs/internal-queues/verify-requests';
+import { createRemoval } from '../../libs/jobs/transitions/removal';
+import { createSettle } from '../../libs/dispatch/settle';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
-import { createConnections, type Connections } from '../../libs/send/connections';
-import { createHandOver } from '../../libs/send/hand-over';
-import { STEP_BOUNDS, type StepBounds } from '../../libs/send/step-bounds';
+import { createConnections, type Connections } from '../../libs/send/smtp/connections';
+import { createHandOver } from '../../libs/send/smtp/hand-over';
+import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
 import { startPaused } from '../../libs/events/start-paused';
-import { createBreakers } from '../../libs/store/breaker';
-import { claimRedis } from '../../libs/store/claim-redis';
-import { connectRedis, redisProblems, type Redis } from '../../libs/store/redis';
+import { createBreakers } from '../../libs/store/limits/breaker';
+import { claimRedis } from '../../libs/store/redis/claim-redis';
+import { connectRedis, redisProblems, type Redis } from '../../libs/store/redis/redis';
 import { admit, permissionOf } from './by-settings';
 import type { WorkerConfig } from './config';
 import { createDeliver } from './deliver';
@@ -27,7 +27,7 @@ import { createWork } from './work';
 
 export interface RunningWorker {
   lifecycle: Lifecycle;
-  fleet: Fleet;
+  fleet: Dispatcher;
   /** What is wrong now; nothing means ready. */
   problems: () => Promise<string[]>;
 }
@@ -53,11 +53,11 @@ const tellTransport =
     audit.record({ by: 'the service', what, tenant, target }).catch(report.unrecorded);
   };
 
-const createFleet = (
+const createDispatcher = (
   rooms: Rooms,
   config: WorkerConfig,
   { log, bounds, subscriber, connections }: { log: Log; bounds: Bounds; subscriber: Redis; connections: Connections },
-): Fleet => {
+): Dispatcher => {
   const { redis, clock } = rooms;
   const report = createReport(log);
   const deliver = createDeliver({
@@ -69,7 +69,7 @@ const createFleet = (
     settingsOf: ({ queue, email }) => rooms.tenants.settings(queue.address, email),
   });
   const settle = createSettle({ ...rooms, random: Math.random });
-  return new Fleet({
+  return new Dispatcher({
     ...rooms,
     subscriber,
     log,
@@ -114,7 +114,7 @@ export const startWorker = async (
     sockets: rooms.limits.sockets,
   });
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
-  const stopOrders = takeOrders({
+  const stopOrders = answerVerifyRequests({
     waiting: connect('orders'),
     verify: createVerify({ ...rooms, connections, patience: bounds.attempt }),
   });
@@ -129,7 +129,7 @@ export const startWorker = async (
     lifecycle,
   });
   // Last, so that it stops first: emails in work have the whole grace, whatever else takes its time.
-  const fleet = createFleet(rooms, config, { log, bounds, subscriber, connections });
+  const fleet = createDispatcher(rooms, config, { log, bounds, subscriber, connections });
   const stopSigns = await giveSigns({ redis, log, config, startedAt: rooms.clock.now(), busy: () => fleet.inWork });
   lifecycle.add({ name: 'signs of life', stop: stopSigns });
   lifecycle.add({ name: 'fleet', stop: (left) => fleet.stop(left) });

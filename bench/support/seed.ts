@@ -1,9 +1,9 @@
 // Fills a queue's history at once: one email that was really sent is copied, key by key, as often as wanted.
-import { addressMembers } from '../../libs/queue/index-entries';
-import { idBound } from '../../libs/queue/email-id';
-import { queueKeys } from '../../libs/store/keys';
-import type { Redis } from '../../libs/store/redis';
-import { defineScript } from '../../libs/store/script';
+import { addressMembers } from '../../libs/jobs/layout/index-entries';
+import { idBound } from '../../libs/jobs/layout/email-id';
+import { queueKeys } from '../../libs/store/redis/keys';
+import type { Redis } from '../../libs/store/redis/redis';
+import { defineScript } from '../../libs/store/redis/script';
 
 const DAY = 86_400_000;
 const BATCH = 1_000;

@@ -1,7 +1,7 @@
 // Who changed what, when: settings and emails, for an administrator to read later.
 import type { Clock } from '../runtime/clock';
-import { KEYS } from '../store/keys';
-import type { Redis } from '../store/redis';
+import { KEYS } from '../store/redis/keys';
+import type { Redis } from '../store/redis/redis';
 
 export interface AuditEntry {
   /** ISO 8601 */

@@ -1,7 +1,7 @@
 // The mail log: what became of an email, in both processes, one maker per event, so that no line is worded elsewhere.
-import type { Reply } from '../mail/outcome';
-import type { QueueAddress } from '../mail/queue-address';
-import { queueIdOf } from '../mail/queue-id';
+import type { Reply } from '../mail/email/outcome';
+import type { QueueAddress } from '../mail/address/queue-address';
+import { queueIdOf } from '../mail/smtp/queue-id';
 import type { Log } from '../runtime/log';
 
 /** The email that a line is about. */

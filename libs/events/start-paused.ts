@@ -1,6 +1,6 @@
 // ROHRPOST_START_PAUSED: a process that begins by pausing the whole installation, to look at a restored Redis first.
 import type { Log } from '../runtime/log';
-import type { Installation } from '../store/installation';
+import type { Installation } from '../store/registries/installation';
 import type { Audit } from './audit';
 
 const BY = 'ROHRPOST_START_PAUSED';

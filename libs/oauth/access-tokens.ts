@@ -1,12 +1,12 @@
 // Access tokens of transports: one each for the whole installation, renewed before it ends, by one process at a time.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { OpenOAuth2 } from '../mail/oauth';
+import type { OpenOAuth2 } from '../mail/settings/oauth';
 import { uptime, type Clock } from '../runtime/clock';
-import { tenantKeys } from '../store/keys';
-import type { Redis } from '../store/redis';
-import { defineScript } from '../store/script';
-import type { SecretBox } from '../store/secrets';
+import { tenantKeys } from '../store/redis/keys';
+import type { Redis } from '../store/redis/redis';
+import { defineScript } from '../store/redis/script';
+import type { SecretBox } from '../store/redis/secrets';
 import { NoToken, type IssuedToken } from './token-endpoint';
 import { createTokenRecords, sha256, type StoredToken, type TokenOwner } from './token-records';
 

@@ -1,10 +1,10 @@
 // Access tokens as they are kept in Redis: one record a transport, sealed, good only for what it was asked with.
 import { createHash } from 'node:crypto';
-import type { OpenOAuth2, StoredOAuth2 } from '../mail/oauth';
-import { tenantKeys } from '../store/keys';
-import type { Redis } from '../store/redis';
-import { defineScript } from '../store/script';
-import type { SecretBox } from '../store/secrets';
+import type { OpenOAuth2, StoredOAuth2 } from '../mail/settings/oauth';
+import { tenantKeys } from '../store/redis/keys';
+import type { Redis } from '../store/redis/redis';
+import { defineScript } from '../store/redis/script';
+import type { SecretBox } from '../store/redis/secrets';
 import type { IssuedToken, NoToken } from './token-endpoint';
 
 /** Whose token it is. */

@@ -1,9 +1,9 @@
 // Templates when they come in, and their versions side by side; always in a render thread.
-import { Problem, type InputError } from '../mail/problem';
-import type { TemplateInput, TemplateVersion } from '../mail/template';
-import type { DataSchema } from './data-schema';
-import { PARTS, type PlacedFault } from './job';
-import { JobExhausted, WHY, type Pool } from './pool';
+import { Problem, type InputError } from '../mail/input/problem';
+import type { TemplateInput, TemplateVersion } from '../mail/settings/template';
+import type { DataSchema } from './source/data-schema';
+import { PARTS, type PlacedFault } from './thread/job';
+import { JobExhausted, WHY, type Pool } from './thread/pool';
 
 export interface Checks {
   /** @throws Problem `template-syntax` or `invalid` that points at each broken part, with line and column of the first */

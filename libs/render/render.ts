@@ -1,10 +1,10 @@
 // What an email says at its time: finished content as it came, a template with the data and the version of now.
-import { hasControlCharacters } from '../mail/address';
-import type { StoredEmail } from '../mail/stored-email';
+import { hasControlCharacters } from '../mail/address/address';
+import type { StoredEmail } from '../mail/email/stored-email';
 import type { ContentStore } from '../content/store';
 import { codeOf, messageOf } from '../runtime/fault';
-import type { Templates } from '../store/templates';
-import { RenderFailure } from './failure';
+import type { Templates } from '../store/registries/templates';
+import { RenderFailure } from './source/failure';
 import type { Templating } from './templates';
 
 export interface Rendered {

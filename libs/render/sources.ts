@@ -1,10 +1,10 @@
 // Which sources a template is made of: its own parts, its layout, and what these include by name within the tenant.
 import { LRUCache } from 'lru-cache';
-import { SLUG } from '../mail/queue-address';
-import type { TemplateVersion } from '../mail/template';
-import type { Templates } from '../store/templates';
-import { RenderFailure } from './failure';
-import { PARTS, type Part, type Sources } from './job';
+import { SLUG } from '../mail/address/queue-address';
+import type { TemplateVersion } from '../mail/settings/template';
+import type { Templates } from '../store/registries/templates';
+import { RenderFailure } from './source/failure';
+import { PARTS, type Part, type Sources } from './thread/job';
 
 /** Templates that one email may be made of. */
 const MOST_SOURCES = 50;

@@ -1,7 +1,7 @@
 // Complete messages taken apart for people to look at, in a render thread: a small message can be much work.
-import type { ParsedMessage } from '../mail/parsed-message';
-import { RenderFailure } from './failure';
-import { JobExhausted, type Pool } from './pool';
+import type { ParsedMessage } from '../mail/message/parsed-message';
+import { RenderFailure } from './source/failure';
+import { JobExhausted, type Pool } from './thread/pool';
 
 const whyNot = (why: string): RenderFailure =>
   new RenderFailure('message-invalid', `the message cannot be taken apart to be shown: ${why}`);

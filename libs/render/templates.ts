@@ -1,11 +1,11 @@
 // Templates as the service uses them: rendered, checked when they come in, compared; always in a render thread.
-import type { InputError } from '../mail/problem';
-import type { TemplateVersion } from '../mail/template';
-import type { Templates } from '../store/templates';
+import type { InputError } from '../mail/input/problem';
+import type { TemplateVersion } from '../mail/settings/template';
+import type { Templates } from '../store/registries/templates';
 import { createChecks, type Checks } from './checks';
-import { describePlace, RenderFailure, type Place } from './failure';
-import { PARTS, type Part, type PlacedFault, type RenderAnswer, type RenderJob } from './job';
-import { createPool, JobExhausted, WHY } from './pool';
+import { describePlace, RenderFailure, type Place } from './source/failure';
+import { PARTS, type Part, type PlacedFault, type RenderAnswer, type RenderJob } from './thread/job';
+import { createPool, JobExhausted, WHY } from './thread/pool';
 import { createSourceFinder, type Bundle } from './sources';
 import { createTakeApart, type TakeApart } from './take-apart';
 

@@ -6,7 +6,7 @@ export interface Clock {
   now: () => number;
 }
 
-/** This machine's own clock. Whoever sets it, or lets it drift, changes what it says: see `libs/store/redis-clock.ts`. */
+/** This machine's own clock. Whoever sets it, or lets it drift, changes what it says: see `libs/store/redis/redis-clock.ts`. */
 export const systemClock: Clock = { now: () => Date.now() };
 
 /**

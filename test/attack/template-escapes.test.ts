@@ -2,9 +2,9 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkSource } from '../../libs/render/lint';
-import type { Sources } from '../../libs/render/job';
-import { createPool, JobExhausted, type Pool } from '../../libs/render/pool';
+import { checkSource } from '../../libs/render/source/lint';
+import type { Sources } from '../../libs/render/thread/job';
+import { createPool, JobExhausted, type Pool } from '../../libs/render/thread/pool';
 import { showTable } from '../support/fault';
 
 const CANARY = 'canary-7f3a9c';

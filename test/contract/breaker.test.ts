@@ -6,8 +6,8 @@ import { startRedis, type RedisServer } from '../../dev/redis';
 import { findRedisBinary } from '../../dev/redis-binary';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
-import { createBreakers, type Breakers } from '../../libs/store/breaker';
-import { connectRedis, whenReady, type Redis } from '../../libs/store/redis';
+import { createBreakers, type Breakers } from '../../libs/store/limits/breaker';
+import { connectRedis, whenReady, type Redis } from '../../libs/store/redis/redis';
 import { deferred, eventually } from '../support/wait';
 
 const LEASE_MS = 400;

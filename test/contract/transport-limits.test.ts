@@ -6,11 +6,11 @@ import { startRedis, type RedisServer } from '../../dev/redis';
 import { findRedisBinary } from '../../dev/redis-binary';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
-import { createChanges, type Changes } from '../../libs/store/changes';
-import { tenantKeys } from '../../libs/store/keys';
-import { connectRedis, whenReady, type Redis } from '../../libs/store/redis';
-import type { TransportLimits } from '../../libs/mail/transport';
-import { createLimits, type Admission, type Limits } from '../../libs/store/transport-limits';
+import { createChanges, type Changes } from '../../libs/store/redis/changes';
+import { tenantKeys } from '../../libs/store/redis/keys';
+import { connectRedis, whenReady, type Redis } from '../../libs/store/redis/redis';
+import type { TransportLimits } from '../../libs/mail/settings/transport';
+import { createLimits, type Admission, type Limits } from '../../libs/store/limits/transport-limits';
 import { eventually } from '../support/wait';
 
 let dataDir: string;

@@ -1,7 +1,7 @@
 // A bulk operation whose API replica is killed: another one goes on, every email is acted on once.
 import { createLog } from '../../libs/runtime/log';
-import { queueKeys } from '../../libs/store/keys';
-import { connectRedis } from '../../libs/store/redis';
+import { queueKeys } from '../../libs/store/redis/keys';
+import { connectRedis } from '../../libs/store/redis/redis';
 import { listAll } from '../support/emails';
 import { FULL, showTable } from '../support/fault';
 import { serviceEnv, startProcess } from '../support/process';

@@ -4,12 +4,12 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import type { Phase as ServerPhase } from '../support/smtp-script';
 import { judgeHandOver } from '../../apps/worker/judge';
 import { startSmtpServer, type SmtpServer, type SmtpServerOptions } from '../support/smtp-server';
-import type { Phase } from '../../libs/mail/reply';
-import { createConnections, type Connections } from '../../libs/send/connections';
-import { createHandOver } from '../../libs/send/hand-over';
-import { STEP_BOUNDS, type StepBounds } from '../../libs/send/step-bounds';
-import type { Answered, HandOver } from '../../libs/send/transmit';
-import { createSockets } from '../../libs/store/sockets';
+import type { Phase } from '../../libs/mail/smtp/reply';
+import { createConnections, type Connections } from '../../libs/send/smtp/connections';
+import { createHandOver } from '../../libs/send/smtp/hand-over';
+import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
+import type { Answered, HandOver } from '../../libs/send/smtp/transmit';
+import { createSockets } from '../../libs/store/limits/sockets';
 
 const [ANN, BOB] = ['ann@example.org', 'bob@example.org'];
 const PLAIN = ['8BITMIME'];

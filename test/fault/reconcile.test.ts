@@ -1,11 +1,11 @@
 // What should never be, made by hand: the reconciler finds it, mends it, and counts it.
 import { Redis } from 'ioredis';
-import { createDue } from '../../libs/queue/due';
-import { createQueues } from '../../libs/queue/queues';
-import { createReconcile } from '../../libs/queue/reconcile';
+import { createSchedule } from '../../libs/jobs/layout/schedule';
+import { createQueues } from '../../libs/jobs/layout/queues';
+import { createReconcile } from '../../libs/jobs/repair/reconcile';
 import { systemClock } from '../../libs/runtime/clock';
-import { createContentRefs } from '../../libs/store/content-refs';
-import { newEmailId } from '../../libs/queue/email-id';
+import { createContentRefs } from '../../libs/store/contents/content-refs';
+import { newEmailId } from '../../libs/jobs/layout/email-id';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { eventually } from '../support/wait';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   redis = new Redis(service.redis.url, { maxRetriesPerRequest: null });
   rooms = {
     redis,
-    due: createDue(redis),
+    schedule: createSchedule(redis),
     refs: createContentRefs({ redis, clock: systemClock }),
     removeContent: async (id) => void removed.push(id),
     now: Date.now,

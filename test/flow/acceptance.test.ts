@@ -1,7 +1,7 @@
 // Accepted once, whatever a client repeats; seen again by state, time and page.
 import { Redis } from 'ioredis';
-import { isGone, setGone } from '../../libs/queue/gone';
-import { queueKeys } from '../../libs/store/keys';
+import { isGone, setGone } from '../../libs/jobs/layout/gone';
+import { queueKeys } from '../../libs/store/redis/keys';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { eventually } from '../support/wait';

@@ -1,6 +1,6 @@
 // Why an email has not been sent, where it is the workers that stand in its way; and which workers run.
 import { Redis } from 'ioredis';
-import { KEYS } from '../../libs/store/keys';
+import { KEYS } from '../../libs/store/redis/keys';
 import { anEmail, SECRET_KEYS, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { deferred, eventually } from '../support/wait';

@@ -1,5 +1,5 @@
 // What the API says of emails in every state and after every change: each field, the lists and the counts, of one mind.
-import { STATES } from '../../libs/mail/state';
+import { STATES } from '../../libs/mail/email/state';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { deferred, eventually, type Deferred } from '../support/wait';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from '../../dev/redis';
-import type { StoredEmail } from '../../libs/mail/stored-email';
+import type { StoredEmail } from '../../libs/mail/email/stored-email';
 import { JOURNALED } from './redis-journal';
 
 export interface BareRedis {

@@ -1,7 +1,7 @@
 // Which states the emails of a Redis went through, told from its journal alone: nothing of the service is asked.
-import { readFailure } from '../../libs/mail/failure';
-import { readState, type Place, type State } from '../../libs/mail/state';
-import { dueAt, readStored } from '../../libs/mail/stored-email';
+import { readFailure } from '../../libs/mail/email/failure';
+import { readState, type Place, type State } from '../../libs/mail/email/state';
+import { dueAt, readStored } from '../../libs/mail/email/stored-email';
 import type { Transaction } from './redis-journal';
 
 /** An email came into a state. */

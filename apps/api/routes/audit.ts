@@ -2,11 +2,11 @@
 import { Router } from 'express';
 import { z } from 'zod';
 import type { Audit } from '../../../libs/events/audit';
-import { may } from '../../../libs/mail/api-key';
-import { Problem } from '../../../libs/mail/problem';
-import { identityOf } from '../auth';
-import { parseQuery } from '../input';
-import { openCursor, sealCursor } from '../page';
+import { may } from '../../../libs/mail/settings/api-key';
+import { Problem } from '../../../libs/mail/input/problem';
+import { identityOf } from '../http/auth';
+import { parseQuery } from '../http/input';
+import { openCursor, sealCursor } from '../http/page';
 
 export const AuditQuery = z.strictObject({
   tenant: z.string().optional(),

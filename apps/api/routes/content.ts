@@ -1,8 +1,8 @@
 // Uploads: bytes for attachments of emails to come, kept by their hash.
 import { Router } from 'express';
 import { Transform } from 'node:stream';
-import { Problem } from '../../../libs/mail/problem';
-import type { Rooms } from '../rooms';
+import { Problem } from '../../../libs/mail/input/problem';
+import type { Rooms } from '../http/rooms';
 
 /** Passes bytes through, up to a limit. */
 const limited = (most: number): Transform => {

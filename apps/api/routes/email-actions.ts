@@ -1,19 +1,21 @@
 // What people do to emails: correct, hold, release, cancel, send now, send again, resolve, erase; and ask why.
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
-import type { Action } from '../../../libs/mail/api-key';
-import { Problem } from '../../../libs/mail/problem';
-import { param, signatureOf } from '../auth';
-import { contentOf, sendMessageFile } from '../content';
-import { inTime, insist, type Commands, type Subject } from '../commands';
-import { correct, type Patch } from '../correct';
-import { explain } from '../explain';
-import { parseIfMatch } from '../if-match';
-import { bodyOf, parseBody } from '../input';
-import { resend, ResendInput } from '../resend';
-import type { Rooms } from '../rooms';
-import { etagOf } from '../view';
-import { existingEmail, existingQueue, keyOf, sendEmail } from './emails';
+import type { Action } from '../../../libs/mail/settings/api-key';
+import { Problem } from '../../../libs/mail/input/problem';
+import { param, signatureOf } from '../http/auth';
+import { contentOf, sendMessageFile } from '../views/preview';
+import { insist, type Commands, type Subject } from '../../../libs/administration/commands';
+import { correct, type Patch } from '../../../libs/administration/correct';
+import { explain } from '../../../libs/administration/explain/explain';
+import { parseIfMatch } from '../http/if-match';
+import { bodyOf, parseBody } from '../http/input';
+import { resend, ResendInput } from '../../../libs/administration/resend';
+import type { Rooms } from '../http/rooms';
+import { etagOf } from '../views/view';
+import { keyOf, sendEmail } from './emails';
+import { existingQueue, existingEmail } from '../../../libs/administration/existing';
+import { sendNow } from '../../../libs/administration/send-now';
 
 /** Of calls that take nothing: a field that is not heeded is refused, as everywhere. */
 const NoInput = z.strictObject({});
@@ -123,13 +125,4 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
   });
 
   return router;
-};
-
-/** Forgets `sendAt`; what stands in the error log is released. */
-export const sendNow = async (rooms: Rooms, commands: Commands, given: Subject): Promise<void> => {
-  const subject = await inTime(rooms, given);
-  await correct(rooms, commands, subject, { sendAt: null });
-  if (subject.record.place !== 'failed') return;
-  const record = await existingEmail(rooms, subject.queue, subject.record.id);
-  await commands.release({ ...subject, record }, 'released');
 };

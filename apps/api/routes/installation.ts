@@ -1,10 +1,10 @@
 // The whole installation: paused and resumed by the operator.
 import { Router } from 'express';
-import { signatureOf } from '../auth';
-import { parseBody } from '../input';
-import { PauseInput } from '../pause';
-import type { Rooms } from '../rooms';
-import type { PauseNote } from '../../../libs/store/installation';
+import { signatureOf } from '../http/auth';
+import { parseBody } from '../http/input';
+import { PauseInput } from '../../../libs/administration/pause';
+import type { Rooms } from '../http/rooms';
+import type { PauseNote } from '../../../libs/store/registries/installation';
 
 const view = (note: PauseNote | undefined) => ({ paused: note !== undefined, ...note });
 

@@ -1,14 +1,13 @@
 // API keys: issued, listed, revoked.
 import { Router, type Response } from 'express';
-import { ApiKeyInput, may, reaches, type Identity } from '../../../libs/mail/api-key';
-import { Problem } from '../../../libs/mail/problem';
-import type { StoredApiKey } from '../../../libs/store/api-keys';
-import { identityOf, param, signatureOf } from '../auth';
-import { changesBetween } from '../changes-of';
-import { notFound } from '../errors';
-import { parseBody } from '../input';
-import type { Rooms } from '../rooms';
-import { apiKeyView } from '../view';
+import { ApiKeyInput, may, reaches, type Identity } from '../../../libs/mail/settings/api-key';
+import { Problem, notFound } from '../../../libs/mail/input/problem';
+import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
+import { identityOf, param, signatureOf } from '../http/auth';
+import { changesBetween } from '../../../libs/administration/field-diff';
+import { parseBody } from '../http/input';
+import type { Rooms } from '../http/rooms';
+import { apiKeyView } from '../views/view';
 
 const administrator = (response: Response): Identity => {
   const identity = identityOf(response);

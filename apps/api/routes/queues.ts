@@ -1,23 +1,23 @@
 // Queues: settings, what they hold, pause and resume.
 import { Router, type Request, type Response } from 'express';
-import { QueueSettings } from '../../../libs/mail/settings';
-import { Problem } from '../../../libs/mail/problem';
-import { queueName, Slug, type QueueAddress } from '../../../libs/mail/queue-address';
-import { readStatus } from '../../../libs/queue/counts';
-import type { RegisteredQueue, Tenants } from '../../../libs/store/tenants';
-import { keepOperatorSettings, requireNoSources } from '../operator-settings';
-import { identityOf, signatureOf } from '../auth';
-import { changesBetween } from '../changes-of';
-import { COMPUTED, queueDocument, queueVersion } from '../documents';
-import { emptyQueue } from '../empty-queue';
-import { notFound } from '../errors';
-import { parseBody, parseInput, parseQuery } from '../input';
-import { checkNames, pageOf, PageQuery, sortByName, type Page } from '../page';
-import { applySettings, noteFor, PauseInput, setPaused } from '../pause';
-import type { Rooms } from '../rooms';
-import { readChange, sendDocument, versionGuard } from '../settings-change';
-import { queueView } from '../view';
-import { existingQueue } from './emails';
+import { QueueSettings } from '../../../libs/mail/settings/settings';
+import { Problem, notFound } from '../../../libs/mail/input/problem';
+import { queueName, Slug, type QueueAddress } from '../../../libs/mail/address/queue-address';
+import { readStatus } from '../../../libs/jobs/read/counts';
+import type { RegisteredQueue, Tenants } from '../../../libs/store/registries/tenants';
+import { keepOperatorSettings, requireNoSources } from '../../../libs/administration/operator-settings';
+import { identityOf, signatureOf } from '../http/auth';
+import { changesBetween } from '../../../libs/administration/field-diff';
+import { COMPUTED, queueDocument, queueVersion } from '../views/documents';
+import { parseBody, parseQuery } from '../http/input';
+import { checkNames, pageOf, PageQuery, sortByName, type Page } from '../http/page';
+import { applySettings, noteFor, PauseInput, setPaused } from '../../../libs/administration/pause';
+import type { Rooms } from '../http/rooms';
+import { readChange, sendDocument, versionGuard } from '../http/settings-change';
+import { queueView } from '../views/view';
+import { parseInput } from '../../../libs/mail/input/parse-input';
+import { emptyQueue } from '../../../libs/jobs/transitions/empty-queue';
+import { existingQueue } from '../../../libs/administration/existing';
 
 const viewOf = async (rooms: Rooms, registered: RegisteredQueue) => {
   const { transport } = await rooms.tenants.settings(registered);

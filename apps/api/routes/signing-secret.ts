@@ -1,8 +1,8 @@
 // The secret that a tenant's data sources check our requests with: shown and changed.
 import { Router } from 'express';
-import type { SigningSecrets } from '../../../libs/store/signing-secrets';
-import { signatureOf } from '../auth';
-import type { Rooms } from '../rooms';
+import type { SigningSecrets } from '../../../libs/store/registries/signing-secrets';
+import { signatureOf } from '../http/auth';
+import type { Rooms } from '../http/rooms';
 
 const view = ({ secret, previous }: SigningSecrets, now: number) => ({
   secret,

@@ -1,17 +1,18 @@
 // Templates of a tenant: versions put, read, compared, made current again, rendered.
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
-import type { Identity } from '../../../libs/mail/api-key';
-import { Slug, SLUG } from '../../../libs/mail/queue-address';
-import { TemplateInput, type TemplateVersion } from '../../../libs/mail/template';
-import { param, signatureOf } from '../auth';
-import { changesBetween } from '../changes-of';
-import { COMPUTED } from '../documents';
-import { notFound } from '../errors';
-import { parseBody, parseInput, parseQuery } from '../input';
-import type { Rooms } from '../rooms';
-import { sendDocument, settingsIn, versionGuard } from '../settings-change';
-import { rendered } from '../content';
+import type { Identity } from '../../../libs/mail/settings/api-key';
+import { Slug, SLUG } from '../../../libs/mail/address/queue-address';
+import { TemplateInput, type TemplateVersion } from '../../../libs/mail/settings/template';
+import { param, signatureOf } from '../http/auth';
+import { changesBetween } from '../../../libs/administration/field-diff';
+import { COMPUTED } from '../views/documents';
+import { parseBody, parseQuery } from '../http/input';
+import type { Rooms } from '../http/rooms';
+import { sendDocument, settingsIn, versionGuard } from '../http/settings-change';
+import { rendered } from '../views/preview';
+import { notFound } from '../../../libs/mail/input/problem';
+import { parseInput } from '../../../libs/mail/input/parse-input';
 
 export const TemplateData = z.strictObject({
   data: z.record(z.string(), z.unknown()).optional(),

@@ -1,24 +1,24 @@
 // Tenants and their settings.
 import { Router, type Request, type Response } from 'express';
-import { may } from '../../../libs/mail/api-key';
-import { Problem } from '../../../libs/mail/problem';
-import { queueName, Slug } from '../../../libs/mail/queue-address';
-import { TenantSettings } from '../../../libs/mail/settings';
-import { AT_ONCE } from '../../../libs/queue/due';
-import { keepOperatorSettings } from '../operator-settings';
-import { identityOf, param, signatureOf } from '../auth';
-import { changesBetween } from '../changes-of';
-import { COMPUTED, tenantDocument, tenantVersion, tenantView } from '../documents';
-import { notFound } from '../errors';
-import { parseInput, parseQuery } from '../input';
-import { checkNames, pageOf, PageQuery } from '../page';
-import type { Rooms } from '../rooms';
-import { readChange, sendDocument, versionGuard } from '../settings-change';
+import { may } from '../../../libs/mail/settings/api-key';
+import { Problem, notFound } from '../../../libs/mail/input/problem';
+import { queueName, Slug } from '../../../libs/mail/address/queue-address';
+import { TenantSettings } from '../../../libs/mail/settings/settings';
+import { DUE_NOW } from '../../../libs/jobs/layout/schedule';
+import { keepOperatorSettings } from '../../../libs/administration/operator-settings';
+import { identityOf, param, signatureOf } from '../http/auth';
+import { changesBetween } from '../../../libs/administration/field-diff';
+import { COMPUTED, tenantDocument, tenantVersion, tenantView } from '../views/documents';
+import { parseQuery } from '../http/input';
+import { checkNames, pageOf, PageQuery } from '../http/page';
+import type { Rooms } from '../http/rooms';
+import { readChange, sendDocument, versionGuard } from '../http/settings-change';
+import { parseInput } from '../../../libs/mail/input/parse-input';
 
 /** A tenant that may send again, by other limits perhaps: whatever became due meanwhile is looked at. */
 export const wakeQueues = async (rooms: Rooms, tenant: string): Promise<void> => {
   const queues = await rooms.tenants.queues(tenant);
-  await Promise.all(queues.map((queue) => rooms.due.announce(queueName(queue), AT_ONCE)));
+  await Promise.all(queues.map((queue) => rooms.schedule.announce(queueName(queue), DUE_NOW)));
 };
 
 /** PUT and PATCH. */

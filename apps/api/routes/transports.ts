@@ -1,19 +1,18 @@
 // Transports of a tenant: put, looked at, tried.
 import { Router, type Request, type Response } from 'express';
-import { may, type Identity } from '../../../libs/mail/api-key';
-import { problemAt } from '../../../libs/mail/problem';
-import { Slug, SLUG } from '../../../libs/mail/queue-address';
-import { TransportInput, type StoredTransport } from '../../../libs/mail/transport';
-import { keepsLogin } from '../../../libs/mail/transport-login';
-import { newOperationId } from '../../../libs/queue/email-id';
-import { param, signatureOf } from '../auth';
-import { changesBetween } from '../changes-of';
-import { auditedTransport, COMPUTED, transportDocument, transportVersion, transportView } from '../documents';
-import { notFound } from '../errors';
-import { parseInput } from '../input';
-import type { Rooms } from '../rooms';
-import { readChange, sendDocument, versionGuard } from '../settings-change';
+import { may, type Identity } from '../../../libs/mail/settings/api-key';
+import { problemAt, notFound } from '../../../libs/mail/input/problem';
+import { Slug, SLUG } from '../../../libs/mail/address/queue-address';
+import { TransportInput, type StoredTransport } from '../../../libs/mail/settings/transport';
+import { keepsLogin } from '../../../libs/mail/settings/transport-login';
+import { newOperationId } from '../../../libs/jobs/layout/email-id';
+import { param, signatureOf } from '../http/auth';
+import { changesBetween } from '../../../libs/administration/field-diff';
+import { auditedTransport, COMPUTED, transportDocument, transportVersion, transportView } from '../views/documents';
+import type { Rooms } from '../http/rooms';
+import { readChange, sendDocument, versionGuard } from '../http/settings-change';
 import { wakeQueues } from './tenants';
+import { parseInput } from '../../../libs/mail/input/parse-input';
 
 /**
  * Credentials leave in clear only where the operator said so. What he allowed may be changed by others as long as the same

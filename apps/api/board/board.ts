@@ -1,0 +1,149 @@
+// Bull Board over the tenants' queues: a row per queue in a tree, and nothing that would go round our rules.
+import { createBullBoard } from '@bull-board/api';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import { ExpressAdapter } from '@bull-board/express';
+import { Router, type NextFunction, type Request, type Response } from 'express';
+import { may, reaches, type Identity } from '../../../libs/mail/settings/api-key';
+import { formatAddress } from '../../../libs/mail/address/address';
+import { Problem } from '../../../libs/mail/input/problem';
+import { queueName, type QueueAddress } from '../../../libs/mail/address/queue-address';
+import { bullQueueOf } from '../../../libs/jobs/layout/queues';
+import { recipientsOf, subjectOf, type StoredEmail } from '../../../libs/mail/email/stored-email';
+import type { ApiKeys } from '../../../libs/store/registries/api-keys';
+import type { Changes } from '../../../libs/store/redis/changes';
+import { boardActions } from './board-actions';
+import { boardSchema } from './board-schema';
+import type { Commands } from '../../../libs/administration/commands';
+import type { Rooms } from '../http/rooms';
+import { sendEmail } from '../routes/emails';
+import { existingQueue, existingEmail } from '../../../libs/administration/existing';
+
+export const BOARD_PATH = '/board';
+
+/** What Bull Board's page needs; its font of elsewhere stays blocked and falls back. */
+const POLICY =
+  "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
+
+/** The key in HTTP Basic (RFC 7617): any user name, the key as the password. */
+const keyOf = (authorization: string | undefined): string | undefined => {
+  const [, encoded] = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(authorization ?? '') ?? [];
+  if (encoded === undefined) return undefined;
+  const decoded = Buffer.from(encoded, 'base64').toString('utf8');
+  return decoded.slice(decoded.indexOf(':') + 1);
+};
+
+export const identifyBoard = async (
+  keys: ApiKeys,
+  authorization: string | undefined,
+): Promise<Identity | undefined> => {
+  const key = keyOf(authorization);
+  const identity = key === undefined ? undefined : await keys.identify(key);
+  return identity !== undefined && may(identity, 'administer') ? identity : undefined;
+};
+
+/** Another site's page cannot act with the credentials that a browser remembers for this one. */
+const refuseForeign = (request: Request): void => {
+  const site = request.get('Sec-Fetch-Site');
+  const origin = request.get('Origin');
+  const foreign =
+    (site !== undefined && site !== 'same-origin' && site !== 'none') ||
+    (origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== request.get('Host')));
+  if (foreign && request.method !== 'GET') throw new Problem('forbidden', 'this must be asked from the board itself');
+};
+
+/** A job as the board has it in a list. */
+interface Row {
+  data?: Partial<StoredEmail>;
+  finishedOn?: number | null;
+}
+
+/** `ann@example.org · Invoice 114`, as a row of the board; what waits and is expired says so. @param now ms since 1970 */
+const rowName = ({ data: email = {}, finishedOn }: Row, now: number): string => {
+  const isOver = !finishedOn && email.expiresAt !== undefined && Date.parse(email.expiresAt) <= now;
+  const [first, ...others] = email.to === undefined ? [] : recipientsOf({ ...email, to: email.to });
+  const what = subjectOf(email) ?? (email.template ? `template ${email.template.name}` : '');
+  const more = others.length > 0 ? ` +${others.length}` : '';
+  return `${isOver ? 'expired · ' : ''}${first === undefined ? 'email' : formatAddress(first)}${more} · ${what}`;
+};
+
+const adapterOf = (rooms: Rooms, address: QueueAddress): BullMQAdapter => {
+  const bull = bullQueueOf(rooms.queues.open(address));
+  const { tenant, application } = address;
+  const adapter = new BullMQAdapter(bull, {
+    delimiter: '.',
+    description: `${tenant}/${application}`,
+    jobDataSchema: boardSchema(),
+    externalJobUrl: ({ id }) => ({
+      displayText: 'Email as JSON',
+      href: `${BOARD_PATH}/email/${tenant}/${application}/${encodeURIComponent(String(id))}`,
+    }),
+  });
+  adapter.setFormatter('name', (job: Row) => rowName(job, rooms.clock.now()));
+  adapter.setVisibilityGuard(async ({ headers }) => {
+    const identity = await identifyBoard(rooms.keys, headers['authorization']);
+    return identity !== undefined && reaches(identity, address);
+  });
+  return adapter;
+};
+
+/** @returns a router for `/board` */
+export const createBoard = (rooms: Rooms, changes: Changes, commands: Commands): Router => {
+  const server = new ExpressAdapter().setBasePath(BOARD_PATH);
+  const board = createBullBoard({
+    queues: [],
+    serverAdapter: server,
+    options: {
+      uiConfig: {
+        boardTitle: 'Rohrpost',
+        overview: { groupByDelimiter: true },
+        sortQueues: true,
+        showWorkers: false,
+        showMetrics: false,
+        hideRedisDetails: true,
+        pollingInterval: { forceInterval: 5 },
+      },
+    },
+  });
+
+  const load = async (): Promise<void> => {
+    const tenants = await rooms.tenants.list();
+    const queues = (await Promise.all(tenants.map(({ tenant }) => rooms.tenants.queues(tenant)))).flat();
+    queues.sort((a, b) => queueName(a).localeCompare(queueName(b)));
+    board.replaceQueues(queues.map(({ tenant, application }) => adapterOf(rooms, { tenant, application })));
+  };
+  // Whoever asks while the list is loaded waits for it; a change meanwhile loads it once more for those who come after.
+  let loaded: Promise<void> | undefined;
+  changes.onChange((kind) => {
+    if (kind === 'tenant' || kind === 'queue') loaded = undefined;
+  });
+  const refresh = (): Promise<void> => {
+    const loading = (loaded ??= load());
+    return loading.catch((error: unknown) => {
+      if (loaded === loading) loaded = undefined;
+      throw error;
+    });
+  };
+
+  const router = Router();
+  router.use(async (request: Request, response: Response, next: NextFunction) => {
+    response.set('Content-Security-Policy', POLICY);
+    const identity = await identifyBoard(rooms.keys, request.get('Authorization'));
+    if (identity === undefined) {
+      response.set('WWW-Authenticate', 'Basic realm="Rohrpost", charset="UTF-8"').status(401).type('text/plain');
+      response.send('Log in with any user name and a key of an operator or administrator as the password.\n');
+      return;
+    }
+    response.locals['identity'] = identity;
+    refuseForeign(request);
+    await refresh();
+    next();
+  });
+  router.get('/email/:tenant/:application/:id', async (request, response) => {
+    const { address } = await rooms.guard.queue(request, response, 'read');
+    const queue = await existingQueue(rooms, address);
+    await sendEmail(rooms, response, queue, await existingEmail(rooms, queue, String(request.params.id)));
+  });
+  router.use(boardActions(rooms, commands));
+  router.use(server.getRouter() as Router);
+  return router;
+};

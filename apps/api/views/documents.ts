@@ -1,0 +1,107 @@
+// Settings of tenants, queues and transports as documents: as GET shows them, PUT and PATCH take them, and ETags name them.
+import { formatAddress, type Address } from '../../../libs/mail/address/address';
+import type { QueueSettings, TenantSettings } from '../../../libs/mail/settings/settings';
+import type { OAuthSecret } from '../../../libs/mail/settings/oauth';
+import type { StoredTransport } from '../../../libs/mail/settings/transport';
+import type { RegisteredQueue, Tenant } from '../../../libs/store/registries/tenants';
+import { versionOf } from './version';
+
+/** Fields of each kind's answer that the service computes. */
+export const COMPUTED = {
+  tenant: new Set(['createdAt', 'updatedAt']),
+  queue: new Set(['paused', 'pause', 'counts', 'contentBytes', 'oldestDueAt', 'breaker', 'createdAt', 'updatedAt']),
+  template: new Set(['version', 'createdAt']),
+  transport: new Set(['version', 'createdAt', 'updatedAt']),
+};
+
+const withAddresses = <S extends { from?: Address | undefined; replyTo?: Address[] | undefined }>(settings: S) => ({
+  ...settings,
+  ...(settings.from && { from: formatAddress(settings.from) }),
+  ...(settings.replyTo && { replyTo: settings.replyTo.map(formatAddress) }),
+});
+
+export const tenantDocument = (settings: TenantSettings) => ({
+  ...withAddresses(settings),
+  enabled: settings.enabled ?? true,
+});
+
+export const tenantView = ({ tenant, settings, createdAt, updatedAt }: Tenant) => ({
+  tenant,
+  ...tenantDocument(settings),
+  createdAt,
+  updatedAt,
+});
+
+export const tenantVersion = ({ settings }: Tenant): string => versionOf(tenantDocument(settings));
+
+/** Whether the queue is enabled stands in it where somebody said so; BullMQ has the last word (`queueView`). */
+export const queueDocument = (settings: QueueSettings) => withAddresses(settings);
+
+export const queueVersion = ({ settings }: RegisteredQueue): string =>
+  versionOf({ ...queueDocument(settings), enabled: settings.enabled ?? true });
+
+/** What of a stored transport is its settings: not its times, nor the number that connections are kept under. */
+const keptOf = (transport: StoredTransport) =>
+  Object.fromEntries(Object.entries(transport).filter(([name]) => !COMPUTED.transport.has(name))) as Omit<
+    StoredTransport,
+    'version' | 'createdAt' | 'updatedAt'
+  >;
+
+const SET = { set: true };
+
+const loginDocument = ({ user, oauth2 }: NonNullable<StoredTransport['auth']>): Record<string, unknown> => {
+  if (oauth2 === undefined) return { user, pass: SET };
+  const { sealed, ...given } = oauth2;
+  return { user, oauth2: { ...given, ...Object.fromEntries(Object.keys(sealed).map((secret) => [secret, SET])) } };
+};
+
+/** A transport without its secrets. */
+export const transportDocument = (transport: StoredTransport) => {
+  const { auth, dkim, ...fields } = keptOf(transport);
+  return {
+    ...fields,
+    ...(auth && { auth: loginDocument(auth) }),
+    ...(dkim && { dkim: { domain: dkim.domain, selector: dkim.selector, privateKey: { set: true } } }),
+  };
+};
+
+export const transportView = (name: string, transport: StoredTransport) => ({
+  ...transportDocument(transport),
+  transport: name,
+  version: transport.version,
+  createdAt: transport.createdAt,
+  updatedAt: transport.updatedAt,
+});
+
+/** By what is stored, sealed secrets too: one that was given anew is another version. */
+export const transportVersion = (transport: StoredTransport): string => versionOf(keptOf(transport));
+
+/** The document for the audit: a secret says whether it was given anew, never what it is. */
+export const auditedTransport = (transport: StoredTransport, before: StoredTransport | undefined) => {
+  const document = transportDocument(transport);
+  const isNew = (sealed: string | undefined, old: string | undefined): boolean => old !== undefined && sealed !== old;
+  const changed = { set: true, changed: true };
+  const old = before?.auth;
+  const tokens = Object.entries(transport.auth?.oauth2?.sealed ?? {}).filter(([name, sealed]) =>
+    isNew(sealed, old?.oauth2?.sealed[name as OAuthSecret]),
+  );
+  return {
+    ...document,
+    ...(document.auth && {
+      auth: {
+        ...document.auth,
+        ...(isNew(transport.auth?.sealedPass, old?.sealedPass) && transport.auth?.sealedPass && { pass: changed }),
+        ...(tokens.length > 0 && {
+          oauth2: {
+            ...(document.auth['oauth2'] as object),
+            ...Object.fromEntries(tokens.map(([name]) => [name, changed])),
+          },
+        }),
+      },
+    }),
+    ...(document.dkim &&
+      isNew(transport.dkim?.sealedKey, before?.dkim?.sealedKey) && {
+        dkim: { ...document.dkim, privateKey: changed },
+      }),
+  };
+};

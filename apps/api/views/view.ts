@@ -1,0 +1,98 @@
+// How things look from outside: emails, queues, transports, as the API shows them.
+import type { History } from '../../../libs/jobs/read/history';
+import { sentMessage, type EmailRecord } from '../../../libs/jobs/layout/email-record';
+import type { QueueStatus } from '../../../libs/jobs/read/counts';
+import { formatAddress, type Address } from '../../../libs/mail/address/address';
+import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
+import type { QueueAddress } from '../../../libs/mail/address/queue-address';
+import { messageIdOf, subjectOf } from '../../../libs/mail/email/stored-email';
+import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
+import type { RegisteredQueue } from '../../../libs/store/registries/tenants';
+import { queueDocument } from './documents';
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+const list = (addresses: Address[] | undefined): string[] => (addresses ?? []).map(formatAddress);
+
+/** The entity tag of an email's version (RFC 9110 8.8.3). */
+export const etagOf = (record: EmailRecord): string => `"${record.email.rev}"`;
+
+/** An email as lists show it: without its content. */
+export const emailSummary = (address: QueueAddress, record: EmailRecord) => {
+  const { id, email, failure } = record;
+  return {
+    id,
+    tenant: address.tenant,
+    application: address.application,
+    state: record.state,
+    ...(failure && { reason: failure }),
+    acceptedAt: iso(record.acceptedAt),
+    sendAt: iso(record.sendAt),
+    expiresAt: email.expiresAt,
+    ...(record.nextAttemptAt !== undefined && { nextAttemptAt: iso(record.nextAttemptAt) }),
+    ...(record.finishedAt !== undefined && { finishedAt: iso(record.finishedAt) }),
+    attemptsMade: record.attemptsMade,
+    ...(record.recipients && { recipients: record.recipients }),
+    messageId: `<${messageIdOf(id, email)}>`,
+    ...(email.from && { from: formatAddress(email.from) }),
+    to: list(email.to),
+    cc: list(email.cc),
+    bcc: list(email.bcc),
+    ...(subjectOf(email) !== undefined && { subject: subjectOf(email) }),
+    ...(email.template && { template: email.template }),
+    tags: email.tags ?? [],
+    metadata: email.metadata ?? {},
+    ...(sentMessage(record) && { archived: true }),
+    ...(email.resentFrom && { resentFrom: email.resentFrom }),
+  };
+};
+
+const settingsView = (settings: ResolvedSettings) => ({
+  ...settings,
+  ...(settings.from && { from: formatAddress(settings.from) }),
+  replyTo: list(settings.replyTo),
+});
+
+/** An email as a whole, with its settings of now and its history. Spans in milliseconds. */
+export const emailView = (address: QueueAddress, record: EmailRecord, settings: ResolvedSettings, history: History) => {
+  const { email } = record;
+  return {
+    ...emailSummary(address, record),
+    replyTo: list(email.replyTo),
+    ...(email.html !== undefined && { html: email.html }),
+    ...(email.text !== undefined && { text: email.text }),
+    ...(email.data && { data: email.data }),
+    ...(email.dataUrl !== undefined && { dataUrl: email.dataUrl }),
+    ...(email.stored && { stored: email.stored }),
+    ...(email.raw && { raw: { contentId: email.raw.contentId, size: email.raw.size, from: email.raw.from } }),
+    attachments: email.attachments ?? [],
+    headers: email.headers ?? {},
+    settings: settingsView(settings),
+    attempts: history.attempts,
+    changes: history.changes,
+  };
+};
+
+export const queueView = (queue: RegisteredQueue, status: QueueStatus, contentBytes: number) => ({
+  tenant: queue.tenant,
+  application: queue.application,
+  ...queueDocument(queue.settings),
+  enabled: !status.paused,
+  paused: status.paused,
+  ...(status.paused && queue.paused && { pause: queue.paused }),
+  counts: status.counts,
+  contentBytes,
+  ...(status.oldestDueAt !== undefined && { oldestDueAt: iso(status.oldestDueAt) }),
+  createdAt: queue.createdAt,
+  updatedAt: queue.updatedAt,
+});
+
+/** A key without its secret. */
+export const apiKeyView = ({ id, role, tenant, application, name, expiresAt, createdAt }: StoredApiKey) => ({
+  id,
+  role,
+  ...(tenant && { tenant }),
+  ...(application && { application }),
+  ...(name && { name }),
+  ...(expiresAt && { expiresAt }),
+  createdAt,
+});

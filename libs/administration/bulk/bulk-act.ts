@@ -1,0 +1,161 @@
+// One email of an operation on many: whether the action can be done to it, and the action itself.
+import { formatAddress, type Address } from '../../mail/address/address';
+import { Problem } from '../../mail/input/problem';
+import type { State } from '../../mail/email/state';
+import { dueAt, type StoredEmail } from '../../mail/email/stored-email';
+import { readRecords, type EmailRecord } from '../../jobs/layout/email-record';
+import { readHistory } from '../../jobs/read/history';
+import type { BulkAction } from './bulk-input';
+import type { BulkOperation } from './bulk-operation';
+import { replacedIn, type Replacement } from './bulk-replace';
+import { changesBetween } from '../field-diff';
+import { insist, refuse, requireUncertain, type Commands, type Subject } from '../commands';
+import { correct, draftCorrection, type CorrectDeps, type Patch } from '../correct';
+import { checkResend, resend, type ResendDeps } from '../resend';
+
+export type BulkDeps = CorrectDeps & ResendDeps;
+
+/** There is nothing to be done to an email. */
+export class Skip extends Error {
+  constructor(
+    readonly code: string,
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+const ANEW = { mode: 'render' } as const;
+
+/**
+ * The correction that an operation makes of an email, if any.
+ * @throws Skip where its addresses are to be mended and none is; Problem `recipients-merge`
+ */
+export const correctionOf = (
+  { patch, action }: BulkOperation,
+  email: StoredEmail,
+  replacement: Replacement | undefined,
+  onReplaced: (old: string, next: string) => void,
+): Patch | undefined => {
+  const addresses = replacement && replacedIn(email, replacement, onReplaced);
+  if (replacement !== undefined && addresses === undefined)
+    throw new Skip('nothing-to-replace', 'none of its recipients is replaced: it stays as it is');
+  const now = action === 'send-now' ? { sendAt: null } : undefined;
+  return patch || addresses || now ? { ...patch, ...addresses, ...now } : undefined;
+};
+
+const UNSENT_ENDS: readonly State[] = ['held', 'uncertain', 'failed', 'expired'];
+
+/** Would the transition be made? As its script decides. @throws Problem `email-state`, `email-sending`, `email-finished` */
+const requireState = (action: BulkAction, record: EmailRecord): void => {
+  const { state } = record;
+  if (action === 'resolve') return requireUncertain({ record });
+  // What only what was sent can be asked for is asked for by `checkResend`.
+  if (action === 'resend') return;
+  if (state === 'sending') throw refuse('sending', record);
+  if (state === 'sent' && action !== 'delete') throw refuse('sent', record);
+  const isEnded = UNSENT_ENDS.includes(state) || state === 'canceled';
+  if (action === 'release' && !UNSENT_ENDS.includes(state)) throw refuse('wrong-state', record);
+  if (action === 'hold' && isEnded) throw refuse('wrong-state', record);
+  if (action === 'send-now' && state === 'canceled') throw refuse('wrong-state', record);
+};
+
+const stateAfter = ({ action, as }: BulkOperation, email: StoredEmail, now: number): string => {
+  switch (action) {
+    case 'release':
+    case 'send-now':
+      return dueAt(email, now) > now ? 'scheduled' : 'queued';
+    case 'hold':
+      return 'held';
+    case 'cancel':
+      return 'canceled';
+    case 'resolve':
+      return as === 'resend' ? 'queued' : (as ?? 'sent');
+    case 'resend':
+      return 'sent, and again by a new email';
+    case 'delete':
+      return 'gone';
+  }
+};
+
+const NAMES = ['to', 'cc', 'bcc'];
+const shown = (name: string, value: unknown): unknown =>
+  NAMES.includes(name) && Array.isArray(value) ? (value as Address[]).map(formatAddress) : value;
+
+/**
+ * What would be done to an email; nothing is written.
+ * @returns what it is and what it would be: its state, its recipients, and what else changes
+ * @throws Problem as `actOn` would
+ */
+export const tryOn = async (
+  deps: BulkDeps,
+  subject: Subject,
+  order: BulkOperation,
+  patch: Patch | undefined,
+): Promise<{ before: Record<string, unknown>; after: Record<string, unknown> }> => {
+  const { record } = subject;
+  requireState(order.action, record);
+  if (order.action === 'resend') await checkResend(deps, subject, ANEW);
+  const after = patch === undefined ? record.email : (await draftCorrection(deps, subject, patch)).after;
+  const recipients = { to: record.email.to, cc: record.email.cc, bcc: record.email.bcc };
+  const same = changesBetween({}, recipients);
+  const changed = { ...same, ...changesBetween(record.email, after) };
+  const names = Object.keys(changed).filter((name) => name !== 'formerly');
+  const side = (email: StoredEmail) =>
+    Object.fromEntries(
+      names.map((name) => [name, shown(name, (email as unknown as Record<string, unknown>)[name] ?? null)]),
+    );
+  return {
+    before: { state: record.state, ...side(record.email) },
+    after: { state: stateAfter(order, after, deps.clock.now()), ...side(after) },
+  };
+};
+
+/** Corrects first, so that nothing is released uncorrected. @param patch undefined where there is none, or it was made before */
+export const actOn = async (
+  deps: BulkDeps,
+  commands: Commands,
+  given: Subject,
+  order: BulkOperation,
+  patch: Patch | undefined,
+): Promise<void> => {
+  let subject = given;
+  if (patch !== undefined) {
+    requireState(order.action, given.record);
+    await correct(deps, commands, subject, patch);
+    const [fresh] = await readRecords(deps.redis, subject.queue, [subject.record.id], deps.clock.now());
+    if (fresh !== undefined) subject = { ...subject, record: fresh };
+  }
+  const { record } = subject;
+  switch (order.action) {
+    case 'release':
+      return commands.release(subject);
+    case 'send-now':
+      return record.place === 'failed' ? commands.release(subject) : undefined;
+    case 'cancel':
+      return commands.cancel(subject);
+    case 'hold':
+      return commands.hold(subject);
+    case 'delete':
+      return commands.erase(subject);
+    case 'resolve':
+      if (order.as === undefined) throw new Problem('invalid', 'as is missing');
+      return commands.resolve(subject, order.as);
+    case 'resend':
+      if (record.state !== 'sent') insist('wrong-state', record);
+      await resend(deps, commands, subject, ANEW, `bulk:${order.id}:${record.id}`);
+  }
+};
+
+/** How far an operation that was interrupted came with an email: its history has a line for each step. */
+export const doneBefore = async (
+  deps: BulkDeps,
+  { queue, record }: Subject,
+  { id, action }: BulkOperation,
+): Promise<'nothing' | 'corrected' | 'all'> => {
+  const { changes } = await readHistory(deps.redis, queue, record);
+  const steps = changes.filter(({ operation }) => operation === id).map(({ what }) => what);
+  if (steps.some((what) => what !== 'corrected')) return 'all';
+  if (steps.length === 0) return 'nothing';
+  return action === 'send-now' && record.place !== 'failed' ? 'all' : 'corrected';
+};

@@ -1,0 +1,88 @@
+// What may be asked for of many emails at once: which of them, what is done to them, and what may be the same for all.
+import { z } from 'zod';
+import { EmailInput } from '../../mail/email/email';
+import { pointer, Problem, type InputError } from '../../mail/input/problem';
+import { Slug } from '../../mail/address/queue-address';
+import { RecipientFilter } from '../../mail/address/recipient-pattern';
+import { EMAIL_SETTINGS } from '../../mail/settings/settings';
+import { STATES } from '../../mail/email/state';
+import { ReplaceInput } from './bulk-replace';
+import { parseInput } from '../../mail/input/parse-input';
+
+const Time = z.iso.datetime({ offset: true });
+const States = z.union([z.enum(STATES), z.array(z.enum(STATES)).min(1)]);
+
+export const BulkFilter = z.strictObject({
+  state: States.optional(),
+  template: Slug.optional(),
+  tag: z.string().min(1).optional(),
+  since: Time.optional(),
+  until: Time.optional(),
+  recipient: RecipientFilter.refine(
+    (text) => !/^[*@]+$/.test(text),
+    'must name somebody: leave it out for everybody',
+  ).optional(),
+});
+
+export const ACTIONS = ['release', 'cancel', 'hold', 'send-now', 'resolve', 'resend', 'delete'] as const;
+export type BulkAction = (typeof ACTIONS)[number];
+const CORRECTING: readonly BulkAction[] = ['release', 'hold', 'send-now'];
+
+export const BulkInput = z
+  .strictObject({
+    filter: BulkFilter.optional(),
+    /** Says that an empty filter is meant. */
+    all: z.boolean().optional(),
+    action: z.enum(ACTIONS),
+    /** What became of uncertain ones: goes with resolve. */
+    as: z.enum(['sent', 'resend', 'failed']).optional(),
+    patch: z.record(z.string(), z.unknown()).optional(),
+    replace: ReplaceInput.optional(),
+    dryRun: z.boolean().optional(),
+  })
+  .superRefine(({ filter = {}, all, action, as, patch, replace }, context) => {
+    const complain = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+    if (Object.keys(filter).length === 0 && all !== true)
+      complain('filter', 'is empty and means every email: narrow it, or say so by "all": true');
+    for (const [name, given] of Object.entries({ patch, replace }))
+      if (given !== undefined && !CORRECTING.includes(action))
+        complain(name, `goes with ${CORRECTING.join(', ')} only`);
+    if ((action === 'resolve') !== (as !== undefined))
+      complain('as', 'goes with the action resolve, which needs it: sent, resend or failed');
+  })
+  .meta({ id: 'Bulk' });
+
+/** Fields of an email that may be the same for many: its settings and its times. */
+const FOR_MANY = new Set([...Object.keys(EMAIL_SETTINGS), 'sendAt', 'expiresAt']);
+const RECIPIENTS = new Set(['to', 'cc', 'bcc']);
+
+const MEND =
+  'belongs to each email: everybody’s mail would go to the same people. Mend addresses by "replace": ' +
+  '{"recipientDomain": {"gmial.com": "gmail.com"}} or {"recipient": {"old@x.example": "new@x.example"}}';
+
+/** What is wrong with one field of a patch for many; null takes a field away. */
+const faultsOf = (name: string, value: unknown): InputError[] => {
+  const path = ['patch', name];
+  const complaint = (message: string): InputError[] => [{ path: pointer(path), message }];
+  const schema = (EmailInput.shape as Record<string, z.ZodType>)[name];
+  if (schema === undefined) return complaint('is not a known field');
+  if (RECIPIENTS.has(name)) return complaint(MEND);
+  if (!FOR_MANY.has(name)) return complaint('belongs to one email: correct each by a PATCH of its own');
+  if (value === null) return [];
+  try {
+    parseInput(schema, value, path);
+    return [];
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'invalid') return error.errors;
+    throw error;
+  }
+};
+
+/** @throws Problem `invalid` that points at what belongs to one email, or is wrong for all of them */
+export const requireForMany = (patch: Record<string, unknown> | undefined): void => {
+  const errors = Object.entries(patch ?? {}).flatMap(([name, value]) => faultsOf(name, value));
+  if ((patch?.['expiresAt'] ?? null) !== null && (patch?.['expiresAfter'] ?? null) !== null)
+    errors.push({ path: '/patch/expiresAfter', message: 'must not stand beside expiresAt: give one of them' });
+  const [first] = errors;
+  if (first !== undefined) throw new Problem('invalid', `${first.path} ${first.message}`, errors);
+};

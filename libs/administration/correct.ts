@@ -1,0 +1,186 @@
+// Corrects an email: the fields given replace, null removes, and the result is as valid as a new one.
+import { normalizeAddress } from '../mail/address/address';
+import { EmailInput } from '../mail/email/email';
+import { problemAt } from '../mail/input/problem';
+import {
+  contentIdsOf,
+  contentsOf,
+  dueAt,
+  LARGE_PARTS,
+  recipientsOf,
+  toInput,
+  toStoredEmail,
+  type LargePart,
+  type StoredEmail,
+} from '../mail/email/stored-email';
+import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
+import { readRecords } from '../jobs/layout/email-record';
+import { BULL_PRIORITY } from '../intake/enqueue';
+import { correctEmail } from '../jobs/transitions/correct';
+import { changesBetween } from './field-diff';
+import { inTime, refuse, type Commands, type Subject } from './commands';
+import type { OverdueDeps } from './overdue';
+import type { Accept } from '../intake/accept';
+import type { Budget } from '../intake/budget';
+import type { ContentReader, ContentStore } from '../content/store';
+import type { ContentRefs } from '../store/contents/content-refs';
+import { prepareParts } from '../intake/large-parts';
+import { parseInput } from '../mail/input/parse-input';
+
+export type Patch = Record<string, unknown>;
+
+export interface CorrectDeps extends OverdueDeps {
+  content: ContentStore;
+  refs: ContentRefs;
+  accept: Pick<Accept, 'checkReferences'>;
+  budget: Budget;
+  schedule: Schedule;
+}
+
+/** An email as the input that would make it again. */
+export const inputOf = async (
+  { content }: { content: ContentReader },
+  email: StoredEmail,
+): Promise<Record<string, unknown>> => {
+  const parts: Partial<Record<LargePart, string>> = {};
+  for (const name of LARGE_PARTS) {
+    const stored = email.stored?.[name];
+    if (stored !== undefined) parts[name] = (await content.readAll(stored.contentId)).toString('utf8');
+  }
+  return JSON.parse(JSON.stringify(toInput(email, parts))) as Record<string, unknown>;
+};
+
+const FINISHED = ['subject', 'html', 'text'];
+const TEMPLATED = ['template', 'data', 'dataUrl'];
+/** What else a complete message has in itself. */
+const AROUND = ['attachments', 'headers', 'replyTo'];
+
+const gives = (patch: Patch, names: string[]): boolean => names.some((name) => (patch[name] ?? null) !== null);
+
+/** Fields that cannot stand beside those of the patch: they go with what they belonged to. */
+const displaced = (patch: Patch): string[] => [
+  ...(gives(patch, ['template']) ? [...FINISHED, 'raw'] : []),
+  ...(gives(patch, FINISHED) ? [...TEMPLATED, 'raw'] : []),
+  ...(gives(patch, ['raw']) ? [...FINISHED, ...TEMPLATED, ...AROUND] : []),
+  ...('expiresAt' in patch ? ['expiresAfter'] : []),
+];
+
+const merged = (base: Record<string, unknown>, patch: Patch): Record<string, unknown> => {
+  const gone = new Set(displaced(patch));
+  const all = { ...Object.fromEntries(Object.entries(base).filter(([name]) => !gone.has(name))), ...patch };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
+};
+
+/** When it expires after the correction: as given, a span from its time, or as long after its time as before. */
+const expiryOf = (
+  input: EmailInput,
+  patch: Patch,
+  span: number,
+  before: StoredEmail,
+  acceptedAt: number,
+  now: number,
+): number => {
+  const due = dueAt(input, acceptedAt);
+  const kept = Date.parse(before.expiresAt) - dueAt(before, acceptedAt);
+  const expiresAt =
+    input.expiresAt !== undefined
+      ? Date.parse(input.expiresAt)
+      : 'expiresAfter' in patch
+        ? Math.max(due, now) + span
+        : due + kept;
+  if (expiresAt <= due) throw problemAt('invalid', ['expiresAt'], 'must be after sendAt');
+  return expiresAt;
+};
+
+/** So many addresses that were corrected away lead to an email, the last ones. */
+const FORMER_KEPT = 100;
+
+/** What it was to be sent to before, and is not now. */
+const formerAddresses = (before: StoredEmail, after: StoredEmail): string[] => {
+  const addresses = (email: StoredEmail): string[] => recipientsOf(email).map(({ address }) => address);
+  const present = new Set(addresses(after).map(normalizeAddress));
+  const all = [...(before.formerly ?? []), ...addresses(before)].map(normalizeAddress);
+  return [...new Set(all)].filter((address) => !present.has(address)).slice(-FORMER_KEPT);
+};
+
+/**
+ * What a correction would make of an email; nothing is written.
+ * @param patch an object of fields
+ * @throws Problem `invalid` and others of a new email; `email-sending`, `email-finished`
+ */
+export const draftCorrection = async (deps: CorrectDeps, { queue, record }: Subject, patch: Patch) => {
+  const { address } = queue;
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
+    throw problemAt('invalid', [], 'the body must be an object {...} of the fields to change');
+  if (record.place === 'completed') throw refuse('sent', record);
+  if (record.place === 'active') throw refuse('sending', record);
+
+  const before = record.email;
+  const input = parseInput(EmailInput, merged(await inputOf(deps, before), patch));
+  const settings = await deps.tenants.settings(address, input);
+  const parts = await prepareParts(deps, address, input, [], before.raw);
+  await deps.accept.checkReferences(address, input, settings, [], parts.raw);
+  const now = deps.clock.now();
+  const expiresAt = expiryOf(input, patch, settings.expiresAfter, before, record.acceptedAt, now);
+  const made = toStoredEmail(input, {
+    ...parts,
+    domain: before.domain,
+    expiresAt,
+    rev: before.rev + 1,
+    resentFrom: before.resentFrom,
+  });
+  const fixed = 'expiresAt' in patch || (before.fixedExpiry === true && !('expiresAfter' in patch));
+  const formerly = formerAddresses(before, made);
+  const after = parts.place({
+    ...made,
+    ...(fixed && { fixedExpiry: true }),
+    ...(formerly.length > 0 && { formerly }),
+  });
+  const fields = changesBetween(before, after);
+
+  const had = contentIdsOf(before);
+  const added = contentsOf(after).filter(({ contentId }) => !had.includes(contentId));
+  await deps.budget.requireContent(address, added);
+  return { before, after, fields, parts, settings, now, expiresAt, had, added };
+};
+
+/**
+ * @param patch an object of fields
+ * @throws Problem of `draftCorrection`, and `version-mismatch`
+ */
+export const correct = async (deps: CorrectDeps, commands: Commands, given: Subject, patch: Patch): Promise<void> => {
+  const subject = await inTime(deps, given);
+  const { queue, record } = subject;
+  const { address } = queue;
+  const drafted = await draftCorrection(deps, subject, patch);
+  const { before, after, fields, parts, settings, now, expiresAt, had, added } = drafted;
+  const fresh = added.map(({ contentId }) => contentId);
+  /** Whoever lost against another correction may have claimed what the winner needs too: both claim for the same email. */
+  const letGo = async (ids: string[]): Promise<void> => {
+    const [present] = await readRecords(deps.redis, queue, [record.id], deps.clock.now());
+    const needed = present === undefined ? [] : contentIdsOf(present.email);
+    const unneeded = ids.filter((id) => !needed.includes(id));
+    await deps.refs.release(address, record.id, unneeded, deps.content.remove);
+  };
+  try {
+    await deps.refs.claim(address, record.id, added);
+    await parts.store();
+  } catch (error) {
+    // What failed first is what is told.
+    await letGo(fresh).catch(() => undefined);
+    throw error;
+  }
+  const due = 'sendAt' in patch ? Math.max(now, dueAt(after, 0)) : undefined;
+  const refusal = await correctEmail(deps.redis, queue, record.id, {
+    before,
+    after,
+    priority: BULL_PRIORITY[settings.priority],
+    line: commands.change(subject, 'corrected', fields),
+    now,
+    ...(due !== undefined && { due }),
+  });
+  await letGo([...had, ...fresh]);
+  if (refusal !== undefined) throw refuse(refusal, record);
+  await deps.schedule.announce(queue.name, due !== undefined && due > now ? due : DUE_NOW, expiresAt);
+  await commands.audited(subject, 'corrected', fields);
+};

@@ -1,0 +1,245 @@
+// A replica's hands in all queues: opens those that have work, gives each its turn, and lets go of the empty ones.
+import { parseQueueName, type QueueAddress } from '../mail/address/queue-address';
+import type { Clock } from '../runtime/clock';
+import type { Log } from '../runtime/log';
+import type { Redis } from '../store/redis/redis';
+import type { Admission, Refusal } from '../store/limits/transport-limits';
+import type { Schedule } from '../jobs/layout/schedule';
+import { createDueWatcher, LOOK_AGAIN_MS, type DueWatcher } from './due-watcher';
+import { giveBack, recoverStalled, type Lease, type LeaseEnd } from '../jobs/transitions/lease';
+import { createLeaseRenewal, type LeaseRenewal } from './lease-renewal';
+import { createReschedule } from './reschedule';
+import { newlyOpen, type OpenQueue } from './open-queue';
+import { createSlots } from './slots';
+import { STALLED_CHECK_MS, type Queues } from '../jobs/layout/queues';
+import { createClaim, type Claim } from './claim';
+
+/** Whether a queue may send now, and how many of its emails at once on one replica. */
+export interface Permission {
+  enabled: boolean;
+  concurrency: number;
+  /** The whole installation sends nothing for now; what is due stays announced. */
+  paused?: boolean;
+}
+
+export interface DispatcherDeps {
+  redis: Redis;
+  /** A connection of its own: a subscribed one can do nothing else. */
+  subscriber: Redis;
+  queues: Queues;
+  schedule: Schedule;
+  clock: Clock;
+  log: Log;
+  /** Emails at once on this replica. */
+  concurrency: number;
+  /** Queues that are open at once. */
+  maxOpen: number;
+  /** How long one attempt may take, ms. */
+  attemptMs: number;
+  /** Names this replica in locks and logs. */
+  replica: string;
+  permission: (address: QueueAddress) => Promise<Permission>;
+  /** The right to one attempt in this queue, asked for before an email is taken; or when to ask again. */
+  admit: (address: QueueAddress) => Promise<Admission | Refusal>;
+  /** One attempt, settled. Never rejects. */
+  work: (lease: Lease, admission: Admission) => Promise<void>;
+}
+
+/** A queue that others wait for gives way after so many emails. */
+const TURN_EMAILS = 50;
+/** Interrupted attempts get this long to say so before the process ends. */
+const INTERRUPTION_MS = 1_000;
+
+/** A class because it is opened and closed: between `start` and `stop` it holds emails. */
+export class Dispatcher {
+  private readonly openQueues = new Map<string, OpenQueue>();
+  /** On their way into `openQueues`: their room is taken. */
+  private readonly opening = new Set<string>();
+  private readonly places;
+  private readonly claim;
+  private readonly keeper: LeaseRenewal;
+  private readonly watch: DueWatcher;
+  private readonly reschedule;
+  private readonly serving = new Set<Promise<void>>();
+  private state: 'new' | 'running' | 'stopped' = 'new';
+  private stalledTimer: NodeJS.Timeout | undefined;
+  /** A queue with work could not be opened, since the last one was closed. */
+  private crowded = false;
+
+  constructor(private readonly deps: DispatcherDeps) {
+    this.places = createSlots<OpenQueue>(deps.concurrency);
+    this.claim = createClaim({ ...deps, call: (name) => this.wake(name) });
+    this.keeper = createLeaseRenewal(deps);
+    // One more than may be open: so one that waits is seen, also where its call was not heard.
+    const most = deps.maxOpen + 1;
+    this.watch = createDueWatcher({ ...deps, random: Math.random, most, onDue: (name) => this.wake(name) });
+    this.reschedule = createReschedule({ ...deps, lookBy: (at) => this.watch.lookBy(at) });
+  }
+
+  get open(): number {
+    return this.openQueues.size;
+  }
+
+  get inWork(): number {
+    return this.places.taken;
+  }
+
+  start(): void {
+    // A process that is told to stop while it starts stops this before.
+    if (this.state !== 'new') return;
+    this.state = 'running';
+    this.keeper.start();
+    this.watch.start();
+    this.stalledTimer = setInterval(() => this.checkStalled(), STALLED_CHECK_MS);
+  }
+
+  /** No new emails; waits for those in work, and interrupts them shortly before `left` ms are over. */
+  async stop(left: number): Promise<void> {
+    this.state = 'stopped';
+    this.watch.stop();
+    clearInterval(this.stalledTimer);
+    const patience = Math.max(0, left - INTERRUPTION_MS);
+    const interrupt = setTimeout(() => this.keeper.endAll('stopping'), patience);
+    while (this.serving.size > 0) await Promise.all(this.serving);
+    clearTimeout(interrupt);
+    this.keeper.stop();
+  }
+
+  /** Looks into a queue now: it has work, or something changed that may let it send. */
+  wake(name: string): void {
+    if (this.state !== 'running') return;
+    const turn = this.openQueues.get(name);
+    if (turn !== undefined) {
+      turn.calls++;
+      turn.hungry = true;
+      this.pump();
+    } else if (this.openQueues.size + this.opening.size >= this.deps.maxOpen) {
+      this.crowded = true;
+      this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
+    } else if (!this.opening.has(name)) {
+      this.opening.add(name);
+      this.openQueue(name)
+        .catch((error: unknown) => this.tryAgain(`open ${name}`, error))
+        .finally(() => this.opening.delete(name));
+    }
+  }
+
+  private async openQueue(name: string): Promise<void> {
+    const address = parseQueueName(name);
+    const permission = address && (await this.deps.permission(address));
+    // Whoever looks at what is due finds it again, each second, until the installation is resumed.
+    if (permission?.paused) return;
+    // A disabled tenant's queue is announced again when it is enabled.
+    if (address === undefined || !permission?.enabled) return this.deps.schedule.forget(name);
+    if (this.state !== 'running') return;
+    const turn = newlyOpen(this.deps.queues.open(address), permission.concurrency);
+    this.opening.delete(name);
+    this.openQueues.set(name, turn);
+    this.places.add(turn);
+    this.pump();
+  }
+
+  private pump(): void {
+    if (this.state !== 'running') return;
+    this.places.pump((turn) => {
+      const served: Promise<void> = this.serve(turn)
+        .catch((error: unknown) => this.complain(`serve ${turn.name}`, error))
+        .then(() => this.leave(turn))
+        .catch((error: unknown) => this.tryAgain(`leave ${turn.name}`, error))
+        .finally(() => this.serving.delete(served));
+      this.serving.add(served);
+    });
+  }
+
+  /** Uses one place: takes an email and does its attempt. */
+  private async serve(turn: OpenQueue): Promise<void> {
+    const taken = await this.take(turn);
+    if (taken === undefined) return;
+    const { lease, end, admission } = taken;
+    const timer = setTimeout(end, this.deps.attemptMs, 'took-too-long' satisfies LeaseEnd);
+    try {
+      if (this.state !== 'running') {
+        admission.cancel();
+        return await giveBack(lease);
+      }
+      this.keeper.keep(lease, end);
+      this.pump();
+      await this.deps.work(lease, admission);
+      this.keeper.release(lease);
+    } finally {
+      clearTimeout(timer);
+      admission.end();
+    }
+  }
+
+  private async take(turn: OpenQueue): Promise<Extract<Claim, { kind: 'taken' }> | undefined> {
+    const calls = turn.calls;
+    try {
+      const permission = await this.deps.permission(turn.queue.address);
+      turn.limit = permission.concurrency;
+      if (!permission.enabled || permission.paused || this.mustGiveWay(turn)) {
+        turn.hungry = false;
+        return undefined;
+      }
+      const take = await this.claim(turn.queue);
+      if (take.kind === 'taken') {
+        turn.taken++;
+        turn.stride = Math.min(turn.stride * 2, turn.limit);
+        return take;
+      }
+      turn.stride = 1;
+      turn.hungry = take.kind === 'empty' && turn.calls !== calls;
+      if (take.kind === 'stopped') {
+        // It gives its places to others until then.
+        turn.rateStopUntil = take.until;
+        this.watch.lookBy(take.until);
+      }
+    } catch (error) {
+      turn.hungry = false;
+      this.tryAgain(`take from ${turn.name}`, error);
+    } finally {
+      turn.fetching--;
+    }
+    return undefined;
+  }
+
+  /** Where more queues have work than may be open, each sends some emails and goes to the end. */
+  private mustGiveWay(turn: OpenQueue): boolean {
+    return this.crowded && turn.taken >= TURN_EMAILS;
+  }
+
+  /**
+   * A place is free again; a queue without work and without hunger is closed. So is every queue when the fleet stops: what
+   * was put back or deferred meanwhile is announced to the others.
+   */
+  private async leave(turn: OpenQueue): Promise<void> {
+    turn.busy--;
+    this.places.free();
+    const closes = turn.busy === 0 && (!turn.hungry || this.state === 'stopped');
+    const gaveWay = this.mustGiveWay(turn);
+    if (closes) {
+      this.openQueues.delete(turn.name);
+      if (this.crowded) this.watch.lookBy(this.deps.clock.now());
+      this.crowded = false;
+      this.places.remove(turn);
+    }
+    this.pump();
+    if (closes) await this.reschedule({ ...turn, gaveWay });
+  }
+
+  private checkStalled(): void {
+    for (const turn of this.openQueues.values()) {
+      recoverStalled(turn.queue).catch((error: unknown) => this.complain(`recover in ${turn.name}`, error));
+    }
+  }
+
+  /** The queue is still announced: whoever looks at what is due finds it. */
+  private tryAgain(what: string, error: unknown): void {
+    this.complain(what, error);
+    this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
+  }
+
+  private complain(what: string, error: unknown): void {
+    if (this.state === 'running') this.deps.log.error({ error, what }, 'the fleet failed at something; it tries again');
+  }
+}

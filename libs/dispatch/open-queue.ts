@@ -1,0 +1,27 @@
+// A queue that a replica serves: whose turn it is, what it may, what it has had.
+import type { Turn } from './slots';
+import type { EmailQueue } from '../jobs/layout/queues';
+
+export interface OpenQueue extends Turn {
+  queue: EmailQueue;
+  /** Counts calls: one that came while a fetch was under way may be about an email that the fetch did not see. */
+  calls: number;
+  /** A rate or a limit holds it until then (ms since 1970). */
+  rateStopUntil: number;
+  /** Emails since it was opened. */
+  taken: number;
+}
+
+/** @param limit of its emails at once */
+export const newlyOpen = (queue: EmailQueue, limit: number): OpenQueue => ({
+  name: queue.name,
+  queue,
+  busy: 0,
+  limit,
+  hungry: true,
+  stride: 1,
+  fetching: 0,
+  calls: 0,
+  rateStopUntil: 0,
+  taken: 0,
+});

@@ -1,0 +1,142 @@
+// The only place that ends a job: from the outcome of an attempt to BullMQ's state of it.
+import { writeFailure, type Failure, type FailureCode } from '../mail/email/failure';
+import type { Attempt, LogLine, Outcome } from '../mail/email/outcome';
+import { retryDelay } from '../mail/email/retry';
+import type { ResolvedSettings } from '../mail/settings/settings';
+import type { Clock } from '../runtime/clock';
+import { readArchive } from '../jobs/transitions/hand-over-journal';
+import { announceUpkeep } from '../jobs/layout/upkeep-index';
+import type { Redis } from '../store/redis/redis';
+import { giveBack, type Lease } from '../jobs/transitions/lease';
+import type { Erase } from '../jobs/layout/erase';
+import { endEmail, type End } from '../jobs/transitions/end';
+import { postponeEmail } from '../jobs/transitions/postpone';
+
+const DAY = 86_400_000;
+
+/** What became of the email after its attempt, for reports. */
+export type Settled =
+  | { state: 'sent' | 'failed' | 'expired' | 'canceled' | 'held' | 'uncertain'; failure?: Failure }
+  | { state: 'deferred' | 'queued'; nextAt: number; failure?: Failure };
+
+export interface Settle {
+  /**
+   * Ends the attempt. What it leaves behind is written with its end.
+   * @param attempt the record of the attempt, or undefined where none was made: then none is counted
+   * @throws where the lock was lost: the email is somebody else's by now
+   */
+  (lease: Lease, outcome: Outcome, settings: ResolvedSettings, attempt: Attempt | undefined): Promise<Settled>;
+}
+
+/** No attempt is left: what is not known stays so, and who has the email is not forgotten. */
+const exhausted = (outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>, made: number): Failure => {
+  if (outcome.kind === 'uncertain') return { code: 'uncertain', text: outcome.text };
+  const attempts = made === 1 ? 'the only attempt' : `the last of ${made} attempts`;
+  const partly = (outcome.recipients?.accepted.length ?? 0) > 0;
+  return { code: partly ? 'partly-sent' : 'attempts-exhausted', text: `${attempts} failed: ${outcome.text}` };
+};
+
+export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => number; erase: Erase }): Settle => {
+  const { redis, clock } = deps;
+
+  /** Ends an email of which something is kept for so many days. */
+  const end = async (lease: Lease, days: number, how: Omit<End, 'removeAt'>): Promise<void> => {
+    const removeAt = clock.now() + days * DAY;
+    await endEmail(redis, lease, { ...how, removeAt });
+    // The sweep was told of its expiry when it was accepted, and sees then what is due later. So nothing is lost where it
+    // is not told of what is due before; a full Redis may refuse that.
+    if (removeAt < Date.parse(lease.email.expiresAt)) {
+      await announceUpkeep(redis, lease.queue, removeAt).catch(() => undefined);
+    }
+  };
+
+  const complete = async (
+    lease: Lease,
+    keep: ResolvedSettings['history'],
+    line: LogLine | undefined,
+  ): Promise<Settled> => {
+    const sent = { place: 'completed', result: '""' } as const;
+    if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line });
+    else {
+      const archive = await readArchive(redis, lease.queue, lease.id);
+      await deps.erase(lease.queue, lease.id, lease.email, archive);
+      await endEmail(redis, lease, { ...sent, now: clock.now() });
+    }
+    return { state: 'sent' };
+  };
+
+  const fail = async (
+    lease: Lease,
+    failure: Failure,
+    settings: ResolvedSettings,
+    line: LogLine | undefined,
+  ): Promise<Settled> => {
+    // Without a line of an attempt none was made: why it ended is a change of the email, as where the sweep ends it.
+    const now = clock.now();
+    const change = { kind: 'change', at: new Date(now).toISOString(), by: 'the service', what: failure.code } as const;
+    const expiredAt = failure.code === 'expired' ? Date.parse(lease.email.expiresAt) : now;
+    await end(lease, settings.errors.days, {
+      place: 'failed',
+      result: writeFailure(failure),
+      now: Math.min(now, expiredAt),
+      line: line ?? change,
+      untried: line === undefined,
+    });
+    return { state: FAILED_STATE[failure.code] ?? 'failed', failure };
+  };
+
+  const postpone = async (
+    lease: Lease,
+    nextAt: number,
+    because: Failure | string,
+    line: LogLine | undefined,
+  ): Promise<Settled> => {
+    await postponeEmail(redis, lease, { now: clock.now(), nextAt, because, line });
+    return typeof because === 'string' ? { state: 'queued', nextAt } : { state: 'deferred', nextAt, failure: because };
+  };
+
+  /** One more attempt where there is one left. */
+  const again = (
+    lease: Lease,
+    outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>,
+    settings: ResolvedSettings,
+    line: LogLine | undefined,
+  ): Promise<Settled> => {
+    const made = lease.attemptsMade + 1;
+    if (made >= settings.attempts) return fail(lease, exhausted(outcome, made), settings, line);
+    const wish = outcome.kind === 'deferred' ? outcome.retryAfter : undefined;
+    const delay = retryDelay(settings.backoff, made, deps.random(), wish);
+    return postpone(lease, clock.now() + delay, { code: 'refused', text: outcome.text }, line);
+  };
+
+  return async (lease, outcome, settings, attempt) => {
+    const line = attempt && { kind: 'attempt' as const, ...attempt };
+    switch (outcome.kind) {
+      case 'sent':
+        return complete(lease, settings.history, line);
+      case 'refused':
+        return fail(lease, { code: outcome.code, text: outcome.text }, settings, line);
+      case 'expired':
+      case 'canceled':
+        return fail(lease, { code: outcome.kind, text: outcome.text }, settings, line);
+      case 'deferred':
+        return again(lease, outcome, settings, line);
+      case 'uncertain':
+        if (settings.onUncertain === 'hold')
+          return fail(lease, { code: 'uncertain', text: outcome.text }, settings, line);
+        return again(lease, outcome, settings, line);
+      case 'throttled':
+        return postpone(lease, outcome.until, outcome.text, undefined);
+      case 'interrupted':
+        await giveBack(lease);
+        return { state: 'queued', nextAt: clock.now() };
+    }
+  };
+};
+
+const FAILED_STATE: Partial<Record<FailureCode, 'held' | 'uncertain' | 'expired' | 'canceled'>> = {
+  held: 'held',
+  uncertain: 'uncertain',
+  expired: 'expired',
+  canceled: 'canceled',
+};

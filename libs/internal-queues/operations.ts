@@ -1,0 +1,160 @@
+// Long work on many emails: an internal queue of operations, done by any API replica, continued by another if one dies.
+import { Queue, Worker, type Job } from 'bullmq';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Clock } from '../runtime/clock';
+import { queuePrefix } from '../store/redis/keys';
+import { closeBull } from './close-bull';
+import type { Redis } from '../store/redis/redis';
+
+/** An email that was not changed, and why. */
+export interface Noted {
+  id: string;
+  /** The application that its queue belongs to. */
+  application: string;
+  code: string;
+  detail: string;
+}
+
+/** What an email is, and what would become of it. */
+export interface Example {
+  id: string;
+  application: string;
+  before: Record<string, unknown>;
+  after: Record<string, unknown>;
+}
+
+/** What has become of an operation; kept with it, so that whoever continues knows where. */
+export interface Progress {
+  /** Emails that the filter found. */
+  matched: number;
+  /** Changed, or to be changed where nothing is done yet. */
+  done: number;
+  /** There was nothing to be done. */
+  skipped: number;
+  failed: number;
+  /** The first of those that could not be changed, and of those that were skipped. */
+  errors: Noted[];
+  skips: Noted[];
+  /** Only where nothing is done yet. */
+  examples: Example[];
+  /** How many of its queues are done with. */
+  queues: number;
+  /** Where the list of the present queue goes on. */
+  cursor?: string | undefined;
+  /** Of the emails after the cursor: the one that is being changed, and those that were passed over. */
+  current?: string | undefined;
+  passed: string[];
+}
+
+export interface Operation<T> {
+  id: string;
+  state: 'waiting' | 'running' | 'done' | 'failed';
+  data: T;
+  progress: Progress;
+  /** ms since 1970 */
+  createdAt: number;
+  finishedAt?: number;
+  failedReason?: string;
+}
+
+export interface Operations<T> {
+  add(id: string, data: T): Promise<void>;
+  get(id: string): Promise<Operation<T> | undefined>;
+  close(): Promise<void>;
+}
+
+const NAME = '_operations';
+const options = { prefix: queuePrefix(NAME) };
+/** Operations are looked up for a week. Seconds. */
+const KEPT = 7 * 86_400;
+/** An operation that failed is tried again after this, so often. */
+const AGAIN_MS = 3_000;
+const TRIES = 20;
+const NOTHING_YET: Progress = {
+  matched: 0,
+  done: 0,
+  skipped: 0,
+  failed: 0,
+  errors: [],
+  skips: [],
+  examples: [],
+  queues: 0,
+  passed: [],
+};
+const LOCK_MS = 10_000;
+/** Each saved progress leaves one; nobody reads them. */
+const EVENTS_KEPT = 100;
+
+const STATES: Record<string, Operation<unknown>['state']> = { completed: 'done', failed: 'failed', active: 'running' };
+
+/**
+ * @param deps.waiting a connection that may wait; the worker makes another one like it
+ * @param deps.run does one operation from its progress on; saves progress as it goes; may be called again after a crash
+ */
+export const createOperations = <T>(deps: {
+  redis: Redis;
+  waiting: Redis;
+  clock: Clock;
+  run: (data: T, progress: Progress, save: (progress: Progress) => Promise<void>) => Promise<void>;
+}): Operations<T> => {
+  const queue = new Queue(NAME, { ...options, connection: deps.redis, streams: { events: { maxLen: EVENTS_KEPT } } });
+  const progressOf = (job: Job): Progress =>
+    typeof job.progress === 'object' ? { ...NOTHING_YET, ...(job.progress as Partial<Progress>) } : NOTHING_YET;
+  /** @throws Error where another replica has taken the operation over: this one stood still for too long, and must stop */
+  const save = async (job: Job, token: string, progress: Progress): Promise<void> => {
+    if ((await job.extendLock(token, LOCK_MS)) !== 1) throw new Error(`operation ${job.id} is in other hands`);
+    await job.updateProgress(progress);
+  };
+  const worker = new Worker(
+    NAME,
+    async (job: Job, token = '') => {
+      try {
+        await deps.run(job.data as T, progressOf(job), (progress) => save(job, token, progress));
+      } catch (error) {
+        // Here, not by BullMQ's delay: that would be a time of this process' own clock, which another one may see years ahead.
+        await pause(AGAIN_MS);
+        throw error;
+      }
+    },
+    {
+      ...options,
+      connection: deps.waiting,
+      concurrency: 2,
+      maxStalledCount: 100,
+      lockDuration: LOCK_MS,
+      stalledInterval: 5_000,
+    },
+  );
+  queue.on('error', () => undefined);
+  worker.on('error', () => undefined);
+
+  return {
+    async add(id, data) {
+      const kept = { age: KEPT };
+      const timestamp = deps.clock.now();
+      await queue.add('operation', data, {
+        jobId: id,
+        timestamp,
+        removeOnComplete: kept,
+        removeOnFail: kept,
+        attempts: TRIES,
+      });
+    },
+    async get(id) {
+      const job = (await queue.getJob(id)) as Job | undefined;
+      if (job === undefined) return undefined;
+      return {
+        id,
+        state: STATES[await job.getState()] ?? 'waiting',
+        data: job.data as T,
+        progress: progressOf(job),
+        createdAt: job.timestamp,
+        ...(job.finishedOn !== undefined && { finishedAt: job.finishedOn }),
+        ...(job.failedReason && { failedReason: job.failedReason }),
+      };
+    },
+    async close() {
+      await closeBull(deps.waiting, worker, queue);
+    },
+  };
+};

@@ -1,0 +1,163 @@
+// Reads emails as BullMQ and our marks hold them: any number in one round trip.
+import { normalizeAddress } from '../../mail/address/address';
+import { expiredFailure, readFailure, type Failure } from '../../mail/email/failure';
+import type { Reply } from '../../mail/email/outcome';
+import { readState, type Place, type State } from '../../mail/email/state';
+import { dueAt, readStored, recipientsOf, type StoredEmail, type StoredRaw } from '../../mail/email/stored-email';
+import { MARK, SCORE_UNIT } from '../../store/redis/keys';
+import type { Redis } from '../../store/redis/redis';
+import { defineScript } from '../../store/redis/script';
+import type { EmailQueue } from './queues';
+
+export interface EmailRecord {
+  id: string;
+  email: StoredEmail;
+  place: Place;
+  state: State;
+  /** ms since 1970, here and below */
+  acceptedAt: number;
+  sendAt: number;
+  /** When the next attempt is planned, for one that waits for its time. */
+  nextAttemptAt?: number;
+  /** When it reached the history or the error log, or when its time was over. */
+  finishedAt?: number;
+  /** Attempts that counted since it was accepted or released. */
+  attemptsMade: number;
+  /** Attempts that counted before the last release; numbers of attempts go on. */
+  attemptsBefore: number;
+  /** Why it is in the error log; for one that is tried again, why the last attempt failed. */
+  failure?: Failure;
+  /** Why it was put back without an attempt, where it waits for that. */
+  parked?: string;
+  /** Which of its recipients have it and which were refused since the last release, where that was told apart. */
+  recipients?: { accepted: string[]; refused: Reply[] };
+  /** The message as it was made for the last hand-over, where it is kept: it may never have left (`sentMessage`). */
+  archive?: StoredRaw;
+}
+
+const FIELDS = [
+  'data',
+  'timestamp',
+  'atm',
+  'finishedOn',
+  'failedReason',
+  MARK.done,
+  MARK.generation,
+  MARK.archive,
+  MARK.attempts,
+  MARK.parked,
+];
+
+// KEYS: BullMQ's key prefix of the queue. ARGV: how many fields, the fields, the ids. Result: per id {place, score of
+// the delayed set or '', fields} or {} for one that is not there. Atomic, so that an email in motion is seen in one
+// place. The list of active jobs is as short as the workers' concurrency; waiting lists are never searched.
+const readEmails = defineScript(`
+local prefix, count = KEYS[1], tonumber(ARGV[1])
+local fields, result = {}, {}
+for index = 2, count + 1 do fields[#fields + 1] = ARGV[index] end
+for index = count + 2, #ARGV do
+  local id = ARGV[index]
+  local key = prefix .. id
+  if redis.call('EXISTS', key) == 0 then
+    result[#result + 1] = {}
+  else
+    local place, score = 'waiting', ''
+    if redis.call('ZSCORE', prefix .. 'completed', id) then place = 'completed'
+    elseif redis.call('ZSCORE', prefix .. 'failed', id) then place = 'failed'
+    elseif redis.call('EXISTS', key .. ':lock') == 1 or redis.call('LPOS', prefix .. 'active', id) then place = 'active'
+    elseif redis.call('ZSCORE', prefix .. 'prioritized', id) then place = 'prioritized'
+    else
+      local found = redis.call('ZSCORE', prefix .. 'delayed', id)
+      if found then place, score = 'delayed', found end
+    end
+    result[#result + 1] = {place, score, redis.call('HMGET', key, unpack(fields))}
+  end
+end
+return result`);
+
+type Row = [] | [place: Place, score: string, fields: (string | null)[]];
+
+/**
+ * What a job's mark says of the recipients that the email has now. A refusal holds until the next release; who has the email
+ * has it for good, and whoever is left has it when it is sent.
+ */
+const recipientsView = (
+  text: string,
+  email: StoredEmail,
+  generation: number,
+  isSent: boolean,
+): EmailRecord['recipients'] => {
+  const done = JSON.parse(text) as { generation: number; accepted: string[]; refused: Reply[] };
+  const present = new Set(recipientsOf(email).map(({ address }) => normalizeAddress(address)));
+  if (isSent) return { accepted: [...present], refused: [] };
+  const isPresent = (address = ''): boolean => present.has(normalizeAddress(address));
+  return {
+    accepted: done.accepted.filter(isPresent),
+    refused: done.generation === generation ? done.refused.filter(({ recipient }) => isPresent(recipient)) : [],
+  };
+};
+
+/** The time of an email is over while it waits: it is expired before the sweep has put it aside. */
+const overdue = (email: StoredEmail): Pick<EmailRecord, 'finishedAt' | 'failure'> => ({
+  finishedAt: Date.parse(email.expiresAt),
+  failure: expiredFailure(email.expiresAt),
+});
+
+/** @param mark as it stands in the job (`MARK.archive`) */
+export const toArchive = (mark: string | null | undefined): StoredRaw | undefined =>
+  mark ? (JSON.parse(mark) as StoredRaw) : undefined;
+
+const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined => {
+  if (row.length === 0) return undefined;
+  const [place, score, fields] = row;
+  const [data, timestamp, attempts, finishedOn, failedReason, done, generation, archive, before, parked] = fields;
+  const email = readStored(data);
+  const archived = toArchive(archive);
+  const acceptedAt = Number(timestamp);
+  const sendAt = dueAt(email, acceptedAt);
+  const attemptsMade = Number(attempts ?? 0);
+  const failure = failedReason ? readFailure(failedReason) : undefined;
+  const times = { sendAt, expiresAt: Date.parse(email.expiresAt) };
+  const state = readState({ place, attemptsMade, ...times, ...(failure && { failureCode: failure.code }) }, now);
+  const waits = score !== '' && state !== 'expired';
+  const recipients = done ? recipientsView(done, email, Number(generation ?? 0), state === 'sent') : undefined;
+  return {
+    id,
+    email,
+    place,
+    state,
+    acceptedAt,
+    sendAt,
+    attemptsMade,
+    attemptsBefore: Number(before ?? 0),
+    ...(waits && { nextAttemptAt: Math.floor(Number(score) / SCORE_UNIT) }),
+    ...(finishedOn && { finishedAt: Number(finishedOn) }),
+    ...(failure && state !== 'sent' && { failure }),
+    ...(state === 'expired' && place !== 'failed' && overdue(email)),
+    ...(waits && state === 'queued' && parked && { parked }),
+    ...(recipients && { recipients }),
+    ...(archived && { archive: archived }),
+  };
+};
+
+/**
+ * The message that left with the last attempt, or may have: of an email that was never handed over, or whose last attempt
+ * failed before, what is kept is not what somebody got.
+ */
+export const sentMessage = ({ archive, state }: EmailRecord): StoredRaw | undefined =>
+  state === 'sent' || state === 'uncertain' ? archive : undefined;
+
+/**
+ * @param now ms since 1970; a state may depend on it
+ * @returns one record per id, undefined for those that are not there
+ */
+export const readRecords = async (
+  redis: Redis,
+  queue: EmailQueue,
+  ids: string[],
+  now: number,
+): Promise<(EmailRecord | undefined)[]> => {
+  if (ids.length === 0) return [];
+  const rows = (await readEmails(redis, [queue.keys.bull], [FIELDS.length, ...FIELDS, ...ids])) as Row[];
+  return rows.map((row, index) => toRecord(ids[index] ?? '', row, now));
+};

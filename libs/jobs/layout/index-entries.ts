@@ -1,0 +1,92 @@
+// The indexes of a queue: emails by time, by address, and by when something must be done about them.
+import { searchForm } from '../../mail/address/recipient-pattern';
+import { recipientsOf, type StoredEmail } from '../../mail/email/stored-email';
+import type { QueueKeys } from '../../store/redis/keys';
+import type { Redis } from '../../store/redis/redis';
+import { defineScript } from '../../store/redis/script';
+import { invertDigits } from './email-id';
+
+/** Between the parts of a member of the index by address; sorts before everything an address may hold. */
+export const SEPARATOR = '\u0000';
+
+/** The addresses under which an email is found: those of its recipients now, and those that a correction took away. */
+const addressesOf = (email: Indexed): string[] => [
+  ...recipientsOf(email).map(({ address }) => address),
+  ...(email.formerly ?? []),
+];
+
+type Indexed = Pick<StoredEmail, 'to' | 'cc' | 'bcc' | 'formerly'>;
+
+/**
+ * Members of the index by address: ascending order is domain, local part, then newest first. So one member answers for the
+ * address and for its domain; a second one would take as much memory again.
+ */
+export const addressMembers = (id: string, email: Indexed): string[] => {
+  const digits = invertDigits(id.slice(2));
+  return [...new Set(addressesOf(email).map((address) => addressMember(address, digits)))];
+};
+
+/** @param digits of the id, inverted */
+const addressMember = (address: string, digits: string): string => {
+  const { local, domain } = searchForm(address);
+  return [domain, local, digits].join(SEPARATOR);
+};
+
+/** The id in a member of the index by address. */
+export const memberId = (member: string): string =>
+  `m_${invertDigits(member.slice(member.lastIndexOf(SEPARATOR) + 1))}`;
+
+/** In Lua: enters one email; its members by address stand in `list` from `first` to `last`. */
+export const ENTER_INDEXES = `
+local function enterIndexes(byTime, byAddress, upkeep, id, expires, list, first, last)
+  redis.call('ZADD', byTime, 0, id)
+  redis.call('ZADD', upkeep, expires, id)
+  for index = first, last do redis.call('ZADD', byAddress, 0, list[index]) end
+end
+`;
+
+// KEYS: by time, by address, upkeep. ARGV: a JSON list of {id, expires, members}. One round trip for any number.
+const addToIndexes = defineScript(`${ENTER_INDEXES}
+for _, entry in ipairs(cjson.decode(ARGV[1])) do
+  enterIndexes(KEYS[1], KEYS[2], KEYS[3], entry[1], entry[2], entry, 3, #entry)
+end
+return 1`);
+
+/** Enters emails whose jobs are there. */
+export const enterIndexes = async (
+  redis: Redis,
+  keys: QueueKeys,
+  entries: { id: string; email: StoredEmail }[],
+): Promise<void> => {
+  const rows = entries.map(({ id, email }) => [id, String(Date.parse(email.expiresAt)), ...addressMembers(id, email)]);
+  await addToIndexes(redis, [keys.byTime, keys.byAddress, keys.upkeep], [JSON.stringify(rows)]);
+};
+
+/** Takes an email out of the indexes, and with them what was left of its job while it was removed. */
+export const leaveIndexes = async (redis: Redis, keys: QueueKeys, id: string, email: StoredEmail): Promise<void> => {
+  await redis
+    .multi()
+    .zrem(keys.byTime, id)
+    .zrem(keys.byAddress, ...addressMembers(id, email))
+    .zrem(keys.upkeep, id)
+    .zrem(keys.finished, id)
+    .del(keys.removal(id))
+    .exec();
+};
+
+/** Members of the earlier index that are taken over at once. */
+const TAKEN_OVER = 500;
+
+/** Takes over the index by address of earlier versions: `address\0inverted id`, in the order of local parts. */
+export const takeOverIndex = async (redis: Redis, keys: QueueKeys): Promise<void> => {
+  for (;;) {
+    const members = await redis.zrange(keys.byAddressBefore, 0, String(TAKEN_OVER - 1));
+    if (members.length === 0) return;
+    const fresh = members.flatMap((member) => {
+      const [address = '', digits = ''] = member.split(SEPARATOR);
+      return [0, addressMember(address, digits)];
+    });
+    await redis.zadd(keys.byAddress, ...fresh);
+    await redis.zrem(keys.byAddressBefore, ...members);
+  }
+};

@@ -1,0 +1,106 @@
+// Tells the fleet which queue has work and when: one sorted set for the installation, and a call for those asleep.
+import { CHANNELS, KEYS } from '../../store/redis/keys';
+import type { Redis } from '../../store/redis/redis';
+import { defineScript } from '../../store/redis/script';
+
+/** Due whatever the clocks say: those of the API and of the workers may differ. */
+export const DUE_NOW = 0;
+
+export interface ScheduleLook {
+  queues: string[];
+  /** After how long the next queue that is not yet due will be, ms. */
+  nextIn?: number;
+}
+
+export interface Schedule {
+  /**
+   * This queue has work at `at` (ms since 1970, or `DUE_NOW`). Whoever adds calls it before, so that a crash in between leaves a queue that is
+   * looked at for nothing, not one that nobody looks at; and again after, because a worker that found it empty meanwhile
+   * took the first announcement away.
+   * @param upkeepAt when its earliest email expires or has to go, where that is known to have changed
+   */
+  announce(queue: string, at: number, upkeepAt?: number): Promise<void>;
+  /** Will a worker look at this queue at `at` (ms), or before? */
+  isAnnounced(queue: string, at: number): Promise<boolean>;
+  /** What is due by Redis' clock: which queues, the longest first, and when the next one will be. */
+  look(most: number): Promise<ScheduleLook>;
+  /** How many workers hear the calls. */
+  listeners(): Promise<number>;
+  /**
+   * After a look at a queue: when to look again.
+   * @param instead only where the queue is still announced for this time (ms): nobody has announced it for another since
+   */
+  lookAgain(queue: string, at: number, instead?: number): Promise<void>;
+  /** A limit holds what waits there until `at` (ms since 1970). */
+  stopUntil(queue: string, at: number): Promise<void>;
+  /** Nothing is to be done there; with `announcedFor` only where nobody has announced it for another time since. */
+  forget(queue: string, announcedFor?: number): Promise<void>;
+}
+
+// KEYS: due, upkeep. ARGV: queue, when due, channel, when upkeep is due or ''. Result: 1 where the queue became due
+// earlier than known. Atomic, so that a call goes out exactly when the set changed.
+const announce = defineScript(`
+if ARGV[4] ~= '' then redis.call('ZADD', KEYS[2], 'LT', ARGV[4], ARGV[1]) end
+local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if known and tonumber(known) <= tonumber(ARGV[2]) then return 0 end
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+redis.call('PUBLISH', ARGV[3], ARGV[1] .. ' ' .. ARGV[2])
+return 1`);
+
+// KEYS: due (or upkeep). ARGV: queue, the new time or '' to take it away, the time that it must have or ''. Result: 1 where it was
+// replaced. Atomic, so that an announcement that came meanwhile stays.
+export const replaceTime = defineScript(`
+if ARGV[3] ~= '' and redis.call('ZSCORE', KEYS[1], ARGV[1]) ~= ARGV[3] then return 0 end
+if ARGV[2] == '' then redis.call('ZREM', KEYS[1], ARGV[1]) else redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) end
+return 1`);
+
+// KEYS: due. ARGV: how many queues at most. Result: {after how many ms the next one is due or '', queues that are due}.
+// Atomic, and by Redis' own clock: those of the workers may differ, and may be set.
+const lookNow = defineScript(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local next = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', 0, ARGV[1])
+return {next and string.format('%.0f', math.ceil(tonumber(next) - now)) or '', due}`);
+
+/**
+ * A time that a limit gave ends in half a millisecond, every other one is whole: so a queue whose emails wait for a limit
+ * is told from one that nobody was told of (`forgotten.ts`).
+ */
+const BY_LIMIT = 0.5;
+
+export const isStopped = (announcedFor: number): boolean => announcedFor % 1 === BY_LIMIT;
+
+export const createSchedule = (redis: Redis): Schedule => ({
+  async announce(queue, at, upkeepAt) {
+    await announce(redis, [KEYS.due, KEYS.upkeep], [queue, Math.floor(at), CHANNELS.wake, upkeepAt ?? '']);
+  },
+  async isAnnounced(queue, at) {
+    const score = await redis.zscore(KEYS.due, queue);
+    // A queue with emails in work is looked at every few seconds: its announcement may be a little ahead.
+    return score !== null && Number(score) <= at + 10_000;
+  },
+  async look(most) {
+    const [nextIn, queues] = (await lookNow(redis, [KEYS.due], [most])) as [string, string[]];
+    return { queues, ...(nextIn !== '' && { nextIn: Number(nextIn) }) };
+  },
+  async listeners() {
+    const [, count] = (await redis.call('PUBSUB', 'NUMSUB', CHANNELS.wake)) as [string, number];
+    return Number(count);
+  },
+  async lookAgain(queue, at, instead) {
+    await replaceTime(redis, [KEYS.due], [queue, Math.floor(at), instead ?? '']);
+  },
+  async stopUntil(queue, at) {
+    await redis.zadd(KEYS.due, Math.floor(at) + BY_LIMIT, queue);
+  },
+  async forget(queue, announcedFor) {
+    await replaceTime(redis, [KEYS.due], [queue, '', announcedFor ?? '']);
+  },
+});
+
+/** Reads a message of the wake channel. */
+export const parseWake = (message: string): { queue: string; at: number } => {
+  const space = message.lastIndexOf(' ');
+  return { queue: message.slice(0, space), at: Number(message.slice(space + 1)) };
+};

@@ -1,0 +1,35 @@
+// Contents that were claimed for emails that are not there: whoever claimed them was killed before he used them.
+import { contentNeeds, type ContentRefs } from '../../store/contents/content-refs';
+import type { Redis } from '../../store/redis/redis';
+import { idTime, isEmailId } from '../layout/email-id';
+import type { EmailQueue } from '../layout/queues';
+import { GONE_KEPT } from '../layout/gone';
+
+export interface OrphanedContentsDeps {
+  redis: Redis;
+  refs: ContentRefs;
+  removeContent: (contentId: string) => Promise<void>;
+  now: () => number;
+}
+
+/** Nobody comes back with the key of an email that was never added after this, ms. */
+const ABANDONED_MS = GONE_KEPT * 1_000;
+
+/** @returns lets go of those of one queue, and says how many there were */
+export const createDropOrphanedContents = ({ redis, refs, removeContent, now }: OrphanedContentsDeps) => {
+  const isOld = (id: string): boolean => isEmailId(id) && idTime(id) < now() - ABANDONED_MS;
+
+  return async (queue: EmailQueue): Promise<number> => {
+    let dropped = 0;
+    for await (const needs of contentNeeds(redis, queue.address)) {
+      const old = needs.filter(({ member }) => isOld(member));
+      const pipeline = redis.pipeline();
+      for (const { member } of old) pipeline.exists(queue.keys.job(member), queue.keys.removal(member));
+      const found = old.length === 0 ? [] : ((await pipeline.exec()) ?? []);
+      const gone = old.filter((_, index) => found[index]?.[1] === 0);
+      for (const { member, contentId } of gone) await refs.release(queue.address, member, [contentId], removeContent);
+      dropped += gone.length;
+    }
+    return dropped;
+  };
+};

@@ -1,0 +1,154 @@
+// Compares what a queue holds with itself: every email in one place, indexed, announced; mends what is not so.
+import { readStored } from '../../mail/email/stored-email';
+import type { Redis } from '../../store/redis/redis';
+import { defineScript } from '../../store/redis/script';
+import type { Schedule } from '../layout/schedule';
+import { idTime, isEmailId } from '../layout/email-id';
+import { readRecords } from '../layout/email-record';
+import { enterIndexes, memberId, takeOverIndex } from '../layout/index-entries';
+import { mendBeside } from './mend-beside';
+import { readQueueDepth } from '../read/queue-depth';
+import type { EmailQueue } from '../layout/queues';
+import { PLACES } from '../layout/layout';
+import { createDropOrphanedContents, type OrphanedContentsDeps } from './orphaned-contents';
+
+/** What was found wrong, and mended. */
+export interface Findings {
+  /** Emails that stood in no place of BullMQ: put back. */
+  homeless: number;
+  /** Emails that no list would have shown: indexed. */
+  unlisted: number;
+  /** Entries of emails that are not there: taken away. */
+  dangling: number;
+  /** Emails that the queue's counts took for others than they are: counted as what they are. */
+  miscounted: number;
+  /** Contents that were claimed for emails that are not there: let go of. */
+  unneeded: number;
+  /** The queue had work that nobody had announced. */
+  unannounced: number;
+}
+
+const CHUNK = 500;
+/** What is younger may be under way between two of its steps. */
+const SETTLED_MS = 60_000;
+const SETS = ['prioritized', 'delayed', 'completed', 'failed'] as const;
+
+// KEYS: BullMQ's prefix. ARGV: id, now, when it is due (ms since 1970, both). Result: 1 where the email was in no place and is back in one, else 0. Atomic, so
+// that an email in motion is left alone. LPOS looks through the whole waiting list: only for the suspects.
+const rehome = defineScript(`${PLACES}
+local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[2])
+if place(prefix, id) ~= 'waiting' then return 0 end
+if redis.call('LPOS', prefix .. 'wait', id) or redis.call('LPOS', prefix .. 'paused', id) then return 0 end
+redis.call('HDEL', prefix .. id, 'finishedOn', 'failedReason')
+enter(prefix, id, tonumber(ARGV[3]), now)
+return 1`);
+
+/**
+ * @param deps.settled ms after which an email is under way no more
+ */
+export const createReconcile = (deps: OrphanedContentsDeps & { schedule: Schedule; settled?: number }) => {
+  const { redis, schedule, settled: settledMs = SETTLED_MS } = deps;
+  const dropUnneeded = createDropOrphanedContents(deps);
+
+  const exist = async (queue: EmailQueue, ids: string[]): Promise<boolean[]> => {
+    const pipeline = redis.pipeline();
+    for (const id of ids) pipeline.exists(queue.keys.job(id));
+    return ((await pipeline.exec()) ?? []).map(([, found]) => found === 1);
+  };
+
+  /** Entries of the two indexes whose email is not there. */
+  const dropDangling = async (queue: EmailQueue, findings: Findings): Promise<void> => {
+    for (const [key, idOf] of [
+      [queue.keys.byTime, (member: string) => member],
+      [queue.keys.byAddress, memberId],
+    ] as const) {
+      for await (const members of scan(redis, key)) {
+        const settled = members.filter((member) => idTime(idOf(member)) < deps.now() - settledMs);
+        const found = await exist(queue, settled.map(idOf));
+        const gone = settled.filter((_, index) => found[index] === false);
+        if (gone.length === 0) continue;
+        await redis.zrem(key, ...gone);
+        findings.dangling += gone.length;
+      }
+    }
+  };
+
+  /** Emails that are in the index by time and in no place of BullMQ. */
+  const rehomeAll = async (queue: EmailQueue, findings: Findings): Promise<void> => {
+    const waiting = new Set(await redis.lrange(`${queue.keys.bull}wait`, 0, -1));
+    for await (const members of scan(redis, queue.keys.byTime)) {
+      const pipeline = redis.pipeline();
+      for (const id of members) for (const set of SETS) pipeline.zscore(`${queue.keys.bull}${set}`, id);
+      const scores = ((await pipeline.exec()) ?? []).map(([, score]) => score);
+      const inSet = (index: number): boolean =>
+        scores.slice(index * SETS.length, (index + 1) * SETS.length).some((score) => score !== null);
+      for (const [index, id] of members.entries()) {
+        if (waiting.has(id) || inSet(index) || idTime(id) >= deps.now() - settledMs) continue;
+        const [record] = await readRecords(redis, queue, [id], deps.now());
+        if ((await rehome(redis, [queue.keys.bull], [id, deps.now(), record?.sendAt ?? 0])) === 1) findings.homeless++;
+      }
+    }
+  };
+
+  /** Emails that BullMQ has and the index by time has not. */
+  const index = async (queue: EmailQueue, ids: string[], findings: Findings): Promise<void> => {
+    const pipeline = redis.pipeline();
+    for (const id of ids) pipeline.zscore(queue.keys.byTime, id).hget(queue.keys.job(id), 'data');
+    const answers = ((await pipeline.exec()) ?? []).map(([, value]) => value as string | null);
+    const missing = ids.flatMap((id, position) => {
+      const [score, data] = [answers[position * 2], answers[position * 2 + 1]];
+      return score === null && typeof data === 'string' && isEmailId(id) ? [{ id, email: readStored(data) }] : [];
+    });
+    if (missing.length === 0) return;
+    await enterIndexes(redis, queue.keys, missing);
+    findings.unlisted += missing.length;
+  };
+
+  const indexAll = async (queue: EmailQueue, findings: Findings): Promise<void> => {
+    for (const set of SETS)
+      for await (const ids of scan(redis, `${queue.keys.bull}${set}`)) await index(queue, ids, findings);
+    const waiting = await redis.lrange(`${queue.keys.bull}wait`, 0, -1);
+    for (let from = 0; from < waiting.length; from += CHUNK)
+      await index(queue, waiting.slice(from, from + CHUNK), findings);
+  };
+
+  const announce = async (queue: EmailQueue, findings: Findings): Promise<void> => {
+    const peek = await readQueueDepth(redis, queue);
+    const work =
+      peek.active > 0 || (!peek.paused && peek.waiting > 0) ? deps.now() : peek.paused ? undefined : peek.nextDelayedAt;
+    if (work === undefined || (await schedule.isAnnounced(queue.name, work))) return;
+    await schedule.announce(queue.name, work);
+    findings.unannounced++;
+  };
+
+  /** Looks through one queue. Its cost grows with what the queue holds: run it rarely. */
+  return async (queue: EmailQueue): Promise<Findings> => {
+    const findings: Findings = {
+      homeless: 0,
+      unlisted: 0,
+      dangling: 0,
+      miscounted: 0,
+      unneeded: 0,
+      unannounced: 0,
+    };
+    await takeOverIndex(redis, queue.keys);
+    await dropDangling(queue, findings);
+    findings.unneeded = await dropUnneeded(queue);
+    await rehomeAll(queue, findings);
+    await indexAll(queue, findings);
+    findings.miscounted = await mendBeside(redis, queue, (key) => scan(redis, key), deps.now());
+    await announce(queue, findings);
+    return findings;
+  };
+};
+
+/** The members of a sorted set, some at a time. */
+async function* scan(redis: Redis, key: string): AsyncGenerator<string[]> {
+  let cursor = '0';
+  do {
+    const [next, pairs] = await redis.zscan(key, cursor, 'COUNT', CHUNK);
+    cursor = next;
+    const members = pairs.filter((_, index) => index % 2 === 0);
+    if (members.length > 0) yield members;
+  } while (cursor !== '0');
+}

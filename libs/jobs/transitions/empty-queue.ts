@@ -1,0 +1,68 @@
+// Empties a queue that is to be deleted: its emails, its uploads, and the contents that nobody else needs.
+import { contentIdsOf } from '../../mail/email/stored-email';
+import { readRecords } from '../layout/email-record';
+import type { EmailQueue } from '../layout/queues';
+import type { Schedule } from '../layout/schedule';
+import type { Clock } from '../../runtime/clock';
+import type { ContentRefs } from '../../store/contents/content-refs';
+import type { Redis } from '../../store/redis/redis';
+import type { Removal } from './removal';
+
+export interface EmptyQueueDeps {
+  redis: Redis;
+  clock: Clock;
+  refs: ContentRefs;
+  content: { remove: (id: string) => Promise<void> };
+  removal: Removal;
+  schedule: Schedule;
+}
+
+const AT_ONCE = 200;
+
+/**
+ * May be repeated where it was interrupted: what leads to an email goes after what belongs to it.
+ * @param erased is told the id of each email that is gone
+ */
+export const emptyQueue = async (
+  { redis, clock, refs, content, removal, schedule }: EmptyQueueDeps,
+  queue: EmailQueue,
+  erased: (id: string) => void = () => undefined,
+): Promise<void> => {
+  const { keys } = queue;
+  // One whose removal was interrupted may stand in the last alone.
+  for (const index of [keys.byTime, keys.upkeep, keys.finished]) {
+    for (;;) {
+      const ids = await redis.zrange(index, 0, String(AT_ONCE - 1));
+      if (ids.length === 0) break;
+      for (const [position, record] of (await readRecords(redis, queue, ids, clock.now())).entries()) {
+        const id = ids[position] ?? '';
+        if (record === undefined) await removal.resume(queue, id);
+        else {
+          const archived = record.archive === undefined ? [] : [record.archive.contentId];
+          await refs.release(queue.address, id, [...contentIdsOf(record.email), ...archived], content.remove);
+        }
+      }
+      await redis
+        .multi()
+        .zrem(keys.byTime, ...ids)
+        .zrem(keys.upkeep, ...ids)
+        .zrem(keys.finished, ...ids)
+        .exec();
+      ids.forEach(erased);
+    }
+  }
+  await refs.releaseUploads(queue.address, content.remove, '+inf');
+  await queue.bull.obliterate({ force: true });
+  await redis.del(
+    keys.byTime,
+    keys.byAddress,
+    keys.byAddressBefore,
+    keys.upkeep,
+    keys.finished,
+    keys.uploads,
+    keys.contents,
+    keys.rate,
+    ...keys.beside,
+  );
+  await schedule.forget(queue.name);
+};

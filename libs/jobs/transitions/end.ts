@@ -1,0 +1,68 @@
+// From a worker into the history or the error log, with its last line; or away, where nothing of it is kept.
+import type { LogLine } from '../../mail/email/outcome';
+import { MARK } from '../../store/redis/keys';
+import type { Redis } from '../../store/redis/redis';
+import { defineScript } from '../../store/redis/script';
+import type { Lease } from './lease';
+import { ASIDE } from '../layout/layout';
+
+// KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, token, now, place, field of the result, the result, when to remove it or '' for
+// now, the line or '', '1' where the attempt counts. Result: 1, or 0 where the lock is not ours any more. Atomic: the last line and the end are seen together
+// or not at all. Nothing is written before something was taken away, so that a full Redis learns of the end, too (marks.ts).
+const endScript = defineScript(`${ASIDE}
+local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
+local key = prefix .. id
+if redis.call('GET', key .. ':lock') ~= ARGV[2] then return 0 end
+redis.call('DEL', key .. ':lock')
+redis.call('SREM', prefix .. 'stalled', id)
+redis.call('LREM', prefix .. 'active', -1, id)
+if ARGV[7] == '' then
+  redis.call('DEL', key, key .. ':logs')
+  return 1
+end
+redis.call('ZREM', KEYS[2], id)
+if ARGV[9] == '1' then redis.call('HINCRBY', key, 'atm', 1) end
+redis.call('HSET', key, ARGV[5], ARGV[6], 'finishedOn', now)
+if ARGV[4] == 'failed' then
+  redis.call('HSET', key, '${MARK.ended}', string.sub(ARGV[6], 1, 9) == 'canceled:' and 'canceled' or '1')
+end
+redis.call('ZADD', prefix .. ARGV[4], now, id)
+local set = ARGV[4] == 'failed' and asideSet(prefix, ARGV[6])
+if set then redis.call('ZADD', set, 0, id) end
+redis.call('ZADD', KEYS[3], ARGV[7], id)
+if ARGV[8] ~= '' then redis.call('RPUSH', key .. ':logs', ARGV[8]) end
+return 1`);
+
+/** BullMQ's field of each place. */
+const RESULT = { completed: 'returnvalue', failed: 'failedReason' } as const;
+
+export interface End {
+  place: keyof typeof RESULT;
+  /** JSON, or why it failed. */
+  result: string;
+  /** ms since 1970, here and below */
+  now: number;
+  /** When what is kept of it has to go; where it is not given, nothing is kept. */
+  removeAt?: number;
+  line?: LogLine | undefined;
+  /** No attempt was made: none is counted. */
+  untried?: boolean;
+}
+
+/** @throws Error where the lock was lost: the email is somebody else's by now */
+export const endEmail = async (redis: Redis, { queue, id, token }: Lease, end: End): Promise<void> => {
+  const line = end.line === undefined ? '' : JSON.stringify(end.line);
+  const args = [
+    id,
+    token,
+    end.now,
+    end.place,
+    RESULT[end.place],
+    end.result,
+    end.removeAt ?? '',
+    line,
+    end.untried ? '' : '1',
+  ];
+  if ((await endScript(redis, [queue.keys.bull, queue.keys.upkeep, queue.keys.finished], args)) === 1) return;
+  throw new Error(`the lock of ${id} was lost before its end was written`);
+};

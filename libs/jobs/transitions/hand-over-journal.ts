@@ -1,0 +1,165 @@
+// The marks of a hand-over: written around the moment at which an email leaves, so that every possible twin is known.
+import type { Reply } from '../../mail/email/outcome';
+import type { StoredRaw } from '../../mail/email/stored-email';
+import { MARK } from '../../store/redis/keys';
+import type { Redis } from '../../store/redis/redis';
+import { defineScript } from '../../store/redis/script';
+import { GONE, isGone } from '../layout/gone';
+import { toArchive } from '../layout/email-record';
+import type { EmailQueue } from '../layout/queues';
+
+/** What earlier attempts left behind. */
+export interface Marks {
+  /** Rises with every release and resolve: older intents do not count any more. */
+  generation: number;
+  /** Somebody began to hand the email over at this time (ms) and nobody has said how it ended. */
+  intentAt?: number;
+  /** The server took the email. */
+  sent?: SentMark;
+  /** The email was sent or erased, and removed: a late repetition of its add has made it anew. */
+  gone: boolean;
+  /** Recipients that are done with, by address: taken, or refused for good. */
+  done: RecipientsDone;
+}
+
+export interface SentMark {
+  /** ms since 1970 */
+  at: number;
+  replies: Reply[];
+}
+
+export interface RecipientsDone {
+  accepted: string[];
+  refused: Reply[];
+}
+
+/** The right to go on with an email: proven by the lock, which another worker has if this one was taken for dead. */
+export interface Hold {
+  id: string;
+  token: string;
+}
+
+const NOTHING_DONE: RecipientsDone = { accepted: [], refused: [] };
+
+export const NO_MARKS: Marks = { generation: 0, gone: false, done: NOTHING_DONE };
+
+/** What was accepted stays so; what was refused before a release is tried anew. */
+const readDone = (text: string, generation: number): RecipientsDone => {
+  const done = JSON.parse(text) as RecipientsDone & { generation: number };
+  return { accepted: done.accepted, refused: done.generation === generation ? done.refused : [] };
+};
+
+export const readMarks = async (redis: Redis, queue: EmailQueue, id: string): Promise<Marks> => {
+  const names = [MARK.generation, MARK.intent, MARK.sent, MARK.done];
+  const [[generation, intent, sent, done], gone] = await Promise.all([
+    redis.hmget(queue.keys.job(id), ...names),
+    isGone(redis, queue.keys, id),
+  ]);
+  const current = Number(generation ?? 0);
+  const [intentGeneration, intentAt] = (intent ?? '').split('|');
+  return {
+    generation: current,
+    gone,
+    ...(intentAt !== undefined && Number(intentGeneration) === current && { intentAt: Number(intentAt) }),
+    ...(sent && { sent: JSON.parse(sent) as SentMark }),
+    done: done ? readDone(done, current) : NOTHING_DONE,
+  };
+};
+
+// KEYS: the job, its lock, where those that are gone begin. ARGV: token, field of the intent, the time, fields of `sent` and of
+// the generation, id. Result: 1 to go on, 0 where
+// the lock is not ours any more, -1 where the email was sent already. Atomic: between the check and the intent nobody
+// else may begin. Sent after 354, before the first byte of the message.
+const fence = defineScript(`${GONE}
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+if redis.call('HEXISTS', KEYS[1], ARGV[4]) == 1 or isGone(KEYS[3], ARGV[6]) then return -1 end
+redis.call('HSET', KEYS[1], ARGV[2], (redis.call('HGET', KEYS[1], ARGV[5]) or '0') .. '|' .. ARGV[3])
+return 1`);
+
+// The removal comes first, also where there is nothing to remove: Redis never refuses it for want of memory, and lets a script
+// that has begun to write go on writing. So a full Redis still learns that an email was sent.
+// KEYS: the job. ARGV: field of the intent, the time of the one to remove or '' for any, then pairs of field and value.
+// Result: 1, or 0 where the job is gone: then nothing is written, since a hash without a job would never go away. Atomic, so
+// that an intent of somebody else, who has the email by now, stays.
+const mark = defineScript(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local intent = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+local ours = ARGV[2] == '' or string.match(intent, '|(%d+)$') == ARGV[2]
+redis.call('HDEL', KEYS[1], ours and ARGV[1] or '')
+for index = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1]) end
+return 1`);
+
+/** The fence said no: the message must not leave. */
+export class FenceClosed extends Error {
+  override name = 'FenceClosed';
+}
+
+/**
+ * Records the intent to hand over, if the email is still ours and not yet sent.
+ * @throws FenceClosed
+ */
+export const markIntent = async (redis: Redis, queue: EmailQueue, hold: Hold, now: number): Promise<void> => {
+  const keys = [queue.keys.job(hold.id), queue.keys.lock(hold.id), queue.keys.gone];
+  const answer = await fence(redis, keys, [hold.token, MARK.intent, now, MARK.sent, MARK.generation, hold.id]);
+  if (answer === 0) throw new FenceClosed('the hold on the email was lost: another worker may have it');
+  if (answer === -1) throw new FenceClosed('the email was sent already');
+};
+
+/** Records that the server took the email for all recipients that were left. */
+export const markSent = async (redis: Redis, queue: EmailQueue, id: string, sent: SentMark): Promise<void> => {
+  await mark(redis, [queue.keys.job(id)], [MARK.intent, '', MARK.sent, JSON.stringify(sent)]);
+};
+
+/**
+ * Records recipients that are done with while others are still to be tried; the hand-over itself has ended.
+ * @param intentAt of the intent that is over, where there is one (ms since 1970)
+ */
+export const markDone = async (
+  redis: Redis,
+  queue: EmailQueue,
+  id: string,
+  { generation, intentAt, done }: { generation: number; intentAt: number | undefined; done: RecipientsDone },
+): Promise<void> => {
+  const value = JSON.stringify({ generation, ...done });
+  await mark(redis, [queue.keys.job(id)], [MARK.intent, intentAt ?? NO_INTENT, MARK.done, value]);
+};
+
+/** No intent has this time. */
+const NO_INTENT = 0;
+
+/**
+ * The hand-over ended without the message having left: its intent is void. That of another worker, who has the email since
+ * this one was taken for dead, is not.
+ * @param intentAt as it was recorded, ms since 1970
+ */
+export const clearIntent = async (redis: Redis, queue: EmailQueue, id: string, intentAt: number): Promise<void> => {
+  await mark(redis, [queue.keys.job(id)], [MARK.intent, intentAt]);
+};
+
+// KEYS: the job, its lock. ARGV: token, field, value. Result: {1, or 0 where the lock is not ours any more; what stands there
+// ('' for nothing), before it is replaced}. Atomic: who lost the email must not replace what the one that has it sends.
+const replaceArchive = defineScript(`
+local before = redis.call('HGET', KEYS[1], ARGV[2]) or ''
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {0, before} end
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+return {1, before}`);
+
+/**
+ * Records the message as it is about to be handed over, if the email is still ours.
+ * @returns whether it was recorded, and the content id of the one that stood there
+ */
+export const markArchive = async (
+  redis: Redis,
+  queue: EmailQueue,
+  hold: Hold,
+  archive: StoredRaw,
+): Promise<{ recorded: boolean; known: string | undefined }> => {
+  const keys = [queue.keys.job(hold.id), queue.keys.lock(hold.id)];
+  const answer = await replaceArchive(redis, keys, [hold.token, MARK.archive, JSON.stringify(archive)]);
+  const [recorded, known] = answer as [number, string];
+  return { recorded: recorded === 1, known: known === '' ? undefined : (JSON.parse(known) as StoredRaw).contentId };
+};
+
+/** The message as it was handed over last, where that was archived. */
+export const readArchive = async (redis: Redis, queue: EmailQueue, id: string): Promise<StoredRaw | undefined> =>
+  toArchive(await redis.hget(queue.keys.job(id), MARK.archive));

@@ -1,0 +1,44 @@
+// From the error log into the history: a person knows that the server took an uncertain email.
+import { readFailure } from '../../mail/email/failure';
+import type { LogLine } from '../../mail/email/outcome';
+import { MARK } from '../../store/redis/keys';
+import type { Redis } from '../../store/redis/redis';
+import { defineScript } from '../../store/redis/script';
+import type { EmailQueue } from '../layout/queues';
+import { PLACES, readRefusal, type Refusal } from '../layout/layout';
+
+// KEYS: BullMQ's prefix, finished. ARGV: id, log line, now, keep until, the failed reason that it must have, field of
+// `sent`, its value. Result: 1, or 0 missing, -1 sending, -2 sent, -3 in another state. Atomic, so that nobody releases it
+// meanwhile.
+const resolveScript = defineScript(`${PLACES}
+local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[3])
+local key = prefix .. id
+local from = place(prefix, id)
+if from == 'missing' then return 0 end
+if from == 'active' then return -1 end
+if from == 'completed' then return -2 end
+if from ~= 'failed' or redis.call('HGET', key, 'failedReason') ~= ARGV[5] then return -3 end
+leave(prefix, id, from)
+redis.call('HDEL', key, 'failedReason', 'stacktrace')
+redis.call('HSET', key, 'finishedOn', now, 'returnvalue', '""', ARGV[6], ARGV[7])
+redis.call('ZADD', prefix .. 'completed', now, id)
+redis.call('ZADD', KEYS[2], ARGV[4], id)
+log(prefix, id, ARGV[2])
+return 1`);
+
+/** @param times ms since 1970 */
+export const resolveSent = async (
+  redis: Redis,
+  queue: EmailQueue,
+  id: string,
+  line: LogLine,
+  times: { now: number; keepUntil: number },
+): Promise<Refusal | undefined> => {
+  const reason = await redis.hget(queue.keys.job(id), 'failedReason');
+  if (reason === null || readFailure(reason).code !== 'uncertain') return 'wrong-state';
+  const sent = JSON.stringify({ at: times.now, replies: [] });
+  const keys = [queue.keys.bull, queue.keys.finished];
+  return readRefusal(
+    await resolveScript(redis, keys, [id, JSON.stringify(line), times.now, times.keepUntil, reason, MARK.sent, sent]),
+  );
+};

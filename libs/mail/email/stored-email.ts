@@ -1,0 +1,243 @@
+// The format in which an email lives in its job: small, versioned, for good. Large parts are named by their content id.
+import type { Address } from '../address/address';
+import type { EmailInput } from './email';
+import type { SettingsLevel } from '../settings/settings';
+
+/** Rises when the format changes; a worker refuses what it does not know instead of sending something wrong. */
+export const EMAIL_FORMAT = 1;
+
+interface AttachmentHeader {
+  filename: string;
+  contentType?: string;
+  cid?: string;
+  disposition?: 'attachment' | 'inline';
+}
+
+/** A complete message instead of content: its bytes are in the content store, checked and in their final form. */
+export interface StoredRaw {
+  contentId: string;
+  /** Bytes of the message. */
+  size: number;
+  /** The address of its From; where From has several, that of its Sender. */
+  from: string;
+  /** The addresses of its From, where there are several (RFC 5322 3.6.2). */
+  authors?: string[];
+  /** For people to read. */
+  subject?: string;
+  /** Its own, without the angle brackets; where it has none, that of the email is put into it. */
+  messageId?: string;
+  /** It has a Date of its own; where not, the time of the attempt is put into it. */
+  dated: boolean;
+  /** It has bytes beyond ASCII in its body. */
+  eightBit?: true;
+  /** It has them in its header: the server must take SMTPUTF8 (RFC 6531). */
+  utf8?: true;
+  /** The bytes in the store are compressed: an archived message that is sent again as it was. */
+  gzip?: true;
+}
+
+/** Everybody in whose name it is sent. */
+export const sendersOf = ({ from, authors = [] }: Pick<StoredRaw, 'from' | 'authors'>): string[] => [from, ...authors];
+
+/** One whose bytes are in the content store. */
+export interface StoredAttachment extends AttachmentHeader {
+  contentId: string;
+  size: number;
+}
+
+/** One that is fetched at each attempt. */
+export interface LinkedAttachment extends AttachmentHeader {
+  url: string;
+}
+
+export const isLinked = (attachment: StoredAttachment | LinkedAttachment): attachment is LinkedAttachment =>
+  'url' in attachment;
+
+/** Parts of an email that may be too large for its job. */
+export const LARGE_PARTS = ['html', 'text', 'data'] as const;
+export type LargePart = (typeof LARGE_PARTS)[number];
+
+/** A part that was moved to the content store, with its size in bytes. */
+export interface PartInStore {
+  contentId: string;
+  size: number;
+}
+
+/** What a client gave as settings of the email itself; read by `resolveSettings` as the nearest level. */
+type OwnSettings = Omit<SettingsLevel, 'from' | 'replyTo' | 'errors' | 'concurrency' | 'dataSources'>;
+
+export interface StoredEmail extends OwnSettings {
+  v: typeof EMAIL_FORMAT;
+  /** Rises with every correction; the ETag. */
+  rev: number;
+  /** Domain of the Message-ID, fixed at acceptance: the same over all attempts and all later configurations. */
+  domain: string;
+  from?: Address;
+  to: Address[];
+  cc?: Address[];
+  bcc?: Address[];
+  replyTo?: Address[];
+  subject?: string;
+  html?: string;
+  text?: string;
+  template?: { name: string; version?: number };
+  data?: Record<string, unknown>;
+  /** Where more data is fetched from at each attempt. */
+  dataUrl?: string;
+  /** Parts that are in the content store instead of above. */
+  stored?: Partial<Record<LargePart, PartInStore>>;
+  raw?: StoredRaw;
+  attachments?: (StoredAttachment | LinkedAttachment)[];
+  headers?: Record<string, string>;
+  tags?: string[];
+  metadata?: Record<string, string | number | boolean>;
+  /** ISO 8601 in UTC, where one was given. */
+  sendAt?: string;
+  /** ISO 8601 in UTC; fixed at acceptance, anew at a release. */
+  expiresAt: string;
+  /** The time of expiry was given as such: a release does not move it while it is ahead. */
+  fixedExpiry?: true;
+  /** The email that it was made from, to be sent again. */
+  resentFrom?: string;
+  /** Addresses that a correction took away: whoever looks for them finds the email. */
+  formerly?: string[];
+}
+
+const texts = new WeakMap<StoredEmail, string>();
+
+/** An email as its job holds it: made once, since nobody changes an email that was made. */
+export const jsonOf = (email: StoredEmail): string => {
+  const known = texts.get(email);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(email);
+  texts.set(email, text);
+  return text;
+};
+
+/** What stands for a job that holds no email; nobody gets it, and the API accepts none like it. */
+const NO_EMAIL: StoredEmail = { v: EMAIL_FORMAT, rev: 1, domain: '', to: [], expiresAt: '9999-12-31T23:59:59.999Z' };
+
+const isAddresses = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.every((one) => typeof one === 'object' && one !== null && typeof (one as Address).address === 'string');
+
+const isStored = (value: unknown): value is StoredEmail => {
+  if (typeof value !== 'object' || value === null) return false;
+  const { v, rev, domain, to, cc, bcc, expiresAt } = value as Partial<Record<keyof StoredEmail, unknown>>;
+  if (typeof v !== 'number' || typeof rev !== 'number' || typeof domain !== 'string') return false;
+  const lists = [to, cc ?? [], bcc ?? []];
+  return lists.every(isAddresses) && typeof expiresAt === 'string' && !Number.isNaN(Date.parse(expiresAt));
+};
+
+/**
+ * The email that a job holds. Another BullMQ client may have put anything there: what is none is read as one without
+ * recipients.
+ * @param json the job's data
+ */
+export const readStored = (json: string | null | undefined): StoredEmail => {
+  const value: unknown = JSON.parse(json ?? 'null');
+  return isStored(value) ? value : NO_EMAIL;
+};
+
+/** The Message-ID of an email (RFC 5322 3.6.4), without the angle brackets. */
+export const messageIdOf = (id: string, email: Pick<StoredEmail, 'domain' | 'raw'>): string =>
+  email.raw?.messageId ?? `${id}@${email.domain}`;
+
+/** The subject, where it is known before the email is rendered. */
+export const subjectOf = (email: Pick<StoredEmail, 'subject' | 'raw'>): string | undefined =>
+  email.subject ?? email.raw?.subject;
+
+/** Every address that gets the email, in the order of its headers. */
+export const recipientsOf = (email: Pick<StoredEmail, 'to' | 'cc' | 'bcc'>): Address[] => [
+  ...email.to,
+  ...(email.cc ?? []),
+  ...(email.bcc ?? []),
+];
+
+/** The contents that an email needs, each once, with their sizes in bytes. */
+export const contentsOf = (email: StoredEmail): PartInStore[] => {
+  const all = [
+    ...(email.attachments ?? []).flatMap((one) => (isLinked(one) ? [] : [one])),
+    ...Object.values(email.stored ?? {}),
+    ...(email.raw === undefined ? [] : [email.raw]),
+  ];
+  return [...new Map(all.map(({ contentId, size }) => [contentId, { contentId, size }])).values()];
+};
+
+export const contentIdsOf = (email: StoredEmail): string[] => contentsOf(email).map(({ contentId }) => contentId);
+
+/** When an email may be sent at the earliest, ms since 1970; `acceptedAt` where nothing else was asked for. */
+export const dueAt = (email: { sendAt?: string | undefined }, acceptedAt: number): number =>
+  email.sendAt === undefined ? acceptedAt : Math.max(acceptedAt, Date.parse(email.sendAt));
+
+/** Fields of the input that are not kept as they were given. */
+const REMADE = new Set(['to', 'template', 'attachments', 'sendAt', 'expiresAt', 'raw', 'confidential']);
+
+const isGiven = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0);
+
+/** Puts fields into an email: those that were given, but not those left out. */
+const give = (email: object, fields: object, leftOut?: ReadonlySet<string>): void => {
+  for (const [name, value] of Object.entries(fields))
+    if (isGiven(value) && leftOut?.has(name) !== true) (email as Record<string, unknown>)[name] = value;
+};
+
+/**
+ * What of a valid input is kept in the job. Times become UTC; what was not given takes no room.
+ * @param made parts that were decided at acceptance
+ */
+export const toStoredEmail = (
+  input: EmailInput,
+  made: {
+    domain: string;
+    expiresAt: number;
+    attachments: (StoredAttachment | LinkedAttachment)[];
+    raw?: StoredRaw | undefined;
+    rev?: number;
+    resentFrom?: string | undefined;
+  },
+): StoredEmail => {
+  const email: StoredEmail = {
+    v: EMAIL_FORMAT,
+    rev: made.rev ?? 1,
+    domain: made.domain,
+    to: input.to ?? [],
+    expiresAt: new Date(made.expiresAt).toISOString(),
+  };
+  give(email, input, REMADE);
+  give(email, {
+    template: typeof input.template === 'string' ? { name: input.template } : input.template,
+    attachments: made.attachments,
+    raw: made.raw,
+    sendAt: input.sendAt && new Date(input.sendAt).toISOString(),
+    fixedExpiry: input.expiresAt === undefined ? undefined : true,
+    resentFrom: made.resentFrom,
+  });
+  return email;
+};
+
+/** Fields of a stored email that are not fields of an input. */
+const OURS = new Set([
+  'v',
+  'rev',
+  'domain',
+  'stored',
+  'expiresAt',
+  'fixedExpiry',
+  'resentFrom',
+  'attachments',
+  'raw',
+  'formerly',
+]);
+
+/**
+ * A stored email as the input that would make it again; without its expiry, which whoever changes it decides anew.
+ * @param parts contents of those that are in the content store
+ */
+export const toInput = (email: StoredEmail, parts: Partial<Record<LargePart, string>>): Record<string, unknown> => ({
+  ...Object.fromEntries(Object.entries(email).filter(([name]) => !OURS.has(name))),
+  ...(parts.html !== undefined && { html: parts.html }),
+  ...(parts.text !== undefined && { text: parts.text }),
+  ...(parts.data !== undefined && { data: JSON.parse(parts.data) as unknown }),
+  ...(email.raw && { raw: { contentId: email.raw.contentId } }),
+  ...(email.attachments && { attachments: email.attachments.map((one) => ({ ...one, size: undefined })) }),
+});

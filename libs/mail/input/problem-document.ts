@@ -1,0 +1,54 @@
+// A problem as a document (RFC 9457), and the HTTP status of each code.
+import { STATUS_CODES } from 'node:http';
+import { NOT_YET } from './not-yet';
+import { MOST_ERRORS, type Problem } from './problem';
+
+/** Statuses of codes; every other code is 422: the request was understood and cannot be done. */
+const STATUS: Record<string, number> = {
+  'malformed-json': 400,
+  'not-utf-8': 400,
+  'bad-request': 400,
+  'malformed-if-match': 400,
+  'bad-cursor': 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  'idempotency-key-reused': 409,
+  'email-sending': 409,
+  'email-finished': 409,
+  'email-state': 409,
+  'not-archived': 409,
+  'queue-not-empty': 409,
+  'tenant-not-empty': 409,
+  'version-mismatch': 412,
+  'too-large': 413,
+  'unsupported-media-type': 415,
+  'internal-error': 500,
+  unavailable: 503,
+  'no-worker': 503,
+  'queue-full': 507,
+  'content-full': 507,
+  'storage-full': 507,
+};
+
+export const statusOf = (problem: Problem): number => STATUS[problem.code] ?? 422;
+
+const TITLES: Record<string, string> = {
+  invalid: 'The input is not valid',
+  [NOT_YET]: 'Not supported yet',
+};
+
+/** The members of a problem document. */
+export const toDocument = (problem: Problem) => {
+  const status = statusOf(problem);
+  return {
+    type: `urn:rohrpost:problem:${problem.code}`,
+    title: TITLES[problem.code] ?? STATUS_CODES[status] ?? 'Problem',
+    status,
+    detail: problem.message,
+    code: problem.code,
+    ...(problem.errors.length > 0 && { errors: problem.errors.slice(0, MOST_ERRORS) }),
+    ...problem.extra,
+  };
+};

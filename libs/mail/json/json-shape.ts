@@ -1,0 +1,39 @@
+// What JSON from outside may look like, whoever sends it: not too deep, and no keys that change prototypes.
+import type { InputError } from '../input/problem';
+import { pointer } from '../input/problem';
+
+/** Nested deeper than this is an attack, not data; recursion stays safe below it. */
+const DEEPEST = 32;
+/** Keys that change an object's prototype in careless code. */
+const POISON = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** A value's shape, taken in one walk. */
+export interface Shape {
+  /** Names of members in all of its objects. */
+  names: number;
+  fault?: InputError;
+}
+
+const walk = (value: unknown, path: PropertyKey[], shape: Shape): void => {
+  if (typeof value !== 'object' || value === null || shape.fault !== undefined) return;
+  if (path.length > DEEPEST) {
+    shape.fault = { path: pointer(path), message: `is nested deeper than ${DEEPEST} levels: make it flatter` };
+    return;
+  }
+  const isList = Array.isArray(value);
+  for (const [key, inner] of isList ? value.entries() : Object.entries(value)) {
+    if (!isList) shape.names++;
+    path.push(key);
+    if (!isList && POISON.has(String(key)))
+      shape.fault = { path: pointer(path), message: 'is not allowed as the name of a field: give it another one' };
+    walk(inner, path, shape);
+    path.pop();
+  }
+};
+
+/** @returns how many names it has, and the first thing that is not allowed in it, with its place */
+export const shapeOf = (value: unknown): Shape => {
+  const shape: Shape = { names: 0 };
+  walk(value, [], shape);
+  return shape;
+};

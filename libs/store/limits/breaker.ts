@@ -1,0 +1,208 @@
+// The circuit breaker of a transport, for all replicas: an outage costs the mail that finds it one attempt, not all theirs.
+import { uptime, type Clock } from '../../runtime/clock';
+import { tenantKeys } from '../redis/keys';
+import type { Redis } from '../redis/redis';
+import { defineScript } from '../redis/script';
+
+/** The right to try a transport, or when to ask again. */
+export type Pass =
+  | { kind: 'go' | 'probe'; token: string; /** It ends where it is not renewed in time. */ leased: boolean }
+  | { kind: 'wait'; until: number };
+
+/** What a fault or an answer did to the breaker. */
+export interface Reported {
+  change: 'none' | 'opened' | 'reopened' | 'recovering' | 'closed';
+  /** The fault counted towards opening: it pays an attempt. Later ones and probes do not. */
+  counted: boolean;
+  /** When the transport is tried again (ms), where it is not now. */
+  until?: number;
+}
+
+export interface BreakerState {
+  state: 'open' | 'recovering';
+  /** ms since 1970, both */
+  since: number;
+  nextProbeAt: number;
+  /** How the last fault was told: the server's words, or ours where it said none. */
+  words?: string;
+}
+
+export interface Breakers {
+  permit(tenant: string, transport: string): Promise<Pass>;
+  /**
+   * Does work under a pass, which is kept for as long as it takes: a server may let a probe wait for minutes.
+   * @throws what the work throws
+   */
+  hold<T>(tenant: string, transport: string, pass: Pass, work: () => Promise<T>): Promise<T>;
+  /**
+   * @param fault how the transport itself failed, in words for people; undefined where it did not: an answer about an email or a
+   * recipient is no fault
+   */
+  report(tenant: string, transport: string, pass: Pass, email: string, fault: string | undefined): Promise<Reported>;
+  read(tenant: string, transport: string): Promise<BreakerState | undefined>;
+  reset(tenant: string, transport: string): Promise<void>;
+}
+
+/** Consecutive faults of different emails that open it. */
+const THRESHOLD = 5;
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 30_000;
+/** So many at once, and the transport counts as well again. */
+const WELL_AGAIN = 64;
+/** A probe whose worker vanished is given up after this; a living one renews it. */
+const LEASE_MS = 90_000;
+/** Words of a fault are kept up to this length. */
+const LONGEST_WORDS = 1_000;
+/** Who waits for a place beside others asks again after this. */
+const SOON_MS = 250;
+/** A closed breaker is believed closed for so long without asking. */
+const BELIEVED_MS = 500;
+
+// KEYS: breaker, probe, in flight. ARGV: now, token, lease, soon, longest wait. Result: {'go' | 'probe' | 'wait', until}. Atomic, so that
+// of all replicas one probes, and no more go than are allowed.
+const permit = defineScript(`
+local state, openUntil, allowed = unpack(redis.call('HMGET', KEYS[1], 'state', 'openUntil', 'allowed'))
+local now = tonumber(ARGV[1])
+if not state then return {'go', '0'} end
+if state == 'open' then
+  -- A time further ahead than any wait was given by a clock that has been put back since.
+  local left = tonumber(openUntil) - now
+  if left > 0 and left <= tonumber(ARGV[5]) then return {'wait', openUntil} end
+  if redis.call('SET', KEYS[2], ARGV[2], 'NX', 'PX', ARGV[3]) then return {'probe', '0'} end
+  return {'wait', tostring(now + 4 * tonumber(ARGV[4]))}
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
+if redis.call('ZCARD', KEYS[3]) >= tonumber(allowed) then return {'wait', tostring(now + tonumber(ARGV[4]))} end
+redis.call('ZADD', KEYS[3], now + tonumber(ARGV[3]), ARGV[2])
+redis.call('PEXPIRE', KEYS[3], ARGV[3])
+return {'go', '1'}`);
+
+// KEYS: probe, in flight. ARGV: now, token, lease. Result: none. Atomic, so that only what is still this worker's is renewed.
+const renew = defineScript(`
+if redis.call('GET', KEYS[1]) == ARGV[2] then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+if redis.call('ZSCORE', KEYS[2], ARGV[2]) then
+  redis.call('ZADD', KEYS[2], ARGV[1] + ARGV[3], ARGV[2])
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end`);
+
+// KEYS: breaker, probe, in flight. ARGV: now, token, '1' if a probe, '1' if a fault, email, threshold, first wait, longest
+// wait, well again, words of the fault. Result: {change, counted, until}. Atomic, so that faults of all replicas are counted once.
+const report = defineScript(`
+local now, probe, fault = tonumber(ARGV[1]), ARGV[3] == '1', ARGV[4] == '1'
+local state, faults, last, opens, openUntil, allowed =
+  unpack(redis.call('HMGET', KEYS[1], 'state', 'faults', 'last', 'opens', 'openUntil', 'allowed'))
+redis.call('ZREM', KEYS[3], ARGV[2])
+if probe and redis.call('GET', KEYS[2]) == ARGV[2] then redis.call('DEL', KEYS[2]) end
+local function open(change)
+  local count = tonumber(opens or '0') + 1
+  local wait = math.min(tonumber(ARGV[7]) * 2 ^ (count - 1), tonumber(ARGV[8]))
+  redis.call('HSET', KEYS[1], 'state', 'open', 'opens', count, 'openUntil', now + wait)
+  redis.call('HSETNX', KEYS[1], 'since', now)
+  redis.call('DEL', KEYS[3])
+  return {change, change == 'opened' and 1 or 0, tostring(now + wait)}
+end
+if not state then
+  if not fault then redis.call('DEL', KEYS[1]) return {'none', 0, ''} end
+  if last ~= ARGV[5] then faults = redis.call('HINCRBY', KEYS[1], 'faults', 1) end
+  redis.call('HSET', KEYS[1], 'last', ARGV[5], 'words', ARGV[10])
+  redis.call('EXPIRE', KEYS[1], 3600)
+  if tonumber(faults) < tonumber(ARGV[6]) then return {'none', 1, ''} end
+  redis.call('PERSIST', KEYS[1])
+  return open('opened')
+end
+if fault then
+  if state == 'open' and not probe then return {'none', 0, openUntil} end
+  redis.call('HSET', KEYS[1], 'words', ARGV[10])
+  return open('reopened')
+end
+if state == 'open' then
+  redis.call('HSET', KEYS[1], 'state', 'recovering', 'allowed', 2)
+  return {'recovering', 0, ''}
+end
+local more = tonumber(allowed) * 2
+if more >= tonumber(ARGV[9]) then
+  redis.call('DEL', KEYS[1], KEYS[3])
+  return {'closed', 0, ''}
+end
+redis.call('HSET', KEYS[1], 'allowed', more)
+return {'none', 0, ''}`);
+
+/**
+ * @param deps.leaseMs how long a pass holds that is not renewed
+ */
+export const createBreakers = (deps: { redis: Redis; clock: Clock; replica: string; leaseMs?: number }): Breakers => {
+  const { redis, clock, leaseMs = LEASE_MS } = deps;
+  const believedClosed = new Map<string, number>();
+  const faulty = new Set<string>();
+  let count = 0;
+
+  const keysOf = (tenant: string, transport: string): string[] => {
+    const key = tenantKeys(tenant).breaker(transport);
+    return [key, `${key}:probe`, `${key}:in-flight`];
+  };
+
+  return {
+    async permit(tenant, transport) {
+      const id = `${tenant}/${transport}`;
+      const now = clock.now();
+      const token = `${deps.replica}:${count++}`;
+      if ((believedClosed.get(id) ?? 0) > uptime()) return { kind: 'go', token, leased: false };
+      const [kind, until] = (await permit(redis, keysOf(tenant, transport), [
+        now,
+        token,
+        leaseMs,
+        SOON_MS,
+        LONGEST_WAIT_MS,
+      ])) as [string, string];
+      if (kind === 'wait') return { kind: 'wait', until: Number(until) };
+      if (kind === 'go' && until === '0') believedClosed.set(id, uptime() + BELIEVED_MS);
+      else faulty.add(id);
+      return { kind: kind === 'probe' ? 'probe' : 'go', token, leased: until !== '0' || kind === 'probe' };
+    },
+    async hold(tenant, transport, pass, work) {
+      if (pass.kind === 'wait' || !pass.leased) return work();
+      const [, ...leases] = keysOf(tenant, transport);
+      const again = (): void => {
+        // What cannot be renewed now may be at the next time; a lease holds for three of them.
+        renew(redis, leases, [clock.now(), pass.token, leaseMs]).catch(() => undefined);
+      };
+      const renewal = setInterval(again, leaseMs / 3);
+      try {
+        return await work();
+      } finally {
+        clearInterval(renewal);
+      }
+    },
+    async report(tenant, transport, pass, email, fault) {
+      const id = `${tenant}/${transport}`;
+      // The usual case: nothing was wrong, nothing is. Asking Redis would cost every email a round trip.
+      if (fault === undefined && pass.kind === 'go' && !faulty.has(id)) return { change: 'none', counted: false };
+      believedClosed.delete(id);
+      const token = 'token' in pass ? pass.token : '';
+      const [change, counted, until] = (await report(redis, keysOf(tenant, transport), [
+        clock.now(),
+        token,
+        pass.kind === 'probe' ? '1' : '0',
+        fault === undefined ? '0' : '1',
+        email,
+        THRESHOLD,
+        FIRST_WAIT_MS,
+        LONGEST_WAIT_MS,
+        WELL_AGAIN,
+        (fault ?? '').slice(0, LONGEST_WORDS),
+      ])) as [Reported['change'], number, string];
+      if (fault !== undefined) faulty.add(id);
+      else if (change === 'closed' || change === 'none') faulty.delete(id);
+      return { change, counted: counted === 1, ...(until !== '' && { until: Number(until) }) };
+    },
+    async read(tenant, transport) {
+      const key = tenantKeys(tenant).breaker(transport);
+      const [state, since, openUntil, words] = await redis.hmget(key, 'state', 'since', 'openUntil', 'words');
+      if (state !== 'open' && state !== 'recovering') return undefined;
+      return { state, since: Number(since), nextProbeAt: Number(openUntil), ...(words && { words }) };
+    },
+    async reset(tenant, transport) {
+      await redis.del(...keysOf(tenant, transport));
+    },
+  };
+};

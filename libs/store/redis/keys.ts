@@ -1,0 +1,146 @@
+// The birthplace of every Redis key, channel and queue prefix; docs/decisions/0003-data-format.md lists them.
+import { queueName, type QueueAddress } from '../../mail/address/queue-address';
+
+const ROOT = 'rohrpost';
+
+/** What belongs to the installation. */
+export const KEYS = {
+  /** The version of the data format in this Redis. */
+  format: `${ROOT}:format`,
+  /** Sorted set: queue name -> when a worker must look at it (ms). */
+  due: `${ROOT}:{fleet}:due`,
+  /** Sorted set: queue name -> when its next email expires or must be removed (ms). */
+  upkeep: `${ROOT}:{fleet}:upkeep`,
+  /** Hash: worker -> what it says of itself, as JSON; and a sorted set: worker -> its last sign (ms). */
+  workers: `${ROOT}:{fleet}:workers`,
+  workersSeen: `${ROOT}:{fleet}:workers-seen`,
+  /** Hash: who does a duty of the installation now, and when it is due again. */
+  duty: (name: string) => `${ROOT}:duty:${name}`,
+  tenants: `${ROOT}:tenants`,
+  apiKeys: `${ROOT}:api-keys`,
+  audit: `${ROOT}:audit`,
+  /** Who paused the whole installation, as JSON; absent while it sends. */
+  pause: `${ROOT}:pause`,
+  operation: (id: string) => `${ROOT}:operation:${id}`,
+  /** Which queues hold a content, in a set; and the sign that its bytes are being removed. */
+  content: (id: string) => `${ROOT}:{${id}}:queues`,
+  contentRemoval: (id: string) => `${ROOT}:{${id}}:removal`,
+};
+
+/** Channels of publish/subscribe. */
+export const CHANNELS = {
+  /** A setting changed: `<kind> <id>`. */
+  changed: `${ROOT}:changed`,
+  /** A queue has work: `<queue name> <due ms>`. */
+  wake: `${ROOT}:wake`,
+};
+
+/** What belongs to one tenant; the braces keep a tenant's keys in one slot of a Redis Cluster. */
+export const tenantKeys = (tenant: string) => ({
+  queues: `${ROOT}:{${tenant}}:queues`,
+  transports: `${ROOT}:{${tenant}}:transports`,
+  /** The sealed secrets that requests to the tenant's data sources are signed with. */
+  signingSecrets: `${ROOT}:{${tenant}}:signing-secrets`,
+  /** Hash: template name -> its present version. */
+  templates: `${ROOT}:{${tenant}}:templates`,
+  /** Hash: template name -> the last number given; survives a removal, so that no number is given twice. */
+  templateNumbers: `${ROOT}:{${tenant}}:template-numbers`,
+  template: (name: string) => `${ROOT}:{${tenant}}:template:${name}`,
+  /** Hash: emails by slice of each window that its limits name; `:under-way` and `:connections` beside it. */
+  limits: (transport: string) => `${ROOT}:{${tenant}}:limits:${transport}`,
+  /** Hash: the access token that its server takes, sealed, and until when it is good. */
+  accessToken: (transport: string) => `${ROOT}:{${tenant}}:access-token:${transport}`,
+  /** Who asks for a new one; nobody else does meanwhile. */
+  accessTokenLock: (transport: string) => `${ROOT}:{${tenant}}:access-token:${transport}:lock`,
+  /** Hash: to how few connections the transport was lowered, since when (ms), and the server's words. */
+  lowered: (transport: string) => `${ROOT}:{${tenant}}:lowered:${transport}`,
+  /** Hash: how the transport has failed lately; absent while it is well. */
+  breaker: (transport: string) => `${ROOT}:{${tenant}}:breaker:${transport}`,
+});
+
+/** BullMQ's prefix of a queue: the braces put all of a queue's keys into one slot. */
+export const queuePrefix = (name: string): string => `${ROOT}:{${name}}`;
+
+/** What belongs to one queue, beside BullMQ's own keys. */
+export const queueKeys = (address: QueueAddress) => {
+  const name = queueName(address);
+  const prefix = queuePrefix(name);
+  /** How BullMQ begins each of its keys. */
+  const bull = `${prefix}:${name}:`;
+  return {
+    bull,
+    job: (id: string) => `${bull}${id}`,
+    lock: (id: string) => `${bull}${id}:lock`,
+    log: (id: string) => `${bull}${id}:logs`,
+    /** Sorted set of ids, which sort by time: "newest first" over all states. */
+    byTime: `${prefix}:by-time`,
+    /** Sorted set of `domain\0local part\0inverted id`: by recipient, then newest first. */
+    byAddress: `${prefix}:by-domain`,
+    /** Sorted set of `address\0inverted id`: the same of earlier versions, which the reconciler takes over. */
+    byAddressBefore: `${prefix}:by-address`,
+    /** Sorted set of unfinished emails: id -> when it expires (ms). */
+    upkeep: `${prefix}:upkeep`,
+    /** Every set of `BESIDE`. */
+    beside: [BESIDE.putBack, BESIDE.deferred, ...ASIDE_STATES.map((state) => BESIDE.aside + state)].map(
+      (set) => bull + set,
+    ),
+    /** Hash: emails by slice of the window that the queue's rate names; `:under-way` beside it. */
+    rate: `${prefix}:rate`,
+    /** Sorted set of finished emails: id -> when it has to be removed (ms). */
+    finished: `${prefix}:finished`,
+    /** What was answered to a request, by the first half of its key's hash; by the whole of it in earlier versions. */
+    idempotency: (hash: string) => `${prefix}:key:${hash}`,
+    idempotencyBefore: (hash: string) => `${prefix}:idempotency:${hash}`,
+    /** How hashes begin of the ids of emails that once were (libs/jobs/layout/gone.ts). */
+    gone: `${prefix}:gone:`,
+    /** The job of an email that is being removed, until everything that belongs to it is erased. */
+    removal: (id: string) => `${prefix}:removal:${id}`,
+    /** Sorted set of the emails (and uploads) that need a content: member -> until when (ms, or +inf). */
+    content: (id: string) => `${prefix}:content:${id}`,
+    /** Hash: content id -> bytes of what this queue needs, and their `total`. */
+    contents: `${prefix}:contents`,
+    /** Sorted set: content id -> until when an upload waits for its email (ms). */
+    uploads: `${prefix}:uploads`,
+  };
+};
+
+export type QueueKeys = ReturnType<typeof queueKeys>;
+
+/**
+ * Sets of ours beside BullMQ's, each under the queue's BullMQ prefix: what BullMQ's sets do not tell apart is counted by them
+ * (libs/jobs/read/counts.ts). Kept by the scripts of libs/queue/transitions, mended by the reconciler.
+ */
+export const BESIDE = {
+  /** Delayed emails that do not wait for a time of their own: id -> when they are tried again (ms). */
+  putBack: 'rp:put-back',
+  /** Those of them that an attempt was counted for: id -> when the email expires (ms). */
+  deferred: 'rp:deferred',
+  /** Emails of the failed set in one state of their own: this and the state. */
+  aside: 'rp:aside:',
+} as const;
+
+/** States that the failed set holds beside `failed`; each is the code of its failed reason, too. */
+export const ASIDE_STATES = ['held', 'uncertain', 'expired', 'canceled'] as const;
+
+/** Fields of ours in a job's hash: the marks (docs/decisions/0004-marks.md). BullMQ leaves unknown fields alone. */
+export const MARK = {
+  generation: 'rp:generation',
+  intent: 'rp:intent',
+  sent: 'rp:sent',
+  /** Recipients that are done with, where some are still to be tried. */
+  done: 'rp:done',
+  /**
+   * It stands in the error log: `1`, or `canceled`. Whoever takes an email that has it knows that another BullMQ client put
+   * it back; the API's release takes it away.
+   */
+  ended: 'rp:ended',
+  /** The message as it was handed over last, in the content store. */
+  archive: 'rp:archive',
+  /** Attempts that counted before the last release: their numbers are not given again. */
+  attempts: 'rp:attempts',
+  /** Why it was put back without an attempt, the last time that it was. */
+  parked: 'rp:parked',
+} as const;
+
+/** BullMQ keeps a delayed job under `ms * 4096 + counter` (getDelayedScore.lua). */
+export const SCORE_UNIT = 4_096;

@@ -1,0 +1,177 @@
+// The connection to Redis: how each kind of process waits for it, and what its faults mean.
+import { Redis, ReplyError } from 'ioredis';
+import { codeOf, messageOf } from '../../runtime/fault';
+import type { Log } from '../../runtime/log';
+
+export type { Redis };
+
+/** Whoever answers requests fails at once; whoever works in the background waits until Redis is back. */
+export type Patience = 'fail-fast' | 'wait';
+
+const OPTIONS = {
+  // Without a limit a frozen Redis would hang requests; 5 s is far above any healthy answer.
+  'fail-fast': { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 5_000 },
+  wait: { enableOfflineQueue: true, maxRetriesPerRequest: null },
+} as const;
+
+/** A replica is told of once in this time, however often it is asked, ms. */
+const READ_ONLY_TOLD_MS = 60_000;
+
+/**
+ * What is said to Redis in one turn of the event loop leaves in one system call instead of one for each command, which were
+ * a quarter of a busy process' time. ioredis' own pipelining (`enableAutoPipelining`) would do that too, but gives commands
+ * up when the connection breaks in the middle of a pipeline; alone they are repeated.
+ */
+const leaveTogether = (redis: Redis): void => {
+  const { stream } = redis;
+  const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+  let held = false;
+  stream.write = (...args: unknown[]): boolean => {
+    if (!held) {
+      held = true;
+      stream.cork();
+      setImmediate(() => {
+        held = false;
+        stream.uncork();
+      });
+    }
+    return write(...args);
+  };
+};
+
+/**
+ * Opens a connection that comes back by itself. Does not wait for it: see `whenReady`.
+ * @param deps.name shown by CLIENT LIST
+ */
+export const connectRedis = (deps: { url: string; patience: Patience; name: string; log: Log }): Redis => {
+  let toldAt = -Infinity;
+  const tellReadOnly = (): void => {
+    if (performance.now() - toldAt < READ_ONLY_TOLD_MS) return;
+    toldAt = performance.now();
+    deps.log.error(
+      { connection: deps.name },
+      'Redis is a replica and takes no writes (READONLY): waiting for a master',
+    );
+  };
+  const redis = new Redis(deps.url, {
+    ...OPTIONS[deps.patience],
+    connectionName: `rohrpost:${deps.name}`,
+    retryStrategy: (times) => Math.min(50 * times, 1_000),
+    // After a failover the old master answers READONLY: reconnect; who waits asks again, who does not is told.
+    reconnectOnError: (error) => {
+      if (!error.message.startsWith('READONLY')) return false;
+      tellReadOnly();
+      return deps.patience === 'wait' ? 2 : 1;
+    },
+  });
+  redis.on('connect', () => leaveTogether(redis));
+  let away = false;
+  redis.on('error', (error: Error) => {
+    if (!away) deps.log.error({ error: error.message, connection: deps.name }, 'Redis is away: waiting for it');
+    away = true;
+  });
+  redis.on('ready', () => {
+    if (away) deps.log.info({ connection: deps.name }, 'Redis is back');
+    away = false;
+  });
+  return redis;
+};
+
+/** Resolves as soon as the connection can be used. */
+export const whenReady = (redis: Redis): Promise<void> =>
+  redis.status === 'ready' ? Promise.resolve() : new Promise((resolve) => redis.once('ready', () => resolve()));
+
+/** Resolves as soon as the connection is lost; at once where there is none. What only waits for Redis need not be waited for then. */
+export const whenAway = (redis: Redis): Promise<void> =>
+  redis.status === 'ready' ? new Promise((resolve) => redis.once('close', () => resolve())) : Promise.resolve();
+
+/** Redis cannot be asked now; the request may be repeated. */
+export class RedisAway extends Error {
+  override name = 'RedisAway';
+}
+
+/** @throws RedisAway at once where a command would have to wait */
+export const requireReady = (redis: Redis): void => {
+  if (redis.status !== 'ready')
+    throw new RedisAway('Redis does not answer; the service recovers by itself when it is back');
+};
+
+/** Answers of a Redis that takes no writes, or none yet, and what they mean. Scripts put them into words of their own. */
+const REFUSALS: [RegExp, string][] = [
+  [
+    /\bREADONLY /,
+    'this Redis is a replica and takes no writes (READONLY): a failover is under way, or REDIS_URL names the wrong server',
+  ],
+  [/\bMISCONF /, 'Redis cannot write to its own disk and takes no writes (MISCONF): make room there, see its log'],
+  [/\bNOREPLICAS /, 'Redis takes no writes without its replicas (min-replicas-to-write): see whether they run'],
+  [/^LOADING /, 'Redis has just started and reads its data'],
+  [/^MASTERDOWN /, 'this Redis is a replica without its master (MASTERDOWN): a failover is under way'],
+  [/^(CLUSTERDOWN|TRYAGAIN) ?/, 'the Redis Cluster is not whole: see its state'],
+];
+
+const refusalOf = (message: string): string | undefined => REFUSALS.find(([known]) => known.test(message))?.[1];
+
+/** A transaction that was given up says so; why is said of its commands. */
+const wordsOf = (error: unknown): string => {
+  const { previousErrors = [] } = error as { previousErrors?: Error[] };
+  return [error, ...previousErrors].map(messageOf).join('\n');
+};
+
+/** Why Redis refused, in a sentence for people, where it said so by name. */
+export const redisRefusal = (error: unknown): string | undefined =>
+  error instanceof ReplyError ? refusalOf(wordsOf(error)) : undefined;
+
+const AWAY_ERRORS =
+  /Stream isn't writeable|Connection is closed|Command timed out|max retries per request|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT/i;
+
+/** What a failed command says of Redis: full, away, or nothing (the fault is ours). */
+export const redisFault = (error: unknown): 'full' | 'away' | undefined => {
+  if (error instanceof RedisAway) return 'away';
+  if (error instanceof ReplyError) {
+    const message = wordsOf(error);
+    if (message.includes('OOM command not allowed')) return 'full';
+    return refusalOf(message) === undefined ? undefined : 'away';
+  }
+  return AWAY_ERRORS.test(`${String(codeOf(error))} ${messageOf(error)}`) ? 'away' : undefined;
+};
+
+/** What Redis says of its last writes to its disk (INFO persistence); `ok` where they went well. */
+const LAST_WRITES: [field: string, what: string][] = [
+  ['aof_last_write_status', 'could not write its log of changes (appendonly)'],
+  ['aof_last_bgrewrite_status', 'could not rewrite its log of changes (appendonly)'],
+  ['rdb_last_bgsave_status', 'could not write its last snapshot'],
+];
+
+/** What is wrong with this Redis for keeping emails: a sentence each, none where it fits. */
+export const redisUnfit = async (redis: Redis): Promise<string[]> => {
+  const info = await redis.info();
+  const problems: string[] = [];
+  const field = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+  if (field('role') === 'slave')
+    problems.push(
+      'this Redis is a replica and takes no writes: a failover is under way, or REDIS_URL names the wrong server',
+    );
+  for (const [name, what] of LAST_WRITES) {
+    const status = field(name);
+    if (status !== undefined && status !== 'ok')
+      problems.push(`Redis ${what}: make room on its disk, see its log (${name} is ${status})`);
+  }
+  const policy = field('maxmemory_policy');
+  if (policy !== undefined && policy !== 'noeviction') {
+    problems.push(`Redis may evict emails: maxmemory-policy is ${policy}; set it to noeviction`);
+  }
+  if (field('aof_enabled') === '0')
+    problems.push('Redis loses emails when it restarts: appendonly is off; set it to yes');
+  return problems;
+};
+
+/** The same where Redis may be away: that is a problem too. */
+export const redisProblems = async (redis: Redis): Promise<string[]> => {
+  try {
+    requireReady(redis);
+    return await redisUnfit(redis);
+  } catch (error) {
+    if (redisFault(error) === undefined) throw error;
+    return [redisRefusal(error) ?? 'Redis does not answer'];
+  }
+};

@@ -1,0 +1,66 @@
+// Changes a record that lies as JSON in a field of a hash: of two at once neither loses what the other wrote.
+import type { Redis } from '../redis/redis';
+import { defineScript } from '../redis/script';
+
+// KEYS: the hash. ARGV: field, the text that it must have ('' where it must not exist), the new text ('' to remove it).
+// Result: 1, or 0 where somebody else changed it meanwhile. Atomic, so that whoever decided on an older text decides again.
+const replaceText = defineScript(`
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+if ARGV[3] == '' then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
+return 1`);
+
+/** @param decide the new text of the present one; undefined removes it */
+const replace = async (
+  redis: Redis,
+  key: string,
+  field: string,
+  decide: (present: string | null) => string | undefined,
+): Promise<void> => {
+  for (;;) {
+    const present = await redis.hget(key, field);
+    const next = decide(present);
+    if ((await replaceText(redis, [key], [field, present ?? '', next ?? ''])) === 1) return;
+  }
+};
+
+const parse = <T>(text: string | null): T | undefined => (text === null ? undefined : (JSON.parse(text) as T));
+
+/**
+ * @param decide makes the new record of the present one; called again where somebody else was faster, so it must do nothing
+ * but decide. What it throws leaves the record as it is.
+ * @returns the record before and after
+ */
+export const changeRecord = async <T>(
+  redis: Redis,
+  key: string,
+  field: string,
+  decide: (present: T | undefined) => T,
+): Promise<{ before: T | undefined; after: T }> => {
+  let changed: { before: T | undefined; after: T } | undefined;
+  await replace(redis, key, field, (text) => {
+    const before = parse<T>(text);
+    changed = { before, after: decide(before) };
+    return JSON.stringify(changed.after);
+  });
+  if (changed === undefined) throw new Error(`nothing was decided for ${field} of ${key}`);
+  return changed;
+};
+
+/**
+ * @param allow throws where the record must stay
+ * @returns the record that was removed, if there was one
+ */
+export const removeRecord = async <T>(
+  redis: Redis,
+  key: string,
+  field: string,
+  allow: (present: T) => void,
+): Promise<T | undefined> => {
+  let removed: T | undefined;
+  await replace(redis, key, field, (text) => {
+    removed = parse<T>(text);
+    if (removed !== undefined) allow(removed);
+    return undefined;
+  });
+  return removed;
+};

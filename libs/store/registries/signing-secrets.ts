@@ -1,0 +1,98 @@
+// The secrets that a tenant's outgoing requests are signed with: made when first needed, sealed, two while one is changed.
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../runtime/clock';
+import type { Changes } from '../redis/changes';
+import { tenantKeys } from '../redis/keys';
+import type { Redis } from '../redis/redis';
+import { defineScript } from '../redis/script';
+import type { SecretBox } from '../redis/secrets';
+
+export interface SigningSecrets {
+  /** `whsec_<base64 of 32 bytes>`, as Standard Webhooks has it. */
+  secret: string;
+  /** The one before; requests carry its signature too until then. */
+  previous?: Former;
+  /** Those before it that hold still, where it was changed several times within a day. */
+  older?: Former[];
+}
+
+interface Former {
+  secret: string;
+  /** ms since 1970 */
+  until: number;
+}
+
+export interface SigningSecretStore {
+  /** Makes one where the tenant has none yet. */
+  get(tenant: string): Promise<SigningSecrets>;
+  /** A new one; those that hold now sign along, each for a day after it was changed. */
+  rotate(tenant: string): Promise<SigningSecrets>;
+  /** All that hold now, the present one first. */
+  current(tenant: string): Promise<string[]>;
+}
+
+/** Time enough to tell every source of a new secret, ms. */
+const OVERLAP_MS = 24 * 3_600_000;
+
+/** A request carries a signature for each; more changes than this within a day are no change of secrets. */
+const MOST_FORMER = 5;
+
+// KEYS: the sealed secrets. ARGV: the text that they must have, the new text. Result: 1, or 0 where somebody else was faster.
+// Atomic, so that of two who change them at once none is shown a secret that never holds.
+const replaceSecrets = defineScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1`);
+
+const place = (tenant: string): string => `tenant:${tenant}:signing-secrets`;
+const newSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`;
+
+export const createSigningSecrets = (deps: {
+  redis: Redis;
+  changes: Changes;
+  secrets: SecretBox;
+  clock: Clock;
+}): SigningSecretStore => {
+  const { redis, changes, secrets, clock } = deps;
+  const seal = (tenant: string, value: SigningSecrets): string => secrets.seal(JSON.stringify(value), place(tenant));
+  const open = (tenant: string, sealed: string): SigningSecrets =>
+    JSON.parse(secrets.open(sealed, place(tenant))) as SigningSecrets;
+
+  const load = async (tenant: string): Promise<SigningSecrets> => {
+    const { signingSecrets: key } = tenantKeys(tenant);
+    const known = await redis.get(key);
+    if (known !== null) return open(tenant, known);
+    const made = { secret: newSecret() };
+    // Whoever comes second takes what the first one made.
+    if ((await redis.set(key, seal(tenant, made), 'NX')) === 'OK') return made;
+    return load(tenant);
+  };
+  const cached = changes.cached('signing-secret', load);
+
+  return {
+    get: cached,
+    async rotate(tenant) {
+      const { signingSecrets: key } = tenantKeys(tenant);
+      for (;;) {
+        const { secret, previous, older = [] } = await load(tenant);
+        const now = clock.now();
+        const former = [...(previous ? [previous] : []), ...older].filter(({ until }) => until > now);
+        const next: SigningSecrets = {
+          secret: newSecret(),
+          previous: { secret, until: now + OVERLAP_MS },
+          ...(former.length > 0 && { older: former.slice(0, MOST_FORMER - 1) }),
+        };
+        const present = await redis.get(key);
+        if (present === null || open(tenant, present).secret !== secret) continue;
+        if ((await replaceSecrets(redis, [key], [present, seal(tenant, next)])) !== 1) continue;
+        await changes.announce('signing-secret', tenant);
+        return next;
+      }
+    },
+    async current(tenant) {
+      const { secret, previous, older = [] } = await cached(tenant);
+      const former = [...(previous ? [previous] : []), ...older].filter(({ until }) => until > clock.now());
+      return [secret, ...former.map((one) => one.secret)];
+    },
+  };
+};

@@ -1,0 +1,161 @@
+// The registry of tenants and their queues, with the settings of each.
+import {
+  givesSettings,
+  resolveSettings,
+  type QueueSettings,
+  type ResolvedSettings,
+  type SettingsLevel,
+  type TenantSettings,
+} from '../../mail/settings/settings';
+import { queueName, type QueueAddress } from '../../mail/address/queue-address';
+import type { Clock } from '../../runtime/clock';
+import { changeRecord } from './change-record';
+import type { Changes } from '../redis/changes';
+import type { PauseNote } from './installation';
+import { KEYS, tenantKeys } from '../redis/keys';
+import type { Redis } from '../redis/redis';
+
+interface Dates {
+  createdAt: string;
+  updatedAt: string;
+}
+
+export type Tenant = { tenant: string; settings: TenantSettings } & Dates;
+/** What is kept of a queue. BullMQ holds its pause itself; `paused` says whose it is. */
+type QueueRecord = { settings: QueueSettings; paused?: PauseNote } & Dates;
+export type RegisteredQueue = QueueAddress & QueueRecord;
+/** A record before and after a change; without `before` it came into being. */
+export interface Changed<T> {
+  before: T | undefined;
+  after: T;
+}
+
+export interface Tenants {
+  tenant(slug: string): Promise<Tenant | undefined>;
+  list(): Promise<Tenant[]>;
+  /** Puts the settings that `decide` makes of the present ones; of changes at once each is made of the one before it. */
+  change(slug: string, decide: (present: Tenant | undefined) => TenantSettings): Promise<Changed<Tenant>>;
+  remove(slug: string): Promise<void>;
+  queue(address: QueueAddress): Promise<RegisteredQueue | undefined>;
+  queues(tenant: string): Promise<RegisteredQueue[]>;
+  /** Like `change`. @param decide also says who paused the queue */
+  changeQueue(
+    address: QueueAddress,
+    decide: (present: RegisteredQueue | undefined) => Pick<QueueRecord, 'settings' | 'paused'>,
+  ): Promise<Changed<RegisteredQueue>>;
+  /** A queue as Redis has it at this moment, whatever is remembered of it here. */
+  readQueue(address: QueueAddress): Promise<RegisteredQueue | undefined>;
+  /** The settings that hold now for an email of a queue, or for the queue itself. @param own of the email */
+  settings(address: QueueAddress, own?: SettingsLevel): Promise<ResolvedSettings>;
+  /** Brings a queue into being with empty settings where it does not exist; says whether it did so. */
+  ensureQueue(address: QueueAddress): Promise<boolean>;
+  removeQueue(address: QueueAddress): Promise<void>;
+}
+
+type Record<S> = { settings: S } & Dates;
+
+const parse = <T>(text: string | null): T | undefined => (text === null ? undefined : (JSON.parse(text) as T));
+
+/** What holds in a queue: remembered with its record, which is dropped when it changes; so is the tenant's. */
+const createSettingsOfQueue = () => {
+  const known = new WeakMap<RegisteredQueue, { tenant: Tenant | undefined; settings: ResolvedSettings }>();
+  return (tenant: Tenant | undefined, queue: RegisteredQueue | undefined): ResolvedSettings => {
+    const found = queue && known.get(queue);
+    if (found !== undefined && found.tenant === tenant) return found.settings;
+    const settings = Object.freeze(resolveSettings(tenant?.settings, queue?.settings));
+    if (queue !== undefined) known.set(queue, { tenant, settings });
+    return settings;
+  };
+};
+
+export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clock }): Tenants => {
+  const { redis, changes } = deps;
+  const settingsOfQueue = createSettingsOfQueue();
+  const now = (): string => new Date(deps.clock.now()).toISOString();
+
+  const tenant = changes.cached('tenant', async (slug) => {
+    const record = parse<Record<TenantSettings>>(await redis.hget(KEYS.tenants, slug));
+    return record && { tenant: slug, ...record };
+  });
+  const cachedQueue = changes.cached('queue', async (name) => {
+    const [slug = '', application = ''] = name.split('.');
+    const record = parse<Record<QueueSettings>>(await redis.hget(tenantKeys(slug).queues, application));
+    return record && { tenant: slug, application, ...record };
+  });
+  const fresh = <S>(old: Record<S> | undefined, settings: S): Record<S> => ({
+    settings,
+    createdAt: old?.createdAt ?? now(),
+    updatedAt: now(),
+  });
+
+  return {
+    tenant,
+    async list() {
+      const all = await redis.hgetall(KEYS.tenants);
+      return Object.entries(all)
+        .map(([slug, text]) => ({ tenant: slug, ...(JSON.parse(text) as Record<TenantSettings>) }))
+        .sort((a, b) => a.tenant.localeCompare(b.tenant));
+    },
+    async change(slug, decide) {
+      const tenantOf = (record: Record<TenantSettings>): Tenant => ({ tenant: slug, ...record });
+      const { before, after } = await changeRecord<Record<TenantSettings>>(redis, KEYS.tenants, slug, (present) =>
+        fresh(present, decide(present && tenantOf(present))),
+      );
+      await changes.announce('tenant', slug);
+      return { before: before && tenantOf(before), after: tenantOf(after) };
+    },
+    async remove(slug) {
+      const keys = tenantKeys(slug);
+      const templates = await redis.hkeys(keys.templateNumbers);
+      await redis.del(
+        keys.queues,
+        keys.transports,
+        keys.signingSecrets,
+        keys.templates,
+        keys.templateNumbers,
+        ...templates.map(keys.template),
+      );
+      await redis.hdel(KEYS.tenants, slug);
+      await changes.announce('tenant', slug);
+      await changes.announce('signing-secret', slug);
+    },
+    queue: (address) => cachedQueue(queueName(address)),
+    async queues(slug) {
+      const all = await redis.hgetall(tenantKeys(slug).queues);
+      return Object.entries(all)
+        .map(([application, text]) => ({ tenant: slug, application, ...(JSON.parse(text) as Record<QueueSettings>) }))
+        .sort((a, b) => a.application.localeCompare(b.application));
+    },
+    async changeQueue(address, decide) {
+      const queueOf = (record: QueueRecord): RegisteredQueue => ({ ...address, ...record });
+      const key = tenantKeys(address.tenant).queues;
+      const { before, after } = await changeRecord<QueueRecord>(redis, key, address.application, (present) => {
+        const { settings, paused } = decide(present && queueOf(present));
+        return { ...fresh(present, settings), ...(paused && { paused }) };
+      });
+      await changes.announce('queue', queueName(address));
+      return { before: before && queueOf(before), after: queueOf(after) };
+    },
+    async readQueue(address) {
+      const record = parse<QueueRecord>(await redis.hget(tenantKeys(address.tenant).queues, address.application));
+      return record && { ...address, ...record };
+    },
+    async settings(address, own) {
+      const found = await tenant(address.tenant);
+      const registered = await cachedQueue(queueName(address));
+      if (own !== undefined && givesSettings(own)) return resolveSettings(found?.settings, registered?.settings, own);
+      return settingsOfQueue(found, registered);
+    },
+    async ensureQueue(address) {
+      if ((await cachedQueue(queueName(address))) !== undefined) return false;
+      const record = JSON.stringify(fresh(undefined, {}));
+      const made = await redis.hsetnx(tenantKeys(address.tenant).queues, address.application, record);
+      await changes.announce('queue', queueName(address));
+      return made === 1;
+    },
+    async removeQueue(address) {
+      await redis.hdel(tenantKeys(address.tenant).queues, address.application);
+      await changes.announce('queue', queueName(address));
+    },
+  };
+};
