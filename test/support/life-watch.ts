@@ -1,5 +1,5 @@
 // Every state change of every email that a test brings about is one that docs/lifecycle.md draws, or the test fails.
-import { isAllowed } from '../../libs/mail/email/state';
+import { TRANSITIONS, type Transition } from '../../libs/mail/email/state';
 import { createJournal } from './redis-journal';
 import { createSeenChanges, type SeenChange } from './seen-changes';
 
@@ -20,9 +20,11 @@ const running = new Set<LifeWatch>();
 /**
  * Watches the Redis of a folder from outside, through its append-only file: no process can change an email past it.
  * @param dataDir the folder of a Redis that was started with the lines of `JOURNALED`
- * @param allowed which changes exist, where it is not the table of libs/mail/email/state.ts
+ * @param table the changes that exist
  */
-export const watchLives = (dataDir: string, allowed = isAllowed): LifeWatch => {
+export const watchLives = (dataDir: string, table: readonly Transition[] = TRANSITIONS): LifeWatch => {
+  const edges = new Set(table.map(([from, , to]) => `${from} -> ${to}`));
+  const allowed = (from: string, to: string): boolean => edges.has(`${from} -> ${to}`);
   const journal = createJournal(dataDir);
   const seen = new Set<string>();
   let wrong: SeenChange[] = [];
@@ -51,7 +53,9 @@ export const watchLives = (dataDir: string, allowed = isAllowed): LifeWatch => {
       wrong = [];
       if (found.length === 0) return;
       const shown = found.slice(0, 10).map(told).join('\n');
-      throw new Error(`changes that the table of states does not have (libs/mail/email/state.ts): ${found.length}\n${shown}`);
+      throw new Error(
+        `changes that the table of states does not have (libs/mail/email/state.ts): ${found.length}\n${shown}`,
+      );
     },
     async end() {
       running.delete(watch);

@@ -53,6 +53,7 @@ const transactionsIn = (bytes: Buffer, since: number, isBase: boolean) => {
       const stamp = /^#TS:(\d+)$/.exec(bytes.toString('latin1', position, end));
       if (stamp !== null) at = Number(stamp[1]) * 1_000;
       position = end + 2;
+      if (open === undefined) done = position;
       continue;
     }
     if (bytes[position] !== STAR) throw new Error(`the append-only file is not understood at byte ${position}`);
@@ -122,5 +123,3 @@ export const createJournal = (dataDir: string) => {
     },
   };
 };
-
-export type Journal = ReturnType<typeof createJournal>;

@@ -8,6 +8,7 @@ import type { WorkerConfig } from '../../apps/worker/config';
 import { BOUNDS, startWorker, type Bounds, type RunningWorker } from '../../apps/worker/worker';
 import { findRedisBinary } from '../../dev/redis-binary';
 import { startRedis, type RedisServer } from '../../dev/redis';
+import { TRANSITIONS, type Transition } from '../../libs/mail/email/state';
 import { createLog } from '../../libs/runtime/log';
 import { watchLives, type LifeWatch } from './life-watch';
 import { JOURNALED } from './redis-journal';
@@ -55,7 +56,7 @@ export interface Service {
   api: RunningApi;
   workers: RunningWorker[];
   /** Sees every state that an email comes to. */
-  lives: LifeWatch | undefined;
+  lives: LifeWatch;
   call<T = Record<string, unknown>>(
     method: string,
     path: string,
@@ -104,8 +105,8 @@ export interface ServiceOptions {
   data?: string;
   /** ms that the API waits for a try of a transport. */
   verifyWaitMs?: number;
-  /** Why changes of state that the table does not have may happen here: they are not watched. */
-  unwatched?: string;
+  /** Changes of state that may happen here besides: where another BullMQ client, or the test itself, makes them. */
+  otherChanges?: readonly Transition[];
 }
 
 /** Starts the Redis of the service, with the data of an earlier one where a folder is given. */
@@ -127,7 +128,7 @@ let replicas = 0;
 export const startService = async (options: ServiceOptions = {}): Promise<Service> => {
   const dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
   const redis = await startRedisWith(dataDir, options.data);
-  const lives = options.unwatched === undefined ? watchLives(dataDir) : undefined;
+  const lives = watchLives(dataDir, [...TRANSITIONS, ...(options.otherChanges ?? [])]);
   const api = await startApi(
     {
       redisUrl: redis.url,
@@ -194,7 +195,7 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
       await api.lifecycle.stop('end of test');
       await service.redis.stop();
       try {
-        await lives?.end();
+        await lives.end();
       } finally {
         await rm(dataDir, { recursive: true, force: true });
       }
