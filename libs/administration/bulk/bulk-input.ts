@@ -24,7 +24,15 @@ export const BulkFilter = z.strictObject({
   ).optional(),
 });
 
-export const ACTIONS = ['release', 'cancel', 'hold', 'send-now', 'resolve', 'resend', 'delete'] as const satisfies readonly Action[];
+export const ACTIONS = [
+  'release',
+  'cancel',
+  'hold',
+  'send-now',
+  'resolve',
+  'resend',
+  'delete',
+] as const satisfies readonly Action[];
 export type BulkAction = (typeof ACTIONS)[number];
 const CORRECTING: readonly BulkAction[] = ['release', 'hold', 'send-now'];
 
