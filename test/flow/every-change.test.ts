@@ -136,6 +136,14 @@ const attempts = async (): Promise<void> => {
     expect(await stateOf(id)).toBe(state);
     expect((await act(id, 'hold')).state).toBe('uncertain');
   }
+  const expiresAt = Date.now() + 300;
+  const lease = await take(await post({ expiresAt: new Date(expiresAt).toISOString() }));
+  await markIntent(redis, lease.queue, lease, Date.now());
+  await vanish(lease);
+  // Redis' journal tells the time to the second.
+  await eventually(() => expect(Math.floor(Date.now() / 1_000)).toBeGreaterThan(Math.floor(expiresAt / 1_000)));
+  expect(await stateOf(lease.id)).toBe('expired');
+  expect((await act(lease.id, 'cancel')).state).toBe('canceled');
 };
 
 /** What people ask for. */

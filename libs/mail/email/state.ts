@@ -90,6 +90,7 @@ export const TRANSITIONS: readonly Transition[] = [
   ['deferred', 'hold', 'held'],
   ['queued', 'stopped after its worker vanished while handing it over', 'uncertain'],
   ['deferred', 'stopped after its worker vanished while handing it over', 'uncertain'],
+  ['expired', 'stopped after its worker vanished while handing it over', 'uncertain'],
   ['scheduled', 'cancel', 'canceled'],
   ['queued', 'cancel', 'canceled'],
   ['deferred', 'cancel', 'canceled'],
