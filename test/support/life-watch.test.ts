@@ -5,7 +5,7 @@ import { createEnqueue } from '../../libs/intake/enqueue';
 import { endEmail } from '../../libs/jobs/transitions/end';
 import { takeEmail } from '../../libs/jobs/transitions/lease';
 import { postponeEmail } from '../../libs/jobs/transitions/postpone';
-import { putAside } from '../../libs/jobs/transitions/put-aside';
+import { withdraw } from '../../libs/jobs/transitions/withdraw';
 import { TRANSITIONS } from '../../libs/mail/email/state';
 import { aStoredEmail, useBareRedis } from './bare-redis';
 import { watchLives } from './life-watch';
@@ -87,7 +87,7 @@ test('what is erased while it is watched, and what comes again under its id, is 
   await watch.check().catch(() => undefined);
   const now = Date.now();
   const failure = { code: 'held', text: 'by a test' } as const;
-  await putAside(bare.redis, queue, ID, { failure, now, keepUntil: now + 1e6, from: 'send-queue' });
+  await withdraw(bare.redis, queue, ID, { failure, now, keepUntil: now + 1e6, from: 'send-queue' });
   await bare.redis.del(queue.keys.job(ID));
   expect([...(await watch.seen())]).toEqual(expect.arrayContaining(['queued -> held', 'held -> gone']));
   await watch.end();
