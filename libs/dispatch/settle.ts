@@ -1,7 +1,8 @@
 // The only place that ends a job: from the outcome of an attempt to BullMQ's state of it.
-import { writeFailure, type Failure, type FailureCode } from '../mail/email/failure';
+import { writeFailure, type Failure } from '../mail/email/failure';
 import type { Attempt, LogLine, Outcome } from '../mail/email/outcome';
 import { retryDelay } from '../mail/email/retry';
+import { failedState } from '../mail/email/state';
 import type { ResolvedSettings } from '../mail/settings/settings';
 import type { Clock } from '../runtime/clock';
 import { readArchive } from '../jobs/transitions/hand-over-journal';
@@ -81,7 +82,7 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
       untried: line === undefined,
       telling: tellingOf(lease.queue, settings),
     });
-    return { state: FAILED_STATE[failure.code] ?? 'failed', failure };
+    return { state: failedState(failure.code), failure };
   };
 
   const postpone = async (
@@ -131,11 +132,4 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
         return { state: 'queued', nextAt: clock.now() };
     }
   };
-};
-
-const FAILED_STATE: Partial<Record<FailureCode, 'held' | 'uncertain' | 'expired' | 'canceled'>> = {
-  held: 'held',
-  uncertain: 'uncertain',
-  expired: 'expired',
-  canceled: 'canceled',
 };

@@ -11,7 +11,7 @@ import { createQueues, type EmailQueue } from '../../libs/jobs/layout/queues';
 import { BULL_PRIORITY, createEnqueue } from '../../libs/intake/enqueue';
 import { correctEmail } from '../../libs/jobs/transitions/correct';
 import { endEmail } from '../../libs/jobs/transitions/end';
-import { withdraw } from '../../libs/jobs/transitions/withdraw';
+import { withdraw, type Withdrawal } from '../../libs/jobs/transitions/withdraw';
 import { releaseEmail } from '../../libs/jobs/transitions/release';
 import { removeJob } from '../../libs/jobs/transitions/remove';
 import { resolveSent } from '../../libs/jobs/transitions/resolve-sent';
@@ -42,12 +42,12 @@ const add = async (id: string, more: Partial<StoredEmail> = {}): Promise<StoredE
   await createEnqueue({ redis, schedule: createSchedule(redis) }).add(queue, [accepted]);
   return stored;
 };
-const aside = (id: string, fromErrorLog = false) =>
+const aside = (id: string, from: Withdrawal['from'] = 'send-queue') =>
   withdraw(redis, queue, id, {
     failure: { code: 'held', text: 'by a test' },
     now: Date.now(),
     keepUntil: Date.now() + 1e6,
-    fromErrorLog,
+    from,
   });
 const line = { kind: 'change' as const, at: '', by: 'test', what: 'tested' };
 const back = (id: string, before: StoredEmail, due = Date.now()) =>
@@ -364,7 +364,7 @@ test.each(LAYOUT)('a %s email is put aside: BullMQ counts it as failed and gives
   expect(await (await queue.bull.getJob('m_1'))?.getState()).toBe('failed');
   expect(await take()).toBeUndefined();
   expect(await aside('m_1')).toBe('wrong-state');
-  expect(await aside('m_1', true)).toBeUndefined();
+  expect(await aside('m_1', 'anywhere')).toBeUndefined();
 });
 
 test.each(LAYOUT)(
@@ -381,6 +381,23 @@ test.each(LAYOUT)(
     expect(await back('m_1', stored)).toBe('sent');
   },
 );
+
+test('of two people who decide differently one is refused, whoever read the email before the other', async () => {
+  const stored = await add('m_1');
+  const failed = { failure: { code: 'refused', text: 'by a test' }, now: 1, keepUntil: 2, from: 'uncertain' } as const;
+  const canceled = { ...failed, failure: { code: 'canceled', text: 'by a test' }, from: 'anywhere' } as const;
+  // Neither waiting nor held: only what is uncertain is resolved as failed.
+  expect(await withdraw(redis, queue, 'm_1', failed)).toBe('wrong-state');
+  await aside('m_1');
+  expect(await withdraw(redis, queue, 'm_1', failed)).toBe('wrong-state');
+  const uncertain = { ...canceled, failure: { code: 'uncertain', text: 'by a test' } } as const;
+  expect(await withdraw(redis, queue, 'm_1', uncertain)).toBeUndefined();
+  expect(await withdraw(redis, queue, 'm_1', failed)).toBeUndefined();
+  // Canceled is for good, also for whoever saw it before.
+  expect(await withdraw(redis, queue, 'm_1', canceled)).toBeUndefined();
+  expect(await back('m_1', stored)).toBe('wrong-state');
+  expect(await queue.bull.getJobCounts()).toMatchObject({ failed: 1, waiting: 0, prioritized: 0, delayed: 0 });
+});
 
 test('a release for later waits, and of two releases one is made', async () => {
   const stored = await add('m_1');

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startRedis } from '../../dev/redis';
+import { JOURNALED } from '../support/redis-journal';
 import { aBatch } from '../support/emails';
 import { showTable } from '../support/fault';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type Answer, type Service } from '../support/service';
@@ -63,7 +64,7 @@ test('Redis away, at the start and in between: 503 at once, and everything comes
 });
 
 const restartRedis = async (): Promise<void> => {
-  service.redis = await startRedis({ dataDir: service.dataDir });
+  service.redis = await startRedis({ dataDir: service.dataDir, extra: JOURNALED });
 };
 
 test('a frozen Redis does not hang a request', async () => {

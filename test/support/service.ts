@@ -8,7 +8,9 @@ import type { WorkerConfig } from '../../apps/worker/config';
 import { BOUNDS, startWorker, type Bounds, type RunningWorker } from '../../apps/worker/worker';
 import { findRedisBinary } from '../../dev/redis-binary';
 import type { RedisServer } from '../../dev/redis';
+import { TRANSITIONS, type Transition } from '../../libs/mail/email/state';
 import { createLog } from '../../libs/runtime/log';
+import { watchLives, type LifeWatch } from './life-watch';
 import { startTestRedis } from './test-redis';
 import { eventually } from './wait';
 
@@ -53,6 +55,8 @@ export interface Service {
   redis: RedisServer;
   api: RunningApi;
   workers: RunningWorker[];
+  /** Sees every state that an email comes to. */
+  lives: LifeWatch;
   call<T = Record<string, unknown>>(
     method: string,
     path: string,
@@ -103,6 +107,8 @@ export interface ServiceOptions {
   plainRedis?: boolean;
   /** ms that the API waits for a try of a transport. */
   verifyWaitMs?: number;
+  /** Changes of state that may happen here besides: where another BullMQ client, or the test itself, makes them. */
+  otherChanges?: readonly Transition[];
 }
 
 /** Starts the Redis of the service, with the data of an earlier one where a folder is given. */
@@ -124,6 +130,7 @@ let replicas = 0;
 export const startService = async (options: ServiceOptions = {}): Promise<Service> => {
   const dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
   const redis = await startRedisWith(dataDir, options);
+  const lives = watchLives(dataDir, [...TRANSITIONS, ...(options.otherChanges ?? [])]);
   const api = await startApi(
     {
       redisUrl: redis.url,
@@ -155,6 +162,7 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
     redis,
     api,
     workers,
+    lives,
     call,
     async ok<T>(method: string, path: string, body?: unknown, callOptions?: CallOptions) {
       const answer = await call<T>(method, path, body, callOptions);
@@ -188,7 +196,11 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
       await Promise.all(workers.map((worker) => worker.lifecycle.stop('end of test')));
       await api.lifecycle.stop('end of test');
       await service.redis.stop();
-      await rm(dataDir, { recursive: true, force: true });
+      try {
+        await lives.end();
+      } finally {
+        await rm(dataDir, { recursive: true, force: true });
+      }
     },
   };
   // The API listens before Redis is there; tests begin when it is.

@@ -6,8 +6,9 @@ import { Redis } from 'ioredis';
 import { freePort } from '../../dev/ports';
 import { findRedisBinary } from '../../dev/redis-binary';
 import { startRedis, type RedisOptions, type RedisServer } from '../../dev/redis';
+import { JOURNALED } from './redis-journal';
 
-/** Set by dev/test.mjs where the server is Redis 7 or newer: others know neither `cluster-port` nor the scripts of strict-scripts.ts. */
+/** Set by dev/test.mjs where the server is Redis 7 or newer: others know neither `cluster-port` nor the scripts of strict-scripts.ts nor the times of redis-journal.ts. */
 const CAN_BE_CLUSTER = process.env['ROHRPOST_TEST_REDIS_CLUSTER'] === '1';
 
 export type TestRedisOptions = RedisOptions & {
@@ -34,11 +35,13 @@ const nodesFile = (port: number, master: string): string =>
  */
 export const startTestRedis = async ({ plain = false, ...options }: TestRedisOptions): Promise<RedisServer> => {
   const binary = options.binary ?? (await findRedisBinary(options.dataDir));
-  if (plain || !CAN_BE_CLUSTER) return startRedis({ ...options, binary });
+  if (!CAN_BE_CLUSTER) return startRedis({ ...options, binary });
+  const extra = [...JOURNALED, ...(options.extra ?? [])];
+  if (plain) return startRedis({ ...options, binary, extra });
   const [port, clusterPort, master] = [await freePort(), await freePort(), randomBytes(20).toString('hex')];
   await mkdir(join(options.dataDir, 'redis'), { recursive: true, mode: 0o700 });
   await writeFile(join(options.dataDir, 'redis', 'nodes.conf'), nodesFile(port, master));
-  const cluster = ['cluster-enabled yes', `cluster-port ${clusterPort}`, ...(options.extra ?? [])];
+  const cluster = ['cluster-enabled yes', `cluster-port ${clusterPort}`, ...extra];
   const server = await startRedis({ ...options, binary, port, extra: cluster });
   const redis = new Redis(server.url, { enableReadyCheck: false });
   await redis.call('CLUSTER', 'FAILOVER', 'TAKEOVER');

@@ -1,7 +1,8 @@
 // How full a queue is, by state, and since when its oldest due email waits: what its lists would show, without reading an email.
 import type { State } from '../../mail/email/state';
 import type { QueueAddress } from '../../mail/address/queue-address';
-import { ASIDE_STATES, BESIDE, queueKeys, SCORE_UNIT } from '../../store/redis/keys';
+import { ASIDE_STATES } from '../../mail/email/state';
+import { BESIDE, queueKeys, SCORE_UNIT } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { idTime } from '../layout/email-id';

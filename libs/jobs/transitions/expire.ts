@@ -32,7 +32,7 @@ export const expireEmail = (
     line: { kind: 'change', ...expiryChange(email.expiresAt) },
     now: Date.parse(email.expiresAt),
     keepUntil,
-    fromErrorLog: false,
+    from: 'send-queue',
     expiring: email.expiresAt,
     telling: tellingOf(queue, settings),
   });

@@ -18,7 +18,9 @@ local from = place(prefix, id)
 if from == 'missing' then return 0 end
 if from == 'active' then return -1 end
 if from == 'completed' then return -2 end
-if from == 'failed' and ARGV[6] ~= '1' then return -3 end
+if ARGV[6] == 'uncertain' then
+  if from ~= 'failed' or string.sub(redis.call('HGET', key, 'failedReason') or '', 1, 10) ~= 'uncertain:' then return -3 end
+elseif from == 'failed' and ARGV[6] == 'send-queue' then return -3 end
 if ARGV[7] ~= '' and cjson.decode(redis.call('HGET', key, 'data')).expiresAt ~= ARGV[7] then return -4 end
 local sent, open = marks(key)
 if sent and from ~= 'failed' then return -2 end
@@ -45,8 +47,8 @@ export interface Withdrawal {
   /** When it ended, as it will be told; ms since 1970, as the next. */
   now: number;
   keepUntil: number;
-  /** Also what stands in the error log already, under another code. */
-  fromErrorLog: boolean;
+  /** What waits, whatever is not sent yet (also in the error log, under another code), or only what is uncertain. */
+  from: 'send-queue' | 'anywhere' | 'uncertain';
   /** Only while the email still expires at this time (ISO 8601, as stored). */
   expiring?: string;
   /** What BullMQ clients are told of it; nothing where it is not given. */
@@ -69,7 +71,7 @@ export const withdraw = async (
         aside.line === undefined ? '' : JSON.stringify(aside.line),
         aside.now,
         aside.keepUntil,
-        aside.fromErrorLog ? '1' : '0',
+        aside.from,
         aside.expiring ?? '',
         writeFailure(UNKNOWN_END),
         aside.telling ?? '',
