@@ -2,8 +2,10 @@
 const FLOORS = [
   ['mail', 'runtime'],
   ['store', 'content', 'fetch'],
-  ['queue', 'oauth'],
-  ['events', 'render', 'send'],
+  ['jobs', 'internal-queues', 'oauth'],
+  ['dispatch', 'events', 'render', 'send'],
+  ['intake'],
+  ['administration'],
 ];
 const ROOMS = FLOORS.flat().join('|');
 

@@ -6,13 +6,23 @@ import tseslint from 'typescript-eslint';
 const GROUND = ['libs/runtime', 'libs/mail'];
 const WALLS = {
   'libs/runtime': { rooms: [], packages: ['zod', 'pino'] },
-  'libs/mail': { rooms: [], packages: ['zod', 'postal-mime', 'jsonc-parser'] },
+  'libs/mail': { rooms: [], packages: ['zod', 'postal-mime', 'jsonc-parser', 'fastest-levenshtein'] },
   'libs/store': { rooms: GROUND, packages: ['ioredis', 'zod', 'lru-cache'] },
   'libs/content': { rooms: GROUND, packages: ['aws4fetch', 'zod'] },
   'libs/fetch': { rooms: GROUND, packages: ['undici', 'ipaddr.js', 'zod'] },
   'libs/oauth': { rooms: [...GROUND, 'libs/store', 'libs/fetch'], packages: ['oauth4webapi'] },
-  'libs/queue': { rooms: [...GROUND, 'libs/store'], packages: ['bullmq', 'uuidv7', 'lru-cache'] },
-  'libs/events': { rooms: [...GROUND, 'libs/store', 'libs/queue'], packages: ['zod'] },
+  'libs/jobs': { rooms: [...GROUND, 'libs/store'], packages: ['bullmq', 'uuidv7', 'lru-cache'] },
+  'libs/internal-queues': { rooms: [...GROUND, 'libs/store'], packages: ['bullmq', 'zod'] },
+  'libs/dispatch': { rooms: [...GROUND, 'libs/store', 'libs/jobs'], packages: ['lru-cache'] },
+  'libs/events': { rooms: [...GROUND, 'libs/store', 'libs/jobs'], packages: ['zod'] },
+  'libs/intake': {
+    rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/fetch', 'libs/jobs', 'libs/render', 'libs/events'],
+    packages: ['zod'],
+  },
+  'libs/administration': {
+    rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/jobs', 'libs/internal-queues', 'libs/events', 'libs/intake'],
+    packages: ['zod'],
+  },
   'libs/render': {
     rooms: [...GROUND, 'libs/store', 'libs/content'],
     packages: [
@@ -29,8 +39,19 @@ const WALLS = {
   },
   'libs/send': { rooms: [...GROUND, 'libs/store', 'libs/content'], packages: ['nodemailer', 'lru-cache'] },
   'apps/api': {
-    rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/fetch', 'libs/queue', 'libs/render', 'libs/events'],
-    packages: ['express', '@bull-board', 'zod', 'zod-openapi', 'fastest-levenshtein'],
+    rooms: [
+      ...GROUND,
+      'libs/store',
+      'libs/content',
+      'libs/fetch',
+      'libs/jobs',
+      'libs/internal-queues',
+      'libs/render',
+      'libs/events',
+      'libs/intake',
+      'libs/administration',
+    ],
+    packages: ['express', '@bull-board', 'zod', 'zod-openapi'],
   },
   'apps/worker': {
     rooms: [
@@ -38,7 +59,9 @@ const WALLS = {
       'libs/store',
       'libs/content',
       'libs/fetch',
-      'libs/queue',
+      'libs/jobs',
+      'libs/internal-queues',
+      'libs/dispatch',
       'libs/render',
       'libs/send',
       'libs/oauth',

@@ -1,7 +1,7 @@
 // What lint cannot see of the house: floors, rings, homes of packages, names, and first lines.
 import { readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { preProcessFile } from 'typescript';
 
 const ROOT = join(__dirname, '..');
@@ -12,17 +12,21 @@ const FLOOR: Record<string, number> = {
   'libs/store': 1,
   'libs/content': 1,
   'libs/fetch': 1,
-  'libs/queue': 2,
+  'libs/jobs': 2,
+  'libs/internal-queues': 2,
   'libs/oauth': 2,
+  'libs/dispatch': 3,
   'libs/render': 3,
   'libs/send': 3,
   'libs/events': 3,
-  'apps/api': 4,
-  'apps/worker': 4,
+  'libs/intake': 4,
+  'libs/administration': 5,
+  'apps/api': 6,
+  'apps/worker': 6,
 };
 
 /** Packages that are a common tongue or a mere container; every other one has one home. S3 is reached without the guard of libs/fetch. */
-const EVERYWHERE = new Set(['zod', 'lru-cache', 'undici']);
+const EVERYWHERE = new Set(['zod', 'lru-cache', 'undici', 'bullmq']);
 
 const walk = (folder: string): string[] =>
   readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) =>
@@ -37,12 +41,15 @@ const roomOf = (path: string): string => path.split('/').slice(0, 2).join('/');
 const importsOf = (path: string): string[] =>
   preProcessFile(text(path), true, true).importedFiles.map(({ fileName }) => fileName);
 
-const arrows = files.flatMap((path) =>
-  importsOf(path)
-    .filter((from) => from.startsWith('.'))
-    .map((from) => ({ path, from: roomOf(path), to: roomOf(relative(ROOT, join(ROOT, dirname(path), from))) }))
-    .filter(({ from, to }) => from !== to),
-);
+const arrowsBetween = (paths: string[], placeOf: (path: string) => string) =>
+  paths.flatMap((path) =>
+    importsOf(path)
+      .filter((from) => from.startsWith('.'))
+      .map((from) => ({ path, from: placeOf(path), to: placeOf(join(dirname(path), from)) }))
+      .filter(({ from, to }) => from !== to),
+  );
+
+const arrows = arrowsBetween(files, roomOf);
 
 /** Takes away, again and again, each room that opens no other; rooms of a ring, and those that lead to one, remain. */
 const ringsIn = (left: typeof arrows): string[] => {
@@ -62,8 +69,10 @@ test('every room has a floor, and every arrow points down', () => {
   expect(wrong).toEqual([]);
 });
 
-test('rooms form no ring, whatever their floors', () => {
+test('rooms form no ring, whatever their floors; nor do the folders in them', () => {
   expect(ringsIn(arrows)).toEqual([]);
+  const libs = files.filter((path) => path.startsWith('libs/') && !path.endsWith('.test.ts'));
+  expect(ringsIn(arrowsBetween(libs, dirname))).toEqual([]);
 });
 
 test('the API cannot open an SMTP connection', () => {
@@ -79,7 +88,31 @@ test('each package has one home', () => {
     }
   }
   expect([...homes].filter(([, rooms]) => rooms.size > 1).map(([name, rooms]) => [name, ...rooms])).toEqual([]);
-  expect(homes.get('bullmq')).toEqual(new Set(['libs/queue']));
+});
+
+/** Files of a room's sources, without its tests. */
+const sources = files.filter((path) => !path.endsWith('.test.ts'));
+const outside = (...rooms: string[]): string[] => sources.filter((path) => !rooms.includes(roomOf(path)));
+const found = (paths: string[], pattern: RegExp): string[] => paths.filter((path) => pattern.test(text(path)));
+
+test('BullMQ and its keys are known to the jobs and to the internal queues alone', () => {
+  expect(found(sources, /from 'bullmq'/).map(roomOf)).toContain('libs/jobs');
+  expect(found(outside('libs/jobs', 'libs/internal-queues'), /from 'bullmq'/)).toEqual([]);
+  // What an opened queue has inside, and how BullMQ's keys are made.
+  expect(found(outside('libs/jobs', 'libs/store'), /\.(bull|backend)\b|keys\.(job|log|lock|bull)\b/)).toEqual([]);
+});
+
+test('the processes send Redis no command of their own', () => {
+  const apps = sources.filter((path) => path.startsWith('apps/'));
+  expect(
+    found(apps, /redis\s*\.\s*(?!disconnect|status|on\b)[a-z]+\(|\.(multi|pipeline)\(|store\/redis\/keys'/),
+  ).toEqual([]);
+});
+
+test('a folder has at most 15 files besides their tests', () => {
+  const sizes = new Map<string, number>();
+  for (const path of sources) sizes.set(dirname(path), (sizes.get(dirname(path)) ?? 0) + 1);
+  expect([...sizes].filter(([, size]) => size > 15)).toEqual([]);
 });
 
 test('no file and no folder is named after nothing', () => {

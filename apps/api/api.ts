@@ -40,7 +40,7 @@ import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import type { BulkOrder } from '../../libs/administration/bulk/bulk-order';
 import { createCommands, type Commands } from '../../libs/administration/commands';
 import type { ApiConfig } from './config';
-import type { Rooms } from './rooms';
+import type { Rooms } from './http/rooms';
 import { serve } from './serve';
 
 export interface RunningApi {
@@ -142,7 +142,7 @@ export const startApi = async (
 
   const app = createApp(rooms, changes, commands, operations, log, () => lifecycle.stopping);
   const port = await serve(config, app, lifecycle);
-  claimOrEnd(rooms, log, lifecycle);
+  claimOrEnd(rooms, config.startPaused, log, lifecycle);
   log.info({ port }, 'api ready');
   return { lifecycle, port };
 };
@@ -165,10 +165,15 @@ const openContent = (config: ApiConfig, log: Log): ContentStore => {
 };
 
 /** Another format is final: the process ends. Everything else is waited for. */
-const claimOrEnd = ({ config, redis, installation, audit }: Rooms, log: Log, lifecycle: Lifecycle): void => {
+const claimOrEnd = (
+  { redis, installation, audit }: Rooms,
+  paused: boolean | undefined,
+  log: Log,
+  lifecycle: Lifecycle,
+): void => {
   const claim = async (): Promise<void> => {
     await claimRedis({ redis, log, ended: () => lifecycle.stopping });
-    if (config.startPaused && !lifecycle.stopping) await startPaused(installation, audit, log);
+    if (paused && !lifecycle.stopping) await startPaused(installation, audit, log);
   };
   claim().catch((error: unknown) => {
     log.fatal({ error }, 'this Redis cannot be used');

@@ -14,7 +14,7 @@ import { healthRoutes } from './http/health';
 import { jsonBody } from './http/input';
 import { openapiDocument } from './http/openapi';
 import { logRequests } from './http/request-log';
-import type { Rooms } from './rooms';
+import type { Rooms } from './http/rooms';
 import { auditRoutes } from './routes/audit';
 import { contentRoutes } from './routes/content';
 import { emailActionRoutes } from './routes/email-actions';

@@ -3,18 +3,27 @@ import type { Change } from '../mail/email/outcome';
 import { Problem, notFound } from '../mail/input/problem';
 import { dueAt, type StoredEmail } from '../mail/email/stored-email';
 import type { EmailRecord } from '../jobs/layout/email-record';
-import { AT_ONCE } from '../jobs/layout/schedule';
+import { AT_ONCE, type Due } from '../jobs/layout/schedule';
 import type { EmailQueue } from '../jobs/layout/queues';
 import type { Refusal } from '../jobs/layout/layout';
 import { putAside } from '../jobs/transitions/put-aside';
 import { releaseEmail } from '../jobs/transitions/release';
 import { resolveSent } from '../jobs/transitions/resolve-sent';
-import { KEYS } from '../store/redis/keys';
+import { announceUpkeep } from '../jobs/layout/upkeep-index';
 import type { FieldChanges } from './field-diff';
-import { settleOverdue } from './overdue';
-import type { Rooms } from '../../apps/api/rooms';
+import { settleOverdue, type OverdueDeps } from './overdue';
+import type { MailLog } from '../events/mail-log';
+import type { Audit } from '../events/audit';
+import type { Removal } from '../jobs/transitions/removal';
 
 const DAY = 86_400_000;
+
+export interface CommandDeps extends OverdueDeps {
+  audit: Audit;
+  mailLog: MailLog;
+  removal: Removal;
+  due: Due;
+}
 
 /** An email that a person acts on. */
 export interface Subject {
@@ -50,8 +59,13 @@ export const requireUncertain = ({ record }: Pick<Subject, 'record'>): void => {
 };
 
 /** The email with a new life: a fixed time of expiry stays while it is ahead, a span counts anew. */
-const renewed = async (rooms: Rooms, queue: EmailQueue, email: StoredEmail, due: number): Promise<StoredEmail> => {
-  const { expiresAfter } = await rooms.tenants.settings(queue.address, email);
+const renewed = async (
+  { tenants }: Pick<CommandDeps, 'tenants'>,
+  queue: EmailQueue,
+  email: StoredEmail,
+  due: number,
+): Promise<StoredEmail> => {
+  const { expiresAfter } = await tenants.settings(queue.address, email);
   const keeps = email.fixedExpiry === true && Date.parse(email.expiresAt) > due;
   return {
     ...email,
@@ -61,13 +75,13 @@ const renewed = async (rooms: Rooms, queue: EmailQueue, email: StoredEmail, due:
 };
 
 /** The subject as it is to be acted on: expired where its time is over. */
-export const inTime = async (rooms: Rooms, subject: Subject): Promise<Subject> => ({
+export const inTime = async (deps: OverdueDeps, subject: Subject): Promise<Subject> => ({
   ...subject,
-  record: await settleOverdue(rooms, subject.queue, subject.record),
+  record: await settleOverdue(deps, subject.queue, subject.record),
 });
 
-export const createCommands = (rooms: Rooms) => {
-  const { redis, clock, audit, mailLog } = rooms;
+export const createCommands = (deps: CommandDeps) => {
+  const { redis, clock, audit, mailLog } = deps;
 
   const change = ({ by, operation }: Subject, what: string, fields?: FieldChanges): { kind: 'change' } & Change => ({
     kind: 'change',
@@ -84,16 +98,13 @@ export const createCommands = (rooms: Rooms) => {
     return audit.record({ by, what: `email ${what}`, ...address, target: record.id, ...(fields && { fields }) });
   };
 
-  /** Before it is brought about: the sweep may know of a later time only. */
-  const tellSweep = (queue: EmailQueue, at: number): Promise<unknown> => redis.zadd(KEYS.upkeep, 'LT', at, queue.name);
-
   const aside = async (given: Subject, code: 'held' | 'canceled', fromErrorLog: boolean): Promise<void> => {
-    const subject = await inTime(rooms, given);
+    const subject = await inTime(deps, given);
     const { queue, record, by } = subject;
-    const { errors } = await rooms.tenants.settings(queue.address, record.email);
+    const { errors } = await deps.tenants.settings(queue.address, record.email);
     const now = clock.now();
     const keepUntil = now + errors.days * DAY;
-    await tellSweep(queue, keepUntil);
+    await announceUpkeep(redis, queue, keepUntil);
     const refusal = await putAside(redis, queue, record.id, {
       failure: { code, text: `by ${by}` },
       line: change(subject, code),
@@ -106,13 +117,13 @@ export const createCommands = (rooms: Rooms) => {
   };
 
   const release = async (given: Subject, what = 'released'): Promise<void> => {
-    const subject = await inTime(rooms, given);
+    const subject = await inTime(deps, given);
     const { queue, record } = subject;
     if (record.place === 'failed' && record.state === 'canceled')
       throw new Problem('email-state', 'this email was canceled: that is for good');
     const now = clock.now();
     const due = dueAt(record.email, now);
-    const after = await renewed(rooms, queue, record.email, due);
+    const after = await renewed(deps, queue, record.email, due);
     const refusal = await releaseEmail(redis, queue, record.id, {
       before: record.email,
       after,
@@ -121,7 +132,7 @@ export const createCommands = (rooms: Rooms) => {
       due,
     });
     insist(refusal, record);
-    await rooms.due.announce(queue.name, due > now ? due : AT_ONCE, Date.parse(after.expiresAt));
+    await deps.due.announce(queue.name, due > now ? due : AT_ONCE, Date.parse(after.expiresAt));
     await audited(subject, what);
   };
 
@@ -135,11 +146,11 @@ export const createCommands = (rooms: Rooms) => {
       requireUncertain(subject);
       if (as === 'resend') return release(subject, 'resolved as resend');
       const { queue, record, by } = subject;
-      const { history, errors } = await rooms.tenants.settings(queue.address, record.email);
+      const { history, errors } = await deps.tenants.settings(queue.address, record.email);
       const now = clock.now();
       const line = change(subject, `resolved as ${as}`);
       const keepUntil = now + (as === 'sent' ? history : errors).days * DAY;
-      await tellSweep(queue, keepUntil);
+      await announceUpkeep(redis, queue, keepUntil);
       const refusal =
         as === 'sent'
           ? await resolveSent(redis, queue, record.id, line, { now, keepUntil })
@@ -156,7 +167,7 @@ export const createCommands = (rooms: Rooms) => {
     /** Removes every trace, unless it is being sent. */
     async erase(subject: Subject): Promise<void> {
       const { queue, record } = subject;
-      insist(await rooms.removal.remove(queue, record.id), record);
+      insist(await deps.removal.remove(queue, record.id), record);
       await audited(subject, 'erased');
     },
   };

@@ -13,24 +13,39 @@ import {
   type LargePart,
   type StoredEmail,
 } from '../mail/email/stored-email';
-import { AT_ONCE } from '../jobs/layout/schedule';
+import { AT_ONCE, type Due } from '../jobs/layout/schedule';
 import { readRecords } from '../jobs/layout/email-record';
 import { BULL_PRIORITY } from '../intake/enqueue';
 import { correctEmail } from '../jobs/transitions/correct';
 import { changesBetween } from './field-diff';
 import { inTime, refuse, type Commands, type Subject } from './commands';
+import type { OverdueDeps } from './overdue';
+import type { Accept } from '../intake/accept';
+import type { Budget } from '../intake/budget';
+import type { ContentReader, ContentStore } from '../content/store';
+import type { ContentRefs } from '../store/contents/content-refs';
 import { prepareParts } from '../intake/large-parts';
-import type { Rooms } from '../../apps/api/rooms';
 import { parseInput } from '../mail/input/parse-input';
 
 export type Patch = Record<string, unknown>;
 
+export interface CorrectDeps extends OverdueDeps {
+  content: ContentStore;
+  refs: ContentRefs;
+  accept: Pick<Accept, 'checkReferences'>;
+  budget: Budget;
+  due: Due;
+}
+
 /** An email as the input that would make it again. */
-export const inputOf = async (rooms: Rooms, email: StoredEmail): Promise<Record<string, unknown>> => {
+export const inputOf = async (
+  { content }: { content: ContentReader },
+  email: StoredEmail,
+): Promise<Record<string, unknown>> => {
   const parts: Partial<Record<LargePart, string>> = {};
   for (const name of LARGE_PARTS) {
     const stored = email.stored?.[name];
-    if (stored !== undefined) parts[name] = (await rooms.content.readAll(stored.contentId)).toString('utf8');
+    if (stored !== undefined) parts[name] = (await content.readAll(stored.contentId)).toString('utf8');
   }
   return JSON.parse(JSON.stringify(toInput(email, parts))) as Record<string, unknown>;
 };
@@ -93,7 +108,7 @@ const formerAddresses = (before: StoredEmail, after: StoredEmail): string[] => {
  * @param patch an object of fields
  * @throws Problem `invalid` and others of a new email; `email-sending`, `email-finished`
  */
-export const draftCorrection = async (rooms: Rooms, { queue, record }: Subject, patch: Patch) => {
+export const draftCorrection = async (deps: CorrectDeps, { queue, record }: Subject, patch: Patch) => {
   const { address } = queue;
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
     throw problemAt('invalid', [], 'the body must be an object {...} of the fields to change');
@@ -101,11 +116,11 @@ export const draftCorrection = async (rooms: Rooms, { queue, record }: Subject, 
   if (record.place === 'active') throw refuse('sending', record);
 
   const before = record.email;
-  const input = parseInput(EmailInput, merged(await inputOf(rooms, before), patch));
-  const settings = await rooms.tenants.settings(address, input);
-  const parts = await prepareParts(rooms, address, input, [], before.raw);
-  await rooms.accept.checkReferences(address, input, settings, [], parts.raw);
-  const now = rooms.clock.now();
+  const input = parseInput(EmailInput, merged(await inputOf(deps, before), patch));
+  const settings = await deps.tenants.settings(address, input);
+  const parts = await prepareParts(deps, address, input, [], before.raw);
+  await deps.accept.checkReferences(address, input, settings, [], parts.raw);
+  const now = deps.clock.now();
   const expiresAt = expiryOf(input, patch, settings.expiresAfter, before, record.acceptedAt, now);
   const made = toStoredEmail(input, {
     ...parts,
@@ -125,7 +140,7 @@ export const draftCorrection = async (rooms: Rooms, { queue, record }: Subject, 
 
   const had = contentIdsOf(before);
   const added = contentsOf(after).filter(({ contentId }) => !had.includes(contentId));
-  await rooms.budget.requireContent(address, added);
+  await deps.budget.requireContent(address, added);
   return { before, after, fields, parts, settings, now, expiresAt, had, added };
 };
 
@@ -133,22 +148,22 @@ export const draftCorrection = async (rooms: Rooms, { queue, record }: Subject, 
  * @param patch an object of fields
  * @throws Problem of `draftCorrection`, and `version-mismatch`
  */
-export const correct = async (rooms: Rooms, commands: Commands, given: Subject, patch: Patch): Promise<void> => {
-  const subject = await inTime(rooms, given);
+export const correct = async (deps: CorrectDeps, commands: Commands, given: Subject, patch: Patch): Promise<void> => {
+  const subject = await inTime(deps, given);
   const { queue, record } = subject;
   const { address } = queue;
-  const drafted = await draftCorrection(rooms, subject, patch);
+  const drafted = await draftCorrection(deps, subject, patch);
   const { before, after, fields, parts, settings, now, expiresAt, had, added } = drafted;
   const fresh = added.map(({ contentId }) => contentId);
   /** Whoever lost against another correction may have claimed what the winner needs too: both claim for the same email. */
   const letGo = async (ids: string[]): Promise<void> => {
-    const [present] = await readRecords(rooms.redis, queue, [record.id], rooms.clock.now());
+    const [present] = await readRecords(deps.redis, queue, [record.id], deps.clock.now());
     const needed = present === undefined ? [] : contentIdsOf(present.email);
     const unneeded = ids.filter((id) => !needed.includes(id));
-    await rooms.refs.release(address, record.id, unneeded, rooms.content.remove);
+    await deps.refs.release(address, record.id, unneeded, deps.content.remove);
   };
   try {
-    await rooms.refs.claim(address, record.id, added);
+    await deps.refs.claim(address, record.id, added);
     await parts.store();
   } catch (error) {
     // What failed first is what is told.
@@ -156,7 +171,7 @@ export const correct = async (rooms: Rooms, commands: Commands, given: Subject, 
     throw error;
   }
   const due = 'sendAt' in patch ? Math.max(now, dueAt(after, 0)) : undefined;
-  const refusal = await correctEmail(rooms.redis, queue, record.id, {
+  const refusal = await correctEmail(deps.redis, queue, record.id, {
     before,
     after,
     priority: BULL_PRIORITY[settings.priority],
@@ -166,6 +181,6 @@ export const correct = async (rooms: Rooms, commands: Commands, given: Subject, 
   });
   await letGo([...had, ...fresh]);
   if (refusal !== undefined) throw refuse(refusal, record);
-  await rooms.due.announce(queue.name, due !== undefined && due > now ? due : AT_ONCE, expiresAt);
+  await deps.due.announce(queue.name, due !== undefined && due > now ? due : AT_ONCE, expiresAt);
   await commands.audited(subject, 'corrected', fields);
 };

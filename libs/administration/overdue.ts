@@ -2,14 +2,22 @@
 import { readRecords, type EmailRecord } from '../jobs/layout/email-record';
 import { expireEmail } from '../jobs/transitions/expire';
 import type { EmailQueue } from '../jobs/layout/queues';
-import { KEYS } from '../store/redis/keys';
-import type { Rooms } from '../../apps/api/rooms';
+import { announceUpkeep } from '../jobs/layout/upkeep-index';
+import type { Clock } from '../runtime/clock';
+import type { Redis } from '../store/redis/redis';
+import type { Tenants } from '../store/registries/tenants';
+
+export interface OverdueDeps {
+  redis: Redis;
+  clock: Clock;
+  tenants: Tenants;
+}
 
 const DAY = 86_400_000;
 
 /** @returns the email as it is then: whoever was quicker has changed it */
 export const settleOverdue = async (
-  { redis, clock, tenants }: Rooms,
+  { redis, clock, tenants }: OverdueDeps,
   queue: EmailQueue,
   record: EmailRecord,
 ): Promise<EmailRecord> => {
@@ -17,7 +25,7 @@ export const settleOverdue = async (
   const { errors } = await tenants.settings(queue.address, record.email);
   const keepUntil = clock.now() + errors.days * DAY;
   // Before it is brought about: the sweep may know of a later time only.
-  await redis.zadd(KEYS.upkeep, 'LT', keepUntil, queue.name);
+  await announceUpkeep(redis, queue, keepUntil);
   await expireEmail(redis, queue, record, keepUntil);
   const [fresh] = await readRecords(redis, queue, [record.id], clock.now());
   return fresh ?? record;

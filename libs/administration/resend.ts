@@ -3,14 +3,28 @@ import { z } from 'zod';
 import { EmailInput } from '../mail/email/email';
 import { AddressList } from '../mail/settings/settings';
 import { Problem } from '../mail/input/problem';
-import { readHistory } from '../jobs/read/history';
-import { queueKeys } from '../store/redis/keys';
+import { appendToHistory, readHistory } from '../jobs/read/history';
+import type { ContentReader, ContentStore } from '../content/store';
+import type { Accept } from '../intake/accept';
+import type { ContentRefs } from '../store/contents/content-refs';
+import type { Redis } from '../store/redis/redis';
+import type { Tenants } from '../store/registries/tenants';
 import type { Receipt } from '../intake/receipt';
 import type { Commands, Subject } from './commands';
 import { inputOf } from './correct';
 import { prepareParts } from '../intake/large-parts';
-import type { Rooms } from '../../apps/api/rooms';
 import { parseInput } from '../mail/input/parse-input';
+
+export interface CheckResendDeps {
+  tenants: Tenants;
+  content: ContentStore;
+  refs: ContentRefs;
+  accept: Pick<Accept, 'checkReferences' | 'one'>;
+}
+
+export interface ResendDeps extends CheckResendDeps {
+  redis: Redis;
+}
 
 export const ResendInput = z.strictObject({
   /** `as-sent`: the archived message, byte for byte; `render`: made anew from the template and settings of now. */
@@ -30,7 +44,11 @@ const TIMES = ['sendAt', 'expiresAfter'];
  * The email that another one would be sent again as; nothing is written.
  * @throws Problem `email-state` for an email that is not in the history, `not-archived`
  */
-const draftResend = async (rooms: Rooms, { record }: Subject, given: z.infer<typeof ResendInput>) => {
+const draftResend = async (
+  { content }: { content: ContentReader },
+  { record }: Subject,
+  given: z.infer<typeof ResendInput>,
+) => {
   if (record.state !== 'sent')
     throw new Problem(
       'email-state',
@@ -47,7 +65,7 @@ const draftResend = async (rooms: Rooms, { record }: Subject, given: z.infer<typ
   // A complete message is made anew of nothing: it stays as it was checked.
   const known = archived ?? record.email.raw;
   const left = archived === undefined ? TIMES : [...TIMES, ...CONTENT];
-  const old = Object.entries(await inputOf(rooms, record.email)).filter(([name]) => !left.includes(name));
+  const old = Object.entries(await inputOf({ content }, record.email)).filter(([name]) => !left.includes(name));
   const anew = given.to !== undefined || given.cc !== undefined || given.bcc !== undefined;
   const recipients = anew ? { to: given.to, cc: given.cc, bcc: given.bcc } : {};
   const body = JSON.parse(
@@ -65,15 +83,15 @@ const draftResend = async (rooms: Rooms, { record }: Subject, given: z.infer<typ
  * @throws Problem of `draftResend`, and those of a new email
  */
 export const checkResend = async (
-  rooms: Rooms,
+  deps: CheckResendDeps,
   subject: Subject,
   given: z.infer<typeof ResendInput>,
 ): Promise<void> => {
   const { address } = subject.queue;
-  const { body, known } = await draftResend(rooms, subject, given);
+  const { body, known } = await draftResend(deps, subject, given);
   const input = parseInput(EmailInput, body);
-  const parts = await prepareParts(rooms, address, input, [], known);
-  await rooms.accept.checkReferences(address, input, await rooms.tenants.settings(address, input), [], parts.raw);
+  const parts = await prepareParts(deps, address, input, [], known);
+  await deps.accept.checkReferences(address, input, await deps.tenants.settings(address, input), [], parts.raw);
 };
 
 /**
@@ -82,15 +100,15 @@ export const checkResend = async (
  * @throws Problem of `draftResend`, and those of a new email
  */
 export const resend = async (
-  rooms: Rooms,
+  deps: ResendDeps,
   commands: Commands,
   subject: Subject,
   given: z.infer<typeof ResendInput>,
   idempotencyKey?: string,
 ): Promise<{ receipt: Receipt; replayed: boolean }> => {
   const { queue, record } = subject;
-  const { body, known } = await draftResend(rooms, subject, given);
-  const { receipt, replayed } = await rooms.accept.one(queue.address, {
+  const { body, known } = await draftResend(deps, subject, given);
+  const { receipt, replayed } = await deps.accept.one(queue.address, {
     body,
     asked: { resend: record.id, ...given },
     resentFrom: record.id,
@@ -99,17 +117,14 @@ export const resend = async (
     ...(idempotencyKey && { idempotencyKey }),
   });
   // The first request may have died before it told so: who repeats it tells what is not told yet.
-  if (replayed && (await isTold(rooms, subject, receipt.id))) return { receipt, replayed };
+  if (replayed && (await isTold(deps, subject, receipt.id))) return { receipt, replayed };
   const fields = { resentAs: { before: null, after: receipt.id } };
-  await rooms.redis.rpush(
-    queueKeys(queue.address).log(record.id),
-    JSON.stringify(commands.change(subject, 'resent', fields)),
-  );
+  await appendToHistory(deps.redis, queue, record.id, commands.change(subject, 'resent', fields));
   await commands.audited(subject, 'resent', fields);
   return { receipt, replayed };
 };
 
-const isTold = async (rooms: Rooms, { queue, record }: Subject, id: string): Promise<boolean> => {
-  const { changes } = await readHistory(rooms.redis, queue, record);
+const isTold = async (deps: ResendDeps, { queue, record }: Subject, id: string): Promise<boolean> => {
+  const { changes } = await readHistory(deps.redis, queue, record);
   return changes.some(({ fields }) => fields?.['resentAs']?.after === id);
 };

@@ -4,7 +4,8 @@ import type { Attempt, LogLine, Outcome } from '../mail/email/outcome';
 import { retryDelay } from '../mail/email/retry';
 import type { ResolvedSettings } from '../mail/settings/settings';
 import type { Clock } from '../runtime/clock';
-import { KEYS, MARK } from '../store/redis/keys';
+import { readArchive } from '../jobs/transitions/hand-over-journal';
+import { announceUpkeep } from '../jobs/layout/upkeep-index';
 import type { Redis } from '../store/redis/redis';
 import { giveBack, type Lease } from '../jobs/transitions/lease';
 import type { Erase } from '../jobs/layout/erase';
@@ -45,7 +46,7 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     // The sweep was told of its expiry when it was accepted, and sees then what is due later. So nothing is lost where it
     // is not told of what is due before; a full Redis may refuse that.
     if (removeAt < Date.parse(lease.email.expiresAt)) {
-      await redis.zadd(KEYS.upkeep, 'LT', removeAt, lease.queue.name).catch(() => undefined);
+      await announceUpkeep(redis, lease.queue, removeAt).catch(() => undefined);
     }
   };
 
@@ -57,7 +58,7 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     const sent = { place: 'completed', result: '""' } as const;
     if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line });
     else {
-      const archive = await redis.hget(lease.queue.keys.job(lease.id), MARK.archive);
+      const archive = await readArchive(redis, lease.queue, lease.id);
       await deps.erase(lease.queue, lease.id, lease.email, archive);
       await endEmail(redis, lease, { ...sent, now: clock.now() });
     }

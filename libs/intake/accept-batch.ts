@@ -3,7 +3,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { Problem } from '../mail/input/problem';
 import type { QueueAddress } from '../mail/address/queue-address';
 import { emailIdAt, newEmailId } from '../jobs/layout/email-id';
-import { isGone } from '../jobs/layout/gone';
+import { wasAdded } from '../jobs/layout/gone';
 import type { Clock } from '../runtime/clock';
 import { claimKey, confirmKey, hashBody, hashKey, recall, type Remembered } from '../store/contents/idempotency';
 import { queueKeys, type QueueKeys } from '../store/redis/keys';
@@ -78,12 +78,7 @@ export const createAcceptBatch = ({ redis, clock, prepare, add }: Steps) => {
     const results = unpack(known);
     if (known.done) return { results, replayed: true };
     const there = await Promise.all(
-      results.map(
-        async (result) =>
-          'problem' in result ||
-          (await redis.exists(keys.job(result.id))) === 1 ||
-          (await isGone(redis, keys, result.id)),
-      ),
+      results.map(async (result) => 'problem' in result || (await wasAdded(redis, keys, result.id))),
     );
     const missing = results.flatMap((result, index) => {
       const request = requests[index];

@@ -6,7 +6,7 @@ import type { QueueAddress } from '../mail/address/queue-address';
 import type { ContentRefs } from '../store/contents/content-refs';
 import type { Redis } from '../store/redis/redis';
 import type { Tenants } from '../store/registries/tenants';
-import { queueKeys } from '../store/redis/keys';
+import { countUnsent } from '../jobs/read/counts';
 
 export interface Budget {
   /**
@@ -51,20 +51,10 @@ export const createBudget = (deps: {
     return memory.full;
   };
 
-  const countWaiting = async (tenant: string): Promise<number> => {
-    const pipeline = redis.pipeline();
-    for (const queue of await tenants.queues(tenant)) {
-      const { bull } = queueKeys(queue);
-      pipeline.llen(`${bull}wait`).llen(`${bull}active`).zcard(`${bull}prioritized`).zcard(`${bull}delayed`);
-    }
-    const counts = (await pipeline.exec()) ?? [];
-    return counts.reduce((sum, [, count]) => sum + Number(count ?? 0), 0);
-  };
-
   const waitingOf = async (tenant: string): Promise<{ count: number }> => {
     const known = waiting.get(tenant);
     if (known !== undefined && uptime() - known.at < BELIEVED_MS) return known;
-    const read = { at: uptime(), count: await countWaiting(tenant) };
+    const read = { at: uptime(), count: await countUnsent(redis, await tenants.queues(tenant)) };
     waiting.set(tenant, read);
     return read;
   };

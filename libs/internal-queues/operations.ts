@@ -3,7 +3,7 @@ import { Queue, Worker, type Job } from 'bullmq';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../runtime/clock';
 import { queuePrefix } from '../store/redis/keys';
-import { closeBull } from '../jobs/layout/close-bull';
+import { closeBull } from './close-bull';
 import type { Redis } from '../store/redis/redis';
 
 /** An email that was not changed, and why. */

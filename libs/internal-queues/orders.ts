@@ -4,7 +4,7 @@ import { messageOf } from '../runtime/fault';
 import type { Redis } from '../store/redis/redis';
 import { queuePrefix } from '../store/redis/keys';
 import { Problem } from '../mail/input/problem';
-import { closeBull } from '../jobs/layout/close-bull';
+import { closeBull } from './close-bull';
 
 /** An order for a worker; secrets are not part of it, the worker finds them itself. */
 export interface VerifyOrder {

@@ -2,7 +2,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
-import { emptyQueue } from '../../libs/administration/empty-queue';
 import { createSweep } from '../../apps/worker/sweep';
 import { createFileStore } from '../../libs/content/file-store';
 import { resolveSettings } from '../../libs/mail/settings/settings';
@@ -18,6 +17,7 @@ import { createContentRefs } from '../../libs/store/contents/content-refs';
 import { KEYS } from '../../libs/store/redis/keys';
 import { showTable } from '../support/fault';
 import { aStoredEmail, useBareRedis } from '../support/bare-redis';
+import { emptyQueue } from '../../libs/jobs/transitions/empty-queue';
 
 const ID = 'm_06bhdh0jq0000000000000000a';
 const LATER_MS = 2 * 60_000;

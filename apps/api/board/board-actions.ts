@@ -10,10 +10,10 @@ import { correct, type Patch } from '../../../libs/administration/correct';
 import { toProblem } from '../http/errors';
 import { jsonBody } from '../http/input';
 import { setPaused } from '../../../libs/administration/pause';
-import type { Rooms } from '../rooms';
-import { sendNow } from '../routes/email-actions';
-import { existingEmail, existingQueue } from '../routes/emails';
+import type { Rooms } from '../http/rooms';
 import { statusOf } from '../../../libs/mail/input/problem-document';
+import { existingQueue, existingEmail } from '../../../libs/administration/existing';
+import { sendNow } from '../../../libs/administration/send-now';
 
 /** Fields of a stored email that nobody edits. */
 const FIXED = ['v', 'domain', 'stored', 'fixedExpiry', 'resentFrom', 'formerly'] as const;

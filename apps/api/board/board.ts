@@ -7,14 +7,16 @@ import { may, reaches, type Identity } from '../../../libs/mail/settings/api-key
 import { formatAddress } from '../../../libs/mail/address/address';
 import { Problem } from '../../../libs/mail/input/problem';
 import { queueName, type QueueAddress } from '../../../libs/mail/address/queue-address';
+import { bullQueueOf } from '../../../libs/jobs/layout/queues';
 import { recipientsOf, subjectOf, type StoredEmail } from '../../../libs/mail/email/stored-email';
 import type { ApiKeys } from '../../../libs/store/registries/api-keys';
 import type { Changes } from '../../../libs/store/redis/changes';
 import { boardActions } from './board-actions';
 import { boardSchema } from './board-schema';
 import type { Commands } from '../../../libs/administration/commands';
-import type { Rooms } from '../rooms';
-import { existingEmail, existingQueue, sendEmail } from '../routes/emails';
+import type { Rooms } from '../http/rooms';
+import { sendEmail } from '../routes/emails';
+import { existingQueue, existingEmail } from '../../../libs/administration/existing';
 
 export const BOARD_PATH = '/board';
 
@@ -65,7 +67,7 @@ const rowName = ({ data: email = {}, finishedOn }: Row, now: number): string => 
 };
 
 const adapterOf = (rooms: Rooms, address: QueueAddress): BullMQAdapter => {
-  const { bull } = rooms.queues.open(address);
+  const bull = bullQueueOf(rooms.queues.open(address));
   const { tenant, application } = address;
   const adapter = new BullMQAdapter(bull, {
     delimiter: '.',

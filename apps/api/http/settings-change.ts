@@ -1,5 +1,4 @@
 // How settings are put and patched: a PUT takes what GET answered, a PATCH changes what it names, an If-Match guards both.
-import { createHash } from 'node:crypto';
 import type { Request, Response } from 'express';
 import { Problem, problemAt, notFound } from '../../../libs/mail/input/problem';
 import { parseIfMatch } from './if-match';
@@ -104,17 +103,6 @@ export const versionGuard = (request: Request): ((tag: string | undefined) => vo
         : 'this was changed by somebody else meanwhile: read it again (GET), then decide',
     );
   };
-};
-
-/**
- * The version of a document, for an ETag: the same settings have the same, whatever the order of their members.
- * @param kept what of it is kept, without times and counts
- */
-export const versionOf = (kept: unknown): string => {
-  const sorted = JSON.stringify(kept, (_name, value: unknown) =>
-    isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
-  );
-  return createHash('sha256').update(sorted).digest('base64url').slice(0, 22);
 };
 
 /** Answers with a document and its ETag. */

@@ -2,7 +2,7 @@
 import { Router } from 'express';
 import { Transform } from 'node:stream';
 import { Problem } from '../../../libs/mail/input/problem';
-import type { Rooms } from '../rooms';
+import type { Rooms } from '../http/rooms';
 
 /** Passes bytes through, up to a limit. */
 const limited = (most: number): Transform => {

@@ -5,15 +5,17 @@ import type { Action } from '../../../libs/mail/settings/api-key';
 import { Problem } from '../../../libs/mail/input/problem';
 import { param, signatureOf } from '../http/auth';
 import { contentOf, sendMessageFile } from '../views/preview';
-import { inTime, insist, type Commands, type Subject } from '../../../libs/administration/commands';
+import { insist, type Commands, type Subject } from '../../../libs/administration/commands';
 import { correct, type Patch } from '../../../libs/administration/correct';
 import { explain } from '../../../libs/administration/explain/explain';
 import { parseIfMatch } from '../http/if-match';
 import { bodyOf, parseBody } from '../http/input';
 import { resend, ResendInput } from '../../../libs/administration/resend';
-import type { Rooms } from '../rooms';
+import type { Rooms } from '../http/rooms';
 import { etagOf } from '../views/view';
-import { existingEmail, existingQueue, keyOf, sendEmail } from './emails';
+import { keyOf, sendEmail } from './emails';
+import { existingQueue, existingEmail } from '../../../libs/administration/existing';
+import { sendNow } from '../../../libs/administration/send-now';
 
 /** Of calls that take nothing: a field that is not heeded is refused, as everywhere. */
 const NoInput = z.strictObject({});
@@ -123,13 +125,4 @@ export const emailActionRoutes = (rooms: Rooms, commands: Commands): Router => {
   });
 
   return router;
-};
-
-/** Forgets `sendAt`; what stands in the error log is released. */
-export const sendNow = async (rooms: Rooms, commands: Commands, given: Subject): Promise<void> => {
-  const subject = await inTime(rooms, given);
-  await correct(rooms, commands, subject, { sendAt: null });
-  if (subject.record.place !== 'failed') return;
-  const record = await existingEmail(rooms, subject.queue, subject.record.id);
-  await commands.release({ ...subject, record }, 'released');
 };

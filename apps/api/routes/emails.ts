@@ -3,12 +3,11 @@ import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { formatAddress } from '../../../libs/mail/address/address';
 import { EmailInput } from '../../../libs/mail/email/email';
-import { Slug, type QueueAddress } from '../../../libs/mail/address/queue-address';
+import { Slug } from '../../../libs/mail/address/queue-address';
 import { RecipientFilter } from '../../../libs/mail/address/recipient-pattern';
 import { STATES } from '../../../libs/mail/email/state';
 import { toStoredEmail } from '../../../libs/mail/email/stored-email';
-import { isEmailId } from '../../../libs/jobs/layout/email-id';
-import { readRecords, type EmailRecord } from '../../../libs/jobs/layout/email-record';
+import { type EmailRecord } from '../../../libs/jobs/layout/email-record';
 import { readHistory } from '../../../libs/jobs/read/history';
 import { listEmails } from '../../../libs/jobs/read/list';
 import type { EmailQueue } from '../../../libs/jobs/layout/queues';
@@ -18,10 +17,10 @@ import { bodyOf, parseBody, parseQuery } from '../http/input';
 import { openCursor, sealCursor } from '../http/page';
 import { prepareParts } from '../../../libs/intake/large-parts';
 import { withData } from '../../../libs/intake/preview-data';
-import type { Rooms } from '../rooms';
+import type { Rooms } from '../http/rooms';
 import { emailSummary, emailView, etagOf } from '../views/view';
-import { notFound } from '../../../libs/mail/input/problem';
 import { parseInput } from '../../../libs/mail/input/parse-input';
+import { existingEmail, existingQueue } from '../../../libs/administration/existing';
 
 const IdempotencyKey = z.string().regex(/^[ -~]{1,255}$/, 'must be 1 to 255 printable ASCII characters');
 
@@ -42,20 +41,6 @@ export const ListQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().optional(),
 });
-
-/** An existing queue of the path. @throws Problem `not-found` */
-export const existingQueue = async (rooms: Rooms, address: QueueAddress): Promise<EmailQueue> => {
-  if ((await rooms.tenants.queue(address)) === undefined)
-    throw notFound(`queue ${address.tenant}/${address.application}`);
-  return rooms.queues.open(address);
-};
-
-/** The email of the path. @throws Problem `not-found` */
-export const existingEmail = async (rooms: Rooms, queue: EmailQueue, id: string): Promise<EmailRecord> => {
-  const [record] = isEmailId(id) ? await readRecords(rooms.redis, queue, [id], rooms.clock.now()) : [];
-  if (record === undefined) throw notFound(`email ${id}`);
-  return record;
-};
 
 /** Answers with an email as a whole, and its ETag. */
 export const sendEmail = async (

@@ -3,7 +3,7 @@ import { Router } from 'express';
 import { signatureOf } from '../http/auth';
 import { parseBody } from '../http/input';
 import { PauseInput } from '../../../libs/administration/pause';
-import type { Rooms } from '../rooms';
+import type { Rooms } from '../http/rooms';
 import type { PauseNote } from '../../../libs/store/registries/installation';
 
 const view = (note: PauseNote | undefined) => ({ paused: note !== undefined, ...note });

@@ -6,7 +6,7 @@ import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
 import { identityOf, param, signatureOf } from '../http/auth';
 import { changesBetween } from '../../../libs/administration/field-diff';
 import { parseBody } from '../http/input';
-import type { Rooms } from '../rooms';
+import type { Rooms } from '../http/rooms';
 import { apiKeyView } from '../views/view';
 
 const administrator = (response: Response): Identity => {

@@ -10,9 +10,9 @@ import { keptFilter, type BulkOrder, type BulkPlace } from '../../../libs/admini
 import { readReplacement } from '../../../libs/administration/bulk/bulk-replace';
 import { changesBetween } from '../../../libs/administration/field-diff';
 import { parseBody } from '../http/input';
-import type { Rooms } from '../rooms';
-import { existingQueue } from './emails';
+import type { Rooms } from '../http/rooms';
 import { notFound } from '../../../libs/mail/input/problem';
+import { existingQueue } from '../../../libs/administration/existing';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 

@@ -9,15 +9,15 @@ import { keepOperatorSettings, requireNoSources } from '../../../libs/administra
 import { identityOf, signatureOf } from '../http/auth';
 import { changesBetween } from '../../../libs/administration/field-diff';
 import { COMPUTED, queueDocument, queueVersion } from '../views/documents';
-import { emptyQueue } from '../../../libs/administration/empty-queue';
 import { parseBody, parseQuery } from '../http/input';
 import { checkNames, pageOf, PageQuery, sortByName, type Page } from '../http/page';
 import { applySettings, noteFor, PauseInput, setPaused } from '../../../libs/administration/pause';
-import type { Rooms } from '../rooms';
+import type { Rooms } from '../http/rooms';
 import { readChange, sendDocument, versionGuard } from '../http/settings-change';
 import { queueView } from '../views/view';
-import { existingQueue } from './emails';
 import { parseInput } from '../../../libs/mail/input/parse-input';
+import { emptyQueue } from '../../../libs/jobs/transitions/empty-queue';
+import { existingQueue } from '../../../libs/administration/existing';
 
 const viewOf = async (rooms: Rooms, registered: RegisteredQueue) => {
   const { transport } = await rooms.tenants.settings(registered);

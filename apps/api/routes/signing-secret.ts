@@ -2,7 +2,7 @@
 import { Router } from 'express';
 import type { SigningSecrets } from '../../../libs/store/registries/signing-secrets';
 import { signatureOf } from '../http/auth';
-import type { Rooms } from '../rooms';
+import type { Rooms } from '../http/rooms';
 
 const view = ({ secret, previous }: SigningSecrets, now: number) => ({
   secret,

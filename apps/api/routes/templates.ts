@@ -8,7 +8,7 @@ import { param, signatureOf } from '../http/auth';
 import { changesBetween } from '../../../libs/administration/field-diff';
 import { COMPUTED } from '../views/documents';
 import { parseBody, parseQuery } from '../http/input';
-import type { Rooms } from '../rooms';
+import type { Rooms } from '../http/rooms';
 import { sendDocument, settingsIn, versionGuard } from '../http/settings-change';
 import { rendered } from '../views/preview';
 import { notFound } from '../../../libs/mail/input/problem';

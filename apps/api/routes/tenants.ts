@@ -11,7 +11,7 @@ import { changesBetween } from '../../../libs/administration/field-diff';
 import { COMPUTED, tenantDocument, tenantVersion, tenantView } from '../views/documents';
 import { parseQuery } from '../http/input';
 import { checkNames, pageOf, PageQuery } from '../http/page';
-import type { Rooms } from '../rooms';
+import type { Rooms } from '../http/rooms';
 import { readChange, sendDocument, versionGuard } from '../http/settings-change';
 import { parseInput } from '../../../libs/mail/input/parse-input';
 

@@ -9,7 +9,7 @@ import { newOperationId } from '../../../libs/jobs/layout/email-id';
 import { param, signatureOf } from '../http/auth';
 import { changesBetween } from '../../../libs/administration/field-diff';
 import { auditedTransport, COMPUTED, transportDocument, transportVersion, transportView } from '../views/documents';
-import type { Rooms } from '../rooms';
+import type { Rooms } from '../http/rooms';
 import { readChange, sendDocument, versionGuard } from '../http/settings-change';
 import { wakeQueues } from './tenants';
 import { parseInput } from '../../../libs/mail/input/parse-input';

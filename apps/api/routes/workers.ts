@@ -1,6 +1,6 @@
 // Which workers run.
 import { Router } from 'express';
-import type { Rooms } from '../rooms';
+import type { Rooms } from '../http/rooms';
 
 /** `GET /v1/workers`: for the operator, since workers belong to the installation. */
 export const workerRoutes = (rooms: Rooms): Router => {

@@ -11,15 +11,23 @@ import type { StoredRaw } from '../../../libs/mail/email/stored-email';
 import { sentMessage, type EmailRecord } from '../../../libs/jobs/layout/email-record';
 import { RenderFailure } from '../../../libs/render/source/failure';
 import { codeOf } from '../../../libs/runtime/fault';
-import { withData } from '../../../libs/intake/preview-data';
-import type { Rooms } from '../rooms';
+import { withData, type PreviewDataDeps } from '../../../libs/intake/preview-data';
+import type { ContentStore } from '../../../libs/content/store';
+import type { Renderer } from '../../../libs/render/render';
+import type { Templating } from '../../../libs/render/templates';
 
-type Renderable = Parameters<Rooms['renderer']['render']>[1];
+export interface PreviewDeps extends PreviewDataDeps {
+  content: ContentStore;
+  renderer: Renderer;
+  templating: Templating;
+}
+
+type Renderable = Parameters<Renderer['render']>[1];
 
 /** Renders as a worker would. @throws Problem that says where the template failed */
-export const rendered = async (rooms: Rooms, address: QueueAddress, email: Renderable) => {
+export const rendered = async (deps: PreviewDeps, address: QueueAddress, email: Renderable) => {
   try {
-    return await rooms.renderer.render(address.tenant, email);
+    return await deps.renderer.render(address.tenant, email);
   } catch (error) {
     if (!(error instanceof RenderFailure)) throw error;
     const { place } = error;
@@ -29,9 +37,9 @@ export const rendered = async (rooms: Rooms, address: QueueAddress, email: Rende
 };
 
 /** A message for people to look at. @throws Problem `message-invalid` where it cannot be taken apart */
-const shown = async (rooms: Rooms, { tenant }: QueueAddress, bytes: Buffer): Promise<ParsedMessage> => {
+const shown = async (deps: PreviewDeps, { tenant }: QueueAddress, bytes: Buffer): Promise<ParsedMessage> => {
   try {
-    return await rooms.templating.takeApart(tenant, bytes);
+    return await deps.templating.takeApart(tenant, bytes);
   } catch (error) {
     throw error instanceof RenderFailure ? new Problem(error.code, error.message) : error;
   }
@@ -40,9 +48,9 @@ const shown = async (rooms: Rooms, { tenant }: QueueAddress, bytes: Buffer): Pro
 const missing = (): Problem =>
   new Problem('content-missing', 'the message of this email is not in the content store any more');
 
-const bytesOf = async (rooms: Rooms, raw: StoredRaw): Promise<Buffer> => {
+const bytesOf = async (deps: PreviewDeps, raw: StoredRaw): Promise<Buffer> => {
   try {
-    const stored = await rooms.content.readAll(raw.contentId);
+    const stored = await deps.content.readAll(raw.contentId);
     return raw.gzip ? await promisify(gunzip)(stored) : stored;
   } catch (error) {
     throw codeOf(error) === 'ENOENT' ? missing() : error;
@@ -50,16 +58,16 @@ const bytesOf = async (rooms: Rooms, raw: StoredRaw): Promise<Buffer> => {
 };
 
 /** What `GET .../content` answers. */
-export const contentOf = async (rooms: Rooms, address: QueueAddress, record: EmailRecord) => {
+export const contentOf = async (deps: PreviewDeps, address: QueueAddress, record: EmailRecord) => {
   const archive = sentMessage(record);
   const whole = archive ?? record.email.raw;
   if (whole !== undefined) {
     return {
       rendered: archive === undefined ? ('now' as const) : ('sent' as const),
-      ...(await shown(rooms, address, await bytesOf(rooms, whole))),
+      ...(await shown(deps, address, await bytesOf(deps, whole))),
     };
   }
-  const { subject, html, text, version } = await rendered(rooms, address, await withData(rooms, address, record.email));
+  const { subject, html, text, version } = await rendered(deps, address, await withData(deps, address, record.email));
   return {
     rendered: 'now' as const,
     subject,
@@ -70,13 +78,13 @@ export const contentOf = async (rooms: Rooms, address: QueueAddress, record: Ema
 };
 
 /** What `POST .../render` answers for a complete message. */
-export const previewOfRaw = async (rooms: Rooms, address: QueueAddress, raw: NonNullable<EmailInput['raw']>) => {
-  const bytes = typeof raw === 'string' ? Buffer.from(raw, 'base64') : await rooms.content.readAll(raw.contentId);
-  return { ...(await shown(rooms, address, bytes)), size: bytes.length };
+export const previewOfRaw = async (deps: PreviewDeps, address: QueueAddress, raw: NonNullable<EmailInput['raw']>) => {
+  const bytes = typeof raw === 'string' ? Buffer.from(raw, 'base64') : await deps.content.readAll(raw.contentId);
+  return { ...(await shown(deps, address, bytes)), size: bytes.length };
 };
 
 /** Answers with the message itself, byte for byte as it was handed over. @throws Problem `not-archived` */
-export const sendMessageFile = async (rooms: Rooms, response: Response, record: EmailRecord): Promise<void> => {
+export const sendMessageFile = async (deps: PreviewDeps, response: Response, record: EmailRecord): Promise<void> => {
   const archive = sentMessage(record);
   if (archive === undefined) {
     throw new Problem(
@@ -84,10 +92,10 @@ export const sendMessageFile = async (rooms: Rooms, response: Response, record: 
       'there is no message of this email as it was sent: it was not sent yet, or not archived (setting "archive")',
     );
   }
-  if ((await rooms.content.size(archive.contentId)) === undefined) throw missing();
+  if ((await deps.content.size(archive.contentId)) === undefined) throw missing();
   response
     .type('message/rfc822')
     .set('Content-Disposition', `attachment; filename="${record.id}.eml"`)
     .set('Content-Length', String(archive.size));
-  await pipeline(rooms.content.read(archive.contentId), createGunzip(), response);
+  await pipeline(deps.content.read(archive.contentId), createGunzip(), response);
 };

@@ -10,9 +10,10 @@ import type { BulkOrder } from './bulk-order';
 import { replacedIn, type Replacement } from './bulk-replace';
 import { changesBetween } from '../field-diff';
 import { insist, refuse, requireUncertain, type Commands, type Subject } from '../commands';
-import { correct, draftCorrection, type Patch } from '../correct';
-import { checkResend, resend } from '../resend';
-import type { Rooms } from '../../../apps/api/rooms';
+import { correct, draftCorrection, type CorrectDeps, type Patch } from '../correct';
+import { checkResend, resend, type ResendDeps } from '../resend';
+
+export type BulkDeps = CorrectDeps & ResendDeps;
 
 /** There is nothing to be done to an email. */
 export class Skip extends Error {
@@ -87,15 +88,15 @@ const shown = (name: string, value: unknown): unknown =>
  * @throws Problem as `actOn` would
  */
 export const tryOn = async (
-  rooms: Rooms,
+  deps: BulkDeps,
   subject: Subject,
   order: BulkOrder,
   patch: Patch | undefined,
 ): Promise<{ before: Record<string, unknown>; after: Record<string, unknown> }> => {
   const { record } = subject;
   requireState(order.action, record);
-  if (order.action === 'resend') await checkResend(rooms, subject, ANEW);
-  const after = patch === undefined ? record.email : (await draftCorrection(rooms, subject, patch)).after;
+  if (order.action === 'resend') await checkResend(deps, subject, ANEW);
+  const after = patch === undefined ? record.email : (await draftCorrection(deps, subject, patch)).after;
   const recipients = { to: record.email.to, cc: record.email.cc, bcc: record.email.bcc };
   const same = changesBetween({}, recipients);
   const changed = { ...same, ...changesBetween(record.email, after) };
@@ -106,13 +107,13 @@ export const tryOn = async (
     );
   return {
     before: { state: record.state, ...side(record.email) },
-    after: { state: stateAfter(order, after, rooms.clock.now()), ...side(after) },
+    after: { state: stateAfter(order, after, deps.clock.now()), ...side(after) },
   };
 };
 
 /** Corrects first, so that nothing is released uncorrected. @param patch undefined where there is none, or it was made before */
 export const actOn = async (
-  rooms: Rooms,
+  deps: BulkDeps,
   commands: Commands,
   given: Subject,
   order: BulkOrder,
@@ -121,8 +122,8 @@ export const actOn = async (
   let subject = given;
   if (patch !== undefined) {
     requireState(order.action, given.record);
-    await correct(rooms, commands, subject, patch);
-    const [fresh] = await readRecords(rooms.redis, subject.queue, [subject.record.id], rooms.clock.now());
+    await correct(deps, commands, subject, patch);
+    const [fresh] = await readRecords(deps.redis, subject.queue, [subject.record.id], deps.clock.now());
     if (fresh !== undefined) subject = { ...subject, record: fresh };
   }
   const { record } = subject;
@@ -142,17 +143,17 @@ export const actOn = async (
       return commands.resolve(subject, order.as);
     case 'resend':
       if (record.state !== 'sent') insist('wrong-state', record);
-      await resend(rooms, commands, subject, ANEW, `bulk:${order.id}:${record.id}`);
+      await resend(deps, commands, subject, ANEW, `bulk:${order.id}:${record.id}`);
   }
 };
 
 /** How far an operation that was interrupted came with an email: its history has a line for each step. */
 export const doneBefore = async (
-  rooms: Rooms,
+  deps: BulkDeps,
   { queue, record }: Subject,
   { id, action }: BulkOrder,
 ): Promise<'nothing' | 'corrected' | 'all'> => {
-  const { changes } = await readHistory(rooms.redis, queue, record);
+  const { changes } = await readHistory(deps.redis, queue, record);
   const steps = changes.filter(({ operation }) => operation === id).map(({ what }) => what);
   if (steps.some((what) => what !== 'corrected')) return 'all';
   if (steps.length === 0) return 'nothing';

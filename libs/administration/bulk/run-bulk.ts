@@ -1,15 +1,15 @@
 // One action on all emails of a filter, queue by queue, in pages, each email by itself; continued where it stopped.
-import type { Problem } from '../../mail/input/problem';
+import { Problem } from '../../mail/input/problem';
 import { readRecords, type EmailRecord } from '../../jobs/layout/email-record';
 import { listEmails } from '../../jobs/read/list';
 import type { Noted, Progress } from '../../internal-queues/operations';
-import type { EmailQueue } from '../../jobs/layout/queues';
-import { actOn, correctionOf, doneBefore, Skip, tryOn } from './bulk-act';
+import type { EmailQueue, Queues } from '../../jobs/layout/queues';
+import { actOn, correctionOf, doneBefore, Skip, tryOn, type BulkDeps } from './bulk-act';
 import { isAsked, listedBy, type BulkOrder } from './bulk-order';
 import { createMergeWatch, readReplacement } from './bulk-replace';
 import type { Commands, Subject } from '../commands';
-import { toProblem } from '../../../apps/api/http/errors';
-import type { Rooms } from '../../../apps/api/rooms';
+import { contentProblem } from '../../content/content-problem';
+import { redisProblem } from '../../store/redis/redis-problem';
 
 const PAGE = 100;
 const ERRORS_KEPT = 20;
@@ -26,23 +26,23 @@ const WAITS = new Set(['unavailable', 'queue-full', 'storage-full']);
 
 /** What of a fault is this email's alone. @throws what holds up the operation: it is tried again from what was saved */
 const ofEmail = (error: unknown): Problem => {
-  const problem = toProblem(error);
+  const problem = error instanceof Problem ? error : (contentProblem(error) ?? redisProblem(error));
   if (problem === undefined || WAITS.has(problem.code)) throw error;
   return problem;
 };
 
 /** Acts on one email, or tries to, and says what came of it. */
-const createOne = (rooms: Rooms, commands: Commands, order: BulkOrder): One => {
+const createOne = (deps: BulkDeps, commands: Commands, order: BulkOrder): One => {
   const replacement = order.replace && readReplacement(order.replace);
   const watch = createMergeWatch();
   return async (subject, progress, before) => {
     try {
       const patch = before === 'corrected' ? undefined : correctionOf(order, subject.record.email, replacement, watch);
       if (!order.dryRun) {
-        await actOn(rooms, commands, subject, order, patch);
+        await actOn(deps, commands, subject, order, patch);
         return { done: progress.done + 1 };
       }
-      const sides = await tryOn(rooms, subject, order, patch);
+      const sides = await tryOn(deps, subject, order, patch);
       const { id } = subject.record;
       const example = { id, application: subject.queue.address.application, ...sides };
       const examples = [...progress.examples, example].slice(0, EXAMPLES_KEPT);
@@ -64,14 +64,14 @@ const after = (progress: Progress, id: string, counted: Counted): Progress => {
 
 /** The steps of a run: each takes the progress so far and gives it after one email. */
 const createSteps = (
-  rooms: Rooms,
+  deps: BulkDeps,
   commands: Commands,
   order: BulkOrder,
   save: (progress: Progress) => Promise<void>,
 ) => {
-  const one = createOne(rooms, commands, order);
+  const one = createOne(deps, commands, order);
   const present = async (queue: EmailQueue, id: string): Promise<Subject | undefined> => {
-    const [record] = await readRecords(rooms.redis, queue, [id], rooms.clock.now());
+    const [record] = await readRecords(deps.redis, queue, [id], deps.clock.now());
     return record && { queue, record, by: order.by, operation: order.id };
   };
 
@@ -79,7 +79,7 @@ const createSteps = (
     /** Finds out what became of the email that was in work when an earlier run stopped, and does the rest. */
     async finish(now: Progress, queue: EmailQueue, id: string): Promise<Progress> {
       const subject = await present(queue, id);
-      const before = subject === undefined ? 'gone' : await doneBefore(rooms, subject, order);
+      const before = subject === undefined ? 'gone' : await doneBefore(deps, subject, order);
       if (before === 'all' || (before === 'gone' && order.action === 'delete'))
         return after(now, id, { done: now.done + 1 });
       const isOver = before === 'nothing' && !isAsked(order.filter, subject?.record.state);
@@ -91,7 +91,7 @@ const createSteps = (
       const { id } = listed;
       const subject = order.dryRun ? { queue, record: listed, by: order.by } : await present(queue, id);
       if (subject === undefined || !isAsked(order.filter, subject.record.state) || now.passed.includes(id)) return now;
-      if (resumed && (await doneBefore(rooms, subject, order)) === 'all') return now;
+      if (resumed && (await doneBefore(deps, subject, order)) === 'all') return now;
       const begun = { ...now, matched: now.matched + 1, current: id };
       if (!order.dryRun) await save(begun);
       return after(begun, id, await one(subject, begun, 'nothing'));
@@ -105,7 +105,7 @@ const createSteps = (
  * @param save keeps the progress; rejects where another replica goes on
  */
 export const runBulk = async (
-  rooms: Rooms,
+  deps: BulkDeps & { queues: Queues },
   commands: Commands,
   order: BulkOrder,
   progress: Progress,
@@ -113,15 +113,15 @@ export const runBulk = async (
 ): Promise<void> => {
   const { tenant, application } = order.address;
   const applications = application === undefined ? (order.applications ?? []) : [application];
-  const steps = createSteps(rooms, commands, order, save);
+  const steps = createSteps(deps, commands, order, save);
   let now = progress;
   let resumed = now.current !== undefined;
   for (; now.queues < applications.length; now = { ...now, queues: now.queues + 1 }) {
-    const queue = rooms.queues.open({ tenant, application: applications[now.queues] ?? '' });
+    const queue = deps.queues.open({ tenant, application: applications[now.queues] ?? '' });
     if (now.current !== undefined) now = await steps.finish(now, queue, now.current);
     for (let more = true; more;) {
-      const at = { limit: PAGE, cursor: now.cursor, now: rooms.clock.now() };
-      const { emails, cursor } = await listEmails(rooms.redis, queue, listedBy(order.filter), at);
+      const at = { limit: PAGE, cursor: now.cursor, now: deps.clock.now() };
+      const { emails, cursor } = await listEmails(deps.redis, queue, listedBy(order.filter), at);
       for (const record of emails) now = await steps.next(now, queue, record, resumed);
       resumed = false;
       more = cursor !== undefined;

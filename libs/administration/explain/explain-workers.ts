@@ -1,9 +1,19 @@
 // Whether anybody can send an email now: a worker that runs, holds the keys that it needs, and has a place free.
 import type { EmailRecord } from '../../jobs/layout/email-record';
 import type { EmailQueue } from '../../jobs/layout/queues';
+import { countInWork } from '../../jobs/read/standing';
 import { keyIdOf } from '../../store/redis/secrets';
-import type { Worker } from '../../store/registries/workers';
-import type { Rooms } from '../../../apps/api/rooms';
+import type { Worker, Workers } from '../../store/registries/workers';
+import type { Redis } from '../../store/redis/redis';
+import type { Tenants } from '../../store/registries/tenants';
+import type { Transports } from '../../store/registries/transports';
+
+export interface ExplainWorkersDeps {
+  redis: Redis;
+  tenants: Tenants;
+  transports: Transports;
+  workers: Workers;
+}
 
 /** Something that stands in an email's way. */
 export interface Reason {
@@ -15,13 +25,13 @@ export interface Reason {
 
 /** Secrets of the email's transport that workers lack the key of. */
 const missingKeys = async (
-  rooms: Rooms,
+  deps: ExplainWorkersDeps,
   { address }: EmailQueue,
   { email }: EmailRecord,
   workers: Worker[],
 ): Promise<Reason[]> => {
-  const { transport: name } = await rooms.tenants.settings(address, email);
-  const transport = await rooms.transports.get(address.tenant, name);
+  const { transport: name } = await deps.tenants.settings(address, email);
+  const transport = await deps.transports.get(address.tenant, name);
   const sealed = [
     transport?.auth?.sealedPass,
     ...Object.values(transport?.auth?.oauth2?.sealed ?? {}),
@@ -40,10 +50,10 @@ const missingKeys = async (
 };
 
 /** Who is due waits for a place where all are taken, or as many as the queue may have. */
-const noPlace = async (rooms: Rooms, queue: EmailQueue, workers: Worker[]): Promise<Reason[]> => {
+const noPlace = async (deps: ExplainWorkersDeps, queue: EmailQueue, workers: Worker[]): Promise<Reason[]> => {
   const [{ concurrency }, active] = await Promise.all([
-    rooms.tenants.settings(queue.address),
-    rooms.redis.llen(`${queue.keys.bull}active`),
+    deps.tenants.settings(queue.address),
+    countInWork(deps.redis, queue),
   ]);
   if (active >= concurrency * workers.length) {
     const text = `the queue has ${active} emails in work, as many as it may (concurrency ${concurrency} for each of ${workers.length} workers)`;
@@ -56,13 +66,14 @@ const noPlace = async (rooms: Rooms, queue: EmailQueue, workers: Worker[]): Prom
 };
 
 /** What of the workers stands in the way of an email of the send queue. */
-export const explainWorkers = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Promise<Reason[]> => {
-  const workers = await rooms.workers.list();
+export const explainWorkers = async (
+  deps: ExplainWorkersDeps,
+  queue: EmailQueue,
+  record: EmailRecord,
+): Promise<Reason[]> => {
+  const workers = await deps.workers.list();
   if (workers.length === 0)
     return [{ code: 'no-worker', text: 'no worker runs, or none has been heard of for 15 s: start one' }];
   const waits = record.state === 'queued' && record.place !== 'delayed';
-  return [
-    ...(await missingKeys(rooms, queue, record, workers)),
-    ...(waits ? await noPlace(rooms, queue, workers) : []),
-  ];
+  return [...(await missingKeys(deps, queue, record, workers)), ...(waits ? await noPlace(deps, queue, workers) : [])];
 };

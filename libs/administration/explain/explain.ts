@@ -5,19 +5,22 @@ import { rateOf } from '../../mail/settings/settings';
 import type { StoredTransport } from '../../mail/settings/transport';
 import type { EmailRecord } from '../../jobs/layout/email-record';
 import type { EmailQueue } from '../../jobs/layout/queues';
-import type { PauseNote } from '../../store/registries/installation';
-import { explainWorkers, type Reason } from './explain-workers';
-import type { Rooms } from '../../../apps/api/rooms';
+import { readEmailsAhead } from '../../jobs/read/standing';
+import { isQueuePaused } from '../../jobs/transitions/pause';
+import type { ContentStore } from '../../content/store';
+import type { Breakers } from '../../store/limits/breaker';
+import type { Limits } from '../../store/limits/transport-limits';
+import type { Installation, PauseNote } from '../../store/registries/installation';
+import { explainWorkers, type ExplainWorkersDeps, type Reason } from './explain-workers';
+
+export interface ExplainDeps extends ExplainWorkersDeps {
+  installation: Installation;
+  breakers: Breakers;
+  limits: Limits;
+  content: ContentStore;
+}
 
 const iso = (ms: number): string => new Date(ms).toISOString();
-
-/** Emails that come before this one in its queue. */
-const ahead = async (rooms: Rooms, { keys }: EmailQueue, { id, place }: EmailRecord): Promise<number> => {
-  const waiting = await rooms.redis.llen(`${keys.bull}wait`);
-  if (place === 'prioritized') return waiting + ((await rooms.redis.zrank(`${keys.bull}prioritized`, id)) ?? 0);
-  const position = await rooms.redis.lpos(`${keys.bull}wait`, id, 'RANK', -1);
-  return typeof position === 'number' ? waiting - 1 - position : 0;
-};
 
 const noted = (note: PauseNote | undefined): string => {
   if (note === undefined) return '';
@@ -26,12 +29,12 @@ const noted = (note: PauseNote | undefined): string => {
 };
 
 /** What stops the whole queue. */
-const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
+const ofQueue = async (deps: ExplainDeps, queue: EmailQueue): Promise<Reason[]> => {
   const [installation, tenant, registered, paused] = await Promise.all([
-    rooms.installation.pauseNote(),
-    rooms.tenants.tenant(queue.address.tenant),
-    rooms.tenants.queue(queue.address),
-    queue.bull.isPaused(),
+    deps.installation.pauseNote(),
+    deps.tenants.tenant(queue.address.tenant),
+    deps.tenants.queue(queue.address),
+    isQueuePaused(queue),
   ]);
   const reasons: Reason[] = [];
   if (installation !== undefined) {
@@ -53,7 +56,7 @@ const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
     });
   }
   const rate = registered?.settings.rate;
-  const until = await rooms.limits.readRate(queue.address, rateOf(registered?.settings));
+  const until = await deps.limits.readRate(queue.address, rateOf(registered?.settings));
   if (rate !== undefined && until !== undefined) {
     const text = `the queue has sent the ${rate.max} emails that it may in ${rate.per}`;
     reasons.push({ code: 'rate-limited', text, until: iso(until) });
@@ -62,16 +65,21 @@ const ofQueue = async (rooms: Rooms, queue: EmailQueue): Promise<Reason[]> => {
 };
 
 /** The server refused connections lately; there are fewer for a while. */
-const crowded = async (rooms: Rooms, tenant: string, name: string): Promise<Reason[]> => {
-  const lowered = await rooms.limits.lowered(tenant, name);
+const crowded = async (deps: ExplainDeps, tenant: string, name: string): Promise<Reason[]> => {
+  const lowered = await deps.limits.lowered(tenant, name);
   if (lowered === undefined) return [];
   const text = `the transport ${name} uses fewer connections since ${iso(lowered.since)}, because its server refused one: ${lowered.words}`;
   return [{ code: 'transport-limited', text }];
 };
 
-const limited = async (rooms: Rooms, tenant: string, name: string, { limits }: StoredTransport): Promise<Reason[]> => {
-  const until = await rooms.limits.read(tenant, name, limits);
-  if (until === undefined) return crowded(rooms, tenant, name);
+const limited = async (
+  deps: ExplainDeps,
+  tenant: string,
+  name: string,
+  { limits }: StoredTransport,
+): Promise<Reason[]> => {
+  const until = await deps.limits.read(tenant, name, limits);
+  if (until === undefined) return crowded(deps, tenant, name);
   const given = Object.entries(limits ?? {}).map(([limit, most]) => `${limit} ${most}`);
   return [
     {
@@ -82,13 +90,13 @@ const limited = async (rooms: Rooms, tenant: string, name: string, { limits }: S
   ];
 };
 
-const ofTransport = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord): Promise<Reason[]> => {
-  const { transport } = await rooms.tenants.settings(queue.address, record.email);
+const ofTransport = async (deps: ExplainDeps, queue: EmailQueue, record: EmailRecord): Promise<Reason[]> => {
+  const { transport } = await deps.tenants.settings(queue.address, record.email);
   const { tenant } = queue.address;
-  const known = await rooms.transports.get(tenant, transport);
+  const known = await deps.transports.get(tenant, transport);
   if (known !== undefined) {
-    const broken = await rooms.breakers.read(tenant, transport);
-    if (broken === undefined) return limited(rooms, tenant, transport, known);
+    const broken = await deps.breakers.read(tenant, transport);
+    if (broken === undefined) return limited(deps, tenant, transport, known);
     const text = `the transport ${transport} is ${broken.state === 'open' ? 'down' : 'coming back'} since ${iso(broken.since)}${broken.words === undefined ? '' : `: ${broken.words}`}`;
     return [{ code: 'transport-down', text, until: iso(broken.nextProbeAt) }];
   }
@@ -96,27 +104,37 @@ const ofTransport = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord)
 };
 
 /** What keeps contents from being read or kept, for an email that needs that before it is handed over. */
-const ofContent = async (rooms: Rooms, queue: EmailQueue, { email }: EmailRecord): Promise<Reason[]> => {
-  const { archive } = await rooms.tenants.settings(queue.address, email);
+const ofContent = async (deps: ExplainDeps, queue: EmailQueue, { email }: EmailRecord): Promise<Reason[]> => {
+  const { archive } = await deps.tenants.settings(queue.address, email);
   const needed = archive || contentIdsOf(email).length > 0 || (email.attachments ?? []).some(isLinked);
-  return needed ? rooms.content.problems() : [];
+  return needed ? deps.content.problems() : [];
 };
 
 /** What an email that is due waits for by itself. @param stopped no worker comes to it, so its place in the line says nothing */
-const ofQueued = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord, stopped: boolean): Promise<Reason[]> => {
+const ofQueued = async (
+  deps: ExplainDeps,
+  queue: EmailQueue,
+  record: EmailRecord,
+  stopped: boolean,
+): Promise<Reason[]> => {
   const { place, parked, nextAttemptAt } = record;
   if (place === 'delayed') {
     const why = parked ?? 'its transport or a limit stood in the way';
     const next = nextAttemptAt === undefined ? {} : { until: iso(nextAttemptAt) };
     return [{ code: 'parked', text: `it was put back without an attempt: ${why}`, ...next }];
   }
-  const before = await ahead(rooms, queue, record);
+  const before = await readEmailsAhead(deps.redis, queue, record);
   if (before === 0 && stopped) return [];
   return [{ code: 'in-line', text: `${before} emails of this queue are before it` }];
 };
 
 /** What stops this email. */
-const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord, stopped: boolean): Promise<Reason[]> => {
+const ofEmail = async (
+  deps: ExplainDeps,
+  queue: EmailQueue,
+  record: EmailRecord,
+  stopped: boolean,
+): Promise<Reason[]> => {
   const next = record.nextAttemptAt === undefined ? {} : { until: iso(record.nextAttemptAt) };
   switch (record.state) {
     case 'scheduled':
@@ -130,7 +148,7 @@ const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord, sto
         },
       ];
     case 'queued':
-      return ofQueued(rooms, queue, record, stopped);
+      return ofQueued(deps, queue, record, stopped);
     case 'sending':
       return [{ code: 'sending', text: 'a worker is sending it' }];
     case 'sent':
@@ -142,19 +160,19 @@ const ofEmail = async (rooms: Rooms, queue: EmailQueue, record: EmailRecord, sto
 
 /** What stands in the way of it, the farthest first: the workers, the queue, the transport, the email itself. */
 export const explain = async (
-  rooms: Rooms,
+  deps: ExplainDeps,
   queue: EmailQueue,
   record: EmailRecord,
 ): Promise<{ state: string; reasons: Reason[] }> => {
   const inSendQueue = ['scheduled', 'queued', 'deferred'].includes(record.state);
-  const workers = inSendQueue ? await explainWorkers(rooms, queue, record) : [];
+  const workers = inSendQueue ? await explainWorkers(deps, queue, record) : [];
   const around = inSendQueue
     ? [
-        ...(await ofQueue(rooms, queue)),
-        ...(await ofTransport(rooms, queue, record)),
-        ...(await ofContent(rooms, queue, record)),
+        ...(await ofQueue(deps, queue)),
+        ...(await ofTransport(deps, queue, record)),
+        ...(await ofContent(deps, queue, record)),
       ]
     : [];
-  const own = await ofEmail(rooms, queue, record, workers.length > 0);
+  const own = await ofEmail(deps, queue, record, workers.length > 0);
   return { state: record.state, reasons: [...workers, ...around, ...own] };
 };

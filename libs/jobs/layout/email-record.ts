@@ -103,11 +103,16 @@ const overdue = (email: StoredEmail): Pick<EmailRecord, 'finishedAt' | 'failure'
   failure: expiredFailure(email.expiresAt),
 });
 
+/** @param mark as it stands in the job (`MARK.archive`) */
+export const toArchive = (mark: string | null | undefined): StoredRaw | undefined =>
+  mark ? (JSON.parse(mark) as StoredRaw) : undefined;
+
 const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined => {
   if (row.length === 0) return undefined;
   const [place, score, fields] = row;
   const [data, timestamp, attempts, finishedOn, failedReason, done, generation, archive, before, parked] = fields;
   const email = readStored(data);
+  const archived = toArchive(archive);
   const acceptedAt = Number(timestamp);
   const sendAt = dueAt(email, acceptedAt);
   const attemptsMade = Number(attempts ?? 0);
@@ -131,7 +136,7 @@ const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined =>
     ...(state === 'expired' && place !== 'failed' && overdue(email)),
     ...(waits && state === 'queued' && parked && { parked }),
     ...(recipients && { recipients }),
-    ...(archive && { archive: JSON.parse(archive) as StoredRaw }),
+    ...(archived && { archive: archived }),
   };
 };
 

@@ -11,9 +11,9 @@ export interface Erase {
   /**
    * May be repeated, also from the middle: the entries that lead to the email go last. Called while its job is in work or
    * being removed (`Removal`), so that a crash in between leaves something to go on with.
-   * @param archive the mark of its archived message
+   * @param archive its archived message
    */
-  (queue: EmailQueue, id: string, email: StoredEmail, archive: string | null): Promise<void>;
+  (queue: EmailQueue, id: string, email: StoredEmail, archive: StoredRaw | undefined): Promise<void>;
 }
 
 export const createErase =
@@ -25,7 +25,7 @@ export const createErase =
   }): Erase =>
   async (queue, id, email, archive) => {
     await setGone(deps.redis, queue.keys, id);
-    const archived = archive === null ? [] : [(JSON.parse(archive) as StoredRaw).contentId];
+    const archived = archive === undefined ? [] : [archive.contentId];
     await deps.releaseContent(queue.address, id, [...contentIdsOf(email), ...archived]);
     await leaveIndexes(deps.redis, queue.keys, id, email);
   };

@@ -55,3 +55,7 @@ export const isGone = async (redis: Redis, keys: QueueKeys, id: string): Promise
 export const setGone = async (redis: Redis, keys: QueueKeys, id: string): Promise<void> => {
   await remember(redis, [keys.gone], [id, GONE_KEPT]);
 };
+
+/** Was an email of this id ever added to the queue? It is there, or it was sent or erased lately. */
+export const wasAdded = async (redis: Redis, keys: QueueKeys, id: string): Promise<boolean> =>
+  (await redis.exists(keys.job(id))) === 1 || (await isGone(redis, keys, id));

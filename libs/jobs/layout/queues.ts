@@ -81,3 +81,6 @@ export const createQueues = (deps: { redis: Redis; waits: boolean }): Queues => 
     forget: (address) => void opened.delete(queueName(address)),
   };
 };
+
+/** BullMQ's own queue, for Bull Board: it reads and never changes; what its buttons do goes through our commands. */
+export const bullQueueOf = ({ bull }: EmailQueue): Queue => bull;

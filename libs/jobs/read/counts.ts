@@ -1,6 +1,7 @@
 // How full a queue is, by state, and since when its oldest due email waits: what its lists would show, without reading an email.
 import type { State } from '../../mail/email/state';
-import { ASIDE_STATES, BESIDE, SCORE_UNIT } from '../../store/redis/keys';
+import type { QueueAddress } from '../../mail/address/queue-address';
+import { ASIDE_STATES, BESIDE, queueKeys, SCORE_UNIT } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { idTime } from '../layout/email-id';
@@ -70,4 +71,15 @@ export const readStatus = async (redis: Redis, queue: EmailQueue, now: number): 
     paused: paused === 1,
     ...(times.length > 0 && { oldestDueAt: Math.min(...times) }),
   };
+};
+
+/** How many emails of these queues are not sent yet: waiting for their time, due, or in work. */
+export const countUnsent = async (redis: Redis, queues: QueueAddress[]): Promise<number> => {
+  const pipeline = redis.pipeline();
+  for (const queue of queues) {
+    const { bull } = queueKeys(queue);
+    pipeline.llen(`${bull}wait`).llen(`${bull}active`).zcard(`${bull}prioritized`).zcard(`${bull}delayed`);
+  }
+  const counts = (await pipeline.exec()) ?? [];
+  return counts.reduce((sum, [, count]) => sum + Number(count ?? 0), 0);
 };

@@ -1,5 +1,5 @@
 // What is remembered of an email: its attempts and changes, lines of its job's log.
-import { parseLogLine, type Attempt, type Change } from '../../mail/email/outcome';
+import { parseLogLine, type Attempt, type Change, type LogLine } from '../../mail/email/outcome';
 import type { Redis } from '../../store/redis/redis';
 import type { EmailRecord } from '../layout/email-record';
 import { expiryChange } from '../transitions/expire';
@@ -28,4 +28,9 @@ export const readHistory = async (
     history.changes.push(expiryChange(email.expiresAt));
   }
   return history;
+};
+
+/** Adds a line to what is remembered of an email whose state does not change by it. */
+export const appendToHistory = async (redis: Redis, queue: EmailQueue, id: string, line: LogLine): Promise<void> => {
+  await redis.rpush(queue.keys.log(id), JSON.stringify(line));
 };

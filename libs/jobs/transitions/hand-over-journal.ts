@@ -5,6 +5,7 @@ import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { GONE, isGone } from '../layout/gone';
+import { toArchive } from '../layout/email-record';
 import type { EmailQueue } from '../layout/queues';
 
 /** What earlier attempts left behind. */
@@ -158,3 +159,7 @@ export const markArchive = async (
   const [recorded, known] = answer as [number, string];
   return { recorded: recorded === 1, known: known === '' ? undefined : (JSON.parse(known) as StoredRaw).contentId };
 };
+
+/** The message as it was handed over last, where that was archived. */
+export const readArchive = async (redis: Redis, queue: EmailQueue, id: string): Promise<StoredRaw | undefined> =>
+  toArchive(await redis.hget(queue.keys.job(id), MARK.archive));

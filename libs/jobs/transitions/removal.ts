@@ -1,10 +1,12 @@
 // Removes an email with every trace of it; whatever step was the last before a crash, the sweep goes on from there.
 import { readStored } from '../../mail/email/stored-email';
 import type { Clock } from '../../runtime/clock';
-import { KEYS, MARK } from '../../store/redis/keys';
+import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import type { Erase } from '../layout/erase';
+import { toArchive } from '../layout/email-record';
 import type { EmailQueue } from '../layout/queues';
+import { announceUpkeep } from '../layout/upkeep-index';
 import type { Refusal } from '../layout/layout';
 import { removeJob } from './remove';
 
@@ -28,7 +30,7 @@ export const createRemoval = (deps: { redis: Redis; clock: Clock; erase: Erase }
   const resume = async (queue: EmailQueue, id: string): Promise<boolean> => {
     const [data, archive] = await redis.hmget(queue.keys.removal(id), 'data', MARK.archive);
     if (data === null || data === undefined) return false;
-    await erase(queue, id, readStored(data), archive ?? null);
+    await erase(queue, id, readStored(data), toArchive(archive));
     return true;
   };
 
@@ -36,8 +38,7 @@ export const createRemoval = (deps: { redis: Redis; clock: Clock; erase: Erase }
     async remove(queue, id) {
       const now = clock.now();
       const resumeAt = now + RESUME_MS;
-      // Before the removal begins, like every announcement: the queue may be looked at for nothing, never forgotten.
-      await redis.zadd(KEYS.upkeep, 'LT', resumeAt, queue.name);
+      await announceUpkeep(redis, queue, resumeAt);
       const refusal = await removeJob(redis, queue, id, { now, resumeAt });
       if (refusal === undefined) await resume(queue, id);
       return refusal;

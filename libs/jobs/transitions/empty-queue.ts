@@ -1,8 +1,21 @@
 // Empties a queue that is to be deleted: its emails, its uploads, and the contents that nobody else needs.
-import { contentIdsOf } from '../mail/email/stored-email';
-import { readRecords } from '../jobs/layout/email-record';
-import type { EmailQueue } from '../jobs/layout/queues';
-import type { Rooms } from '../../apps/api/rooms';
+import { contentIdsOf } from '../../mail/email/stored-email';
+import { readRecords } from '../layout/email-record';
+import type { EmailQueue } from '../layout/queues';
+import type { Due } from '../layout/schedule';
+import type { Clock } from '../../runtime/clock';
+import type { ContentRefs } from '../../store/contents/content-refs';
+import type { Redis } from '../../store/redis/redis';
+import type { Removal } from './removal';
+
+export interface EmptyQueueDeps {
+  redis: Redis;
+  clock: Clock;
+  refs: ContentRefs;
+  content: { remove: (id: string) => Promise<void> };
+  removal: Removal;
+  due: Due;
+}
 
 const AT_ONCE = 200;
 
@@ -11,14 +24,7 @@ const AT_ONCE = 200;
  * @param erased is told the id of each email that is gone
  */
 export const emptyQueue = async (
-  {
-    redis,
-    clock,
-    refs,
-    content,
-    removal,
-    due,
-  }: Pick<Rooms, 'redis' | 'clock' | 'refs' | 'content' | 'removal' | 'due'>,
+  { redis, clock, refs, content, removal, due }: EmptyQueueDeps,
   queue: EmailQueue,
   erased: (id: string) => void = () => undefined,
 ): Promise<void> => {

@@ -1,0 +1,61 @@
+// What routes work with, in one object.
+import type { ContentStore } from '../../../libs/content/store';
+import type { Audit } from '../../../libs/events/audit';
+import type { MailLog } from '../../../libs/events/mail-log';
+import type { Fetcher } from '../../../libs/fetch/fetcher';
+import type { Budget } from '../../../libs/intake/budget';
+import type { Due } from '../../../libs/jobs/layout/schedule';
+import type { Orders } from '../../../libs/internal-queues/orders';
+import type { Queues } from '../../../libs/jobs/layout/queues';
+import type { Removal } from '../../../libs/jobs/transitions/removal';
+import type { Renderer } from '../../../libs/render/render';
+import type { Templating } from '../../../libs/render/templates';
+import type { Clock } from '../../../libs/runtime/clock';
+import type { ApiKeys } from '../../../libs/store/registries/api-keys';
+import type { Breakers } from '../../../libs/store/limits/breaker';
+import type { ContentRefs } from '../../../libs/store/contents/content-refs';
+import type { Installation } from '../../../libs/store/registries/installation';
+import type { Redis } from '../../../libs/store/redis/redis';
+import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
+import type { Templates } from '../../../libs/store/registries/templates';
+import type { Tenants } from '../../../libs/store/registries/tenants';
+import type { Limits } from '../../../libs/store/limits/transport-limits';
+import type { Transports } from '../../../libs/store/registries/transports';
+import type { Workers } from '../../../libs/store/registries/workers';
+import type { Accept } from '../../../libs/intake/accept';
+import type { Guard } from './auth';
+
+export interface Rooms {
+  config: {
+    /** As it calls itself. */
+    name: string;
+    /** Most bytes of a body. */
+    maxBody: number;
+    render: { trusted: boolean };
+  };
+  clock: Clock;
+  redis: Redis;
+  installation: Installation;
+  tenants: Tenants;
+  transports: Transports;
+  breakers: Breakers;
+  limits: Limits;
+  workers: Workers;
+  templates: Templates;
+  templating: Templating;
+  keys: ApiKeys;
+  content: ContentStore;
+  fetcher: Fetcher;
+  signingSecrets: SigningSecretStore;
+  refs: ContentRefs;
+  queues: Queues;
+  budget: Budget;
+  removal: Removal;
+  due: Due;
+  orders: Orders;
+  renderer: Renderer;
+  accept: Accept;
+  guard: Guard;
+  audit: Audit;
+  mailLog: MailLog;
+}
