@@ -6,13 +6,13 @@ import { resolveSettings } from '../libs/mail/settings/settings';
 import { STATES, type State } from '../libs/mail/email/state';
 import type { StoredEmail } from '../libs/mail/email/stored-email';
 import { readStatus } from '../libs/jobs/read/counts';
-import { createDue } from '../libs/jobs/layout/schedule';
+import { createSchedule } from '../libs/jobs/layout/schedule';
 import { newEmailId } from '../libs/jobs/layout/email-id';
 import { readRecords } from '../libs/jobs/layout/email-record';
 import { recoverStalled, takeEmail } from '../libs/jobs/transitions/lease';
 import { createErase } from '../libs/jobs/layout/erase';
 import { createQueues, type EmailQueue } from '../libs/jobs/layout/queues';
-import { createSendQueue } from '../libs/intake/enqueue';
+import { createEnqueue } from '../libs/intake/enqueue';
 import { createSettle } from '../libs/dispatch/settle';
 import { correctEmail } from '../libs/jobs/transitions/correct';
 import { putAside } from '../libs/jobs/transitions/put-aside';
@@ -128,7 +128,7 @@ class World {
       expiresAt: '2035-01-01T00:00:00.000Z',
       ...(later && { sendAt: LATER }),
     };
-    await createSendQueue({ redis, due: createDue(redis) }).add(this.queue, [
+    await createEnqueue({ redis, schedule: createSchedule(redis) }).add(this.queue, [
       { id, email, acceptedAt: Date.now(), priority },
     ]);
     this.emails.set(id, { state: later ? 'scheduled' : 'queued', attempts: 0, later, parked: false });

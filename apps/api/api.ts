@@ -7,12 +7,12 @@ import { createMailLog } from '../../libs/events/mail-log';
 import { startPaused } from '../../libs/events/start-paused';
 import { createErase } from '../../libs/jobs/layout/erase';
 import { createBudget } from '../../libs/intake/budget';
-import { createDue } from '../../libs/jobs/layout/schedule';
-import { createOrders, VERIFY_WAIT_MS } from '../../libs/internal-queues/orders';
+import { createSchedule } from '../../libs/jobs/layout/schedule';
+import { createVerifyRequests, VERIFY_WAIT_MS } from '../../libs/internal-queues/verify-requests';
 import { createOperations, type Operations } from '../../libs/internal-queues/operations';
 import { createRemoval } from '../../libs/jobs/transitions/removal';
 import { createQueues } from '../../libs/jobs/layout/queues';
-import { createSendQueue } from '../../libs/intake/enqueue';
+import { createEnqueue } from '../../libs/intake/enqueue';
 import { createRenderer } from '../../libs/render/render';
 import { createTemplating } from '../../libs/render/templates';
 import { uptime } from '../../libs/runtime/clock';
@@ -37,7 +37,7 @@ import { createAccept } from '../../libs/intake/accept';
 import { createApp } from './app';
 import { createGuard } from './http/auth';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
-import type { BulkOrder } from '../../libs/administration/bulk/bulk-order';
+import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import { createCommands, type Commands } from '../../libs/administration/commands';
 import type { ApiConfig } from './config';
 import type { Rooms } from './http/rooms';
@@ -70,7 +70,7 @@ export const startApi = async (
   const clock = createRedisClock({ redis, log });
   lifecycle.add({ name: 'clock', stop: () => clock.stop() });
   const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait') });
-  const orders = createOrders({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
+  const orders = createVerifyRequests({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
   lifecycle.add({ name: 'orders', stop: () => orders.close() });
 
   const tenants = createTenants({ redis, changes, clock });
@@ -87,7 +87,7 @@ export const startApi = async (
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
   const refs = createContentRefs({ redis, clock });
   const queues = createQueues({ redis, waits: false });
-  const due = createDue(redis);
+  const schedule = createSchedule(redis);
   const erase = createErase({
     redis,
     clock,
@@ -113,7 +113,7 @@ export const startApi = async (
     queues,
     budget,
     removal: createRemoval({ redis, clock, erase }),
-    due,
+    schedule,
     orders,
     templating,
     renderer: createRenderer({ templates, content, templating }),
@@ -128,7 +128,7 @@ export const startApi = async (
       content,
       refs,
       queues,
-      sendQueue: createSendQueue({ redis, due }),
+      sendQueue: createEnqueue({ redis, schedule }),
       budget,
       mailLog,
     }),
@@ -147,8 +147,8 @@ export const startApi = async (
   return { lifecycle, port };
 };
 
-const openOperations = (rooms: Rooms, commands: Commands, waiting: Redis): Operations<BulkOrder> =>
-  createOperations<BulkOrder>({
+const openOperations = (rooms: Rooms, commands: Commands, waiting: Redis): Operations<BulkOperation> =>
+  createOperations<BulkOperation>({
     redis: rooms.redis,
     waiting,
     clock: rooms.clock,

@@ -6,7 +6,7 @@ import type { Operations } from '../../libs/internal-queues/operations';
 import type { Changes } from '../../libs/store/redis/changes';
 import { authenticate } from './http/auth';
 import { BOARD_PATH, createBoard } from './board/board';
-import type { BulkOrder } from '../../libs/administration/bulk/bulk-order';
+import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import type { Commands } from '../../libs/administration/commands';
 import { refuseUnheededKey, unknownAddress } from './http/described';
 import { handleErrors } from './http/errors';
@@ -48,7 +48,7 @@ export const createApp = (
   rooms: Rooms,
   changes: Changes,
   commands: Commands,
-  operations: Operations<BulkOrder>,
+  operations: Operations<BulkOperation>,
   log: Log,
   stopping: () => boolean,
 ): Express => {

@@ -7,7 +7,7 @@ import { spool, type Spooled } from '../../libs/content/spool';
 import type { ContentReader } from '../../libs/content/store';
 import { fetchData } from '../../libs/fetch/data';
 import { FetchFailure } from '../../libs/fetch/failure';
-import type { Fetcher, FetchOrder } from '../../libs/fetch/fetcher';
+import type { Fetcher, FetchRequest } from '../../libs/fetch/fetcher';
 import { signatureHeaders, type Signing } from '../../libs/fetch/signature';
 import type { FailureCode } from '../../libs/mail/email/failure';
 import type { Outcome } from '../../libs/mail/email/outcome';
@@ -114,7 +114,7 @@ export const createGather = (deps: GatherDeps) => {
   const document = async (
     { url, contentType, ...rest }: LinkedAttachment,
     lease: Lease,
-    order: Pick<FetchOrder, 'prefixes' | 'limits' | 'headers'>,
+    order: Pick<FetchRequest, 'prefixes' | 'limits' | 'headers'>,
   ): Promise<{ file: Spooled; attachment: StoredAttachment }> => {
     const answer = await deps.fetcher.fetch({ url, ...order, signal: lease.signal });
     const file = await spool(deps.spoolFolder, answer.body, { sync: false });

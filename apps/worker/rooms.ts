@@ -2,7 +2,7 @@
 import { leftoverFolders, openContentStore, spoolFolder } from '../../libs/content/open-store';
 import { clearSpool } from '../../libs/content/spool';
 import { createFetcher } from '../../libs/fetch/fetcher';
-import { createDue } from '../../libs/jobs/layout/schedule';
+import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { createErase } from '../../libs/jobs/layout/erase';
 import { createQueues } from '../../libs/jobs/layout/queues';
 import { createAccessTokens } from '../../libs/oauth/access-tokens';
@@ -72,7 +72,7 @@ export const openRooms = async (
       request: (oauth2, now) => requestToken(fetcher, oauth2, now),
     }),
     queues: createQueues({ redis, waits: true }),
-    due: createDue(redis),
+    schedule: createSchedule(redis),
     renderer: createRenderer({ templates, content, templating }),
     gather: createGather({
       clock,

@@ -1,9 +1,9 @@
 // What has to be done now and then, by one worker of the whole installation at a time.
-import type { Due } from '../../libs/jobs/layout/schedule';
+import type { Schedule } from '../../libs/jobs/layout/schedule';
 import { createFindForgotten } from '../../libs/jobs/repair/forgotten';
 import { createReconcile } from '../../libs/jobs/repair/reconcile';
 import type { Lifecycle } from '../../libs/runtime/lifecycle';
-import { takeDuty } from '../../libs/store/redis/leader';
+import { runAsLeader } from '../../libs/store/redis/leader';
 import type { RedisClock } from '../../libs/store/redis/redis-clock';
 import type { Tenants } from '../../libs/store/registries/tenants';
 import { createReconcileAll } from './reconcile-all';
@@ -17,7 +17,7 @@ const FORGOTTEN_MS = 15_000;
 const RECONCILE_MS = 15 * 60_000;
 
 export const startUpkeep = (
-  deps: SweepDeps & { clock: RedisClock; due: Due; tenants: Tenants; replica: string; lifecycle: Lifecycle },
+  deps: SweepDeps & { clock: RedisClock; schedule: Schedule; tenants: Tenants; replica: string; lifecycle: Lifecycle },
 ): void => {
   const { redis, clock, log, replica, tenants } = deps;
   const sweep = createSweep(deps);
@@ -52,6 +52,6 @@ export const startUpkeep = (
   ];
   for (const duty of duties) {
     const failed = (error: unknown): void => log.error({ error, name: duty.name }, 'upkeep failed; it runs again');
-    deps.lifecycle.add({ name: duty.name, stop: takeDuty({ redis, replica, failed, ...duty }) });
+    deps.lifecycle.add({ name: duty.name, stop: runAsLeader({ redis, replica, failed, ...duty }) });
   }
 };

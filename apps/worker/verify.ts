@@ -1,5 +1,5 @@
 // Tries a transport for the API, as an attempt would: within its limits of connections, for as long as an attempt may take.
-import type { VerifyOrder, VerifyResult } from '../../libs/internal-queues/orders';
+import type { VerifyRequest, VerifyResult } from '../../libs/internal-queues/verify-requests';
 import { uptime } from '../../libs/runtime/clock';
 import type { Connections } from '../../libs/send/smtp/connections';
 import { verifyTransport } from '../../libs/send/smtp/verify';
@@ -18,7 +18,7 @@ export const createVerify = (deps: {
   connections: Connections;
   patience: number;
 }) => {
-  return async ({ tenant, transport: name }: VerifyOrder): Promise<VerifyResult> => {
+  return async ({ tenant, transport: name }: VerifyRequest): Promise<VerifyResult> => {
     const begun = uptime();
     const transport = await openTransport(deps, tenant, name);
     if (transport === undefined) return { ok: false, ms: 0, reply: `the transport ${name} does not exist` };

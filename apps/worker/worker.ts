@@ -1,7 +1,7 @@
 // A worker: everything it is made of, put together; started and stopped as one.
 import { createAudit, type Audit } from '../../libs/events/audit';
-import { Fleet } from '../../libs/dispatch/dispatcher';
-import { takeOrders } from '../../libs/internal-queues/orders';
+import { Dispatcher } from '../../libs/dispatch/dispatcher';
+import { answerVerifyRequests } from '../../libs/internal-queues/verify-requests';
 import { createRemoval } from '../../libs/jobs/transitions/removal';
 import { createSettle } from '../../libs/dispatch/settle';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
@@ -27,7 +27,7 @@ import { createWork } from './work';
 
 export interface RunningWorker {
   lifecycle: Lifecycle;
-  fleet: Fleet;
+  fleet: Dispatcher;
   /** What is wrong now; nothing means ready. */
   problems: () => Promise<string[]>;
 }
@@ -53,11 +53,11 @@ const tellTransport =
     audit.record({ by: 'the service', what, tenant, target }).catch(report.unrecorded);
   };
 
-const createFleet = (
+const createDispatcher = (
   rooms: Rooms,
   config: WorkerConfig,
   { log, bounds, subscriber, connections }: { log: Log; bounds: Bounds; subscriber: Redis; connections: Connections },
-): Fleet => {
+): Dispatcher => {
   const { redis, clock } = rooms;
   const report = createReport(log);
   const deliver = createDeliver({
@@ -69,7 +69,7 @@ const createFleet = (
     settingsOf: ({ queue, email }) => rooms.tenants.settings(queue.address, email),
   });
   const settle = createSettle({ ...rooms, random: Math.random });
-  return new Fleet({
+  return new Dispatcher({
     ...rooms,
     subscriber,
     log,
@@ -114,7 +114,7 @@ export const startWorker = async (
     sockets: rooms.limits.sockets,
   });
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
-  const stopOrders = takeOrders({
+  const stopOrders = answerVerifyRequests({
     waiting: connect('orders'),
     verify: createVerify({ ...rooms, connections, patience: bounds.attempt }),
   });
@@ -129,7 +129,7 @@ export const startWorker = async (
     lifecycle,
   });
   // Last, so that it stops first: emails in work have the whole grace, whatever else takes its time.
-  const fleet = createFleet(rooms, config, { log, bounds, subscriber, connections });
+  const fleet = createDispatcher(rooms, config, { log, bounds, subscriber, connections });
   const stopSigns = await giveSigns({ redis, log, config, startedAt: rooms.clock.now(), busy: () => fleet.inWork });
   lifecycle.add({ name: 'signs of life', stop: stopSigns });
   lifecycle.add({ name: 'fleet', stop: (left) => fleet.stop(left) });

@@ -3,7 +3,7 @@ import type { Change } from '../mail/email/outcome';
 import { Problem, notFound } from '../mail/input/problem';
 import { dueAt, type StoredEmail } from '../mail/email/stored-email';
 import type { EmailRecord } from '../jobs/layout/email-record';
-import { AT_ONCE, type Due } from '../jobs/layout/schedule';
+import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
 import type { EmailQueue } from '../jobs/layout/queues';
 import type { Refusal } from '../jobs/layout/layout';
 import { putAside } from '../jobs/transitions/put-aside';
@@ -22,7 +22,7 @@ export interface CommandDeps extends OverdueDeps {
   audit: Audit;
   mailLog: MailLog;
   removal: Removal;
-  due: Due;
+  schedule: Schedule;
 }
 
 /** An email that a person acts on. */
@@ -132,7 +132,7 @@ export const createCommands = (deps: CommandDeps) => {
       due,
     });
     insist(refusal, record);
-    await deps.due.announce(queue.name, due > now ? due : AT_ONCE, Date.parse(after.expiresAt));
+    await deps.schedule.announce(queue.name, due > now ? due : DUE_NOW, Date.parse(after.expiresAt));
     await audited(subject, what);
   };
 

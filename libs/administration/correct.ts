@@ -13,7 +13,7 @@ import {
   type LargePart,
   type StoredEmail,
 } from '../mail/email/stored-email';
-import { AT_ONCE, type Due } from '../jobs/layout/schedule';
+import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
 import { readRecords } from '../jobs/layout/email-record';
 import { BULL_PRIORITY } from '../intake/enqueue';
 import { correctEmail } from '../jobs/transitions/correct';
@@ -34,7 +34,7 @@ export interface CorrectDeps extends OverdueDeps {
   refs: ContentRefs;
   accept: Pick<Accept, 'checkReferences'>;
   budget: Budget;
-  due: Due;
+  schedule: Schedule;
 }
 
 /** An email as the input that would make it again. */
@@ -181,6 +181,6 @@ export const correct = async (deps: CorrectDeps, commands: Commands, given: Subj
   });
   await letGo([...had, ...fresh]);
   if (refusal !== undefined) throw refuse(refusal, record);
-  await deps.due.announce(queue.name, due !== undefined && due > now ? due : AT_ONCE, expiresAt);
+  await deps.schedule.announce(queue.name, due !== undefined && due > now ? due : DUE_NOW, expiresAt);
   await commands.audited(subject, 'corrected', fields);
 };

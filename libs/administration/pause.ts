@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { HeaderText } from '../mail/address/address';
 import type { QueueSettings } from '../mail/settings/settings';
 import type { QueueAddress } from '../mail/address/queue-address';
-import { AT_ONCE, type Due } from '../jobs/layout/schedule';
+import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
 import type { EmailQueue, Queues } from '../jobs/layout/queues';
 import { pauseQueue, resumeQueue } from '../jobs/transitions/pause';
 import type { Audit } from '../events/audit';
@@ -15,7 +15,7 @@ export interface PauseDeps {
   clock: Clock;
   tenants: Tenants;
   queues: Queues;
-  due: Due;
+  schedule: Schedule;
   audit: Audit;
 }
 
@@ -26,7 +26,7 @@ export const PauseInput = z.strictObject({ reason: HeaderText(500).min(1).option
 const applyPause = async (deps: PauseDeps, queue: EmailQueue, { enabled }: QueueSettings): Promise<void> => {
   if (enabled === false) return pauseQueue(queue);
   await resumeQueue(queue);
-  await deps.due.announce(queue.name, AT_ONCE);
+  await deps.schedule.announce(queue.name, DUE_NOW);
 };
 
 /**
@@ -37,7 +37,7 @@ export const applySettings = async (deps: PauseDeps, queue: EmailQueue, parts: {
   for (;;) {
     const present = await deps.tenants.readQueue(queue.address);
     if (present === undefined) return;
-    if (!parts.pause) return deps.due.announce(queue.name, AT_ONCE);
+    if (!parts.pause) return deps.schedule.announce(queue.name, DUE_NOW);
     await applyPause(deps, queue, present.settings);
     const after = await deps.tenants.readQueue(queue.address);
     if (after?.settings.enabled === present.settings.enabled) return;

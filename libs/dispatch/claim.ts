@@ -5,9 +5,9 @@ import type { Redis } from '../store/redis/redis';
 import { RATE, type Admission, type Refusal } from '../store/limits/transport-limits';
 import { createTokens, takeEmail, type Lease, type LeaseEnd } from '../jobs/transitions/lease';
 import type { EmailQueue } from '../jobs/layout/queues';
-import { createWaitingLine } from './connection-waiters';
+import { createConnectionWaiters } from './connection-waiters';
 
-export type Take =
+export type Claim =
   | { kind: 'taken'; lease: Lease; end: (reason: LeaseEnd) => void; admission: Admission }
   | { kind: 'empty' }
   /** A rate or a limit holds the queue until then (ms since 1970). */
@@ -18,14 +18,14 @@ export type Take =
  * @param deps.call wakes a queue by its name
  * @returns takes one email out of a queue; its admission is to be ended when the attempt is over
  */
-export const createTakeAdmitted = (deps: {
+export const createClaim = (deps: {
   redis: Redis;
   admit: (address: QueueAddress) => Promise<Admission | Refusal>;
   clock: Clock;
   replica: string;
   call: (queue: string) => void;
-}): ((queue: EmailQueue) => Promise<Take>) => {
-  const line = createWaitingLine(deps.call);
+}): ((queue: EmailQueue) => Promise<Claim>) => {
+  const line = createConnectionWaiters(deps.call);
   const nextToken = createTokens(deps.replica);
 
   return async (queue) => {

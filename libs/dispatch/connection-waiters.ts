@@ -1,6 +1,6 @@
 // Queues that wait for a connection of their transport: who asked first is called first when one is free.
 
-export interface WaitingLine {
+export interface ConnectionWaiters {
   /** All connections of the transport are in use. */
   join(transport: string, queue: string): void;
   /** One of them is free again. */
@@ -8,7 +8,7 @@ export interface WaitingLine {
 }
 
 /** @param call may find that there is nothing to do any more */
-export const createWaitingLine = (call: (queue: string) => void): WaitingLine => {
+export const createConnectionWaiters = (call: (queue: string) => void): ConnectionWaiters => {
   const lines = new Map<string, Set<string>>();
   return {
     join(transport, queue) {

@@ -4,15 +4,15 @@ import type { Clock } from '../runtime/clock';
 import type { Log } from '../runtime/log';
 import type { Redis } from '../store/redis/redis';
 import type { Admission, Refusal } from '../store/limits/transport-limits';
-import type { Due } from '../jobs/layout/schedule';
-import { createDueWatch, LOOK_AGAIN_MS, type DueWatch } from './due-watcher';
+import type { Schedule } from '../jobs/layout/schedule';
+import { createDueWatcher, LOOK_AGAIN_MS, type DueWatcher } from './due-watcher';
 import { giveBack, recoverStalled, type Lease, type LeaseEnd } from '../jobs/transitions/lease';
-import { createLockKeeper, type LockKeeper } from './lease-renewal';
-import { createNextLook } from './reschedule';
+import { createLeaseRenewal, type LeaseRenewal } from './lease-renewal';
+import { createReschedule } from './reschedule';
 import { newlyOpen, type OpenQueue } from './open-queue';
-import { createPlaces } from './slots';
+import { createSlots } from './slots';
 import { STALLED_CHECK_MS, type Queues } from '../jobs/layout/queues';
-import { createTakeAdmitted, type Take } from './claim';
+import { createClaim, type Claim } from './claim';
 
 /** Whether a queue may send now, and how many of its emails at once on one replica. */
 export interface Permission {
@@ -22,12 +22,12 @@ export interface Permission {
   paused?: boolean;
 }
 
-export interface FleetDeps {
+export interface DispatcherDeps {
   redis: Redis;
   /** A connection of its own: a subscribed one can do nothing else. */
   subscriber: Redis;
   queues: Queues;
-  due: Due;
+  schedule: Schedule;
   clock: Clock;
   log: Log;
   /** Emails at once on this replica. */
@@ -51,29 +51,29 @@ const TURN_EMAILS = 50;
 const INTERRUPTION_MS = 1_000;
 
 /** A class because it is opened and closed: between `start` and `stop` it holds emails. */
-export class Fleet {
+export class Dispatcher {
   private readonly openQueues = new Map<string, OpenQueue>();
   /** On their way into `openQueues`: their room is taken. */
   private readonly opening = new Set<string>();
   private readonly places;
-  private readonly takeAdmitted;
-  private readonly keeper: LockKeeper;
-  private readonly watch: DueWatch;
-  private readonly nextLook;
+  private readonly claim;
+  private readonly keeper: LeaseRenewal;
+  private readonly watch: DueWatcher;
+  private readonly reschedule;
   private readonly serving = new Set<Promise<void>>();
   private state: 'new' | 'running' | 'stopped' = 'new';
   private stalledTimer: NodeJS.Timeout | undefined;
   /** A queue with work could not be opened, since the last one was closed. */
   private crowded = false;
 
-  constructor(private readonly deps: FleetDeps) {
-    this.places = createPlaces<OpenQueue>(deps.concurrency);
-    this.takeAdmitted = createTakeAdmitted({ ...deps, call: (name) => this.wake(name) });
-    this.keeper = createLockKeeper(deps);
+  constructor(private readonly deps: DispatcherDeps) {
+    this.places = createSlots<OpenQueue>(deps.concurrency);
+    this.claim = createClaim({ ...deps, call: (name) => this.wake(name) });
+    this.keeper = createLeaseRenewal(deps);
     // One more than may be open: so one that waits is seen, also where its call was not heard.
     const most = deps.maxOpen + 1;
-    this.watch = createDueWatch({ ...deps, random: Math.random, most, onDue: (name) => this.wake(name) });
-    this.nextLook = createNextLook({ ...deps, lookBy: (at) => this.watch.lookBy(at) });
+    this.watch = createDueWatcher({ ...deps, random: Math.random, most, onDue: (name) => this.wake(name) });
+    this.reschedule = createReschedule({ ...deps, lookBy: (at) => this.watch.lookBy(at) });
   }
 
   get open(): number {
@@ -130,7 +130,7 @@ export class Fleet {
     // Whoever looks at what is due finds it again, each second, until the installation is resumed.
     if (permission?.paused) return;
     // A disabled tenant's queue is announced again when it is enabled.
-    if (address === undefined || !permission?.enabled) return this.deps.due.forget(name);
+    if (address === undefined || !permission?.enabled) return this.deps.schedule.forget(name);
     if (this.state !== 'running') return;
     const turn = newlyOpen(this.deps.queues.open(address), permission.concurrency);
     this.opening.delete(name);
@@ -172,7 +172,7 @@ export class Fleet {
     }
   }
 
-  private async take(turn: OpenQueue): Promise<Extract<Take, { kind: 'taken' }> | undefined> {
+  private async take(turn: OpenQueue): Promise<Extract<Claim, { kind: 'taken' }> | undefined> {
     const calls = turn.calls;
     try {
       const permission = await this.deps.permission(turn.queue.address);
@@ -181,7 +181,7 @@ export class Fleet {
         turn.hungry = false;
         return undefined;
       }
-      const take = await this.takeAdmitted(turn.queue);
+      const take = await this.claim(turn.queue);
       if (take.kind === 'taken') {
         turn.taken++;
         turn.stride = Math.min(turn.stride * 2, turn.limit);
@@ -224,7 +224,7 @@ export class Fleet {
       this.places.remove(turn);
     }
     this.pump();
-    if (closes) await this.nextLook({ ...turn, gaveWay });
+    if (closes) await this.reschedule({ ...turn, gaveWay });
   }
 
   private checkStalled(): void {

@@ -3,8 +3,8 @@ import { EventEmitter } from 'node:events';
 import { createLog } from '../runtime/log';
 import { CHANNELS } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
-import type { Due } from '../jobs/layout/schedule';
-import { createDueWatch } from './due-watcher';
+import type { Schedule } from '../jobs/layout/schedule';
+import { createDueWatcher } from './due-watcher';
 
 const QUEUE = 'acme.app';
 
@@ -18,11 +18,11 @@ const startWorkers = (count: number) => {
   const came = new Array<number>(count).fill(0);
   const watches = came.map((_, index) => {
     const subscriber = Object.assign(new EventEmitter(), { status: 'ready', subscribe: () => Promise.resolve(1) });
-    const watch = createDueWatch({
-      due: {
+    const watch = createDueWatcher({
+      schedule: {
         look: () => Promise.resolve({ queues: due }),
         listeners: () => Promise.resolve(count),
-      } as unknown as Due,
+      } as unknown as Schedule,
       subscriber: subscriber as unknown as Redis,
       clock: { now: () => Date.now() },
       log: createLog('test', 'silent'),

@@ -3,9 +3,9 @@ import { uptime, type Clock } from '../runtime/clock';
 import type { Log } from '../runtime/log';
 import { CHANNELS } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
-import { parseWake, type Due } from '../jobs/layout/schedule';
+import { parseWake, type Schedule } from '../jobs/layout/schedule';
 
-export interface DueWatch {
+export interface DueWatcher {
   start(): void;
   stop(): void;
   /** Looks at the due queues at `at` (ms) at the latest. */
@@ -35,15 +35,15 @@ const LONGEST_WAIT_MS = 15_000;
  * @param deps.most queues asked for at once
  * @param deps.onDue called for each queue that has work now
  */
-export const createDueWatch = (deps: {
-  due: Due;
+export const createDueWatcher = (deps: {
+  schedule: Schedule;
   subscriber: Redis;
   clock: Clock;
   log: Log;
   random: () => number;
   most: number;
   onDue: (queue: string) => void;
-}): DueWatch => {
+}): DueWatcher => {
   let running = false;
   // All times in here are of the process' own running time (ms), which nobody can set.
   let workers = { at: -Infinity, count: 1 };
@@ -69,7 +69,7 @@ export const createDueWatch = (deps: {
 
   const countWorkers = async (now: number): Promise<void> => {
     if (now - workers.at < COUNT_MS) return;
-    workers = { at: now, count: await deps.due.listeners() };
+    workers = { at: now, count: await deps.schedule.listeners() };
   };
 
   const look = async (): Promise<void> => {
@@ -77,7 +77,7 @@ export const createDueWatch = (deps: {
     try {
       const now = uptime();
       await countWorkers(now);
-      const { queues, nextIn = Infinity } = await deps.due.look(deps.most);
+      const { queues, nextIn = Infinity } = await deps.schedule.look(deps.most);
       coming = new Map(queues.map((queue) => [queue, coming.get(queue) ?? decide(now)]));
       for (const [queue, at] of coming) {
         if (at <= now) deps.onDue(queue);

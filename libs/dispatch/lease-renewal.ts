@@ -4,7 +4,7 @@ import type { Log } from '../runtime/log';
 import { renewLocks, type Lease, type LeaseEnd } from '../jobs/transitions/lease';
 import { LOCK_MS, type EmailQueue } from '../jobs/layout/queues';
 
-export interface LockKeeper {
+export interface LeaseRenewal {
   keep(lease: Lease, end: (reason: LeaseEnd) => void): void;
   release(lease: Lease): void;
   endAll(reason: LeaseEnd): void;
@@ -22,7 +22,7 @@ interface Kept {
 /** Three tries before a lock runs out. */
 const RENEW_MS = LOCK_MS / 4;
 
-export const createLockKeeper = (deps: { log: Log }): LockKeeper => {
+export const createLeaseRenewal = (deps: { log: Log }): LeaseRenewal => {
   const kept = new Map<string, Kept>();
   let timer: NodeJS.Timeout | undefined;
 

@@ -2,9 +2,9 @@
 import type { QueueAddress } from '../mail/address/queue-address';
 import type { Clock } from '../runtime/clock';
 import type { Redis } from '../store/redis/redis';
-import type { Due } from '../jobs/layout/schedule';
+import type { Schedule } from '../jobs/layout/schedule';
 import { recoverStalled } from '../jobs/transitions/lease';
-import { peekQueue } from '../jobs/read/queue-depth';
+import { readQueueDepth } from '../jobs/read/queue-depth';
 import { STALLED_CHECK_MS, type EmailQueue } from '../jobs/layout/queues';
 
 /** A queue that was looked into, as far as it matters here. */
@@ -20,20 +20,20 @@ export interface Looked {
 /**
  * The announcement of the queue is moved a little ahead first, the queue is looked into after, and only an announcement
  * that is still ours is taken away: an email that was added in between is seen here, one added later announces itself
- * again (see `Due.announce`), and whatever fails leaves the queue announced.
+ * again (see `Schedule.announce`), and whatever fails leaves the queue announced.
  * @param deps.lookBy looks at the due queues at this time (ms) at the latest
  */
-export const createNextLook = (deps: {
+export const createReschedule = (deps: {
   redis: Redis;
-  due: Due;
+  schedule: Schedule;
   clock: Clock;
   permission: (address: QueueAddress) => Promise<{ enabled: boolean }>;
   lookBy: (at: number) => void;
 }) => {
-  const { due, lookBy } = deps;
+  const { schedule, lookBy } = deps;
 
   const lookAt = async (name: string, at: number, instead?: number): Promise<void> => {
-    await due.lookAgain(name, at, instead);
+    await schedule.lookAgain(name, at, instead);
     lookBy(at);
   };
 
@@ -41,11 +41,11 @@ export const createNextLook = (deps: {
     const now = deps.clock.now();
     const soon = now + STALLED_CHECK_MS;
     if (rateStopUntil > now) {
-      await due.stopUntil(name, rateStopUntil);
+      await schedule.stopUntil(name, rateStopUntil);
       return lookBy(rateStopUntil);
     }
     await lookAt(name, soon);
-    const peek = await peekQueue(deps.redis, queue);
+    const peek = await readQueueDepth(deps.redis, queue);
     if (peek.active > 0) await recoverStalled(queue);
     const { enabled } = await deps.permission(queue.address);
     const times = [
@@ -54,10 +54,10 @@ export const createNextLook = (deps: {
       ...(peek.active > 0 ? [soon] : []),
       ...(peek.nextDelayedAt !== undefined && !peek.paused && enabled ? [peek.nextDelayedAt] : []),
     ];
-    if (times.length === 0) return due.forget(name, soon);
+    if (times.length === 0) return schedule.forget(name, soon);
     const next = Math.min(...times);
     if (next > soon || gaveWay) return lookAt(name, next, soon);
-    await due.announce(name, next);
+    await schedule.announce(name, next);
     lookBy(next);
   };
 };

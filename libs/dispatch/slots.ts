@@ -14,7 +14,7 @@ export interface Turn {
   fetching: number;
 }
 
-export interface Places<T extends Turn> {
+export interface Slots<T extends Turn> {
   /** Gives free places away, one a queue and round. `fetch` is called for each; it frees the place by `free`. */
   pump(fetch: (turn: T) => void): void;
   add(turn: T): void;
@@ -26,7 +26,7 @@ export interface Places<T extends Turn> {
 /**
  * @param most places of this replica
  */
-export const createPlaces = <T extends Turn>(most: number): Places<T> => {
+export const createSlots = <T extends Turn>(most: number): Slots<T> => {
   let ring: T[] = [];
   let taken = 0;
   const mayFetch = (turn: T): boolean => turn.hungry && turn.busy < turn.limit && turn.fetching < turn.stride;

@@ -9,7 +9,7 @@ const MOST_BYTES = 1024 * 1024;
 /** How long a worker waits for data, ms; nobody else's email waits for it. */
 const LONGEST_MS = 10_000;
 
-export interface DataOrder {
+export interface DataRequest {
   url: string;
   prefixes: readonly string[];
   signing: Omit<Signing, 'body'>;
@@ -33,7 +33,7 @@ const parse = (bytes: Buffer, where: string): unknown => {
  * Asks for the object. Nothing is cached: it is what the source says now.
  * @throws FetchFailure; `invalid` where it is no JSON object or none that may be used
  */
-export const fetchData = async (fetcher: Fetcher, order: DataOrder): Promise<Record<string, unknown>> => {
+export const fetchData = async (fetcher: Fetcher, order: DataRequest): Promise<Record<string, unknown>> => {
   const { body } = await fetcher.fetch({
     url: order.url,
     prefixes: order.prefixes,

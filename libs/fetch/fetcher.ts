@@ -10,7 +10,7 @@ import { bounded } from './body';
 import { FetchFailure, notAllowed, shownUrl } from './failure';
 import { redirectOf } from './redirect';
 
-export interface FetchOrder {
+export interface FetchRequest {
   url: string;
   /** The address, and every address that it redirects to, must be under one of these; not given: anywhere public. */
   prefixes?: readonly string[];
@@ -42,12 +42,12 @@ export interface Exchanged {
 
 export interface Fetcher {
   /** @throws FetchFailure, or the reason of the order's signal */
-  fetch(order: FetchOrder): Promise<Fetched>;
+  fetch(order: FetchRequest): Promise<Fetched>;
   /**
    * Asks once, follows no redirect, and gives whatever was answered.
    * @throws FetchFailure where nothing was, or the reason of the order's signal
    */
-  exchange(order: FetchOrder): Promise<Exchanged>;
+  exchange(order: FetchRequest): Promise<Exchanged>;
   /** Has the operator allowed this private host? */
   allows(host: string): boolean;
   close(): Promise<void>;
@@ -95,7 +95,7 @@ const guardedLookup =
   };
 
 /** The check before every request, the first one and those that it redirects to. @throws FetchFailure `refused` */
-const check = (url: URL, order: FetchOrder, mayReach: AddressRule): void => {
+const check = (url: URL, order: FetchRequest, mayReach: AddressRule): void => {
   const isWeb = url.protocol === 'https:' || url.protocol === 'http:';
   if (!isWeb || url.username !== '' || url.password !== '') throw notAllowed(url, 'is no plain http or https address');
   if (order.prefixes !== undefined && !isAllowedSource(url.href, order.prefixes))
@@ -135,7 +135,7 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
   const lookup = guardedLookup(mayReach, deps.resolve ?? resolveBySystem);
   const agent = new Agent({ connect: { lookup, timeout: CONNECT_MS }, maxHeaderSize: 16_384 });
 
-  const toFailure = (error: unknown, url: URL, order: FetchOrder, timeout: AbortSignal): unknown => {
+  const toFailure = (error: unknown, url: URL, order: FetchRequest, timeout: AbortSignal): unknown => {
     if (error instanceof FetchFailure) return error;
     if (order.signal?.aborted === true) return order.signal.reason;
     if (timeout.aborted)
@@ -144,7 +144,7 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
     return new FetchFailure('for-now', `${shownUrl(url)} could not be fetched: ${why}`);
   };
 
-  const ask = (url: URL, order: FetchOrder, sameOrigin: boolean, signal: AbortSignal) =>
+  const ask = (url: URL, order: FetchRequest, sameOrigin: boolean, signal: AbortSignal) =>
     request(url, {
       dispatcher: agent,
       method: order.method ?? 'GET',
@@ -153,7 +153,7 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
       signal,
     });
 
-  const follow = async (first: URL, order: FetchOrder, timeout: AbortSignal): Promise<Fetched> => {
+  const follow = async (first: URL, order: FetchRequest, timeout: AbortSignal): Promise<Fetched> => {
     const signal = order.signal === undefined ? timeout : AbortSignal.any([timeout, order.signal]);
     let url = first;
     let sameOrigin = true;
@@ -185,7 +185,7 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
     }
   };
 
-  const exchange = async (url: URL, order: FetchOrder, timeout: AbortSignal): Promise<Exchanged> => {
+  const exchange = async (url: URL, order: FetchRequest, timeout: AbortSignal): Promise<Exchanged> => {
     const signal = order.signal === undefined ? timeout : AbortSignal.any([timeout, order.signal]);
     check(url, order, mayReach);
     try {

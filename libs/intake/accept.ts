@@ -6,7 +6,7 @@ import { contentIdsOf, contentsOf } from '../mail/email/stored-email';
 import type { Budget } from './budget';
 import { isGone } from '../jobs/layout/gone';
 import type { Queues } from '../jobs/layout/queues';
-import type { SendQueue } from './enqueue';
+import type { Enqueue } from './enqueue';
 import type { Templating } from '../render/templates';
 import { claimKey, confirmKey } from '../store/contents/idempotency';
 import { queueKeys, type QueueKeys } from '../store/redis/keys';
@@ -24,7 +24,7 @@ export interface AcceptDeps extends DraftDeps {
   templates: Templates;
   templating: Templating;
   queues: Queues;
-  sendQueue: SendQueue;
+  sendQueue: Enqueue;
   budget: Budget;
   mailLog: MailLog;
 }

@@ -2,7 +2,7 @@
 import type { Priority } from '../mail/settings/settings';
 import { dueAt, type StoredEmail } from '../mail/email/stored-email';
 import type { Redis } from '../store/redis/redis';
-import { AT_ONCE, type Due } from '../jobs/layout/schedule';
+import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
 import type { EmailQueue } from '../jobs/layout/queues';
 import { addEmails, type Addition } from '../jobs/transitions/add';
 
@@ -21,7 +21,7 @@ export interface Accepted {
  */
 export const BULL_PRIORITY: Record<Priority, number> = { high: 0, normal: 10, low: 20 };
 
-export interface SendQueue {
+export interface Enqueue {
   /**
    * Adds emails; resolves when Redis has all of them. Repeating it with the same ids adds nothing twice.
    * @throws whatever Redis answers, also to an email that was handed in at the same moment; some may have been added then
@@ -35,7 +35,7 @@ interface Group {
   added: Promise<void>;
 }
 
-export const createSendQueue = (deps: { redis: Redis; due: Due }): SendQueue => {
+export const createEnqueue = (deps: { redis: Redis; schedule: Schedule }): Enqueue => {
   const groups = new Map<string, Group>();
 
   const addGroup = async (queue: EmailQueue, emails: Accepted[]): Promise<void> => {
@@ -43,11 +43,11 @@ export const createSendQueue = (deps: { redis: Redis; due: Due }): SendQueue => 
     const upkeep = Math.min(...emails.map(({ email }) => Date.parse(email.expiresAt)));
     // Sent in this order over one connection, which keeps it; waiting for each would cost a round trip each.
     await Promise.all([
-      deps.due.announce(queue.name, earliest, upkeep),
+      deps.schedule.announce(queue.name, earliest, upkeep),
       addEmails(deps.redis, queue, emails.map(toAddition)),
     ]);
     // Also when they expire: the sweep may have taken the first word of it away before it could see them.
-    await deps.due.announce(queue.name, earliest, upkeep);
+    await deps.schedule.announce(queue.name, earliest, upkeep);
   };
 
   /** Requests that came in one turn of the event loop are one group; nobody waits for others to come. */
@@ -76,7 +76,7 @@ export const createSendQueue = (deps: { redis: Redis; due: Due }): SendQueue => 
 /** Only what waits for a time of its own is announced for that time. */
 const announcedAt = ({ email, acceptedAt }: Accepted): number => {
   const due = dueAt(email, acceptedAt);
-  return due > acceptedAt ? due : AT_ONCE;
+  return due > acceptedAt ? due : DUE_NOW;
 };
 
 const toAddition = ({ id, email, acceptedAt, priority }: Accepted): Addition => ({

@@ -2,7 +2,7 @@
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { createFetcher, type FetchOrder, type Fetcher } from '../../libs/fetch/fetcher';
+import { createFetcher, type FetchRequest, type Fetcher } from '../../libs/fetch/fetcher';
 import { startHttpSource, type HttpSource } from '../support/http-source';
 import { serverCertificate, serverKey } from '../support/tls';
 
@@ -20,7 +20,7 @@ afterEach(async () => {
   await other.close();
 });
 
-const read = async (path: string, changes: Partial<FetchOrder> = {}): Promise<Buffer> => {
+const read = async (path: string, changes: Partial<FetchRequest> = {}): Promise<Buffer> => {
   const limits = { bytes: 1_000_000, ms: 5_000 };
   const { body } = await fetcher.fetch({ url: `${source.url}${path}`, limits, ...changes });
   const chunks: Buffer[] = [];

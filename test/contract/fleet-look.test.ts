@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRedis, type RedisServer } from '../../dev/redis';
-import { createDue, type Due } from '../../libs/jobs/layout/schedule';
-import { Fleet, type FleetDeps } from '../../libs/dispatch/dispatcher';
+import { createSchedule, type Schedule } from '../../libs/jobs/layout/schedule';
+import { Dispatcher, type DispatcherDeps } from '../../libs/dispatch/dispatcher';
 import { createQueues, type EmailQueue, type Queues } from '../../libs/jobs/layout/queues';
-import { createSendQueue } from '../../libs/intake/enqueue';
+import { createEnqueue } from '../../libs/intake/enqueue';
 import { endEmail } from '../../libs/jobs/transitions/end';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
@@ -23,13 +23,13 @@ let redis: Redis;
 let subscriber: Redis;
 let queues: Queues;
 let queue: EmailQueue;
-let due: Due;
-let fleet: Fleet;
+let schedule: Schedule;
+let fleet: Dispatcher;
 let starts: number;
 /** Of which queue each email was, in the order in which they were sent. */
 let sent: string[];
-let admit: FleetDeps['admit'];
-let work: FleetDeps['work'];
+let admit: DispatcherDeps['admit'];
+let work: DispatcherDeps['work'];
 /** What fails, so many times. */
 let failing: { permission: number; lookAgain: number };
 
@@ -55,20 +55,20 @@ const refused = () => Promise.reject(new Error('no server is asked here'));
 beforeEach(async () => {
   queues = createQueues({ redis, waits: true });
   queue = queues.open({ tenant: 'acme', application: 'app' });
-  due = createDue(redis);
+  schedule = createSchedule(redis);
   starts = 0;
   sent = [];
   admit = async () => ({ transport: 'default', end: () => undefined, cancel: () => undefined, refused });
   failing = { permission: 0, lookAgain: 0 };
-  fleet = new Fleet({
+  fleet = new Dispatcher({
     redis,
     subscriber,
     queues,
-    due: {
-      ...due,
+    schedule: {
+      ...schedule,
       async lookAgain(...given) {
         failNow('lookAgain');
-        await due.lookAgain(...given);
+        await schedule.lookAgain(...given);
       },
     },
     clock: systemClock,
@@ -103,7 +103,7 @@ const add = (to: EmailQueue, count: number): Promise<void> => {
     acceptedAt: Date.now(),
     priority: 'high' as const,
   }));
-  return createSendQueue({ redis, due }).add(to, emails);
+  return createEnqueue({ redis, schedule }).add(to, emails);
 };
 
 test.each(['permission', 'lookAgain'] as const)('%s failed once', async (what) => {

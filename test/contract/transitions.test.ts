@@ -3,12 +3,12 @@ import type { MinimalJob } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { StoredEmail } from '../../libs/mail/email/stored-email';
 import { readStatus } from '../../libs/jobs/read/counts';
-import { createDue, type Due } from '../../libs/jobs/layout/schedule';
+import { createSchedule, type Schedule } from '../../libs/jobs/layout/schedule';
 import { readRecords } from '../../libs/jobs/layout/email-record';
 import { giveBack, takeEmail } from '../../libs/jobs/transitions/lease';
 import { clearIntent, markDone, markIntent, markSent, readMarks } from '../../libs/jobs/transitions/hand-over-journal';
 import { createQueues, type EmailQueue } from '../../libs/jobs/layout/queues';
-import { BULL_PRIORITY, createSendQueue } from '../../libs/intake/enqueue';
+import { BULL_PRIORITY, createEnqueue } from '../../libs/intake/enqueue';
 import { correctEmail } from '../../libs/jobs/transitions/correct';
 import { endEmail } from '../../libs/jobs/transitions/end';
 import { putAside } from '../../libs/jobs/transitions/put-aside';
@@ -34,7 +34,7 @@ const AT = { now: 1, resumeAt: 2 };
 const add = async (id: string, more: Partial<StoredEmail> = {}): Promise<StoredEmail> => {
   const stored = aStoredEmail(more);
   const accepted = { id, email: stored, acceptedAt: Date.now(), priority: stored.priority ?? ('normal' as const) };
-  await createSendQueue({ redis, due: createDue(redis) }).add(queue, [accepted]);
+  await createEnqueue({ redis, schedule: createSchedule(redis) }).add(queue, [accepted]);
   return stored;
 };
 const aside = (id: string, fromErrorLog = false) =>
@@ -71,7 +71,9 @@ test.each<[string, 'high' | 'normal' | 'low', number]>([
   async (_name, priority, delay) => {
     const acceptedAt = Date.now();
     const email = aStoredEmail(delay > 0 ? { sendAt: new Date(acceptedAt + delay).toISOString() } : {});
-    await createSendQueue({ redis, due: createDue(redis) }).add(queue, [{ id: 'm_1', email, acceptedAt, priority }]);
+    await createEnqueue({ redis, schedule: createSchedule(redis) }).add(queue, [
+      { id: 'm_1', email, acceptedAt, priority },
+    ]);
     const number = BULL_PRIORITY[priority];
     const theirs = theirQueue();
     await theirs.bull.add('email', email, {
@@ -115,7 +117,7 @@ test('an email is added once, however often it is asked for, in a batch of any s
     acceptedAt,
     priority: 'normal' as const,
   }));
-  const queueOf = () => createSendQueue({ redis, due: createDue(redis) });
+  const queueOf = () => createEnqueue({ redis, schedule: createSchedule(redis) });
   await queueOf().add(queue, batch);
   await queueOf().add(queue, batch.slice(100));
   const ids = batch.map(({ id }) => id);
@@ -187,7 +189,7 @@ test('emails are taken in the order in which BullMQ would have given them, those
     ['m_9', 'high', 3_600_000],
   ] as const) {
     const email = aStoredEmail(delay > 0 ? { sendAt: later(delay) } : {});
-    await createSendQueue({ redis, due: createDue(redis) }).add(queue, [{ id, email, acceptedAt, priority }]);
+    await createEnqueue({ redis, schedule: createSchedule(redis) }).add(queue, [{ id, email, acceptedAt, priority }]);
     const options = { jobId: id, timestamp: acceptedAt, delay, priority: BULL_PRIORITY[priority] };
     await theirs.bull.add('email', email, options);
   }
@@ -318,7 +320,7 @@ test('more than two thousand in a state are counted as what they are', async () 
     acceptedAt,
     priority: 'normal' as const,
   }));
-  await createSendQueue({ redis, due: createDue(redis) }).add(queue, batch);
+  await createEnqueue({ redis, schedule: createSchedule(redis) }).add(queue, batch);
   const counts = async () => (await readStatus(redis, queue, Date.now())).counts;
   expect(await counts()).toMatchObject({ scheduled: 1_050, queued: 1_050 });
   await Promise.all(batch.map(({ id }) => aside(id)));
@@ -353,17 +355,17 @@ test('an intent is taken away by whoever wrote it, and by nobody who lost the em
 });
 
 test('the time of expiry is known to the sweep, also where it looked between the announcement and the entry', async () => {
-  const due = createDue(redis);
+  const schedule = createSchedule(redis);
   let announced = 0;
-  const swept: Due = {
-    ...due,
+  const swept: Schedule = {
+    ...schedule,
     async announce(name, at, upkeepAt) {
-      await due.announce(name, at, upkeepAt);
+      await schedule.announce(name, at, upkeepAt);
       // As apps/worker/sweep.ts does, which finds no entry yet.
       if (announced++ === 0) await redis.zrem(KEYS.upkeep, name);
     },
   };
   const accepted = { id: 'm_swept', email: aStoredEmail(), acceptedAt: Date.now(), priority: 'normal' as const };
-  await createSendQueue({ redis, due: swept }).add(queue, [accepted]);
+  await createEnqueue({ redis, schedule: swept }).add(queue, [accepted]);
   expect(await redis.zscore(KEYS.upkeep, queue.name)).toBe(String(Date.parse('2035-01-01T00:00:00.000Z')));
 });

@@ -5,13 +5,13 @@ import type { Redis } from 'ioredis';
 import { createSweep } from '../../apps/worker/sweep';
 import { createFileStore } from '../../libs/content/file-store';
 import { resolveSettings } from '../../libs/mail/settings/settings';
-import { createDue } from '../../libs/jobs/layout/schedule';
+import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { readRecords } from '../../libs/jobs/layout/email-record';
 import { createErase } from '../../libs/jobs/layout/erase';
 import { isGone } from '../../libs/jobs/layout/gone';
 import { createQueues, type EmailQueue } from '../../libs/jobs/layout/queues';
 import { createRemoval } from '../../libs/jobs/transitions/removal';
-import { createSendQueue } from '../../libs/intake/enqueue';
+import { createEnqueue } from '../../libs/intake/enqueue';
 import { createLog } from '../../libs/runtime/log';
 import { createContentRefs } from '../../libs/store/contents/content-refs';
 import { KEYS } from '../../libs/store/redis/keys';
@@ -77,7 +77,7 @@ const makeRooms = (step: () => void = () => undefined, ahead = 0) => {
   });
   const removal = createRemoval({ redis: dying, clock, erase });
   const queues = createQueues({ redis, waits: true });
-  const due = createDue(dying);
+  const schedule = createSchedule(dying);
   return {
     redis: dying,
     clock,
@@ -87,7 +87,7 @@ const makeRooms = (step: () => void = () => undefined, ahead = 0) => {
     removal,
     removeContent,
     queues,
-    due,
+    schedule,
   };
 };
 
@@ -101,7 +101,7 @@ const setTheStage = async (): Promise<{ queue: EmailQueue; contentId: string }> 
   await rooms.refs.claim(queue.address, ID, [stored]);
   const email = aStoredEmail({ attachments: [{ filename: 'a.txt', contentId, size: 12 }] });
   const accepted = { id: ID, email, acceptedAt: Date.now(), priority: 'normal' as const };
-  await createSendQueue({ redis, due: rooms.due }).add(queue, [accepted]);
+  await createEnqueue({ redis, schedule: rooms.schedule }).add(queue, [accepted]);
   return { queue, contentId };
 };
 

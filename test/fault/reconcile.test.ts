@@ -1,6 +1,6 @@
 // What should never be, made by hand: the reconciler finds it, mends it, and counts it.
 import { Redis } from 'ioredis';
-import { createDue } from '../../libs/jobs/layout/schedule';
+import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { createQueues } from '../../libs/jobs/layout/queues';
 import { createReconcile } from '../../libs/jobs/repair/reconcile';
 import { systemClock } from '../../libs/runtime/clock';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   redis = new Redis(service.redis.url, { maxRetriesPerRequest: null });
   rooms = {
     redis,
-    due: createDue(redis),
+    schedule: createSchedule(redis),
     refs: createContentRefs({ redis, clock: systemClock }),
     removeContent: async (id) => void removed.push(id),
     now: Date.now,

@@ -2,11 +2,11 @@
 import { Router, type Request, type Response } from 'express';
 import { reaches } from '../../../libs/mail/settings/api-key';
 import { newOperationId } from '../../../libs/jobs/layout/email-id';
-import type { Verification } from '../../../libs/internal-queues/orders';
+import type { Verification } from '../../../libs/internal-queues/verify-requests';
 import type { Operation, Operations } from '../../../libs/internal-queues/operations';
 import { identityOf, param, signatureOf } from '../http/auth';
 import { BulkInput, requireForMany } from '../../../libs/administration/bulk/bulk-input';
-import { keptFilter, type BulkOrder, type BulkPlace } from '../../../libs/administration/bulk/bulk-order';
+import { keptFilter, type BulkOperation, type BulkPlace } from '../../../libs/administration/bulk/bulk-operation';
 import { readReplacement } from '../../../libs/administration/bulk/bulk-replace';
 import { changesBetween } from '../../../libs/administration/field-diff';
 import { parseBody } from '../http/input';
@@ -16,7 +16,7 @@ import { existingQueue } from '../../../libs/administration/existing';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-const view = ({ id, state, data, progress, createdAt, finishedAt, failedReason }: Operation<BulkOrder>) => ({
+const view = ({ id, state, data, progress, createdAt, finishedAt, failedReason }: Operation<BulkOperation>) => ({
   id,
   state,
   ...data.address,
@@ -36,7 +36,7 @@ const view = ({ id, state, data, progress, createdAt, finishedAt, failedReason }
 });
 
 /** What is asked for, checked as far as it can be without looking at an email. @throws Problem */
-const orderOf = (rooms: Rooms, request: Request, response: Response, address: BulkPlace): BulkOrder => {
+const orderOf = (rooms: Rooms, request: Request, response: Response, address: BulkPlace): BulkOperation => {
   const { filter, action, as, patch, replace, dryRun } = parseBody(BulkInput, request);
   requireForMany(patch);
   if (replace !== undefined) readReplacement(replace);
@@ -55,8 +55,8 @@ const orderOf = (rooms: Rooms, request: Request, response: Response, address: Bu
 
 const begin = async (
   rooms: Rooms,
-  operations: Operations<BulkOrder>,
-  order: BulkOrder,
+  operations: Operations<BulkOperation>,
+  order: BulkOperation,
   response: Response,
 ): Promise<void> => {
   const { id, address, by, action, filter, patch, replace } = order;
@@ -73,7 +73,7 @@ const begin = async (
 };
 
 /** `POST .../emails/bulk`: the emails of one queue. */
-export const bulkRoutes = (rooms: Rooms, operations: Operations<BulkOrder>): Router => {
+export const bulkRoutes = (rooms: Rooms, operations: Operations<BulkOperation>): Router => {
   const router = Router({ mergeParams: true });
   router.post('/', async (request, response) => {
     const { address } = await rooms.guard.queue(request, response, 'administer');
@@ -84,7 +84,7 @@ export const bulkRoutes = (rooms: Rooms, operations: Operations<BulkOrder>): Rou
 };
 
 /** `POST /v1/tenants/{tenant}/bulk`: those of all its queues. */
-export const tenantBulkRoutes = (rooms: Rooms, operations: Operations<BulkOrder>): Router => {
+export const tenantBulkRoutes = (rooms: Rooms, operations: Operations<BulkOperation>): Router => {
   const router = Router({ mergeParams: true });
   router.post('/', async (request, response) => {
     const { tenant } = await rooms.guard.tenant(request, response, 'administer');
@@ -108,7 +108,7 @@ const verificationView = ({ id, order, state, result, createdAt, finishedAt, fai
 });
 
 /** `GET /v1/operations/{id}` */
-export const operationRoutes = ({ orders }: Rooms, operations: Operations<BulkOrder>): Router => {
+export const operationRoutes = ({ orders }: Rooms, operations: Operations<BulkOperation>): Router => {
   const router = Router();
   router.get('/:id', async (request, response) => {
     const id = param(request, 'id');

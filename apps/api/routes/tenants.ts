@@ -4,7 +4,7 @@ import { may } from '../../../libs/mail/settings/api-key';
 import { Problem, notFound } from '../../../libs/mail/input/problem';
 import { queueName, Slug } from '../../../libs/mail/address/queue-address';
 import { TenantSettings } from '../../../libs/mail/settings/settings';
-import { AT_ONCE } from '../../../libs/jobs/layout/schedule';
+import { DUE_NOW } from '../../../libs/jobs/layout/schedule';
 import { keepOperatorSettings } from '../../../libs/administration/operator-settings';
 import { identityOf, param, signatureOf } from '../http/auth';
 import { changesBetween } from '../../../libs/administration/field-diff';
@@ -18,7 +18,7 @@ import { parseInput } from '../../../libs/mail/input/parse-input';
 /** A tenant that may send again, by other limits perhaps: whatever became due meanwhile is looked at. */
 export const wakeQueues = async (rooms: Rooms, tenant: string): Promise<void> => {
   const queues = await rooms.tenants.queues(tenant);
-  await Promise.all(queues.map((queue) => rooms.due.announce(queueName(queue), AT_ONCE)));
+  await Promise.all(queues.map((queue) => rooms.schedule.announce(queueName(queue), DUE_NOW)));
 };
 
 /** PUT and PATCH. */

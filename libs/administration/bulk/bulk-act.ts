@@ -6,7 +6,7 @@ import { dueAt, type StoredEmail } from '../../mail/email/stored-email';
 import { readRecords, type EmailRecord } from '../../jobs/layout/email-record';
 import { readHistory } from '../../jobs/read/history';
 import type { BulkAction } from './bulk-input';
-import type { BulkOrder } from './bulk-order';
+import type { BulkOperation } from './bulk-operation';
 import { replacedIn, type Replacement } from './bulk-replace';
 import { changesBetween } from '../field-diff';
 import { insist, refuse, requireUncertain, type Commands, type Subject } from '../commands';
@@ -32,7 +32,7 @@ const ANEW = { mode: 'render' } as const;
  * @throws Skip where its addresses are to be mended and none is; Problem `recipients-merge`
  */
 export const correctionOf = (
-  { patch, action }: BulkOrder,
+  { patch, action }: BulkOperation,
   email: StoredEmail,
   replacement: Replacement | undefined,
   onReplaced: (old: string, next: string) => void,
@@ -60,7 +60,7 @@ const requireState = (action: BulkAction, record: EmailRecord): void => {
   if (action === 'send-now' && state === 'canceled') throw refuse('wrong-state', record);
 };
 
-const stateAfter = ({ action, as }: BulkOrder, email: StoredEmail, now: number): string => {
+const stateAfter = ({ action, as }: BulkOperation, email: StoredEmail, now: number): string => {
   switch (action) {
     case 'release':
     case 'send-now':
@@ -90,7 +90,7 @@ const shown = (name: string, value: unknown): unknown =>
 export const tryOn = async (
   deps: BulkDeps,
   subject: Subject,
-  order: BulkOrder,
+  order: BulkOperation,
   patch: Patch | undefined,
 ): Promise<{ before: Record<string, unknown>; after: Record<string, unknown> }> => {
   const { record } = subject;
@@ -116,7 +116,7 @@ export const actOn = async (
   deps: BulkDeps,
   commands: Commands,
   given: Subject,
-  order: BulkOrder,
+  order: BulkOperation,
   patch: Patch | undefined,
 ): Promise<void> => {
   let subject = given;
@@ -151,7 +151,7 @@ export const actOn = async (
 export const doneBefore = async (
   deps: BulkDeps,
   { queue, record }: Subject,
-  { id, action }: BulkOrder,
+  { id, action }: BulkOperation,
 ): Promise<'nothing' | 'corrected' | 'all'> => {
   const { changes } = await readHistory(deps.redis, queue, record);
   const steps = changes.filter(({ operation }) => operation === id).map(({ what }) => what);

@@ -5,7 +5,7 @@ import { listEmails } from '../../jobs/read/list';
 import type { Noted, Progress } from '../../internal-queues/operations';
 import type { EmailQueue, Queues } from '../../jobs/layout/queues';
 import { actOn, correctionOf, doneBefore, Skip, tryOn, type BulkDeps } from './bulk-act';
-import { isAsked, listedBy, type BulkOrder } from './bulk-order';
+import { isAsked, listedBy, type BulkOperation } from './bulk-operation';
 import { createMergeWatch, readReplacement } from './bulk-replace';
 import type { Commands, Subject } from '../commands';
 import { contentProblem } from '../../content/content-problem';
@@ -32,7 +32,7 @@ const ofEmail = (error: unknown): Problem => {
 };
 
 /** Acts on one email, or tries to, and says what came of it. */
-const createOne = (deps: BulkDeps, commands: Commands, order: BulkOrder): One => {
+const createOne = (deps: BulkDeps, commands: Commands, order: BulkOperation): One => {
   const replacement = order.replace && readReplacement(order.replace);
   const watch = createMergeWatch();
   return async (subject, progress, before) => {
@@ -66,7 +66,7 @@ const after = (progress: Progress, id: string, counted: Counted): Progress => {
 const createSteps = (
   deps: BulkDeps,
   commands: Commands,
-  order: BulkOrder,
+  order: BulkOperation,
   save: (progress: Progress) => Promise<void>,
 ) => {
   const one = createOne(deps, commands, order);
@@ -107,7 +107,7 @@ const createSteps = (
 export const runBulk = async (
   deps: BulkDeps & { queues: Queues },
   commands: Commands,
-  order: BulkOrder,
+  order: BulkOperation,
   progress: Progress,
   save: (progress: Progress) => Promise<void>,
 ): Promise<void> => {

@@ -4,17 +4,17 @@ import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 
 /** Due whatever the clocks say: those of the API and of the workers may differ. */
-export const AT_ONCE = 0;
+export const DUE_NOW = 0;
 
-export interface DueLook {
+export interface ScheduleLook {
   queues: string[];
   /** After how long the next queue that is not yet due will be, ms. */
   nextIn?: number;
 }
 
-export interface Due {
+export interface Schedule {
   /**
-   * This queue has work at `at` (ms since 1970, or `AT_ONCE`). Whoever adds calls it before, so that a crash in between leaves a queue that is
+   * This queue has work at `at` (ms since 1970, or `DUE_NOW`). Whoever adds calls it before, so that a crash in between leaves a queue that is
    * looked at for nothing, not one that nobody looks at; and again after, because a worker that found it empty meanwhile
    * took the first announcement away.
    * @param upkeepAt when its earliest email expires or has to go, where that is known to have changed
@@ -23,7 +23,7 @@ export interface Due {
   /** Will a worker look at this queue at `at` (ms), or before? */
   isAnnounced(queue: string, at: number): Promise<boolean>;
   /** What is due by Redis' clock: which queues, the longest first, and when the next one will be. */
-  look(most: number): Promise<DueLook>;
+  look(most: number): Promise<ScheduleLook>;
   /** How many workers hear the calls. */
   listeners(): Promise<number>;
   /**
@@ -71,7 +71,7 @@ const BY_LIMIT = 0.5;
 
 export const isStopped = (announcedFor: number): boolean => announcedFor % 1 === BY_LIMIT;
 
-export const createDue = (redis: Redis): Due => ({
+export const createSchedule = (redis: Redis): Schedule => ({
   async announce(queue, at, upkeepAt) {
     await announce(redis, [KEYS.due, KEYS.upkeep], [queue, Math.floor(at), CHANNELS.wake, upkeepAt ?? '']);
   },

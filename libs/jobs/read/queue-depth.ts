@@ -4,7 +4,7 @@ import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
 
-export interface QueuePeek {
+export interface QueueDepth {
   paused: boolean;
   /** Due emails that wait for a worker. */
   waiting: number;
@@ -20,7 +20,7 @@ local first = redis.call('ZRANGE', KEYS[5], 0, 0, 'WITHSCORES')
 return {redis.call('HEXISTS', KEYS[1], 'paused'), redis.call('LLEN', KEYS[2]) + redis.call('ZCARD', KEYS[3]),
   redis.call('LLEN', KEYS[4]), first[2] or ''}`);
 
-export const peekQueue = async (redis: Redis, queue: EmailQueue): Promise<QueuePeek> => {
+export const readQueueDepth = async (redis: Redis, queue: EmailQueue): Promise<QueueDepth> => {
   const keys = ['meta', 'wait', 'prioritized', 'active', 'delayed'].map((type) => `${queue.keys.bull}${type}`);
   const [paused, waiting, active, score] = (await peek(redis, keys, [])) as [number, number, number, string];
   return {

@@ -4,7 +4,7 @@ import type { RedisClock } from '../../store/redis/redis-clock';
 import { allQueues } from '../../store/redis/all-queues';
 import { KEYS, queueKeys, SCORE_UNIT } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
-import { AT_ONCE, isStopped, type Due } from '../layout/schedule';
+import { DUE_NOW, isStopped, type Schedule } from '../layout/schedule';
 
 /** Queues that are looked at in one round trip: Redis answers others in between. */
 const AT_A_TIME = 200;
@@ -32,9 +32,9 @@ interface Work {
 }
 
 const workOf = ([paused, waiting, prioritized, active, delayed]: unknown[]): Work | undefined => {
-  if (Number(active) > 0) return { at: AT_ONCE, active: true };
+  if (Number(active) > 0) return { at: DUE_NOW, active: true };
   if (paused === 1) return undefined;
-  if (Number(waiting) + Number(prioritized) > 0) return { at: AT_ONCE, active: false };
+  if (Number(waiting) + Number(prioritized) > 0) return { at: DUE_NOW, active: false };
   const [, score] = (delayed ?? []) as string[];
   return score === undefined ? undefined : { at: Math.floor(Number(score) / SCORE_UNIT), active: false };
 };
@@ -47,10 +47,10 @@ const workOf = ([paused, waiting, prioritized, active, delayed]: unknown[]): Wor
 export const createFindForgotten = (deps: {
   redis: Redis;
   clock: RedisClock;
-  due: Due;
+  schedule: Schedule;
   isEnabled: (address: QueueAddress) => Promise<boolean>;
 }): ((signal: AbortSignal) => Promise<string[]>) => {
-  const { redis, due } = deps;
+  const { redis, schedule } = deps;
 
   /** Those that are not announced for the next moments, and hold emails that are not finished. */
   const suspectsOf = async (addresses: QueueAddress[], now: number): Promise<Suspect[]> => {
@@ -86,7 +86,7 @@ export const createFindForgotten = (deps: {
     for (const [index, suspect] of suspects.entries()) {
       const work = workOf(answers.slice(index * 5, index * 5 + 5));
       if (work === undefined || !(await isForgotten(suspect, work, now))) continue;
-      await due.announce(queueName(suspect.address), work.at);
+      await schedule.announce(queueName(suspect.address), work.at);
       forgotten.push(queueName(suspect.address));
     }
     return forgotten;

@@ -5,7 +5,7 @@ import { idTime, isEmailId } from '../layout/email-id';
 import type { EmailQueue } from '../layout/queues';
 import { GONE_KEPT } from '../layout/gone';
 
-export interface UnneededDeps {
+export interface OrphanedContentsDeps {
   redis: Redis;
   refs: ContentRefs;
   removeContent: (contentId: string) => Promise<void>;
@@ -16,7 +16,7 @@ export interface UnneededDeps {
 const ABANDONED_MS = GONE_KEPT * 1_000;
 
 /** @returns lets go of those of one queue, and says how many there were */
-export const createDropUnneeded = ({ redis, refs, removeContent, now }: UnneededDeps) => {
+export const createDropOrphanedContents = ({ redis, refs, removeContent, now }: OrphanedContentsDeps) => {
   const isOld = (id: string): boolean => isEmailId(id) && idTime(id) < now() - ABANDONED_MS;
 
   return async (queue: EmailQueue): Promise<number> => {

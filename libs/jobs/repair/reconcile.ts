@@ -2,15 +2,15 @@
 import { readStored } from '../../mail/email/stored-email';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
-import type { Due } from '../layout/schedule';
+import type { Schedule } from '../layout/schedule';
 import { idTime, isEmailId } from '../layout/email-id';
 import { readRecords } from '../layout/email-record';
 import { enterIndexes, memberId, takeOverIndex } from '../layout/index-entries';
 import { mendBeside } from './mend-beside';
-import { peekQueue } from '../read/queue-depth';
+import { readQueueDepth } from '../read/queue-depth';
 import type { EmailQueue } from '../layout/queues';
 import { PLACES } from '../layout/layout';
-import { createDropUnneeded, type UnneededDeps } from './orphaned-contents';
+import { createDropOrphanedContents, type OrphanedContentsDeps } from './orphaned-contents';
 
 /** What was found wrong, and mended. */
 export interface Findings {
@@ -46,9 +46,9 @@ return 1`);
 /**
  * @param deps.settled ms after which an email is under way no more
  */
-export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: number }) => {
-  const { redis, due, settled: settledMs = SETTLED_MS } = deps;
-  const dropUnneeded = createDropUnneeded(deps);
+export const createReconcile = (deps: OrphanedContentsDeps & { schedule: Schedule; settled?: number }) => {
+  const { redis, schedule, settled: settledMs = SETTLED_MS } = deps;
+  const dropUnneeded = createDropOrphanedContents(deps);
 
   const exist = async (queue: EmailQueue, ids: string[]): Promise<boolean[]> => {
     const pipeline = redis.pipeline();
@@ -113,11 +113,11 @@ export const createReconcile = (deps: UnneededDeps & { due: Due; settled?: numbe
   };
 
   const announce = async (queue: EmailQueue, findings: Findings): Promise<void> => {
-    const peek = await peekQueue(redis, queue);
+    const peek = await readQueueDepth(redis, queue);
     const work =
       peek.active > 0 || (!peek.paused && peek.waiting > 0) ? deps.now() : peek.paused ? undefined : peek.nextDelayedAt;
-    if (work === undefined || (await due.isAnnounced(queue.name, work))) return;
-    await due.announce(queue.name, work);
+    if (work === undefined || (await schedule.isAnnounced(queue.name, work))) return;
+    await schedule.announce(queue.name, work);
     findings.unannounced++;
   };
 

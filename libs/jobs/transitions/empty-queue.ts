@@ -2,7 +2,7 @@
 import { contentIdsOf } from '../../mail/email/stored-email';
 import { readRecords } from '../layout/email-record';
 import type { EmailQueue } from '../layout/queues';
-import type { Due } from '../layout/schedule';
+import type { Schedule } from '../layout/schedule';
 import type { Clock } from '../../runtime/clock';
 import type { ContentRefs } from '../../store/contents/content-refs';
 import type { Redis } from '../../store/redis/redis';
@@ -14,7 +14,7 @@ export interface EmptyQueueDeps {
   refs: ContentRefs;
   content: { remove: (id: string) => Promise<void> };
   removal: Removal;
-  due: Due;
+  schedule: Schedule;
 }
 
 const AT_ONCE = 200;
@@ -24,7 +24,7 @@ const AT_ONCE = 200;
  * @param erased is told the id of each email that is gone
  */
 export const emptyQueue = async (
-  { redis, clock, refs, content, removal, due }: EmptyQueueDeps,
+  { redis, clock, refs, content, removal, schedule }: EmptyQueueDeps,
   queue: EmailQueue,
   erased: (id: string) => void = () => undefined,
 ): Promise<void> => {
@@ -64,5 +64,5 @@ export const emptyQueue = async (
     keys.rate,
     ...keys.beside,
   );
-  await due.forget(queue.name);
+  await schedule.forget(queue.name);
 };

@@ -58,7 +58,7 @@ export const placeAt = (source: string, offset: number): SourcePlace => {
 };
 
 /** The same for offsets that only grow, without counting from the beginning each time. */
-const createPlaces = (source: string): ((offset: number) => SourcePlace) => {
+const createSlots = (source: string): ((offset: number) => SourcePlace) => {
   let [line, start] = [1, 0];
   return (offset) => {
     for (let end = source.indexOf('\n', start); end >= 0 && end < offset; end = source.indexOf('\n', start)) {
@@ -120,8 +120,8 @@ const textAfter = (source: string, codeEnd: number): number => {
  */
 export const compileSource = (source: string, escaping: Escaping, oneLine = false): Compiled => {
   const open = /<%[-_]?\s*[=~]?\s*/g;
-  const placeOf = createPlaces(source);
-  const placeOfBreak = createPlaces(source);
+  const placeOf = createSlots(source);
+  const placeOfBreak = createSlots(source);
   const tags: Tag[] = [];
   const stretches: Stretch[] = [];
   let body = '';

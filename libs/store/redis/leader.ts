@@ -44,7 +44,7 @@ return 1`);
  * @param deps.replica tells this process from others
  * @returns a function that stops: it resolves when a run that is under way has ended, or Redis is away
  */
-export const takeDuty = (deps: {
+export const runAsLeader = (deps: {
   redis: Redis;
   name: string;
   every: number;

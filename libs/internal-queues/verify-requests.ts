@@ -7,7 +7,7 @@ import { Problem } from '../mail/input/problem';
 import { closeBull } from './close-bull';
 
 /** An order for a worker; secrets are not part of it, the worker finds them itself. */
-export interface VerifyOrder {
+export interface VerifyRequest {
   tenant: string;
   transport: string;
 }
@@ -31,7 +31,7 @@ const AT_ONCE = 32;
 /** An order and what has become of it. */
 export interface Verification {
   id: string;
-  order: VerifyOrder;
+  order: VerifyRequest;
   state: 'waiting' | 'running' | 'done' | 'failed';
   result?: VerifyResult;
   /** ms since 1970, both */
@@ -40,13 +40,13 @@ export interface Verification {
   failedReason?: string;
 }
 
-export interface Orders {
+export interface VerifyRequests {
   /**
    * @param id of the order, under which it is found
    * @returns what came of it, or undefined where a worker is still at it then
    * @throws Problem `no-worker` where none has taken it by then
    */
-  verify(id: string, order: VerifyOrder): Promise<VerifyResult | undefined>;
+  verify(id: string, order: VerifyRequest): Promise<VerifyResult | undefined>;
   /** An order that was not answered at once; undefined where there is none of that id. */
   get(id: string): Promise<Verification | undefined>;
   close(): Promise<void>;
@@ -54,15 +54,15 @@ export interface Orders {
 
 const STATES: Record<string, Verification['state']> = { completed: 'done', failed: 'failed', active: 'running' };
 
-type VerifyJob = Job<VerifyOrder, VerifyResult>;
+type VerifyJob = Job<VerifyRequest, VerifyResult>;
 
 /**
  * @param deps.waiting a connection that may wait: reading events blocks it
  * @param deps.waitMs how long an answer is waited for
  */
-export const createOrders = (deps: { redis: Redis; waiting: Redis; waitMs: number }): Orders => {
+export const createVerifyRequests = (deps: { redis: Redis; waiting: Redis; waitMs: number }): VerifyRequests => {
   const { waitMs } = deps;
-  const queue = new Queue<VerifyOrder, VerifyResult>(NAME, { ...options, connection: deps.redis });
+  const queue = new Queue<VerifyRequest, VerifyResult>(NAME, { ...options, connection: deps.redis });
   const events = new QueueEvents(NAME, { ...options, connection: deps.waiting });
   queue.on('error', () => undefined);
   events.on('error', () => undefined);
@@ -110,11 +110,11 @@ export const createOrders = (deps: { redis: Redis; waiting: Redis; waitMs: numbe
 };
 
 /** Takes orders in a worker. @returns a function that stops */
-export const takeOrders = (deps: {
+export const answerVerifyRequests = (deps: {
   waiting: Redis;
-  verify: (order: VerifyOrder) => Promise<VerifyResult>;
+  verify: (order: VerifyRequest) => Promise<VerifyResult>;
 }): (() => Promise<void>) => {
-  const worker = new Worker<VerifyOrder, VerifyResult>(NAME, (job) => deps.verify(job.data), {
+  const worker = new Worker<VerifyRequest, VerifyResult>(NAME, (job) => deps.verify(job.data), {
     ...options,
     connection: deps.waiting,
     concurrency: AT_ONCE,

@@ -38,7 +38,7 @@ export const isAsked = ({ state }: BulkFilterKept, found: State | undefined): bo
   state === undefined || (found !== undefined && [state].flat().includes(found));
 
 /** What an operation does, as it is kept. */
-export interface BulkOrder {
+export interface BulkOperation {
   id: string;
   address: BulkPlace;
   /** Of a tenant's operation: its queues when it began. */
