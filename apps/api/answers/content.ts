@@ -50,15 +50,11 @@ export const TemplatePreview = z
   })
   .meta({ id: 'TemplatePreview', examples: [{ subject: 'Welcome', text: 'Hello Ann', templateVersion: 3 }] });
 
-export const StoredContent = z
-  .strictObject({ contentId: z.string(), size: z.int().min(0) })
-  .meta({
-    id: 'StoredContent',
-    description: 'Bytes that were uploaded: attachments and messages of this queue name them by `contentId`.',
-    examples: [
-      { contentId: 'sha256-2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824', size: 5 },
-    ],
-  });
+export const StoredContent = z.strictObject({ contentId: z.string(), size: z.int().min(0) }).meta({
+  id: 'StoredContent',
+  description: 'Bytes that were uploaded: attachments and messages of this queue name them by `contentId`.',
+  examples: [{ contentId: 'sha256-2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824', size: 5 }],
+});
 
 export const Explanation = z
   .strictObject({
@@ -68,7 +64,5 @@ export const Explanation = z
   .meta({
     id: 'Explanation',
     description: 'What stands in the way of an email, the farthest first. `until`: the reason ends by itself then.',
-    examples: [
-      { state: 'queued', reasons: [{ code: 'in-line', text: '12 emails of this queue are before it' }] },
-    ],
+    examples: [{ state: 'queued', reasons: [{ code: 'in-line', text: '12 emails of this queue are before it' }] }],
   });

@@ -3,12 +3,10 @@ import { z } from 'zod';
 import { ROLES } from '../../../libs/mail/settings/api-key';
 import { EXAMPLE_AT, FieldChanges, NextCursor, PauseNote, Time } from './fields';
 
-export const InstallationPause = z
-  .strictObject({ paused: z.boolean(), ...PauseNote.partial().shape })
-  .meta({
-    id: 'InstallationPause',
-    examples: [{ paused: true, by: 'operator', at: EXAMPLE_AT, reason: 'new mail server' }],
-  });
+export const InstallationPause = z.strictObject({ paused: z.boolean(), ...PauseNote.partial().shape }).meta({
+  id: 'InstallationPause',
+  examples: [{ paused: true, by: 'operator', at: EXAMPLE_AT, reason: 'new mail server' }],
+});
 
 const key = {
   id: z.string(),
@@ -20,7 +18,13 @@ const key = {
   createdAt: Time,
 };
 
-const KEY = { id: '3f2a9c01b7de', role: 'sender' as const, tenant: 'acme', application: 'billing', createdAt: EXAMPLE_AT };
+const KEY = {
+  id: '3f2a9c01b7de',
+  role: 'sender' as const,
+  tenant: 'acme',
+  application: 'billing',
+  createdAt: EXAMPLE_AT,
+};
 
 export const IssuedKey = z
   .strictObject({ ...key, key: z.string().meta({ description: 'The key itself: it is shown this once.' }) })
@@ -73,15 +77,13 @@ const AuditEntry = z.strictObject({
   fields: FieldChanges.optional(),
 });
 
-export const AuditPage = z
-  .strictObject({ entries: z.array(AuditEntry), nextCursor: NextCursor })
-  .meta({
-    id: 'AuditPage',
-    description: 'Newest first.',
-    examples: [
-      {
-        entries: [{ at: EXAMPLE_AT, by: 'operator', what: 'tenant put', tenant: 'acme', fields: {} }],
-        nextCursor: null,
-      },
-    ],
-  });
+export const AuditPage = z.strictObject({ entries: z.array(AuditEntry), nextCursor: NextCursor }).meta({
+  id: 'AuditPage',
+  description: 'Newest first.',
+  examples: [
+    {
+      entries: [{ at: EXAMPLE_AT, by: 'operator', what: 'tenant put', tenant: 'acme', fields: {} }],
+      nextCursor: null,
+    },
+  ],
+});

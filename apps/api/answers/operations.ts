@@ -11,13 +11,11 @@ const Count = z.int().min(0);
 const Noted = z.strictObject({ id: z.string(), application: z.string(), code: z.string(), detail: z.string() });
 const Side = z.record(z.string(), z.unknown());
 
-export const OperationBegun = z
-  .strictObject({ id: z.string(), state: z.enum(['waiting', 'running']) })
-  .meta({
-    id: 'OperationBegun',
-    description: 'It goes on by itself: `GET /v1/operations/{id}` says how far it is.',
-    examples: [{ id: ID, state: 'waiting' }],
-  });
+export const OperationBegun = z.strictObject({ id: z.string(), state: z.enum(['waiting', 'running']) }).meta({
+  id: 'OperationBegun',
+  description: 'It goes on by itself: `GET /v1/operations/{id}` says how far it is.',
+  examples: [{ id: ID, state: 'waiting' }],
+});
 
 const BulkOperation = z
   .strictObject({

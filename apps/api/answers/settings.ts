@@ -51,12 +51,24 @@ export const TenantDetails = z
     examples: [TENANT],
   });
 
-
 export const TenantPage = z
   .strictObject({ tenants: z.array(TenantDetails), nextCursor: NextCursor })
   .meta({ id: 'TenantPage', examples: [{ tenants: [TENANT], nextCursor: null }] });
 
 const Count = z.int().min(0);
+
+const QUEUE = {
+  tenant: 'acme',
+  application: 'billing',
+  from: 'Acme Billing <billing@acme.example>',
+  enabled: true,
+  paused: false,
+  counts: Object.fromEntries(STATES.map((state) => [state, 0])),
+  contentBytes: 0,
+  breaker: 'closed' as const,
+  createdAt: EXAMPLE_AT,
+  updatedAt: EXAMPLE_AT,
+};
 
 export const QueueDetails = z
   .strictObject({
@@ -77,20 +89,8 @@ export const QueueDetails = z
   .meta({
     id: 'QueueDetails',
     description: 'A queue: its settings, and what it holds at this moment.',
+    examples: [QUEUE],
   });
-
-const QUEUE = {
-  tenant: 'acme',
-  application: 'billing',
-  from: 'Acme Billing <billing@acme.example>',
-  enabled: true,
-  paused: false,
-  counts: Object.fromEntries(STATES.map((state) => [state, 0])),
-  contentBytes: 0,
-  breaker: 'closed' as const,
-  createdAt: EXAMPLE_AT,
-  updatedAt: EXAMPLE_AT,
-};
 
 export const QueuePage = z
   .strictObject({ queues: z.array(QueueDetails), nextCursor: NextCursor })

@@ -29,7 +29,8 @@ export const TemplateComparison = z
     from: Version,
     to: Version,
     diffs: z.record(z.string(), z.string().nullable()).meta({
-      description: 'A unified diff for each part that differs; null where the parts are too different to be compared in time.',
+      description:
+        'A unified diff for each part that differs; null where the parts are too different to be compared in time.',
     }),
   })
   .meta({

@@ -51,10 +51,8 @@ export const TransportList = z
   .strictObject({ transports: z.array(TransportDetails) })
   .meta({ id: 'TransportList', examples: [{ transports: [TRANSPORT] }] });
 
-export const VerifyResult = z
-  .strictObject({ ok: z.boolean(), ms: z.int().min(0), reply: z.string() })
-  .meta({
-    id: 'VerifyResult',
-    description: 'What came of the try, in the server’s own words.',
-    examples: [{ ok: true, ms: 41, reply: '235 2.7.0 Authentication successful' }],
-  });
+export const VerifyResult = z.strictObject({ ok: z.boolean(), ms: z.number().min(0), reply: z.string() }).meta({
+  id: 'VerifyResult',
+  description: 'What came of the try, in the server’s own words.',
+  examples: [{ ok: true, ms: 41, reply: '235 2.7.0 Authentication successful' }],
+});
