@@ -1,6 +1,7 @@
 // Emails of a queue: accepted one by one or many at once, listed, and looked at.
 import { z } from 'zod';
 import { existingEmail, existingQueue } from '../../../libs/administration/existing';
+import { BatchInput, readBatch } from '../../../libs/intake/batch-lines';
 import { listEmails } from '../../../libs/jobs/read/list';
 import { Slug, type QueueAddress } from '../../../libs/mail/address/queue-address';
 import { RecipientFilter } from '../../../libs/mail/address/recipient-pattern';
@@ -10,7 +11,6 @@ import { BatchResults, EmailDetails, EmailPage, Receipt } from '../answers/email
 import { json, uncheckedJson } from '../http/operation/body';
 import { operation } from '../http/operation/operation';
 import { EMAILS } from '../http/operation/paths';
-import { parseIdempotencyKey } from '../http/operation/router';
 import { openCursor, sealCursor } from '../http/page';
 import type { Rooms } from '../http/rooms';
 import { emailAnswer } from '../views/email-answer';
@@ -30,11 +30,6 @@ export const EMAIL_PROBLEMS = [
   'content-full',
   'storage-full',
 ] as const;
-
-const BatchInput = z.strictObject({
-  emails: z.array(z.unknown()).min(1).max(1_000),
-  defaults: z.record(z.string(), z.unknown()).optional(),
-});
 
 const Time = z.iso.datetime({ offset: true });
 
@@ -85,16 +80,6 @@ const acceptEmail = operation({
   },
 });
 
-/** One line of a batch: its own key taken out, the defaults put under. */
-const batchLine = (line: unknown, defaults: Record<string, unknown> | undefined, index: number) => {
-  const base = ['emails', index];
-  if (typeof line !== 'object' || line === null || Array.isArray(line)) return { body: line, base };
-  const { idempotencyKey: given, ...email } = line as Record<string, unknown>;
-  const body = { ...defaults, ...email };
-  const idempotencyKey = parseIdempotencyKey(given, [...base, 'idempotencyKey']);
-  return { body, base, ...(idempotencyKey !== undefined && { idempotencyKey }) };
-};
-
 const acceptBatch = operation({
   method: 'post',
   path: `${EMAILS}/batch`,
@@ -111,11 +96,11 @@ const acceptBatch = operation({
     422: { description: 'No line is accepted: nothing was done.', schema: BatchResults },
   },
   problems: EMAIL_PROBLEMS,
-  async handle({ accept, mailLog }: Pick<Rooms, 'accept' | 'mailLog'>, { address, by, body, idempotencyKey, request }) {
-    const { emails, defaults } = body;
+  async handle({ accept, mailLog, content }: Pick<Rooms, 'accept' | 'mailLog' | 'content'>, asked) {
+    const { address, by, body, idempotencyKey, request } = asked;
     const { results, replayed } = await accept.many(
       address,
-      emails.map((line, index) => ({ ...batchLine(line, defaults, index), by })),
+      readBatch(content, body, by),
       idempotencyKey === undefined ? undefined : { key: idempotencyKey, body: request.body as unknown },
     );
     const codes = results.flatMap((result) => ('problem' in result ? [result.problem.code] : []));

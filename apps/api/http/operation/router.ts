@@ -1,17 +1,11 @@
 // Makes a router of declared operations: checks who asks and what, lets the handler answer, and sends it.
 import { Router, type Request, type RequestHandler, type Response } from 'express';
-import { z } from 'zod';
+import { IdempotencyKey } from '../../../../libs/intake/batch-lines';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
 import { identityOf, param, permit, signatureOf, type PermitDeps } from '../auth';
 import { parseIfMatch } from '../if-match';
 import { jsonBody, parseQuery } from '../input';
 import type { Answer, Operation } from './operation';
-
-const IdempotencyKey = z.string().regex(/^[ -~]{1,255}$/, 'must be 1 to 255 printable ASCII characters');
-
-/** Of a request, or of a line of a batch. @throws Problem `invalid` */
-export const parseIdempotencyKey = (given: unknown, path: readonly PropertyKey[]): string | undefined =>
-  given === undefined ? undefined : parseInput(IdempotencyKey, given, path);
 
 /** Sends what a handler answered. */
 export const sendAnswer = async (response: Response, { status = 200, headers = {}, body, write }: Answer) => {
@@ -28,6 +22,7 @@ const askedOf = async (deps: PermitDeps, operation: Operation<never>, request: R
   const { heeds = [], query, body } = operation;
   const heeded = (name: (typeof heeds)[number]): string | undefined =>
     heeds.includes(name) ? request.get(name) : undefined;
+  const key = heeded('Idempotency-Key');
   return {
     address,
     tenant: address.tenant,
@@ -37,7 +32,7 @@ const askedOf = async (deps: PermitDeps, operation: Operation<never>, request: R
     ifMatch: parseIfMatch(heeded('If-Match')),
     query: (query && parseQuery(query, request)) as never,
     body: body?.read(request) as never,
-    idempotencyKey: parseIdempotencyKey(heeded('Idempotency-Key'), ['Idempotency-Key']),
+    idempotencyKey: key === undefined ? undefined : parseInput(IdempotencyKey, key, ['Idempotency-Key']),
     request,
   };
 };
