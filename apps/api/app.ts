@@ -11,6 +11,8 @@ import type { Commands } from '../../libs/administration/commands';
 import { refuseUnheededKey, unknownAddress } from './http/operation/addresses';
 import { handleErrors } from './http/errors';
 import { healthRoutes } from './http/health';
+import { boundBodies } from './http/bodies-in-work';
+import { jsonBody } from './http/input';
 import { createOpenapiDocument } from './http/operation/openapi';
 import { operationRouter } from './http/operation/router';
 import { logRequests } from './http/request-log';
@@ -40,17 +42,13 @@ export const createApp = (
   log: Log,
   stopping: () => boolean,
 ): Express => {
-  const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
-  app.use(everyAnswer, readWholeBody(4 * rooms.config.maxBody), logRequests(log, rooms.mailLog));
-  app.use('/v1', authenticate(rooms.keys), refuseUnheededKey(OPERATIONS));
   const { maxBody, render } = rooms.config;
-  app.use(
-    operationRouter(
-      OPERATIONS,
-      { ...rooms, commands, operations },
-      { tenants: rooms.tenants, trusted: render.trusted, maxBody },
-    ),
-  );
+  const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
+  app.use(everyAnswer, readWholeBody(4 * maxBody), logRequests(log, rooms.mailLog));
+  app.use('/v1', authenticate(rooms.keys), refuseUnheededKey(OPERATIONS));
+  const who = { tenants: rooms.tenants, trusted: render.trusted };
+  const bodies = [boundBodies(maxBody), ...jsonBody(maxBody)];
+  app.use(operationRouter(OPERATIONS, { ...rooms, commands, operations }, who, bodies));
 
   app.use(healthRoutes(rooms, render.trusted, stopping));
   const openapi = createOpenapiDocument(OPERATIONS);

@@ -4,7 +4,7 @@ import { IdempotencyKey } from '../../../../libs/intake/batch-lines';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
 import { identityOf, param, permit, signatureOf, type PermitDeps } from '../auth';
 import { parseIfMatch } from '../if-match';
-import { jsonBody, parseQuery } from '../input';
+import { parseQuery } from '../input';
 import type { Answer, Operation } from './operation';
 
 /** Sends what a handler answered. */
@@ -43,14 +43,15 @@ const expressPath = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
 /**
  * @param deps what handlers work with
  * @param who what permissions are checked by
+ * @param bodies what reads JSON, for all operations but those that read a stream themselves
  */
 export const operationRouter = <D>(
   operations: readonly Operation<D>[],
   deps: D,
-  who: PermitDeps & { maxBody: number },
+  who: PermitDeps,
+  bodies: RequestHandler[],
 ): Router => {
   const router = Router({ caseSensitive: true });
-  const bodies = jsonBody(who.maxBody);
   for (const operation of operations) {
     const handle: RequestHandler = async (request, response) => {
       await sendAnswer(response, await operation.handle(deps, await askedOf(who, operation, request, response)));
