@@ -36,7 +36,6 @@ import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
 import { createAccept } from '../../libs/intake/accept';
 import { createApp } from './app';
-import { createGuard } from './http/auth';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import { createCommands, type Commands } from '../../libs/administration/commands';
@@ -134,7 +133,6 @@ export const startApi = async (
       budget,
       mailLog,
     }),
-    guard: createGuard(tenants),
     audit: createAudit({ redis, clock }),
     mailLog,
   };

@@ -12,6 +12,7 @@ import { TRANSITIONS, type Transition } from '../../libs/mail/email/state';
 import { createLog } from '../../libs/runtime/log';
 import { watchLives, type LifeWatch } from './life-watch';
 import { startTestRedis } from './test-redis';
+import { requireDeclared } from './declared-answer';
 import { eventually } from './wait';
 
 export const OPERATOR_KEY = 'operator-key-of-the-tests-0123456789';
@@ -89,9 +90,12 @@ const client = (url: string): Service['call'] => {
       ...(options.raw !== undefined && { body: options.raw }),
       ...(options.raw === undefined && body !== undefined && { body: JSON.stringify(body) }),
     });
+    const { status, headers } = response;
     const text = await response.text();
-    const isJson = /json/.test(response.headers.get('content-type') ?? '');
-    return { status: response.status, body: (isJson ? JSON.parse(text) : { text }) as T, headers: response.headers };
+    const isJson = /json/.test(headers.get('content-type') ?? '');
+    const answer = { status, body: (isJson ? JSON.parse(text) : { text }) as T, headers };
+    requireDeclared(method, path, answer);
+    return answer;
   };
   return call;
 };
