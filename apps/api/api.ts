@@ -87,7 +87,7 @@ export const startApi = async (
   const templating = createTemplating({ templates, ...config.render, now: uptime });
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
   const refs = createContentRefs({ redis, clock });
-  const queues = createQueues({ redis, waits: false });
+  const queues = createQueues({ redis, waits: false, tells: config.bullmqEvents === true });
   const schedule = createSchedule(redis);
   const erase = createErase({
     redis,

@@ -1,6 +1,7 @@
 // What people do to emails: correct, hold, release, cancel, send now, send again, resolve, erase.
 import { z } from 'zod';
-import { insist, type Commands, type Subject } from '../../../libs/administration/commands';
+import { insist } from '../../../libs/administration/allowed';
+import type { Commands, Subject } from '../../../libs/administration/commands';
 import { correct, type CorrectDeps, type Patch } from '../../../libs/administration/correct';
 import { existingEmail, existingQueue } from '../../../libs/administration/existing';
 import { resend, ResendInput, type ResendDeps } from '../../../libs/administration/resend';
