@@ -9,9 +9,9 @@ import { TransportInput, type StoredTransport } from '../../../libs/mail/setting
 import { keepsLogin } from '../../../libs/mail/settings/transport-login';
 import { OperationBegun } from '../answers/operations';
 import { TransportDetails, TransportList, VerifyResult } from '../answers/transports';
-import { mergePatchOf, uncheckedJson } from '../http/operation/body';
-import { operation, type Asked } from '../http/operation/operation';
-import { TENANT } from '../http/operation/paths';
+import { mergePatchOf, uncheckedJson } from '../http/endpoint/body';
+import { endpoint, type Asked } from '../http/endpoint/endpoint';
+import { TENANT } from '../http/endpoint/paths';
 import type { Rooms } from '../http/rooms';
 import { readChange, versionGuard } from '../http/settings-change';
 import {
@@ -94,7 +94,7 @@ const existing = async ({ transports }: Store, tenant: string, name: string): Pr
 const changed = { schema: TransportDetails, headers: ['ETag'] } as const;
 const CHANGE_PROBLEMS = ['plaintext-auth', 'secret-missing', 'secret-needed'];
 
-const listTransports = operation({
+const listTransports = endpoint({
   method: 'get',
   path: TRANSPORTS,
   id: 'listTransports',
@@ -109,7 +109,7 @@ const listTransports = operation({
   },
 });
 
-const putTransport = operation({
+const putTransport = endpoint({
   method: 'put',
   path: TRANSPORT,
   id: 'putTransport',
@@ -125,7 +125,7 @@ const putTransport = operation({
   handle: change,
 });
 
-const patchTransport = operation({
+const patchTransport = endpoint({
   method: 'patch',
   path: TRANSPORT,
   id: 'patchTransport',
@@ -140,7 +140,7 @@ const patchTransport = operation({
   handle: change,
 });
 
-const getTransport = operation({
+const getTransport = endpoint({
   method: 'get',
   path: TRANSPORT,
   id: 'getTransport',
@@ -155,7 +155,7 @@ const getTransport = operation({
   },
 });
 
-const deleteTransport = operation({
+const deleteTransport = endpoint({
   method: 'delete',
   path: TRANSPORT,
   id: 'deleteTransport',
@@ -180,7 +180,7 @@ const deleteTransport = operation({
   },
 });
 
-const verifyTransport = operation({
+const verifyTransport = endpoint({
   method: 'post',
   path: `${TRANSPORT}/verify`,
   id: 'verifyTransport',
@@ -206,7 +206,7 @@ const verifyTransport = operation({
   },
 });
 
-export const TRANSPORT_OPERATIONS = [
+export const TRANSPORT_ENDPOINTS = [
   listTransports,
   putTransport,
   patchTransport,
