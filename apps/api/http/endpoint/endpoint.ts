@@ -2,24 +2,12 @@
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import type { QueueAddress } from '../../../../libs/mail/address/queue-address';
-import type { Action, Identity } from '../../../../libs/mail/settings/api-key';
+import type { Identity } from '../../../../libs/mail/settings/api-key';
 import type { IfMatch } from '../if-match';
+import type { Over, Permission } from '../permission';
 import type { Body } from './body';
 
 export type Method = 'get' | 'put' | 'post' | 'patch' | 'delete';
-
-/** What a request names that a key must reach; `reach`: nothing, and what is answered lies within the key's reach. */
-export type Over = 'queue' | 'tenant' | 'installation' | 'reach';
-
-/** Who may do it. Where the key does not reach the place, it answers as if there were none. */
-export interface Permission<O extends Over = Over> {
-  action: Action;
-  over: O;
-  /** What a role must be allowed where the tenant does not exist yet. */
-  whenNew?: Action;
-  /** What a role must be allowed where templates run without a sandbox: they can do whatever the service can. */
-  whenTrusted?: Action;
-}
 
 /** Request headers that an endpoint heeds; each is read before its handler runs. */
 export type HeededHeader = 'Idempotency-Key' | 'If-Match';

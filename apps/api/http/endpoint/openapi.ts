@@ -10,16 +10,10 @@ import {
 import type { z } from 'zod';
 import { VERSION } from '../../../../libs/runtime/version';
 import { ProblemAnswer } from '../../answers/problem';
-import {
-  TAGS,
-  type AnswerHeader,
-  type DeclaredAnswer,
-  type HeededHeader,
-  type Endpoint,
-  type Permission,
-} from './endpoint';
+import { TAGS, type AnswerHeader, type DeclaredAnswer, type HeededHeader, type Endpoint } from './endpoint';
 import type { Body } from './body';
 import { problemsByStatus } from './problems';
+import type { Permission } from '../permission';
 
 const PARAMETERS: Record<string, string> = {
   tenant: 'The tenant’s name.',
