@@ -15,6 +15,7 @@ import { createQueues } from '../../libs/jobs/layout/queues';
 import { createEnqueue } from '../../libs/intake/enqueue';
 import { createRenderer } from '../../libs/render/render';
 import { createTemplating } from '../../libs/render/templates';
+import { createAddressRule } from '../../libs/runtime/addresses';
 import { uptime } from '../../libs/runtime/clock';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
@@ -101,6 +102,7 @@ export const startApi = async (
     installation: createInstallation({ redis, changes, clock }),
     tenants,
     transports,
+    mayReachSmtp: createAddressRule(config.allowPrivateSmtp),
     breakers: createBreakers({ redis, clock, replica: 'api' }),
     limits,
     workers: createWorkers(redis),

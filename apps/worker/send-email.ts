@@ -86,7 +86,8 @@ export const createSendEmail = (deps: {
           });
     if (result.kind === 'postponed') {
       const spread = Math.floor(Math.random() * POSTPONED_SPREAD_MS);
-      return { kind: 'throttled', text: result.text, until: clock.now() + Math.max(result.ms, POSTPONED_MS) + spread };
+      const until = clock.now() + Math.max(result.ms, POSTPONED_MS) + spread;
+      return { kind: 'throttled', text: result.text, until, ...(result.blame && { blame: result.blame }) };
     }
     const outcome = judgeHandOver(result, to, done);
     await remember(lease, { ...marks, done }, outcome, result, intentAt);

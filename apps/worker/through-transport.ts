@@ -132,7 +132,8 @@ export const pastBreaker = async (
   const outcome = await deps.breakers.hold(tenant, transport, pass, work);
   const tried = { transport, admission, pass };
   // No server was asked: that is no sign of a transport that is well, and one that is down stays down.
-  if (outcome.kind === 'throttled') return pass.leased ? tell(deps, lease, tried, outcome, true) : outcome;
+  if (outcome.kind === 'throttled')
+    return pass.leased || outcome.blame === 'transport' ? tell(deps, lease, tried, outcome, true) : outcome;
   if (outcome.kind === 'deferred' && outcome.crowded) return makeRoom(deps, lease, tried, outcome);
   const fault = (outcome.kind === 'deferred' || outcome.kind === 'uncertain') && outcome.blame === 'transport';
   return tell(deps, lease, tried, outcome, fault);

@@ -4,6 +4,7 @@ import { Dispatcher } from '../../libs/dispatch/dispatcher';
 import { answerVerifyRequests } from '../../libs/internal-queues/verify-requests';
 import { createRemoval } from '../../libs/jobs/transitions/removal';
 import { createSettle } from '../../libs/dispatch/settle';
+import { createAddressRule } from '../../libs/runtime/addresses';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createConnections, type Connections } from '../../libs/send/smtp/connections';
@@ -112,6 +113,7 @@ export const startWorker = async (
     name: config.name,
     bounds: bounds.steps,
     sockets: rooms.limits.sockets,
+    mayReach: createAddressRule(config.allowPrivateSmtp),
   });
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
   const stopOrders = answerVerifyRequests({

@@ -10,6 +10,7 @@ import type { Queues } from '../../../libs/jobs/layout/queues';
 import type { Removal } from '../../../libs/jobs/transitions/removal';
 import type { Renderer } from '../../../libs/render/render';
 import type { Templating } from '../../../libs/render/templates';
+import type { AddressRule } from '../../../libs/runtime/addresses';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { ApiKeys } from '../../../libs/store/registries/api-keys';
 import type { Breakers } from '../../../libs/store/limits/breaker';
@@ -38,6 +39,8 @@ export interface Rooms {
   installation: Installation;
   tenants: Tenants;
   transports: Transports;
+  /** Which addresses the hosts of transports may stand for that administrators set. */
+  mayReachSmtp: AddressRule;
   breakers: Breakers;
   limits: Limits;
   workers: Workers;

@@ -69,6 +69,8 @@ export interface SettingsChange {
   requireVersion(tag: string | undefined): void;
   /** A PATCH: what it does not name stays. */
   isPatch: boolean;
+  /** Is one of these fields decided by what was sent? By a PUT all are. */
+  names(...fields: string[]): boolean;
 }
 
 /** @throws Problem of what is wrong with the request, whatever it is to change */
@@ -79,6 +81,7 @@ export const readChange = (request: Request, response: Response, none: NoSetting
   const given = settingsIn(body === undefined ? {} : body, none);
   return {
     isPatch,
+    names: (...fields) => !isPatch || fields.some((field) => isObject(given) && field in given),
     wanted(shown) {
       if (!isPatch) {
         if (shown !== undefined) requireMeant(request);

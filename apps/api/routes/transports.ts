@@ -8,6 +8,7 @@ import { keepsLogin } from '../../../libs/mail/settings/transport-login';
 import { newOperationId } from '../../../libs/jobs/layout/email-id';
 import { param, signatureOf } from '../http/auth';
 import { changesBetween } from '../../../libs/administration/field-diff';
+import { decideHost } from '../../../libs/administration/transport-host';
 import { auditedTransport, COMPUTED, transportDocument, transportVersion, transportView } from '../views/documents';
 import type { Rooms } from '../http/rooms';
 import { readChange, sendDocument, versionGuard } from '../http/settings-change';
@@ -51,7 +52,8 @@ const change = (rooms: Rooms) => async (request: Request, response: Response) =>
     const input = parseInput(TransportInput, asked.wanted(present && transportDocument(present)));
     requireCover(identity, input, present);
     requireHttps(rooms, input);
-    return input;
+    const hostBy = decideHost(identity, rooms.mayReachSmtp, { present, input, named: asked.names('host', 'port') });
+    return { ...input, hostBy };
   });
   await rooms.breakers.reset(tenant, name);
   await rooms.limits.reset(tenant, name);

@@ -11,7 +11,7 @@ export const COMPUTED = {
   tenant: new Set(['createdAt', 'updatedAt']),
   queue: new Set(['paused', 'pause', 'counts', 'contentBytes', 'oldestDueAt', 'breaker', 'createdAt', 'updatedAt']),
   template: new Set(['version', 'createdAt']),
-  transport: new Set(['version', 'createdAt', 'updatedAt']),
+  transport: new Set(['version', 'createdAt', 'updatedAt', 'hostBy']),
 };
 
 const withAddresses = <S extends { from?: Address | undefined; replyTo?: Address[] | undefined }>(settings: S) => ({
@@ -44,7 +44,7 @@ export const queueVersion = ({ settings }: RegisteredQueue): string =>
 const keptOf = (transport: StoredTransport) =>
   Object.fromEntries(Object.entries(transport).filter(([name]) => !COMPUTED.transport.has(name))) as Omit<
     StoredTransport,
-    'version' | 'createdAt' | 'updatedAt'
+    'version' | 'createdAt' | 'updatedAt' | 'hostBy'
   >;
 
 const SET = { set: true };
@@ -68,6 +68,8 @@ export const transportDocument = (transport: StoredTransport) => {
 export const transportView = (name: string, transport: StoredTransport) => ({
   ...transportDocument(transport),
   transport: name,
+  // Nobody kept it at first: what was there then is the operator's.
+  hostBy: transport.hostBy ?? 'operator',
   version: transport.version,
   createdAt: transport.createdAt,
   updatedAt: transport.updatedAt,

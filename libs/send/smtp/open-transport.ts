@@ -44,6 +44,6 @@ export type OpeningError = SmtpError & {
   hint?: string;
   /** The access token that it was tried with. */
   token?: string;
-  /** No server was asked, and none is to blame: the email waits so long. */
-  notBefore?: { ms: number };
+  /** No server was asked: the email waits so long. With `blame` somebody has to correct the transport first. */
+  notBefore?: { ms: number; blame?: 'transport' };
 };

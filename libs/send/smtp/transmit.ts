@@ -41,8 +41,8 @@ export type Answered =
   /** `beforeMessage` said no, or the signal was given, before the message had left. */
   | { kind: 'stopped'; phase: Phase; error: unknown };
 
-/** Or no server was asked, and none is to blame: worth another try after `ms`. */
-export type HandOverResult = Answered | { kind: 'postponed'; text: string; ms: number };
+/** Or no server was asked: worth another try after `ms`. With `blame` somebody has to correct the transport first. */
+export type HandOverResult = Answered | { kind: 'postponed'; text: string; ms: number; blame?: 'transport' };
 
 /** What the message is read from failed in the middle of it: no fault of the server, which has not got its end. */
 export class MessageUnreadable extends Error {

@@ -7,7 +7,7 @@ import {
   type StoredOAuth2,
 } from '../../mail/settings/oauth';
 import { Problem, problemAt } from '../../mail/input/problem';
-import { type StoredTransport, type TransportInput } from '../../mail/settings/transport';
+import { type StoredTransport, type TransportChange, type TransportInput } from '../../mail/settings/transport';
 import { movedParts, portOf } from '../../mail/settings/transport-login';
 import type { Clock } from '../../runtime/clock';
 import { changeRecord, removeRecord } from './change-record';
@@ -35,7 +35,7 @@ export interface Transports {
   change(
     tenant: string,
     name: string,
-    decide: (present: StoredTransport | undefined) => TransportInput,
+    decide: (present: StoredTransport | undefined) => TransportChange,
   ): Promise<{ before: StoredTransport | undefined; after: StoredTransport }>;
   /** @param allow throws where it must stay. @returns what was removed, if there was one */
   remove(
@@ -147,7 +147,7 @@ export const createTransports = (deps: {
   const stored = (
     tenant: string,
     name: string,
-    input: TransportInput,
+    input: TransportChange,
     old: StoredTransport | undefined,
   ): StoredTransport => {
     const auth = sealedPass(tenant, name, input, old);
@@ -156,6 +156,7 @@ export const createTransports = (deps: {
     return {
       host: input.host,
       port: portOf(input),
+      ...(input.hostBy && { hostBy: input.hostBy }),
       security: input.security,
       ...(auth && { auth }),
       ...(input.tls && { tls: input.tls }),
