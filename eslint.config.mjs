@@ -53,6 +53,7 @@ const WALLS = {
     ],
     packages: ['express', '@bull-board', 'zod', 'zod-openapi'],
   },
+  'apps/reseal': { rooms: [...GROUND, 'libs/store', 'libs/oauth'], packages: ['zod'] },
   'apps/worker': {
     rooms: [
       ...GROUND,

@@ -110,6 +110,7 @@ export const startApi = async (
     keys: createApiKeys({ redis, changes, clock, operatorKey: config.operatorKey }),
     content,
     fetcher,
+    secrets,
     signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
     refs,
     queues,

@@ -1,8 +1,8 @@
 // What an attempt owes its transport: to be admitted by its limits and its breaker, and to tell how it went.
 import type { Outcome } from '../../libs/mail/email/outcome';
+import { askedWith } from '../../libs/mail/settings/oauth';
 import type { Lease } from '../../libs/jobs/transitions/lease';
 import type { AccessTokens } from '../../libs/oauth/access-tokens';
-import { fingerprint } from '../../libs/oauth/token-records';
 import type { Clock } from '../../libs/runtime/clock';
 import type { OpenTransport } from '../../libs/send/smtp/connections';
 import type { Breakers, Pass, Reported } from '../../libs/store/limits/breaker';
@@ -55,7 +55,7 @@ export const openTransport = async (
     tenant,
     transport: name,
     oauth2: { ...given, user: auth.user, secrets: secrets.oauth2 ?? {} },
-    askedWith: fingerprint(auth.user, auth.oauth2),
+    askedWith: askedWith(auth.user, auth.oauth2),
   };
   const tokens = {
     get: () => accessTokens.get(owner),

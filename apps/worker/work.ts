@@ -3,6 +3,7 @@ import { ContentStoreAway } from '../../libs/content/store-fault';
 import type { Lease } from '../../libs/jobs/transitions/lease';
 import type { Settle } from '../../libs/dispatch/settle';
 import type { Outcome } from '../../libs/mail/email/outcome';
+import { SecretKeyMissing } from '../../libs/store/redis/secrets';
 import { resolveSettings } from '../../libs/mail/settings/settings';
 import type { Clock } from '../../libs/runtime/clock';
 import type { Admission } from '../../libs/store/limits/transport-limits';
@@ -24,7 +25,7 @@ export const createWork = (deps: {
     } catch (error) {
       // A store that is full or away is the installation's fault: the email waits for it.
       const known = error instanceof ContentStoreAway;
-      const text = known ? error.message : 'an unexpected fault';
+      const text = known || error instanceof SecretKeyMissing ? error.message : 'an unexpected fault';
       if (known) deps.report.storeless(lease, text);
       else deps.report.broken(lease, error);
       const outcome: Outcome = { kind: 'throttled', text, until: deps.clock.now() + BROKEN_MS };

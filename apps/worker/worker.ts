@@ -14,6 +14,7 @@ import { startPaused } from '../../libs/events/start-paused';
 import { createBreakers } from '../../libs/store/limits/breaker';
 import { claimRedis } from '../../libs/store/redis/claim-redis';
 import { connectRedis, redisProblems, type Redis } from '../../libs/store/redis/redis';
+import { missingSecretKeys } from '../../libs/store/registries/reseal';
 import { admit, permissionOf } from './by-settings';
 import type { WorkerConfig } from './config';
 import { createDeliver } from './deliver';
@@ -141,8 +142,12 @@ export const startWorker = async (
     lifecycle,
     fleet,
     problems: async () => {
-      const [ofRedis, ofContent] = await Promise.all([redisProblems(redis), rooms.content.problems()]);
-      return [...ofRedis, ...ofContent.map(({ text }) => text)];
+      const [ofRedis, ofContent, ofSecrets] = await Promise.all([
+        redisProblems(redis),
+        rooms.content.problems(),
+        missingSecretKeys(redis, rooms.secrets),
+      ]);
+      return [...ofRedis, ...ofContent.map(({ text }) => text), ...ofSecrets.problems];
     },
   };
 };

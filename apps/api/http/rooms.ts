@@ -17,6 +17,7 @@ import type { Breakers } from '../../../libs/store/limits/breaker';
 import type { ContentRefs } from '../../../libs/store/contents/content-refs';
 import type { Installation } from '../../../libs/store/registries/installation';
 import type { Redis } from '../../../libs/store/redis/redis';
+import type { SecretBox } from '../../../libs/store/redis/secrets';
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
 import type { Templates } from '../../../libs/store/registries/templates';
 import type { Tenants } from '../../../libs/store/registries/tenants';
@@ -49,6 +50,7 @@ export interface Rooms {
   keys: ApiKeys;
   content: ContentStore;
   fetcher: Fetcher;
+  secrets: SecretBox;
   signingSecrets: SigningSecretStore;
   refs: ContentRefs;
   queues: Queues;

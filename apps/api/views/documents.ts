@@ -4,6 +4,8 @@ import type { QueueSettings, TenantSettings } from '../../../libs/mail/settings/
 import type { OAuthSecret } from '../../../libs/mail/settings/oauth';
 import type { StoredTransport } from '../../../libs/mail/settings/transport';
 import type { RegisteredQueue, Tenant } from '../../../libs/store/registries/tenants';
+import { secretIdOf } from '../../../libs/store/redis/secrets';
+import { sealedOf } from '../../../libs/store/registries/transport-secrets';
 import { versionOf } from './version';
 
 /** Fields of each kind's answer that the service computes. */
@@ -51,7 +53,7 @@ const SET = { set: true };
 
 const loginDocument = ({ user, oauth2 }: NonNullable<StoredTransport['auth']>): Record<string, unknown> => {
   if (oauth2 === undefined) return { user, pass: SET };
-  const { sealed, ...given } = oauth2;
+  const { sealed, askedWith: _, ...given } = oauth2;
   return { user, oauth2: { ...given, ...Object.fromEntries(Object.keys(sealed).map((secret) => [secret, SET])) } };
 };
 
@@ -75,8 +77,9 @@ export const transportView = (name: string, transport: StoredTransport) => ({
   updatedAt: transport.updatedAt,
 });
 
-/** By what is stored, sealed secrets too: one that was given anew is another version. */
-export const transportVersion = (transport: StoredTransport): string => versionOf(keptOf(transport));
+/** By its settings and by which secrets it has: one that was given anew is another version, one under another key is not. */
+export const transportVersion = (transport: StoredTransport): string =>
+  versionOf({ ...transportDocument(transport), secrets: sealedOf(transport).map(secretIdOf) });
 
 /** The document for the audit: a secret says whether it was given anew, never what it is. */
 export const auditedTransport = (transport: StoredTransport, before: StoredTransport | undefined) => {

@@ -1,7 +1,7 @@
 // A transport as it is used, and what goes wrong with it.
 import type { Phase } from '../../mail/smtp/reply';
 import type { StoredTransport } from '../../mail/settings/transport';
-import type { TransportSecrets } from '../../store/registries/transports';
+import type { TransportSecrets } from '../../store/registries/transport-secrets';
 
 /** A transport with its secrets in clear. */
 export interface OpenTransport {
