@@ -151,6 +151,9 @@ test('a worker seals everything anew; settings, versions, tokens stay, and the o
   ]);
   // The API still runs with the old one alone: it holds none that is needed, and says so.
   expect(await ready()).toMatchObject({ status: 503, body: { problems: [expect.stringContaining('"k2"')] } });
+  const signing = '/v1/tenants/acme/signing-secret';
+  expect(await service.call('GET', signing)).toMatchObject({ status: 503, body: { code: 'key-missing' } });
+  expect(await service.call('POST', signing)).toMatchObject({ status: 200 });
   expect(secret).toMatchObject({ secret: expect.stringMatching(/^whsec_/) as string });
 });
 

@@ -32,7 +32,12 @@ export const healthRoutes = (
     const warnings = secrets.all ? [] : secrets.problems;
     response
       .status(problems.length === 0 ? 200 : 503)
-      .json({ status: problems.length === 0 ? 'ok' : 'unfit', problems, ...(warnings.length > 0 && { warnings }), templates });
+      .json({
+        status: problems.length === 0 ? 'ok' : 'unfit',
+        problems,
+        ...(warnings.length > 0 && { warnings }),
+        templates,
+      });
   });
   return router;
 };

@@ -53,7 +53,8 @@ const SET = { set: true };
 
 const loginDocument = ({ user, oauth2 }: NonNullable<StoredTransport['auth']>): Record<string, unknown> => {
   if (oauth2 === undefined) return { user, pass: SET };
-  const { sealed, askedWith: _, ...given } = oauth2;
+  const { tokenUrl, clientId, scope, grant, sealed } = oauth2;
+  const given = { tokenUrl, clientId, ...(scope !== undefined && { scope }), grant };
   return { user, oauth2: { ...given, ...Object.fromEntries(Object.keys(sealed).map((secret) => [secret, SET])) } };
 };
 

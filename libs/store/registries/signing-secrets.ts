@@ -74,21 +74,30 @@ export const createSigningSecrets = (deps: {
   };
   const cached = changes.cached('signing-secret', load);
 
+  /** A new one, beside those that hold still; alone where the key of those before it is lost, and they with it. */
+  const successorOf = (tenant: string, present: string): SigningSecrets => {
+    if (!secrets.holds(present)) return { secret: newSecret() };
+    const { secret, previous, older = [] } = open(tenant, present);
+    const now = clock.now();
+    const former = [...(previous ? [previous] : []), ...older].filter(({ until }) => until > now);
+    return {
+      secret: newSecret(),
+      previous: { secret, until: now + OVERLAP_MS },
+      ...(former.length > 0 && { older: former.slice(0, MOST_FORMER - 1) }),
+    };
+  };
+
   return {
     get: cached,
     async rotate(tenant) {
       const { signingSecrets: key } = tenantKeys(tenant);
       for (;;) {
-        const { secret, previous, older = [] } = await load(tenant);
-        const now = clock.now();
-        const former = [...(previous ? [previous] : []), ...older].filter(({ until }) => until > now);
-        const next: SigningSecrets = {
-          secret: newSecret(),
-          previous: { secret, until: now + OVERLAP_MS },
-          ...(former.length > 0 && { older: former.slice(0, MOST_FORMER - 1) }),
-        };
         const present = await redis.get(key);
-        if (present === null || open(tenant, present).secret !== secret) continue;
+        if (present === null) {
+          await load(tenant);
+          continue;
+        }
+        const next = successorOf(tenant, present);
         const sealed = seal(tenant, next);
         if ((await replaceSecrets(redis, [key], [present, sealed])) !== 1) continue;
         await noteSealed(redis, [sealed]);
