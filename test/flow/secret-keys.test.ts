@@ -9,7 +9,7 @@ import { askedWith } from '../../libs/mail/settings/oauth';
 import type { StoredTransport } from '../../libs/mail/settings/transport';
 import { systemClock } from '../../libs/runtime/clock';
 import { createChanges } from '../../libs/store/redis/changes';
-import { KEYS, tenantKeys } from '../../libs/store/redis/keys';
+import { CHANNELS, KEYS, tenantKeys } from '../../libs/store/redis/keys';
 import { createSecretBox, keyIdOf, type SecretKey } from '../../libs/store/redis/secrets';
 import { createResealAll } from '../../libs/store/registries/reseal';
 import { createTransports } from '../../libs/store/registries/transports';
@@ -152,9 +152,14 @@ test('a worker seals everything anew; settings, versions, tokens stay, and the o
   // The API still runs with the old one alone: it holds none that is needed, and says so.
   expect(await ready()).toMatchObject({ status: 503, body: { problems: [expect.stringContaining('"k2"')] } });
   const signing = '/v1/tenants/acme/signing-secret';
-  expect(await service.call('GET', signing)).toMatchObject({ status: 503, body: { code: 'key-missing' } });
-  expect(await service.call('POST', signing)).toMatchObject({ status: 200 });
-  expect(secret).toMatchObject({ secret: expect.stringMatching(/^whsec_/) as string });
+  await redis.publish(CHANNELS.changed, 'signing-secret acme');
+  await eventually(async () =>
+    expect(await service.call('GET', signing)).toMatchObject({ status: 503, body: { code: 'key-missing' } }),
+  );
+  // Where the key is lost for good, a new one can be had.
+  const anew = await service.ok('POST', signing);
+  expect(anew).toEqual({ secret: expect.stringMatching(/^whsec_/) as string });
+  expect(anew).not.toMatchObject(secret);
 });
 
 test('a key that only some need is named and sends nobody away; a worker without it is not ready', async () => {
