@@ -137,8 +137,10 @@ test.each<[string, string[], string[]?]>([
   ['an address that may be reached, and this machine', [PUBLIC, '127.0.0.1']],
 ])('a name that stands for %s is refused as a whole', async (_what, four, six = []) => {
   answers = { 'mail.example': () => four, 'mail.example in IPv6': () => six };
-  expect((await put('mail.example')).status).toBeLessThan(300);
-  expect(await verify()).toMatchObject({ ok: false, reply: expect.stringMatching(NOT_ALLOWED) as string });
+  for (const security of ['none', 'starttls', 'tls']) {
+    expect((await put('mail.example', { security })).status).toBeLessThan(300);
+    expect(await verify()).toMatchObject({ ok: false, reply: expect.stringMatching(NOT_ALLOWED) as string });
+  }
   expect(reached).toBe(0);
 });
 
