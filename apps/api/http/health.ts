@@ -30,14 +30,12 @@ export const healthRoutes = (
     // A key that only some secrets need keeps no request from being answered: no reason to send callers away.
     const problems = [...ofRedis, ...ofContent.map(({ text }) => text), ...(secrets.all ? secrets.problems : [])];
     const warnings = secrets.all ? [] : secrets.problems;
-    response
-      .status(problems.length === 0 ? 200 : 503)
-      .json({
-        status: problems.length === 0 ? 'ok' : 'unfit',
-        problems,
-        ...(warnings.length > 0 && { warnings }),
-        templates,
-      });
+    response.status(problems.length === 0 ? 200 : 503).json({
+      status: problems.length === 0 ? 'ok' : 'unfit',
+      problems,
+      ...(warnings.length > 0 && { warnings }),
+      templates,
+    });
   });
   return router;
 };

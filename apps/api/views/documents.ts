@@ -6,6 +6,7 @@ import type { StoredTransport } from '../../../libs/mail/settings/transport';
 import type { RegisteredQueue, Tenant } from '../../../libs/store/registries/tenants';
 import { secretIdOf } from '../../../libs/store/redis/secrets';
 import { sealedOf } from '../../../libs/store/registries/transport-secrets';
+import type { Answer } from '../http/operation/operation';
 import { versionOf } from './version';
 
 /** Fields of each kind's answer that the service computes. */
@@ -111,3 +112,10 @@ export const auditedTransport = (transport: StoredTransport, before: StoredTrans
       }),
   };
 };
+
+/** An answer with a document and its ETag. */
+export const documentAnswer = (status: number, version: string, body: object): Answer => ({
+  status,
+  headers: { ETag: `"${version}"` },
+  body,
+});

@@ -114,7 +114,8 @@ export type TransportInput = z.infer<typeof TransportInput>;
  * Who set a transport's host or port last: what an administrator of a tenant names is reached only where it is public, or where
  * the operator allows it.
  */
-export type HostAuthor = 'operator' | 'admin';
+export const HOST_AUTHORS = ['operator', 'admin'] as const;
+export type HostAuthor = (typeof HOST_AUTHORS)[number];
 
 /** What is put, and who set the host that is in it; undefined leaves it as in data of versions that kept no author. */
 export type TransportChange = TransportInput & { hostBy?: HostAuthor | undefined };
