@@ -1,4 +1,4 @@
-// What a fault comes to that stops an email from being made into a message: no server was asked.
+// The outcome of an email that cannot be made into a message, or must not be sent: it fails for good, no server was asked.
 import type { FailureCode } from '../../../libs/mail/email/failure';
 import type { Outcome } from '../../../libs/mail/email/outcome';
 import type { Lease } from '../../../libs/jobs/transitions/lease';
@@ -13,7 +13,7 @@ export const refused = (code: FailureCode, text: string): Outcome => ({ kind: 'r
  * end of the lease
  * @throws every other fault, as it is
  */
-export const ofFault = (error: unknown, { signal }: Lease): Outcome => {
+export const refusalOf = (error: unknown, { signal }: Lease): Outcome => {
   if (error instanceof RenderFailure) return refused(error.code, error.message);
   if (codeOf(error) === 'ENOENT') return refused('content-missing', messageOf(error));
   if (signal.aborted) return { kind: 'interrupted', text: String(signal.reason) };
