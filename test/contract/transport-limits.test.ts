@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { startRedis, type RedisServer } from '../../dev/redis';
 import { findRedisBinary } from '../../dev/redis-binary';
 import { systemClock } from '../../libs/runtime/clock';
@@ -42,8 +43,7 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-const until = (at: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, Math.max(1, at - Date.now())));
+const until = (at: number): Promise<void> => pause(Math.max(1, at - Date.now()));
 const granted = (answer: Admission | { until: number }): answer is Admission => 'end' in answer;
 const pick = (index: number): Limits => replicas[index % replicas.length] as Limits;
 

@@ -16,12 +16,12 @@ afterEach(async () => {
   await smtp.close();
 });
 
-const command = async (...words: string[]): Promise<unknown> => {
+const command = async (...words: [string, ...string[]]): Promise<unknown> => {
   const redis = await service.redis.connect();
   try {
     return await redis.call(...words);
   } finally {
-    redis.close();
+    redis.disconnect();
   }
 };
 const stateIs = (queue: string, id: string, state: string) => untilState(service, queue, id, state, 60_000);
@@ -149,7 +149,7 @@ test('past the bound of open queues, one whose call nobody had heard was never s
   // Announced already, so that the announcement of its email calls nobody: like a call while the connection was away.
   const redis = await service.redis.connect();
   await redis.call('ZADD', 'rohrpost:{fleet}:due', '0', 'other.app');
-  redis.close();
+  redis.disconnect();
   await service.ok('POST', second.emails, anEmail({ to: ['other@example.org'] }));
   const other = () => smtp.messages.findIndex(({ to }) => to[0] === 'other@example.org');
   await eventually(() => expect(other()).toBeGreaterThanOrEqual(0), { timeout: 40_000 });

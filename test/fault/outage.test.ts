@@ -48,7 +48,7 @@ test('refused connections with many waiting and attempts: 3: at most five attemp
     },
     { timeout: SIZE.downMs + 20_000 },
   );
-  redis.close();
+  redis.disconnect();
   const spent = await attemptsSpent(emails);
   expect(spent).toBeLessThanOrEqual(5);
 

@@ -43,7 +43,7 @@ test('held after it took five workers down, released it goes its way, and nothin
     await eventually(async () =>
       expect(await redis.call('HSET', `rohrpost:{acme.app}:acme.app:${id}`, 'stc', '4')).toBeDefined(),
     );
-  redis.close();
+  redis.disconnect();
   await eventually(() => expect(crashes).toBeGreaterThan(0));
   const good = await service.ok<EmailBody>('POST', emails, anEmail({ to: ['good@example.org'] }));
   const held = await eventually(

@@ -35,7 +35,7 @@ const toggle = async (): Promise<void> => {
     expect(refusedWrites(await redis.call('INFO', 'errorstats'))).toBeGreaterThanOrEqual(before + REFUSED),
   );
   await redis.call('REPLICAOF', 'NO', 'ONE');
-  redis.close();
+  redis.disconnect();
 };
 
 /** What the API answers while Redis comes and goes; clients repeat with their key until it is 202. */
@@ -104,7 +104,7 @@ test(
       twice: twice.length,
       'twice unrecorded': recorded.filter((known) => !known).length,
     };
-    redis.close();
+    redis.disconnect();
     showTable('read-only', [row]);
     expect(fault).toBeUndefined();
     expect(row).toMatchObject({ toggles: SIZE.toggles, sent: SIZE.emails, lost: 0, 'twice unrecorded': 0 });

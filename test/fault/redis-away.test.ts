@@ -117,6 +117,6 @@ test('a Redis that takes no writes is named: a replica, a disk that is full', as
     expect(await ready()).toEqual({ status: 503, problems: [expect.stringContaining('rdb_last_bgsave_status')] }),
   );
   expect(await post()).toEqual([503, 'unavailable', '2', expect.stringContaining('MISCONF')]);
-  redis.close();
+  redis.disconnect();
   await api.end('SIGTERM');
 });

@@ -27,7 +27,7 @@ afterAll(async () => {
 const ask = async <T>(...command: [string, ...string[]]): Promise<T> => {
   const redis = await service.redis.connect();
   const answer = (await redis.call(...command)) as T;
-  redis.close();
+  redis.disconnect();
   return answer;
 };
 

@@ -22,7 +22,7 @@ beforeAll(async () => {
   service = await startService({ workers: 2, worker: { concurrency: 20 } });
   const redis = await service.redis.connect();
   await redis.call('CONFIG', 'SET', 'appendfsync', FSYNC);
-  redis.close();
+  redis.disconnect();
 });
 afterAll(async () => {
   await service.close();

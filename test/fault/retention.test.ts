@@ -53,5 +53,5 @@ test('kept for their days, then gone: Redis and the store are as they were befor
     },
   ]);
   expect(await counts()).toMatchObject({ sent: 0, failed: 0 });
-  redis.close();
+  redis.disconnect();
 });

@@ -165,5 +165,5 @@ test('the last part of Redis is kept for what is under way: 507 before it refuse
   await eventually(async () => expect((await service.email(queue, id)).state).toBe('sent'));
   await redis.call('CONFIG', 'SET', 'maxmemory', '0');
   await eventually(async () => expect((await service.call('POST', emails, anEmail())).status).toBe(202));
-  redis.close();
+  redis.disconnect();
 });

@@ -47,7 +47,7 @@ const sizeOf = async (folder: string): Promise<number> => {
 const usedByRedis = async (): Promise<number> => {
   const redis = await service.redis.connect();
   const [, used] = /used_memory:(\d+)/.exec(String(await redis.call('INFO', 'memory'))) ?? [];
-  redis.close();
+  redis.disconnect();
   return Number(used);
 };
 

@@ -247,7 +247,7 @@ test('erased: nothing is left but the sign that it once was', async () => {
   expect(await redis.call('KEYS', '*:gone:*')).not.toEqual([]);
   const content = (await redis.call('KEYS', `*${queue.replace('/', '.')}}:content*`)) as string[];
   expect(content).toEqual([]);
-  redis.close();
+  redis.disconnect();
 });
 
 test('explain says why it was not sent', async () => {

@@ -263,7 +263,7 @@ test('history kept and not kept', async () => {
   expect(gone.endsWith(entries.flat()[0] ?? '-')).toBe(true);
   const list = await service.ok<{ emails: EmailBody[] }>('GET', `${emails}?recipient=gone@example.org`);
   expect(list.emails).toEqual([]);
-  redis.close();
+  redis.disconnect();
 });
 
 test('an attachment of 20 MiB arrives whole and Redis hardly grows', async () => {
@@ -304,7 +304,7 @@ test('an attachment of 20 MiB arrives whole and Redis hardly grows', async () =>
     contentDisposition: 'inline',
   });
   expect((await used()) - before).toBeLessThan(1024 * 1024);
-  redis.close();
+  redis.disconnect();
 });
 
 test('a large message is offered to a server whose SIZE it just fits: what is too much the server decides', async () => {

@@ -171,7 +171,7 @@ test('counts and lists agree for every state, also where a time has come and nob
   const redis = await service.redis.connect();
   const failed = `rohrpost:{${made.queue.replace('/', '.')}}:${made.queue.replace('/', '.')}:failed`;
   await eventually(async () => expect(await redis.call('ZSCORE', failed, late?.id ?? '')).not.toBeNull());
-  redis.close();
+  redis.disconnect();
   expect(await service.email(made.queue, late?.id ?? '')).toEqual(before);
   await expectOneMind(made, { ...expiring, deferred: 0, queued: 4, expired: 1, canceled: 2 });
 }, 60_000);

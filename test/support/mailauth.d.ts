@@ -3,7 +3,7 @@ declare module 'mailauth/lib/dkim/verify' {
   interface DkimResult {
     signingDomain: string;
     selector: string;
-    /** Of `h=`, separated by colons. */
+    /** The headers of the message that `h=` names, separated by a colon and a space. */
     signingHeaders: { keys: string };
     status: { result: 'pass' | 'fail' | 'neutral' | 'none' | 'policy' | 'temperror'; comment: string | false };
   }

@@ -112,7 +112,7 @@ const startRedisWith = async (dataDir: string, data: string | undefined): Promis
   const redis = await startRedis({ dataDir, binary, appendonly: false });
   const connection = await redis.connect();
   await connection.call('CONFIG', 'SET', 'appendonly', 'yes');
-  connection.close();
+  connection.disconnect();
   return redis;
 };
 

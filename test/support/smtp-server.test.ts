@@ -1,6 +1,7 @@
 // The scripted SMTP server speaks like a real one, takes what it should and refuses the rest.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { createTransport, type Transporter } from 'nodemailer';
 import { startSmtpServer, type SmtpServer, type SmtpServerOptions } from './smtp-server';
 import { testCa } from './tls';
@@ -75,7 +76,7 @@ describe('a dialogue', () => {
       script: {
         mail: () => ({ delay: 20 }),
         rcpt: async ({ recipient, messageInSession }) => {
-          await new Promise((resolve) => setTimeout(resolve, 5));
+          await pause(5);
           return recipient === 'bad@b' ? `550 5.1.1 not in message ${messageInSession}` : undefined;
         },
       },
