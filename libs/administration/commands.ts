@@ -6,7 +6,7 @@ import type { EmailRecord } from '../jobs/layout/email-record';
 import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
 import type { EmailQueue } from '../jobs/layout/queues';
 import type { Refusal } from '../jobs/layout/layout';
-import { putAside } from '../jobs/transitions/put-aside';
+import { withdraw } from '../jobs/transitions/withdraw';
 import { releaseEmail } from '../jobs/transitions/release';
 import { resolveSent } from '../jobs/transitions/resolve-sent';
 import { announceUpkeep } from '../jobs/layout/upkeep-index';
@@ -105,7 +105,7 @@ export const createCommands = (deps: CommandDeps) => {
     const now = clock.now();
     const keepUntil = now + errors.days * DAY;
     await announceUpkeep(redis, queue, keepUntil);
-    const refusal = await putAside(redis, queue, record.id, {
+    const refusal = await withdraw(redis, queue, record.id, {
       failure: { code, text: `by ${by}` },
       line: change(subject, code),
       now,
@@ -154,7 +154,7 @@ export const createCommands = (deps: CommandDeps) => {
       const refusal =
         as === 'sent'
           ? await resolveSent(redis, queue, record.id, line, { now, keepUntil })
-          : await putAside(redis, queue, record.id, {
+          : await withdraw(redis, queue, record.id, {
               failure: { code: 'refused', text: `resolved as failed by ${by}` },
               line,
               now,

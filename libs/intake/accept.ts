@@ -4,7 +4,7 @@ import { Problem } from '../mail/input/problem';
 import type { QueueAddress } from '../mail/address/queue-address';
 import { contentIdsOf, contentsOf } from '../mail/email/stored-email';
 import type { Budget } from './budget';
-import { isGone } from '../jobs/layout/gone';
+import { isGone } from '../jobs/layout/tombstones';
 import type { Queues } from '../jobs/layout/queues';
 import type { Enqueue } from './enqueue';
 import type { Templating } from '../render/templates';
@@ -17,7 +17,7 @@ import { createAcceptBatch, isDraft } from './accept-batch';
 import { createDraft, remembered, type Draft, type DraftDeps, type Request } from './draft';
 import { createReadUploaded } from './large-parts';
 import { packReceipt, unpackReceipt, type Receipt } from './receipt';
-import { createReferences } from './references';
+import { createReferences } from './check-references';
 
 export interface AcceptDeps extends DraftDeps {
   transports: Transports;

@@ -15,7 +15,7 @@ import type { Redis } from '../store/redis/redis';
 import type { Tenants } from '../store/registries/tenants';
 import { unpackReceipt, type Receipt } from './receipt';
 import { prepareParts, type Parts, type ReadUploaded } from './large-parts';
-import type { CheckReferences } from './references';
+import type { CheckReferences } from './check-references';
 import { parseInput } from '../mail/input/parse-input';
 
 export interface Request {

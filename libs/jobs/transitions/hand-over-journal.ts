@@ -4,7 +4,7 @@ import type { StoredRaw } from '../../mail/email/stored-email';
 import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
-import { GONE, isGone } from '../layout/gone';
+import { GONE, isGone } from '../layout/tombstones';
 import { toArchive } from '../layout/email-record';
 import type { EmailQueue } from '../layout/queues';
 

@@ -46,7 +46,7 @@ return dropped`);
 type Scan = (key: string) => AsyncGenerator<string[]>;
 
 /** @returns how many entries were missing or too many @param now ms since 1970 */
-export const mendBeside = async (redis: Redis, queue: EmailQueue, scan: Scan, now: number): Promise<number> => {
+export const reconcileSets = async (redis: Redis, queue: EmailQueue, scan: Scan, now: number): Promise<number> => {
   const { bull } = queue.keys;
   let mended = 0;
   for await (const ids of scan(`${bull}failed`)) mended += Number(await enterAside(redis, [bull], ids));

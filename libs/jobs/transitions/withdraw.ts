@@ -5,12 +5,12 @@ import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
-import { PLACES, readRefusal, type Refusal } from '../layout/layout';
+import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, failed reason, log line or '', when it ended, keep until, '1' if also from the
 // error log, the expiry that the email must still have or '', the reason for one whose hand-over has no known end. Result: 1, or 0 missing, -1 sending, -2 sent, -3 in the error
 // log already, -4 its expiry is another one by now. Atomic, so that no worker takes the email meanwhile.
-const putAsideScript = defineScript(`${PLACES}
+const withdrawScript = defineScript(`${LAYOUT}
 local prefix, id = KEYS[1], ARGV[1]
 local key = prefix .. id
 local from = place(prefix, id)
@@ -37,7 +37,7 @@ const UNKNOWN_END: Failure = {
   text: 'a worker vanished while handing it over: the server may have taken it',
 };
 
-export interface PutAside {
+export interface Withdrawal {
   failure: Failure;
   line?: LogLine;
   /** When it ended, as it will be told; ms since 1970, as the next. */
@@ -49,14 +49,14 @@ export interface PutAside {
   expiring?: string;
 }
 
-export const putAside = async (
+export const withdraw = async (
   redis: Redis,
   queue: EmailQueue,
   id: string,
-  aside: PutAside,
+  aside: Withdrawal,
 ): Promise<Refusal | undefined> =>
   readRefusal(
-    await putAsideScript(
+    await withdrawScript(
       redis,
       [queue.keys.bull, queue.keys.upkeep, queue.keys.finished],
       [

@@ -7,10 +7,10 @@ const whyNot = (why: string): RenderFailure =>
   new RenderFailure('message-invalid', `the message cannot be taken apart to be shown: ${why}`);
 
 /** @throws RenderFailure where the message cannot be read, or is too much work */
-export type TakeApart = (tenant: string, bytes: Buffer) => Promise<ParsedMessage>;
+export type ParseMessage = (tenant: string, bytes: Buffer) => Promise<ParsedMessage>;
 
 export const createTakeApart =
-  (pool: Pool): TakeApart =>
+  (pool: Pool): ParseMessage =>
   async (tenant, bytes) => {
     const answer = await pool.run(tenant, { kind: 'message', bytes }).catch((error: unknown) => {
       if (error instanceof JobExhausted) throw whyNot('it has too many parts, or is too large');

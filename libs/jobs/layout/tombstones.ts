@@ -4,7 +4,7 @@ import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 
 /** Idempotency keys live 24 h, and whoever comes back with one comes within them. Seconds. */
-export const GONE_KEPT = 25 * 3_600;
+export const TOMBSTONE_KEPT_S = 25 * 3_600;
 
 /**
  * Redis keeps a small hash in one piece, 25 bytes an entry, where a key of its own takes a hundred. So ids lie in hashes by their
@@ -14,7 +14,7 @@ export const GONE_KEPT = 25 * 3_600;
  */
 const SMALL = 120;
 
-/** In Lua: `isGone` and `setGone`; `base` is `QueueKeys.gone`. */
+/** In Lua: `isGone` and `setTombstone`; `base` is `QueueKeys.gone`. */
 export const GONE = `
 local function goneAt(base, id, level)
   if level > 3 then return base .. string.sub(id, 1, 10) .. string.sub(id, 3 - level), string.sub(id, 11, 2 - level) end
@@ -27,7 +27,7 @@ local function isGone(base, id)
   end
   return false
 end
-local function setGone(base, id, seconds)
+local function setTombstone(base, id, seconds)
   if isGone(base, id) then return end
   for level = 1, 5 do
     local key, field = goneAt(base, id, level)
@@ -46,14 +46,14 @@ return (isGone(KEYS[1], ARGV[1]) or redis.call('EXISTS', KEYS[1] .. ARGV[1]) == 
 
 // KEYS: as above. ARGV: id, how long it is remembered (s). Result: 1. Atomic, so that no hash grows beyond what is small.
 const remember = defineScript(`${GONE}
-setGone(KEYS[1], ARGV[1], ARGV[2])
+setTombstone(KEYS[1], ARGV[1], ARGV[2])
 return 1`);
 
 export const isGone = async (redis: Redis, keys: QueueKeys, id: string): Promise<boolean> =>
   (await look(redis, [keys.gone], [id])) === 1;
 
-export const setGone = async (redis: Redis, keys: QueueKeys, id: string): Promise<void> => {
-  await remember(redis, [keys.gone], [id, GONE_KEPT]);
+export const setTombstone = async (redis: Redis, keys: QueueKeys, id: string): Promise<void> => {
+  await remember(redis, [keys.gone], [id, TOMBSTONE_KEPT_S]);
 };
 
 /** Was an email of this id ever added to the queue? It is there, or it was sent or erased lately. */

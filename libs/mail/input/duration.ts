@@ -8,7 +8,7 @@ const PATTERN = /^(\d{1,9})(ms|s|m|h|d)$/;
 const LONGEST = 3_650 * 86_400_000;
 
 /** @returns milliseconds, or undefined where the text is no span */
-export const parseSpan = (text: string): number | undefined => {
+export const parseDuration = (text: string): number | undefined => {
   const [, count, unit] = PATTERN.exec(text) ?? [];
   const size = UNITS[unit ?? ''];
   if (count === undefined || size === undefined) return undefined;
@@ -19,17 +19,17 @@ export const parseSpan = (text: string): number | undefined => {
 const MESSAGE = 'must be a span like 200ms, 30s, 15m, 6h or 3d, at most 3650d';
 
 /** A span in the input; stays as written, so that it can be shown again as it was given. */
-export const Span = z
+export const Duration = z
   .string()
-  .refine((text) => parseSpan(text) !== undefined, MESSAGE)
-  .meta({ id: 'Span', examples: ['30s', '3d'] });
+  .refine((text) => parseDuration(text) !== undefined, MESSAGE)
+  .meta({ id: 'Duration', examples: ['30s', '3d'] });
 
 /** A span that was validated when it was stored, in milliseconds. */
-export const spanMs = (text: string): number => {
-  const ms = parseSpan(text);
+export const durationMs = (text: string): number => {
+  const ms = parseDuration(text);
   if (ms === undefined) throw new Error(`"${text}" is no span: it ${MESSAGE}`);
   return ms;
 };
 
 /** A span in a process' environment, parsed to milliseconds. */
-export const SpanMs = Span.transform(spanMs);
+export const DurationMs = Duration.transform(durationMs);
