@@ -23,7 +23,7 @@ afterAll(async () => {
 
 /** @returns the URL of a server that is no Redis */
 const named = async (onSocket: (socket: Socket) => unknown): Promise<string> => {
-  const server = createServer((socket) => void onSocket(socket.on('error', () => undefined)));
+  const server = createServer((socket) => void onSocket(socket.on('error', () => undefined).resume()));
   open.push(server.listen(0, '127.0.0.1'));
   await once(server, 'listening');
   return `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -44,7 +44,7 @@ test.each<[string, () => string | Promise<string>, string]>([
     'the connection was closed',
   ],
   ['it resets', () => named((socket) => socket.resetAndDestroy()), 'ECONNRESET'],
-  ['it keeps silent', () => named((socket) => socket.resume()), 'no answer within 5000 ms'],
+  ['it keeps silent', () => named(() => undefined), 'no answer within 5000 ms'],
   ['a wrong password', () => redis.url.replace(redis.password, 'wrong'), 'WRONGPASS'],
   ['no password', () => redis.url.replace(`:${redis.password}@`, ''), 'NOAUTH'],
 ])('%s: told with address, reason and cure', async (_name, url, reason) => {
