@@ -52,6 +52,8 @@ const connect = async <T>(
     retryStrategy: null,
     connectTimeout: timeout,
     commandTimeout: timeout,
+    // Closed at once, whether or not the server still listens: the process may end then.
+    disconnectTimeout: 0,
     enableOfflineQueue: false,
     // Nothing is said but what the URL and the caller say: no INFO, no HELLO, no CLIENT SETINFO.
     enableReadyCheck: false,
