@@ -126,33 +126,21 @@ const createSealing = (secrets: SecretBox) => {
   return { sealedPass, sealedDkim };
 };
 
-export const createTransports = (deps: {
-  redis: Redis;
-  changes: Changes;
-  secrets: SecretBox;
-  clock: Clock;
-}): Transports => {
-  const { redis, changes, secrets } = deps;
-  const read = async (tenant: string, name: string): Promise<StoredTransport | undefined> => {
-    const text = await redis.hget(tenantKeys(tenant).transports, name);
-    return text === null ? undefined : (JSON.parse(text) as StoredTransport);
-  };
-  const cached = changes.cached('transport', (id) => {
-    const [tenant = '', name = ''] = id.split('/');
-    return read(tenant, name);
-  });
-
+/** Makes what is kept of an input. */
+const createStored = (secrets: SecretBox) => {
   const { sealedPass, sealedDkim } = createSealing(secrets);
 
+  /** The transport as it is kept. @param now ms since 1970 */
   const stored = (
     tenant: string,
     name: string,
     input: TransportInput,
     old: StoredTransport | undefined,
+    now: number,
   ): StoredTransport => {
     const auth = sealedPass(tenant, name, input, old);
     const dkim = sealedDkim(tenant, name, input, old);
-    const now = new Date(deps.clock.now()).toISOString();
+    const at = new Date(now).toISOString();
     return {
       host: input.host,
       port: portOf(input),
@@ -164,11 +152,31 @@ export const createTransports = (deps: {
       ...(input.allowedFrom && { allowedFrom: input.allowedFrom }),
       ...(input.name && { name: input.name }),
       // Never a number that was there before, even after a removal: connections are kept under it.
-      version: Math.max((old?.version ?? 0) + 1, deps.clock.now()),
-      createdAt: old?.createdAt ?? now,
-      updatedAt: now,
+      version: Math.max((old?.version ?? 0) + 1, now),
+      createdAt: old?.createdAt ?? at,
+      updatedAt: at,
     } as StoredTransport;
   };
+
+  return stored;
+};
+
+export const createTransports = (deps: {
+  redis: Redis;
+  changes: Changes;
+  secrets: SecretBox;
+  clock: Clock;
+}): Transports => {
+  const { redis, changes, secrets } = deps;
+  const stored = createStored(secrets);
+  const read = async (tenant: string, name: string): Promise<StoredTransport | undefined> => {
+    const text = await redis.hget(tenantKeys(tenant).transports, name);
+    return text === null ? undefined : (JSON.parse(text) as StoredTransport);
+  };
+  const cached = changes.cached('transport', (id) => {
+    const [tenant = '', name = ''] = id.split('/');
+    return read(tenant, name);
+  });
 
   return {
     get: (tenant, name) => cached(`${tenant}/${name}`),
@@ -180,7 +188,7 @@ export const createTransports = (deps: {
     },
     async change(tenant, name, decide) {
       const changed = await changeRecord<StoredTransport>(redis, tenantKeys(tenant).transports, name, (old) =>
-        stored(tenant, name, decide(old), old),
+        stored(tenant, name, decide(old), old, deps.clock.now()),
       );
       await changes.announce('transport', `${tenant}/${name}`);
       return changed;
