@@ -9,10 +9,9 @@ import type { Refusal } from '../jobs/layout/layout';
 import { withdraw } from '../jobs/transitions/withdraw';
 import { releaseEmail } from '../jobs/transitions/release';
 import { resolveSent } from '../jobs/transitions/resolve-sent';
-import { announceUpkeep } from '../jobs/layout/upkeep-index';
+import { announceUpkeep } from '../store/redis/upkeep-index';
 import type { FieldChanges } from './field-diff';
 import { settleOverdue, type OverdueDeps } from './overdue';
-import type { MailLog } from '../events/mail-log';
 import type { Audit } from '../events/audit';
 import type { Removal } from '../jobs/transitions/removal';
 
@@ -20,7 +19,6 @@ const DAY = 86_400_000;
 
 export interface CommandDeps extends OverdueDeps {
   audit: Audit;
-  mailLog: MailLog;
   removal: Removal;
   schedule: Schedule;
 }
@@ -158,6 +156,7 @@ export const createCommands = (deps: CommandDeps) => {
     const now = clock.now();
     const due = dueAt(record.email, now);
     const after = await renewed(deps, queue, record.email, due);
+    await announceUpkeep(redis, queue, Date.parse(after.expiresAt));
     const refusal = await releaseEmail(redis, queue, record.id, {
       before: record.email,
       after,

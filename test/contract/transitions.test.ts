@@ -361,7 +361,7 @@ test('the time of expiry is known to the sweep, also where it looked between the
     ...schedule,
     async announce(name, at, upkeepAt) {
       await schedule.announce(name, at, upkeepAt);
-      // As apps/worker/sweep.ts does, which finds no entry yet.
+      // As apps/worker/upkeep/sweep.ts does, which finds no entry yet.
       if (announced++ === 0) await redis.zrem(KEYS.upkeep, name);
     },
   };

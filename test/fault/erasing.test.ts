@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
-import { createSweep } from '../../apps/worker/sweep';
+import { createSweep } from '../../apps/worker/upkeep/sweep';
 import { createFileStore } from '../../libs/content/file-store';
 import { resolveSettings } from '../../libs/mail/settings/settings';
 import { createSchedule } from '../../libs/jobs/layout/schedule';

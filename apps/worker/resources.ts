@@ -24,15 +24,14 @@ import { createTenants } from '../../libs/store/registries/tenants';
 import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
 import type { WorkerConfig } from './config';
-import { createGather } from './gather';
 
 /** No attempt takes so long: what is older in the spool belongs to a worker that is gone. */
 const SPOOL_KEPT_MS = 24 * 3_600_000;
 
-export type Rooms = Awaited<ReturnType<typeof openRooms>>;
+export type Resources = Awaited<ReturnType<typeof openResources>>;
 
 /** @param lifecycle closes again what has to be closed */
-export const openRooms = async (
+export const openResources = async (
   config: WorkerConfig,
   lifecycle: Lifecycle,
   redis: Redis,
@@ -74,13 +73,9 @@ export const openRooms = async (
     queues: createQueues({ redis, waits: true }),
     schedule: createSchedule(redis),
     renderer: createRenderer({ templates, content, templating }),
-    gather: createGather({
-      clock,
-      content,
-      fetcher,
-      signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
-      spoolFolder: spoolFolder(config),
-    }),
+    fetcher,
+    signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
+    spoolFolder: spoolFolder(config),
     erase: createErase({
       redis,
       clock,

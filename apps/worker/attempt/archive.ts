@@ -1,17 +1,16 @@
 // Keeps a message as it is handed over: compressed, in the content store, before its first byte leaves.
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { PassThrough } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import type { ContentStore, StoredContent } from '../../libs/content/store';
-import { contentIdsOf, type StoredRaw } from '../../libs/mail/email/stored-email';
-import type { Lease } from '../../libs/jobs/transitions/lease';
-import { FenceClosed, markArchive } from '../../libs/jobs/transitions/hand-over-journal';
-import type { Message } from '../../libs/send/message/message';
-import { rawMessage } from '../../libs/send/message/raw-message';
-import type { ContentRefs } from '../../libs/store/contents/content-refs';
-import { MARK } from '../../libs/store/redis/keys';
-import type { Redis } from '../../libs/store/redis/redis';
+import type { ContentStore, StoredContent } from '../../../libs/content/store';
+import { contentIdsOf, type StoredRaw } from '../../../libs/mail/email/stored-email';
+import type { Lease } from '../../../libs/jobs/transitions/lease';
+import { FenceClosed, markArchive, readArchive } from '../../../libs/jobs/transitions/hand-over-journal';
+import type { Message } from '../../../libs/send/message/message';
+import { rawMessage } from '../../../libs/send/message/raw-message';
+import type { ContentRefs } from '../../../libs/store/contents/content-refs';
+import type { Redis } from '../../../libs/store/redis/redis';
+import { endAttempt, type ComposedAttempt, type EndedAttempt } from './record';
 
 export interface ArchiveDeps {
   redis: Redis;
@@ -29,9 +28,8 @@ async function* counted(bytes: AsyncIterable<Buffer>, count: (size: number) => v
 
 /** Lets go of a content that neither the email nor its archive names: attempts may have stored the same bytes. */
 const letGo = async (deps: ArchiveDeps, { queue, id, email }: Lease, contentId: string): Promise<void> => {
-  const archive = await deps.redis.hget(queue.keys.job(id), MARK.archive);
-  const archived = archive === null ? [] : [(JSON.parse(archive) as StoredRaw).contentId];
-  if ([...contentIdsOf(email), ...archived].includes(contentId)) return;
+  const archived = await readArchive(deps.redis, queue, id);
+  if ([...contentIdsOf(email), archived?.contentId].includes(contentId)) return;
   await deps.refs.release(queue.address, id, [contentId], deps.content.remove);
 };
 
@@ -90,4 +88,17 @@ export const archiveMessage = async (
   if (!recorded) throw new FenceClosed('the hold on the email was lost: another worker may have it');
   if (Buffer.isBuffer(content)) return message;
   return rawMessage(kept, { messageId: '', date: 0 }, deps.content);
+};
+
+/** Archives the message where the `archive` setting asks for it. An email that is not ours any more ends the attempt. */
+export const archive = async (deps: ArchiveDeps, attempt: ComposedAttempt): Promise<ComposedAttempt | EndedAttempt> => {
+  const { lease, settings, message, facts } = attempt;
+  if (lease.signal.aborted) return endAttempt(attempt, { kind: 'interrupted', text: String(lease.signal.reason) });
+  if (!settings.archive) return attempt;
+  try {
+    return { ...attempt, message: await archiveMessage(deps, lease, message, facts) };
+  } catch (error) {
+    if (!(error instanceof FenceClosed)) throw error;
+    return endAttempt(attempt, { kind: 'interrupted', text: `stopped: ${error.message}` });
+  }
 };

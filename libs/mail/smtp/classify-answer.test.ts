@@ -1,5 +1,6 @@
 // A server's words must mean the same thing every time: each row here is a rule that an email's fate hangs on.
-import { judgeFault, judgeReply, PHASES, readReply, wishOf, type Blame, type Phase, type Verdict } from './reply';
+import { classifyFault, classifyReply, retryWish, type Blame, type Verdict } from './classify-answer';
+import { PHASES, readReply, type Phase } from './reply';
 
 interface ReplyRow {
   rule: string;
@@ -191,12 +192,12 @@ const REPLIES: ReplyRow[] = [
   },
 ];
 
-describe('judgeReply', () => {
+describe('classifyReply', () => {
   test.each(REPLIES)('$rule', ({ phases, codes, enhancedCode, recipients, outcome, blame }) => {
     for (const phase of phases) {
       for (const code of codes) {
         const reply = { code, ...(enhancedCode !== undefined && { enhancedCode }) };
-        const verdict = judgeReply(phase, reply, recipients);
+        const verdict = classifyReply(phase, reply, recipients);
         expect({ phase, code, ...verdict }).toEqual({ phase, code, outcome, blame });
       }
     }
@@ -204,14 +205,14 @@ describe('judgeReply', () => {
 
   test('only the dot can leave anybody in doubt', () => {
     for (const phase of PHASES.filter((one) => one !== 'dot')) {
-      for (let code = 0; code < 1_000; code++) expect(judgeReply(phase, { code }).outcome).not.toBe('uncertain');
+      for (let code = 0; code < 1_000; code++) expect(classifyReply(phase, { code }).outcome).not.toBe('uncertain');
     }
   });
 
   test('nothing is refused for good but by 5yz, and never before MAIL', () => {
     for (const phase of PHASES) {
       for (let code = 0; code < 1_000; code++) {
-        if (judgeReply(phase, { code }).outcome !== 'refused') continue;
+        if (classifyReply(phase, { code }).outcome !== 'refused') continue;
         expect([phase, Math.floor(code / 100)]).toEqual([phase, 5]);
         expect(BEFORE_MAIL).not.toContain(phase);
       }
@@ -219,13 +220,13 @@ describe('judgeReply', () => {
   });
 });
 
-describe('judgeFault', () => {
+describe('classifyFault', () => {
   test.each(PHASES.filter((phase) => phase !== 'dot'))('%s: before the final dot nothing was taken', (phase) => {
-    expect(judgeFault(phase)).toEqual({ outcome: 'deferred', blame: 'transport' });
+    expect(classifyFault(phase)).toEqual({ outcome: 'deferred', blame: 'transport' });
   });
 
   test('dot: the message had left, the server may have it (RFC 1047)', () => {
-    expect(judgeFault('dot')).toEqual({ outcome: 'uncertain', blame: 'transport' });
+    expect(classifyFault('dot')).toEqual({ outcome: 'uncertain', blame: 'transport' });
   });
 });
 
@@ -288,7 +289,7 @@ describe('readReply', () => {
   });
 });
 
-describe('wishOf', () => {
+describe('retryWish', () => {
   test.each([
     ['seconds', '4.7.1 Greylisted, try again in 300 seconds', 300_000],
     ['one second', 'try again in 1 second', 1_000],
@@ -301,7 +302,7 @@ describe('wishOf', () => {
     ['h', 'come back after 1 h', 3_600_000],
     ['capitals', 'GREYLISTED FOR 10 MINUTES', 600_000],
     ['words in between', 'Try again, but please not within the next 60 seconds', 60_000],
-  ])('%s', (_unit, text, ms) => expect(wishOf(text)).toBe(ms));
+  ])('%s', (_unit, text, ms) => expect(retryWish(text)).toBe(ms));
 
   test.each([
     ['no time', '4.3.0 try again later'],
@@ -311,5 +312,5 @@ describe('wishOf', () => {
     ['an address', '4.7.1 no connections from 10.0.0.5, see https://example.org/5m-help'],
     ['a link', '4.2.0 Greylisted, see http://postgrey.schweikert.ch/help/example.org.html'],
     ['nothing', ''],
-  ])('none: %s', (_what, text) => expect(wishOf(text)).toBeUndefined());
+  ])('none: %s', (_what, text) => expect(retryWish(text)).toBeUndefined());
 });

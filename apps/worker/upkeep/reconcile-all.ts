@@ -1,8 +1,8 @@
 // Looks through every queue of the installation for what should not be, and says what was found.
-import type { Findings } from '../../libs/jobs/repair/reconcile';
-import type { EmailQueue, Queues } from '../../libs/jobs/layout/queues';
-import type { Log } from '../../libs/runtime/log';
-import type { Tenants } from '../../libs/store/registries/tenants';
+import type { Findings } from '../../../libs/jobs/repair/reconcile';
+import type { EmailQueue, Queues } from '../../../libs/jobs/layout/queues';
+import type { Log } from '../../../libs/runtime/log';
+import type { Tenants } from '../../../libs/store/registries/tenants';
 
 export const createReconcileAll =
   (deps: { tenants: Tenants; queues: Queues; log: Log; reconcile: (queue: EmailQueue) => Promise<Findings> }) =>

@@ -1,9 +1,9 @@
 // No recipient may be forgotten, tried again after it was done with, or called sent when it was not.
-import type { Outcome, Reply } from '../../libs/mail/email/outcome';
-import { PHASES, type Phase } from '../../libs/mail/smtp/reply';
-import { FenceClosed, type RecipientsDone } from '../../libs/jobs/transitions/hand-over-journal';
-import type { Answered } from '../../libs/send/smtp/transmit';
-import { judgeHandOver } from './judge';
+import type { Outcome, RecipientsDone, Reply } from '../../../libs/mail/email/outcome';
+import { PHASES, type Phase } from '../../../libs/mail/smtp/reply';
+import { FenceClosed } from '../../../libs/jobs/transitions/hand-over-journal';
+import type { Answered } from '../../../libs/send/smtp/server-answer';
+import { outcomeOf } from './classify';
 
 const NOTHING_DONE: RecipientsDone = { accepted: [], refused: [] };
 const TAKEN: Reply = { code: 250, text: '2.0.0 taken' };
@@ -22,7 +22,7 @@ const taken = (...refusals: Reply[]): Answered => ({ kind: 'taken', reply: TAKEN
 
 describe('one attempt', () => {
   test('taken for everybody is sent, in the words of the server', () => {
-    expect(judgeHandOver(taken(), ALL, NOTHING_DONE)).toEqual({
+    expect(outcomeOf(taken(), ALL, NOTHING_DONE)).toEqual({
       kind: 'sent',
       replies: [TAKEN],
       recipients: { accepted: ALL, refused: [], deferred: [] },
@@ -30,7 +30,7 @@ describe('one attempt', () => {
   });
 
   test('taken for one, the others for now and for good: again, only for the deferred', () => {
-    expect(judgeHandOver(taken(busy(BOB), unknown(CID)), ALL, NOTHING_DONE)).toEqual({
+    expect(outcomeOf(taken(busy(BOB), unknown(CID)), ALL, NOTHING_DONE)).toEqual({
       kind: 'deferred',
       text: `${BOB}: 450 busy`,
       replies: [TAKEN, busy(BOB), unknown(CID)],
@@ -39,7 +39,7 @@ describe('one attempt', () => {
   });
 
   test('taken for one, refused for another: failed as partly sent, saying for whom', () => {
-    expect(judgeHandOver(taken(unknown(CID)), [ANN, CID], NOTHING_DONE)).toEqual({
+    expect(outcomeOf(taken(unknown(CID)), [ANN, CID], NOTHING_DONE)).toEqual({
       kind: 'refused',
       code: 'partly-sent',
       text: `not accepted for ${CID}: 550 no such user`,
@@ -49,7 +49,7 @@ describe('one attempt', () => {
   });
 
   test('refused for everybody is refused', () => {
-    expect(judgeHandOver(rejected('rcpt', unknown(ANN), unknown(BOB)), [ANN, BOB], NOTHING_DONE)).toEqual({
+    expect(outcomeOf(rejected('rcpt', unknown(ANN), unknown(BOB)), [ANN, BOB], NOTHING_DONE)).toEqual({
       kind: 'refused',
       code: 'refused',
       text: `at RCPT TO: ${ANN}: 550 no such user; ${BOB}: 550 no such user`,
@@ -59,14 +59,14 @@ describe('one attempt', () => {
   });
 
   test('refused for one, for now for the other: again, only for the other, and it is nobody else’s fault', () => {
-    const outcome = judgeHandOver(rejected('rcpt', unknown(ANN), busy(BOB)), [ANN, BOB], NOTHING_DONE);
+    const outcome = outcomeOf(rejected('rcpt', unknown(ANN), busy(BOB)), [ANN, BOB], NOTHING_DONE);
     expect(outcome).toMatchObject({ kind: 'deferred', recipients: { accepted: [], refused: [ANN], deferred: [BOB] } });
     expect(outcome).not.toHaveProperty('blame');
   });
 
   test('421 at a recipient is the transport’s: what else was refused stays refused', () => {
     const closing: Reply = { recipient: BOB, code: 421, text: 'closing' };
-    expect(judgeHandOver(rejected('rcpt', unknown(ANN), closing), [ANN, BOB], NOTHING_DONE)).toMatchObject({
+    expect(outcomeOf(rejected('rcpt', unknown(ANN), closing), [ANN, BOB], NOTHING_DONE)).toMatchObject({
       kind: 'deferred',
       blame: 'transport',
       recipients: { accepted: [], refused: [ANN], deferred: [BOB] },
@@ -90,7 +90,7 @@ describe('one attempt', () => {
     { phase: 'dot', code: 0, kind: 'uncertain', blamed: true },
   ])('$code at $phase is $kind for all of the attempt', ({ phase, code, kind, blamed }) => {
     const reply = { code, text: 'the server’s words' };
-    const outcome = judgeHandOver(rejected(phase, reply), [ANN, BOB], NOTHING_DONE);
+    const outcome = outcomeOf(rejected(phase, reply), [ANN, BOB], NOTHING_DONE);
     expect(outcome).toMatchObject({
       kind,
       text: expect.stringContaining('the server’s words') as string,
@@ -102,12 +102,12 @@ describe('one attempt', () => {
   });
 
   test('an email that is refused whole is refused for each recipient of the attempt', () => {
-    const outcome = judgeHandOver(rejected('dot', { code: 554, text: 'spam' }), [ANN, BOB], NOTHING_DONE);
+    const outcome = outcomeOf(rejected('dot', { code: 554, text: 'spam' }), [ANN, BOB], NOTHING_DONE);
     expect(outcome).toMatchObject({ code: 'refused', recipients: { accepted: [], refused: [ANN, BOB], deferred: [] } });
   });
 
   test.each(PHASES.filter((phase) => phase !== 'dot'))('a fault at %s is the transport’s, for now', (phase) => {
-    expect(judgeHandOver({ kind: 'fault', phase, text: 'reset by peer', replies: [] }, ALL, NOTHING_DONE)).toEqual({
+    expect(outcomeOf({ kind: 'fault', phase, text: 'reset by peer', replies: [] }, ALL, NOTHING_DONE)).toEqual({
       kind: 'deferred',
       blame: 'transport',
       text: expect.stringMatching(/^the connection failed \(.+\): reset by peer$/) as string,
@@ -116,9 +116,7 @@ describe('one attempt', () => {
   });
 
   test('a fault after the message had left is uncertain', () => {
-    expect(
-      judgeHandOver({ kind: 'fault', phase: 'dot', text: 'reset by peer', replies: [] }, ALL, NOTHING_DONE),
-    ).toEqual({
+    expect(outcomeOf({ kind: 'fault', phase: 'dot', text: 'reset by peer', replies: [] }, ALL, NOTHING_DONE)).toEqual({
       kind: 'uncertain',
       blame: 'transport',
       text: 'the connection failed (after the message was sent): reset by peer',
@@ -128,18 +126,18 @@ describe('one attempt', () => {
 
   test('what was stopped was not tried', () => {
     const lost = new FenceClosed('the hold was lost');
-    expect(judgeHandOver({ kind: 'stopped', phase: 'data', error: lost }, ALL, NOTHING_DONE)).toEqual({
+    expect(outcomeOf({ kind: 'stopped', phase: 'data', error: lost }, ALL, NOTHING_DONE)).toEqual({
       kind: 'interrupted',
       text: 'stopped: the hold was lost',
     });
-    expect(judgeHandOver({ kind: 'stopped', phase: 'rcpt', error: 'stopping' }, ALL, NOTHING_DONE)).toEqual({
+    expect(outcomeOf({ kind: 'stopped', phase: 'rcpt', error: 'stopping' }, ALL, NOTHING_DONE)).toEqual({
       kind: 'interrupted',
       text: 'stopped: stopping',
     });
   });
 
   test('what was given up because it took too long was tried: for now, and the transport is to blame', () => {
-    expect(judgeHandOver({ kind: 'stopped', phase: 'rcpt', error: 'took-too-long' }, ALL, NOTHING_DONE)).toEqual({
+    expect(outcomeOf({ kind: 'stopped', phase: 'rcpt', error: 'took-too-long' }, ALL, NOTHING_DONE)).toEqual({
       kind: 'deferred',
       blame: 'transport',
       text: 'the attempt took too long: given up at RCPT TO',
@@ -149,7 +147,7 @@ describe('one attempt', () => {
 
   test('a fault says whom the server had refused before', () => {
     const fault: Answered = { kind: 'fault', phase: 'data', text: 'reset by peer', replies: [unknown(BOB)] };
-    expect(judgeHandOver(fault, ALL, NOTHING_DONE)).toEqual({
+    expect(outcomeOf(fault, ALL, NOTHING_DONE)).toEqual({
       kind: 'deferred',
       blame: 'transport',
       text: `the connection failed (at DATA): reset by peer; refused before: ${BOB}: 550 no such user`,
@@ -159,10 +157,10 @@ describe('one attempt', () => {
 
   test('the longest wish of the deferred counts, wishes of the refused do not', () => {
     const wishes = [busy(ANN, 'try again in 60 seconds'), busy(BOB, 'try again in 5 minutes'), busy(CID)];
-    expect(judgeHandOver(rejected('rcpt', ...wishes), ALL, NOTHING_DONE)).toMatchObject({ retryAfter: 300_000 });
-    expect(judgeHandOver(taken(...wishes.slice(0, 1)), ALL, NOTHING_DONE)).toMatchObject({ retryAfter: 60_000 });
+    expect(outcomeOf(rejected('rcpt', ...wishes), ALL, NOTHING_DONE)).toMatchObject({ retryAfter: 300_000 });
+    expect(outcomeOf(taken(...wishes.slice(0, 1)), ALL, NOTHING_DONE)).toMatchObject({ retryAfter: 60_000 });
     const never = { ...unknown(BOB), text: 'never come back in 2 hours' };
-    expect(judgeHandOver(taken(busy(CID), never), ALL, NOTHING_DONE)).not.toHaveProperty('retryAfter');
+    expect(outcomeOf(taken(busy(CID), never), ALL, NOTHING_DONE)).not.toHaveProperty('retryAfter');
   });
 });
 
@@ -170,7 +168,7 @@ describe('with what earlier attempts were done with', () => {
   const done: RecipientsDone = { accepted: [ANN], refused: [unknown(CID)] };
 
   test('the last deferred one is taken, another was refused before: partly sent', () => {
-    expect(judgeHandOver(taken(), [BOB], done)).toEqual({
+    expect(outcomeOf(taken(), [BOB], done)).toEqual({
       kind: 'refused',
       code: 'partly-sent',
       text: `not accepted for ${CID}: 550 no such user`,
@@ -180,7 +178,7 @@ describe('with what earlier attempts were done with', () => {
   });
 
   test('an email that is refused whole in a later attempt was partly sent', () => {
-    expect(judgeHandOver(rejected('dot', { code: 554, text: 'spam' }), [BOB], done)).toMatchObject({
+    expect(outcomeOf(rejected('dot', { code: 554, text: 'spam' }), [BOB], done)).toMatchObject({
       kind: 'refused',
       code: 'partly-sent',
       recipients: { accepted: [ANN], refused: [CID, BOB], deferred: [] },
@@ -188,7 +186,7 @@ describe('with what earlier attempts were done with', () => {
   });
 
   test('an email that is deferred whole keeps what is known', () => {
-    expect(judgeHandOver(rejected('dot', { code: 451, text: 'later' }), [BOB], done)).toMatchObject({
+    expect(outcomeOf(rejected('dot', { code: 451, text: 'later' }), [BOB], done)).toMatchObject({
       kind: 'deferred',
       recipients: { accepted: [ANN], refused: [CID], deferred: [BOB] },
     });
@@ -196,7 +194,7 @@ describe('with what earlier attempts were done with', () => {
 
   test('nobody is left to be tried and nobody ever got it: refused, not partly sent', () => {
     const nobody: RecipientsDone = { accepted: [], refused: [unknown(CID)] };
-    expect(judgeHandOver(taken(), [], nobody)).toMatchObject({
+    expect(outcomeOf(taken(), [], nobody)).toMatchObject({
       kind: 'refused',
       code: 'refused',
       recipients: { accepted: [], refused: [CID], deferred: [] },
@@ -243,18 +241,14 @@ describe('two attempts', () => {
     '$title',
     ({ lives }) => {
       const first = lives.map(([fate], index): [string, Fate] => [ALL[index] ?? '', fate]);
-      const outcome = judgeHandOver(handOver(first), ALL, NOTHING_DONE);
+      const outcome = outcomeOf(handOver(first), ALL, NOTHING_DONE);
       expect(sorted(outcome)).toEqual(expected(first));
       if (outcome.kind !== 'deferred') return;
 
       const { accepted, refused, deferred } = recipientsOf(outcome);
       const done = { accepted, refused: outcome.replies.filter(({ recipient = '' }) => refused.includes(recipient)) };
       const last = lives.map(([fate, later], index): [string, Fate | undefined] => [ALL[index] ?? '', later ?? fate]);
-      const second = judgeHandOver(
-        handOver(last.filter(([recipient]) => deferred.includes(recipient))),
-        deferred,
-        done,
-      );
+      const second = outcomeOf(handOver(last.filter(([recipient]) => deferred.includes(recipient))), deferred, done);
       expect(sorted(second)).toEqual(expected(last));
       for (const recipient of recipientsOf(second).refused)
         expect('text' in second ? second.text : '').toContain(second.kind === 'refused' ? `${recipient}: 550` : '');

@@ -1,4 +1,4 @@
-// Says every few seconds that this worker is there, and what it has in work.
+// The worker's heartbeat: says every few seconds that this worker is there, and what it has in work.
 import type { Log } from '../../libs/runtime/log';
 import { VERSION } from '../../libs/runtime/version';
 import { createWorkers, SIGN_MS } from '../../libs/store/registries/workers';
@@ -6,7 +6,7 @@ import type { Redis } from '../../libs/store/redis/redis';
 import type { WorkerConfig } from './config';
 
 /** @param deps.busy emails in work now @returns a function that stops */
-export const giveSigns = async (deps: {
+export const startHeartbeat = async (deps: {
   redis: Redis;
   log: Log;
   config: Pick<WorkerConfig, 'replica' | 'concurrency' | 'secretKeys'>;
@@ -15,7 +15,7 @@ export const giveSigns = async (deps: {
 }): Promise<() => Promise<void>> => {
   const { config } = deps;
   const workers = createWorkers(deps.redis);
-  const sign = (): Promise<void> =>
+  const beat = (): Promise<void> =>
     workers.sign({
       id: config.replica,
       version: VERSION,
@@ -25,17 +25,17 @@ export const giveSigns = async (deps: {
       secretKeys: config.secretKeys.map(({ id }) => id),
     });
   // One at a time: while Redis is away none is kept for later.
-  let saying: Promise<void> | undefined;
+  let writing: Promise<void> | undefined;
   const timer = setInterval(() => {
-    if (saying !== undefined || deps.redis.status !== 'ready') return;
-    saying = sign()
+    if (writing !== undefined || deps.redis.status !== 'ready') return;
+    writing = beat()
       .catch((error: unknown) => deps.log.debug({ error }, 'a sign of life was not written; the next one will be'))
-      .finally(() => (saying = undefined));
+      .finally(() => (writing = undefined));
   }, SIGN_MS);
-  await sign();
+  await beat();
   return async () => {
     clearInterval(timer);
-    await saying;
+    await writing;
     await workers.leave(config.replica).catch(() => undefined);
   };
 };

@@ -4,14 +4,14 @@ import { endsSession, isCrowded, refusesName } from '../../mail/smtp/session';
 import { takes, type Connection, type Connections, type OpeningError } from './connections';
 import { nameHint } from './fault-words';
 import type { StepBounds } from './step-bounds';
-import { transmit, type HandOver, type HandOverResult } from './transmit';
+import { transmit, type SendRequest, type SendResult } from './transmit';
 
 /**
  * A session that has carried emails before and ends now, by words of the server or without any, tells of the session and not
  * of this email. Whatever ends it before the message had left has not taken the message, and so has a reply; what breaks off
  * after the message may have taken it, and is never repeated here.
  */
-const isUsedUp = ({ reused, carried }: Connection, result: HandOverResult): boolean => {
+const isUsedUp = ({ reused, carried }: Connection, result: SendResult): boolean => {
   if (!reused) return false;
   if (result.kind === 'fault') return result.phase !== 'dot';
   return result.kind === 'rejected' && result.replies.some((reply) => endsSession(result.phase, reply, carried > 0));
@@ -43,25 +43,25 @@ const resetForNext = ({ smtp }: Connection): Promise<boolean> =>
  * and nothing but replies was heard (after garbage they may be shifted by one). A refusal after the message ends the
  * transaction and not the session (RFC 5321 4.1.1.4), if the dot had left before it was heard.
  */
-const mayReset = ({ dialogue }: Connection, result: HandOverResult): boolean =>
+const mayReset = ({ dialogue }: Connection, result: SendResult): boolean =>
   result.kind === 'rejected' &&
   result.phase !== 'message' &&
   (result.phase !== 'dot' || dialogue.answers.at(-1)?.step === 'dot') &&
   result.replies.every(({ code }) => code >= 400 && code < 600 && code !== 421);
 
-const crowdedBy = (result: HandOverResult): boolean =>
+const crowdedBy = (result: SendResult): boolean =>
   (result.kind === 'rejected' || result.kind === 'fault') &&
   result.replies.some((reply) => isCrowded(result.phase, reply));
 
 /**
  * @param bounds ms that a server may take for each reply
  */
-export const createHandOver = (connections: Connections, bounds: StepBounds) => {
+export const createSendMessage = (connections: Connections, bounds: StepBounds) => {
   /**
    * Says what a first email on a connection, or none, tells of the server. One that has connections of ours and drops a further
    * one before its greeting has enough of them.
    */
-  const ofFresh = (result: HandOverResult, { transport }: HandOver): HandOverResult => {
+  const ofFresh = (result: SendResult, { transport }: SendRequest): SendResult => {
     if (result.kind !== 'rejected' && result.kind !== 'fault') return result;
     const dropped = result.kind === 'fault' && (result.phase === 'connect' || result.phase === 'greeting');
     if (crowdedBy(result) || (dropped && connections.ready(transport) > 0)) return { ...result, crowded: true };
@@ -69,7 +69,7 @@ export const createHandOver = (connections: Connections, bounds: StepBounds) => 
     return { hint: nameHint(connections.nameFor(transport)), ...result };
   };
 
-  const connect = async (work: HandOver, fresh: boolean): Promise<Connection | HandOverResult> => {
+  const connect = async (work: SendRequest, fresh: boolean): Promise<Connection | SendResult> => {
     try {
       return await connections.take(work.transport, {
         fresh,
@@ -80,7 +80,7 @@ export const createHandOver = (connections: Connections, bounds: StepBounds) => 
       const { phase, response, responseCode, words, hint, notBefore } = thrown as OpeningError;
       if (work.signal.aborted) return { kind: 'stopped', phase, error: work.signal.reason };
       if (notBefore !== undefined) return { kind: 'postponed', text: words, ms: notBefore.ms };
-      const result: HandOverResult =
+      const result: SendResult =
         response && responseCode !== undefined
           ? { kind: 'rejected', phase, replies: [readReply(response)], ...(hint && { hint }) }
           : { kind: 'fault', phase, text: words, replies: [] };
@@ -92,7 +92,7 @@ export const createHandOver = (connections: Connections, bounds: StepBounds) => 
    * Nothing is said of an email that the server cannot take: as if it had answered 553 5.6.7 (RFC 6531 3.5), or 554 5.6.3
    * (RFC 6152 3).
    */
-  const send = async (connection: Connection, work: HandOver): Promise<HandOverResult> => {
+  const send = async (connection: Connection, work: SendRequest): Promise<SendResult> => {
     const wide = [work.envelope.from, ...work.envelope.to].filter((address) => /[^\x20-\x7e]/.test(address));
     if (work.message.eightBit && !takes(connection, '8BITMIME')) {
       const text = 'the server does not take messages with other than ASCII bytes (8BITMIME): encode the raw message';
@@ -107,7 +107,7 @@ export const createHandOver = (connections: Connections, bounds: StepBounds) => 
     return { kind: 'rejected', phase: 'mail', replies: [{ code: 553, enhancedCode: '5.6.7', text }] };
   };
 
-  const once = async (work: HandOver, fresh: boolean): Promise<{ result: HandOverResult; usedUp: boolean }> => {
+  const once = async (work: SendRequest, fresh: boolean): Promise<{ result: SendResult; usedUp: boolean }> => {
     const connection = await connect(work, fresh);
     if ('kind' in connection) return { result: connection, usedUp: false };
     const sent = await send(connection, work);
@@ -124,7 +124,7 @@ export const createHandOver = (connections: Connections, bounds: StepBounds) => 
   };
 
   /** Never rejects: every ending is a result. */
-  return async (work: HandOver): Promise<HandOverResult> => {
+  return async (work: SendRequest): Promise<SendResult> => {
     const { result, usedUp } = await once(work, false);
     return usedUp && !work.signal.aborted ? (await once(work, true)).result : result;
   };

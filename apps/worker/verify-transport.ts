@@ -6,7 +6,7 @@ import { verifyTransport } from '../../libs/send/smtp/verify';
 import type { AccessTokens } from '../../libs/oauth/access-tokens';
 import type { Limits } from '../../libs/store/limits/transport-limits';
 import type { Transports } from '../../libs/store/registries/transports';
-import { openTransport } from './through-transport';
+import { loadTransport } from './attempt/load-transport';
 
 /**
  * @param deps.patience ms that it may take in all
@@ -20,7 +20,7 @@ export const createVerify = (deps: {
 }) => {
   return async ({ tenant, transport: name }: VerifyRequest): Promise<VerifyResult> => {
     const begun = uptime();
-    const transport = await openTransport(deps, tenant, name);
+    const transport = await loadTransport(deps, tenant, name);
     if (transport === undefined) return { ok: false, ms: 0, reply: `the transport ${name} does not exist` };
     const signal = AbortSignal.timeout(deps.patience);
     const { limits } = transport.transport;

@@ -1,11 +1,11 @@
-// What has to be done now and then, by one worker of the whole installation at a time.
-import type { Schedule } from '../../libs/jobs/layout/schedule';
-import { createFindForgotten } from '../../libs/jobs/repair/forgotten';
-import { createReconcile } from '../../libs/jobs/repair/reconcile';
-import type { Lifecycle } from '../../libs/runtime/lifecycle';
-import { runAsLeader } from '../../libs/store/redis/leader';
-import type { RedisClock } from '../../libs/store/redis/redis-clock';
-import type { Tenants } from '../../libs/store/registries/tenants';
+// What has to be done now and then, by one worker of the whole installation at a time (libs/store/redis/leader.ts).
+import type { Schedule } from '../../../libs/jobs/layout/schedule';
+import { createFindForgotten } from '../../../libs/jobs/repair/forgotten';
+import { createReconcile } from '../../../libs/jobs/repair/reconcile';
+import type { Lifecycle } from '../../../libs/runtime/lifecycle';
+import { runAsLeader } from '../../../libs/store/redis/leader';
+import type { RedisClock } from '../../../libs/store/redis/redis-clock';
+import type { Tenants } from '../../../libs/store/registries/tenants';
 import { createReconcileAll } from './reconcile-all';
 import { createSweep, type SweepDeps } from './sweep';
 
