@@ -36,7 +36,6 @@ import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
 import { createAccept } from '../../libs/intake/accept';
 import { createApp } from './app';
-import { createGuard } from './http/auth';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import { createCommands, type Commands } from '../../libs/administration/commands';
@@ -127,7 +126,7 @@ const openRooms = (ground: Ground): Rooms => {
   lifecycle.add({ name: 'limits', stop: () => limits.stop() });
   const templating = createTemplating({ templates, ...config.render, now: uptime });
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
-  const queues = createQueues({ redis, waits: false });
+  const queues = createQueues({ redis, waits: false, tells: config.bullmqEvents === true });
   const schedule = createSchedule(redis);
   const releaseContent: Parameters<typeof createErase>[0]['releaseContent'] = (address, id, ids) =>
     refs.release(address, id, ids, content.remove);
@@ -144,7 +143,6 @@ const openRooms = (ground: Ground): Rooms => {
     orders,
     renderer: createRenderer({ templates, content, templating }),
     accept: createAccept({ ...shared, name: config.name, sendQueue: createEnqueue({ redis, schedule }) }),
-    guard: createGuard(tenants),
   };
 };
 
