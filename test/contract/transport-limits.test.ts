@@ -11,7 +11,7 @@ import { tenantKeys } from '../../libs/store/redis/keys';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis/redis';
 import type { TransportLimits } from '../../libs/mail/settings/transport';
 import { createLimits, type Admission, type Limits } from '../../libs/store/limits/transport-limits';
-import { startTestRedis } from '../support/test-redis';
+import { startTestRedis } from '../support/redis/test-redis';
 import { eventually } from '../support/wait';
 
 let dataDir: string;

@@ -1,8 +1,8 @@
 // Accidents that happened once, each by its name, so that it does not happen again.
 import { untilState } from '../support/emails';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
-import { serviceEnv, startProcess } from '../support/process';
-import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
+import { serviceEnv, startProcess } from '../support/processes/process';
+import { startSmtpServer, type SmtpServer } from '../support/smtp/smtp-server';
 import { deferred, eventually } from '../support/wait';
 
 let service: Service;

@@ -67,7 +67,7 @@ interface Idle {
 
 /**
  * Does the server take addresses wide of ASCII (RFC 6531)? nodemailer would send them anyway. The list is its own field;
- * test/flow/sending.test.ts holds it to that.
+ * test/flow/sending/sending.test.ts holds it to that.
  */
 export const takes = ({ smtp }: Connection, extension: 'SMTPUTF8' | '8BITMIME'): boolean => {
   const { _supportedExtensions: extensions } = smtp as unknown as { _supportedExtensions?: string[] };
