@@ -5,7 +5,7 @@ import { createFetcher } from '../../libs/fetch/fetcher';
 import { createAudit } from '../../libs/events/audit';
 import { createMailLog } from '../../libs/events/mail-log';
 import { startPaused } from '../../libs/events/start-paused';
-import { createErase } from '../../libs/jobs/layout/erase';
+import { createErase, type Erase } from '../../libs/jobs/layout/erase';
 import { createBudget } from '../../libs/intake/budget';
 import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { createVerifyRequests, VERIFY_WAIT_MS } from '../../libs/internal-queues/verify-requests';
@@ -15,6 +15,7 @@ import { createQueues } from '../../libs/jobs/layout/queues';
 import { createEnqueue } from '../../libs/intake/enqueue';
 import { createRenderer } from '../../libs/render/render';
 import { createTemplating } from '../../libs/render/templates';
+import { createAddressRule } from '../../libs/runtime/addresses';
 import { uptime } from '../../libs/runtime/clock';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
@@ -93,6 +94,7 @@ const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config'
     installation: createInstallation({ redis, changes, clock }),
     tenants: createTenants({ redis, changes, clock }),
     transports: createTransports({ redis, changes, clock, secrets }),
+    secrets,
     breakers: createBreakers({ redis, clock, replica: 'api' }),
     workers: createWorkers(redis),
     templates: createTemplates({ redis, changes, clock }),
@@ -128,17 +130,16 @@ const openRooms = (ground: Ground): Rooms => {
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
   const queues = createQueues({ redis, waits: false, tells: config.bullmqEvents === true });
   const schedule = createSchedule(redis);
-  const releaseContent: Parameters<typeof createErase>[0]['releaseContent'] = (address, id, ids) =>
-    refs.release(address, id, ids, content.remove);
   const budget = createBudget({ redis, tenants, refs, memoryShare: config.memoryShare });
   const shared = { redis, clock, tenants, transports, templates, templating, content, refs, queues, budget, mailLog };
   return {
     ...registries,
     ...shared,
     config,
+    mayReachSmtp: createAddressRule(config.allowPrivateSmtp),
     limits,
     fetcher,
-    removal: createRemoval({ redis, clock, erase: createErase({ redis, clock, releaseContent }) }),
+    removal: createRemoval({ redis, clock, erase: openErase({ redis, clock, refs, content }) }),
     schedule,
     orders,
     renderer: createRenderer({ templates, content, templating }),
@@ -152,6 +153,13 @@ const openOperations = (rooms: Rooms, commands: Commands, waiting: Redis): Opera
     waiting,
     clock: rooms.clock,
     run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
+  });
+
+const openErase = ({ redis, clock, refs, content }: Pick<Rooms, 'redis' | 'clock' | 'refs' | 'content'>): Erase =>
+  createErase({
+    redis,
+    clock,
+    releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
   });
 
 /** Opens it, and tells where it cannot be used: like Redis it may come later. */

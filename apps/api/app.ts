@@ -8,16 +8,16 @@ import { authenticate } from './http/auth';
 import { BOARD_PATH, createBoard } from './board/board';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import type { Commands } from '../../libs/administration/commands';
-import { refuseUnheededKey, unknownAddress } from './http/operation/addresses';
+import { refuseUnheededKey, unknownAddress } from './http/endpoint/addresses';
 import { handleErrors } from './http/errors';
 import { healthRoutes } from './http/health';
 import { boundBodies } from './http/bodies-in-work';
 import { jsonBody } from './http/input';
-import { createOpenapiDocument } from './http/operation/openapi';
-import { operationRouter } from './http/operation/router';
+import { createOpenapiDocument } from './http/endpoint/openapi';
+import { endpointRouter } from './http/endpoint/router';
 import { logRequests } from './http/request-log';
 import type { Rooms } from './http/rooms';
-import { OPERATIONS } from './routes/table';
+import { ENDPOINTS } from './routes/table';
 import { readWholeBody } from './http/whole-body';
 
 const HEADERS = Object.entries({
@@ -45,16 +45,16 @@ export const createApp = (
   const { maxBody, render } = rooms.config;
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
   app.use(everyAnswer, readWholeBody(4 * maxBody), logRequests(log, rooms.mailLog));
-  app.use('/v1', authenticate(rooms.keys), refuseUnheededKey(OPERATIONS));
+  app.use('/v1', authenticate(rooms.keys), refuseUnheededKey(ENDPOINTS));
   const who = { tenants: rooms.tenants, trusted: render.trusted };
   const bodies = [boundBodies(maxBody), ...jsonBody(maxBody)];
-  app.use(operationRouter(OPERATIONS, { ...rooms, commands, operations }, who, bodies));
+  app.use(endpointRouter(ENDPOINTS, { ...rooms, commands, operations }, who, bodies));
 
   app.use(healthRoutes(rooms, render.trusted, stopping));
-  const openapi = createOpenapiDocument(OPERATIONS);
+  const openapi = createOpenapiDocument(ENDPOINTS);
   app.get('/openapi.json', (_request, response) => void response.json(openapi()));
   app.use(BOARD_PATH, createBoard(rooms, changes, commands));
-  app.use(unknownAddress(OPERATIONS));
+  app.use(unknownAddress(ENDPOINTS));
   app.use(handleErrors(log));
   return app;
 };

@@ -1,6 +1,6 @@
 // Who may what: a foreign place looks like one that does not exist, and a role does no more than it may.
-import type { Operation } from '../../apps/api/http/operation/operation';
-import { OPERATIONS } from '../../apps/api/routes/table';
+import type { Endpoint } from '../../apps/api/http/endpoint/endpoint';
+import { ENDPOINTS } from '../../apps/api/routes/table';
 import { may, type Role } from '../../libs/mail/settings/api-key';
 import { anEmail, setUpQueue, startService, type Service } from '../support/service';
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** What each operation with a body is given, by its id; it need not succeed. */
+/** What each endpoint with a body is given, by its id; it need not succeed. */
 const BODIES: Record<string, unknown> = {
   acceptEmail: anEmail(),
   acceptBatch: { emails: [anEmail()] },
@@ -47,7 +47,7 @@ const QUERIES: Record<string, string> = { compareTemplateVersions: '?from=1' };
 
 type Place = { tenant: string; application: string; id?: string; name?: string };
 
-const addressOf = ({ path, id }: Operation<never>, place: Place): string => {
+const addressOf = ({ path, id }: Endpoint<never>, place: Place): string => {
   const values: Record<string, string> = {
     name: path.includes('/transports/') ? 'default' : 'welcome',
     version: '1',
@@ -57,16 +57,16 @@ const addressOf = ({ path, id }: Operation<never>, place: Place): string => {
   return path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '') + (QUERIES[id] ?? '');
 };
 
-const ask = (operation: Operation<never>, place: Place, key: string) => {
-  const { method, id, body } = operation;
+const ask = (endpoint: Endpoint<never>, place: Place, key: string) => {
+  const { method, id, body } = endpoint;
   const given = body === undefined ? undefined : (BODIES[id] ?? {});
-  return service.call(method.toUpperCase(), addressOf(operation, place), given, { key });
+  return service.call(method.toUpperCase(), addressOf(endpoint, place), given, { key });
 };
 
 /** Of a key by its name in `keys`. */
 const identityOf = (who: string) => ({ id: 'x', role: who.split(' ')[0] as Role });
 
-const over = (...kinds: string[]) => OPERATIONS.filter(({ may: { over } }) => kinds.includes(over));
+const over = (...kinds: string[]) => ENDPOINTS.filter(({ may: { over } }) => kinds.includes(over));
 
 const snapshot = async (): Promise<string> =>
   JSON.stringify(
@@ -84,10 +84,10 @@ const snapshot = async (): Promise<string> =>
 test('no key reads or changes anything of another tenant, nor learns that it exists', async () => {
   const before = await snapshot();
   for (const key of Object.values(keys)) {
-    for (const operation of over('queue', 'tenant')) {
-      const foreign = await ask(operation, { tenant: 'other', application: 'app' }, key);
-      const unknown = await ask(operation, { tenant: 'nobody', application: 'app' }, key);
-      expect([operation.id, foreign.status, unknown.status]).toEqual([operation.id, 404, 404]);
+    for (const endpoint of over('queue', 'tenant')) {
+      const foreign = await ask(endpoint, { tenant: 'other', application: 'app' }, key);
+      const unknown = await ask(endpoint, { tenant: 'nobody', application: 'app' }, key);
+      expect([endpoint.id, foreign.status, unknown.status]).toEqual([endpoint.id, 404, 404]);
     }
   }
   expect(await snapshot()).toBe(before);
@@ -96,13 +96,13 @@ test('no key reads or changes anything of another tenant, nor learns that it exi
 test('a key of one application reaches nothing of another one, nor of the tenant', async () => {
   for (const role of ['admin', 'sender', 'reader']) {
     const key = keys[`${role} of one`] ?? '';
-    for (const operation of over('queue')) {
-      const { status } = await ask(operation, { tenant: 'acme', application: 'second' }, key);
-      expect([operation.id, status]).toEqual([operation.id, 404]);
+    for (const endpoint of over('queue')) {
+      const { status } = await ask(endpoint, { tenant: 'acme', application: 'second' }, key);
+      expect([endpoint.id, status]).toEqual([endpoint.id, 404]);
     }
-    for (const operation of over('tenant')) {
-      const { status } = await ask(operation, { tenant: 'acme', application: 'app' }, key);
-      expect([operation.id, status]).toEqual([operation.id, 404]);
+    for (const endpoint of over('tenant')) {
+      const { status } = await ask(endpoint, { tenant: 'acme', application: 'app' }, key);
+      expect([endpoint.id, status]).toEqual([endpoint.id, 404]);
     }
     expect((await service.call('GET', '/v1/queues/acme/app', undefined, { key })).status).toBe(200);
   }
@@ -112,11 +112,11 @@ test('lists show what lies within the key’s reach alone, and what is foreign i
   const begun = await service.call('POST', '/v1/tenants/other/bulk', { action: 'hold', all: true, dryRun: true });
   const id = String(begun.body['id']);
   for (const [who, key] of Object.entries(keys)) {
-    for (const operation of over('reach', 'installation')) {
-      const { status, body } = await ask(operation, { tenant: 'acme', application: 'app', id }, key);
-      expect([who, operation.id, JSON.stringify(body).includes('other')]).toEqual([who, operation.id, false]);
-      const isForeign = operation.path.endsWith('{id}') && may(identityOf(who), operation.may.action);
-      if (isForeign) expect([who, operation.id, status]).toEqual([who, operation.id, 404]);
+    for (const endpoint of over('reach', 'installation')) {
+      const { status, body } = await ask(endpoint, { tenant: 'acme', application: 'app', id }, key);
+      expect([who, endpoint.id, JSON.stringify(body).includes('other')]).toEqual([who, endpoint.id, false]);
+      const isForeign = endpoint.path.endsWith('{id}') && may(identityOf(who), endpoint.may.action);
+      if (isForeign) expect([who, endpoint.id, status]).toEqual([who, endpoint.id, 404]);
     }
     const foreign = await service.call('DELETE', `/v1/keys/${ids['other']?.key}`, undefined, { key });
     expect([who, foreign.status]).toEqual([who, who.startsWith('admin') ? 404 : 403]);
@@ -124,20 +124,20 @@ test('lists show what lies within the key’s reach alone, and what is foreign i
   expect((await service.call('GET', `/v1/operations/${id}`)).status).toBe(200);
 });
 
-test('what a role may not is 403, and what it may is not: of every operation', async () => {
+test('what a role may not is 403, and what it may is not: of every endpoint', async () => {
   for (const [who, key] of Object.entries(keys)) {
     const ofOne = who.endsWith('of one');
-    for (const operation of OPERATIONS) {
-      if (ofOne && operation.may.over === 'tenant') continue;
-      const allowed = may(identityOf(who), operation.may.action);
+    for (const endpoint of ENDPOINTS) {
+      if (ofOne && endpoint.may.over === 'tenant') continue;
+      const allowed = may(identityOf(who), endpoint.may.action);
       // What would be taken away, or changed for the others, is asked for where there is nothing.
       const nowhere = allowed &&
-        operation.method === 'delete' && { name: 'none', ...(!ofOne && { application: 'none' }) };
+        endpoint.method === 'delete' && { name: 'none', ...(!ofOne && { application: 'none' }) };
       const place = { tenant: 'acme', application: 'app', id: 'none', ...nowhere };
-      const { status, body } = await ask(operation, place, key);
-      expect({ who, id: operation.id, code: status === 403 ? body['code'] : undefined }).toEqual({
+      const { status, body } = await ask(endpoint, place, key);
+      expect({ who, id: endpoint.id, code: status === 403 ? body['code'] : undefined }).toEqual({
         who,
-        id: operation.id,
+        id: endpoint.id,
         code: allowed ? undefined : 'forbidden',
       });
     }

@@ -1,7 +1,7 @@
-// The OpenAPI document names every operation with all that it answers, and every route that exists is one of them.
-import { exampleOf } from '../../apps/api/http/operation/openapi';
-import { TAGS } from '../../apps/api/http/operation/operation';
-import { OPERATIONS } from '../../apps/api/routes/table';
+// The OpenAPI document names every endpoint with all that it answers, and every route that exists is one of them.
+import { exampleOf } from '../../apps/api/http/endpoint/openapi';
+import { TAGS } from '../../apps/api/http/endpoint/endpoint';
+import { ENDPOINTS } from '../../apps/api/routes/table';
 import { startService, type Service } from '../support/service';
 
 let service: Service;
@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-interface Operation {
+interface Endpoint {
   operationId?: string;
   tags?: string[];
   description?: string;
@@ -21,7 +21,7 @@ interface Operation {
 
 interface Document {
   openapi: string;
-  paths: Record<string, Record<string, Operation>>;
+  paths: Record<string, Record<string, Endpoint>>;
   components: { schemas: Record<string, { properties?: Record<string, unknown>; additionalProperties?: unknown }> };
 }
 
@@ -50,11 +50,11 @@ test('what is heeded besides the body is described, and what is not JSON', async
   });
 });
 
-test('every operation has an id of its own, a tag, a description, and the schemas of all its answers', async () => {
+test('every endpoint has an id of its own, a tag, a description, and the schemas of all its answers', async () => {
   const document = await service.ok<Document>('GET', '/openapi.json');
-  const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
-  expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(OPERATIONS.length);
-  for (const { operationId, tags = [], description = '', responses } of operations) {
+  const endpoints = Object.values(document.paths).flatMap((methods) => Object.values(methods));
+  expect(new Set(endpoints.map(({ operationId }) => operationId)).size).toBe(ENDPOINTS.length);
+  for (const { operationId, tags = [], description = '', responses } of endpoints) {
     expect({ operationId, tags: tags.every((tag) => tag in TAGS), said: description.length > 40 }).toEqual({
       operationId: expect.stringMatching(/^[a-z][A-Za-z]+$/) as string,
       tags: tags.length === 1,
@@ -79,7 +79,7 @@ test('every operation has an id of its own, a tag, a description, and the schema
 });
 
 test('each answer has an example that is as its schema says', () => {
-  for (const { id, answers } of OPERATIONS) {
+  for (const { id, answers } of ENDPOINTS) {
     for (const [status, { schema }] of Object.entries(answers)) {
       if (schema === undefined) continue;
       const { error } = schema.safeParse(exampleOf(schema));

@@ -16,7 +16,7 @@ import { boardSchema } from './board-schema';
 import type { Commands } from '../../../libs/administration/commands';
 import type { Rooms } from '../http/rooms';
 import { identityOf, permit } from '../http/auth';
-import { sendAnswer } from '../http/operation/router';
+import { sendAnswer } from '../http/endpoint/router';
 import { emailAnswer } from '../views/email-answer';
 import { existingQueue, existingEmail } from '../../../libs/administration/existing';
 

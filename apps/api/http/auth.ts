@@ -5,7 +5,7 @@ import { Problem, notFound } from '../../../libs/mail/input/problem';
 import { SLUG, SLUG_RULE, type QueueAddress } from '../../../libs/mail/address/queue-address';
 import type { ApiKeys } from '../../../libs/store/registries/api-keys';
 import type { Tenants } from '../../../libs/store/registries/tenants';
-import type { Permission } from './operation/operation';
+import type { Permission } from './permission';
 
 /** Puts the identity behind the bearer's key into `response.locals`. @throws Problem `unauthenticated` */
 export const authenticate =

@@ -1,7 +1,7 @@
 // Who changed what, when.
 import { z } from 'zod';
 import { AuditPage } from '../answers/installation';
-import { operation } from '../http/operation/operation';
+import { endpoint } from '../http/endpoint/endpoint';
 import { openCursor, sealCursor } from '../http/page';
 import type { Rooms } from '../http/rooms';
 
@@ -12,7 +12,7 @@ const AuditQuery = z.strictObject({
   cursor: z.string().optional(),
 });
 
-const readAudit = operation({
+const readAudit = endpoint({
   method: 'get',
   path: '/v1/audit',
   id: 'readAudit',
@@ -32,4 +32,4 @@ const readAudit = operation({
   },
 });
 
-export const AUDIT_OPERATIONS = [readAudit];
+export const AUDIT_ENDPOINTS = [readAudit];

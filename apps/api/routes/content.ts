@@ -2,9 +2,9 @@
 import { Transform } from 'node:stream';
 import { Problem } from '../../../libs/mail/input/problem';
 import { StoredContent } from '../answers/content';
-import { bytes } from '../http/operation/body';
-import { operation } from '../http/operation/operation';
-import { QUEUE } from '../http/operation/paths';
+import { bytes } from '../http/endpoint/body';
+import { endpoint } from '../http/endpoint/endpoint';
+import { QUEUE } from '../http/endpoint/paths';
 import type { Rooms } from '../http/rooms';
 
 /** Passes bytes through, up to a limit. */
@@ -19,7 +19,7 @@ const limited = (most: number): Transform => {
   });
 };
 
-const uploadContent = operation({
+const uploadContent = endpoint({
   method: 'post',
   path: `${QUEUE}/content`,
   id: 'uploadContent',
@@ -49,4 +49,4 @@ const uploadContent = operation({
   },
 });
 
-export const CONTENT_OPERATIONS = [uploadContent];
+export const CONTENT_ENDPOINTS = [uploadContent];

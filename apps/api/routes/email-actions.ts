@@ -9,9 +9,9 @@ import { sendNow } from '../../../libs/administration/send-now';
 import { Problem } from '../../../libs/mail/input/problem';
 import { EmailDetails, ResendReceipt } from '../answers/emails';
 import type { IfMatch } from '../http/if-match';
-import { json, nothing, uncheckedJson } from '../http/operation/body';
-import { operation, type Asked } from '../http/operation/operation';
-import { EMAILS } from '../http/operation/paths';
+import { json, nothing, uncheckedJson } from '../http/endpoint/body';
+import { endpoint, type Asked } from '../http/endpoint/endpoint';
+import { EMAILS } from '../http/endpoint/paths';
 import type { Rooms } from '../http/rooms';
 import { emailAnswer } from '../views/email-answer';
 import { etagOf } from '../views/view';
@@ -63,7 +63,7 @@ const STATE_PROBLEMS = ['email-state', 'email-sending', 'email-finished', 'versi
 /** Its fields are those of an email; checked once they are merged. */
 const Correction = z.record(z.string(), z.unknown()).meta({ id: 'Correction' });
 
-const correctEmail = operation({
+const correctEmail = endpoint({
   method: 'patch',
   path: EMAIL,
   id: 'correctEmail',
@@ -86,7 +86,7 @@ const action = (
   about: { id: string; summary: string; description: string; problems?: readonly string[] },
   work: (deps: ActDeps, subject: Subject) => Promise<void>,
 ) =>
-  operation({
+  endpoint({
     method: 'post',
     path: `${EMAIL}/${name}`,
     tag: 'Emails',
@@ -137,7 +137,7 @@ const sendEmailNow = action(
   (deps, subject) => sendNow(deps, deps.commands, subject),
 );
 
-const resendEmail = operation({
+const resendEmail = endpoint({
   method: 'post',
   path: `${EMAIL}/resend`,
   id: 'resendEmail',
@@ -168,7 +168,7 @@ const resendEmail = operation({
   },
 });
 
-const resolveEmail = operation({
+const resolveEmail = endpoint({
   method: 'post',
   path: `${EMAIL}/resolve`,
   id: 'resolveEmail',
@@ -183,7 +183,7 @@ const resolveEmail = operation({
   handle: (deps: ActDeps, asked) => act(deps, asked, (subject) => deps.commands.resolve(subject, asked.body.as)),
 });
 
-const eraseEmail = operation({
+const eraseEmail = endpoint({
   method: 'delete',
   path: EMAIL,
   id: 'eraseEmail',
@@ -202,7 +202,7 @@ const eraseEmail = operation({
   },
 });
 
-export const EMAIL_ACTION_OPERATIONS = [
+export const EMAIL_ACTION_ENDPOINTS = [
   correctEmail,
   eraseEmail,
   hold,

@@ -9,9 +9,9 @@ import { toStoredEmail } from '../../../libs/mail/email/stored-email';
 import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
 import { EmailContent, EmailPreview, Explanation } from '../answers/content';
 import { requireRole } from '../http/auth';
-import { json } from '../http/operation/body';
-import { operation } from '../http/operation/operation';
-import { EMAILS } from '../http/operation/paths';
+import { json } from '../http/endpoint/body';
+import { endpoint } from '../http/endpoint/endpoint';
+import { EMAILS } from '../http/endpoint/paths';
 import type { Rooms } from '../http/rooms';
 import { contentOf, messageFile, previewOfRaw, rendered, type PreviewDeps } from '../views/preview';
 import { subjectOf, type EmailDeps } from './email-actions';
@@ -22,6 +22,7 @@ const MAY_READ = { action: 'read', over: 'queue' } as const;
 
 /** Why something could not be rendered now. */
 export const RENDER_PROBLEMS = [
+  'key-missing',
   'template-unknown',
   'template-failed',
   'data-invalid',
@@ -55,7 +56,7 @@ const preview = async (deps: RenderDeps, address: QueueAddress, input: EmailInpu
   return { subject, ...(html !== undefined && { html }), text, headers, size, ...templateVersion };
 };
 
-const renderEmail = operation({
+const renderEmail = endpoint({
   method: 'post',
   path: `${EMAILS}/render`,
   id: 'renderEmail',
@@ -81,7 +82,7 @@ const renderEmail = operation({
   },
 });
 
-const explainEmail = operation({
+const explainEmail = endpoint({
   method: 'get',
   path: `${EMAIL}/explain`,
   id: 'explainEmail',
@@ -97,7 +98,7 @@ const explainEmail = operation({
   },
 });
 
-const getEmailContent = operation({
+const getEmailContent = endpoint({
   method: 'get',
   path: `${EMAIL}/content`,
   id: 'getEmailContent',
@@ -113,7 +114,7 @@ const getEmailContent = operation({
   },
 });
 
-const getEmailMessage = operation({
+const getEmailMessage = endpoint({
   method: 'get',
   path: `${EMAIL}/message`,
   id: 'getEmailMessage',
@@ -131,4 +132,4 @@ const getEmailMessage = operation({
   },
 });
 
-export const EMAIL_CONTENT_OPERATIONS = [renderEmail, explainEmail, getEmailContent, getEmailMessage];
+export const EMAIL_CONTENT_ENDPOINTS = [renderEmail, explainEmail, getEmailContent, getEmailMessage];

@@ -8,9 +8,9 @@ import { RecipientFilter } from '../../../libs/mail/address/recipient-pattern';
 import { EmailInput } from '../../../libs/mail/email/email';
 import { STATES } from '../../../libs/mail/email/state';
 import { BatchResults, EmailDetails, EmailPage, Receipt } from '../answers/emails';
-import { json, uncheckedJson } from '../http/operation/body';
-import { operation } from '../http/operation/operation';
-import { EMAILS } from '../http/operation/paths';
+import { json, uncheckedJson } from '../http/endpoint/body';
+import { endpoint } from '../http/endpoint/endpoint';
+import { EMAILS } from '../http/endpoint/paths';
 import { openCursor, sealCursor } from '../http/page';
 import type { Rooms } from '../http/rooms';
 import { emailAnswer } from '../views/email-answer';
@@ -51,7 +51,7 @@ export const emailPath = ({ tenant, application }: QueueAddress, id: string): st
 export const replayedHeader = (replayed: boolean): { 'Idempotency-Replayed'?: string } =>
   replayed ? { 'Idempotency-Replayed': 'true' } : {};
 
-const acceptEmail = operation({
+const acceptEmail = endpoint({
   method: 'post',
   path: EMAILS,
   id: 'acceptEmail',
@@ -80,7 +80,7 @@ const acceptEmail = operation({
   },
 });
 
-const acceptBatch = operation({
+const acceptBatch = endpoint({
   method: 'post',
   path: `${EMAILS}/batch`,
   id: 'acceptBatch',
@@ -112,7 +112,7 @@ const acceptBatch = operation({
 
 const toTime = (text: string | undefined): number | undefined => (text === undefined ? undefined : Date.parse(text));
 
-const listOfEmails = operation({
+const listOfEmails = endpoint({
   method: 'get',
   path: EMAILS,
   id: 'listEmails',
@@ -141,7 +141,7 @@ const listOfEmails = operation({
   },
 });
 
-const getEmail = operation({
+const getEmail = endpoint({
   method: 'get',
   path: `${EMAILS}/{id}`,
   id: 'getEmail',
@@ -156,4 +156,4 @@ const getEmail = operation({
   },
 });
 
-export const EMAIL_OPERATIONS = [acceptEmail, acceptBatch, listOfEmails, getEmail];
+export const EMAIL_ENDPOINTS = [acceptEmail, acceptBatch, listOfEmails, getEmail];

@@ -2,8 +2,8 @@
 import { PauseInput } from '../../../libs/administration/pause';
 import type { PauseNote } from '../../../libs/store/registries/installation';
 import { InstallationPause, WorkerList } from '../answers/installation';
-import { optionalJson } from '../http/operation/body';
-import { operation } from '../http/operation/operation';
+import { optionalJson } from '../http/endpoint/body';
+import { endpoint } from '../http/endpoint/endpoint';
 import type { Rooms } from '../http/rooms';
 
 const MAY = { action: 'operate', over: 'installation' } as const;
@@ -13,7 +13,7 @@ const view = (note: PauseNote | undefined) => ({ paused: note !== undefined, ...
 
 const given = (reason: string | undefined) => (reason === undefined ? {} : { reason });
 
-const getPause = operation({
+const getPause = endpoint({
   method: 'get',
   path: '/v1/pause',
   id: 'getPause',
@@ -25,7 +25,7 @@ const getPause = operation({
   handle: async ({ installation }: Deps) => ({ body: view(await installation.pauseNote()) }),
 });
 
-const pause = operation({
+const pause = endpoint({
   method: 'post',
   path: '/v1/pause',
   id: 'pauseInstallation',
@@ -42,7 +42,7 @@ const pause = operation({
   },
 });
 
-const resume = operation({
+const resume = endpoint({
   method: 'post',
   path: '/v1/resume',
   id: 'resumeInstallation',
@@ -59,7 +59,7 @@ const resume = operation({
   },
 });
 
-const listWorkers = operation({
+const listWorkers = endpoint({
   method: 'get',
   path: '/v1/workers',
   id: 'listWorkers',
@@ -85,4 +85,4 @@ const listWorkers = operation({
   },
 });
 
-export const INSTALLATION_OPERATIONS = [getPause, pause, resume, listWorkers];
+export const INSTALLATION_ENDPOINTS = [getPause, pause, resume, listWorkers];

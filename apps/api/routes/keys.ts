@@ -4,8 +4,8 @@ import { notFound, Problem } from '../../../libs/mail/input/problem';
 import { ApiKeyInput, reaches, type Identity } from '../../../libs/mail/settings/api-key';
 import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
 import { IssuedKey, KeyList } from '../answers/installation';
-import { json } from '../http/operation/body';
-import { operation } from '../http/operation/operation';
+import { json } from '../http/endpoint/body';
+import { endpoint } from '../http/endpoint/endpoint';
 import type { Rooms } from '../http/rooms';
 import { apiKeyView } from '../views/view';
 
@@ -30,7 +30,7 @@ const placeOf = ({ tenant, application }: StoredApiKey): { tenant?: string; appl
   ...(application && { application }),
 });
 
-const issueKey = operation({
+const issueKey = endpoint({
   method: 'post',
   path: '/v1/keys',
   id: 'issueKey',
@@ -57,7 +57,7 @@ const issueKey = operation({
   },
 });
 
-const listKeys = operation({
+const listKeys = endpoint({
   method: 'get',
   path: '/v1/keys',
   id: 'listKeys',
@@ -72,7 +72,7 @@ const listKeys = operation({
   },
 });
 
-const revokeKey = operation({
+const revokeKey = endpoint({
   method: 'delete',
   path: '/v1/keys/{id}',
   id: 'revokeKey',
@@ -97,4 +97,4 @@ const revokeKey = operation({
   },
 });
 
-export const KEY_OPERATIONS = [issueKey, listKeys, revokeKey];
+export const KEY_ENDPOINTS = [issueKey, listKeys, revokeKey];

@@ -11,9 +11,9 @@ import { newOperationId } from '../../../libs/jobs/layout/email-id';
 import { notFound } from '../../../libs/mail/input/problem';
 import { reaches } from '../../../libs/mail/settings/api-key';
 import { OperationBegun, OperationDetails } from '../answers/operations';
-import { json } from '../http/operation/body';
-import { operation } from '../http/operation/operation';
-import { EMAILS, TENANT } from '../http/operation/paths';
+import { json } from '../http/endpoint/body';
+import { endpoint } from '../http/endpoint/endpoint';
+import { EMAILS, TENANT } from '../http/endpoint/paths';
 import type { Rooms } from '../http/rooms';
 
 type BulkDeps = Pick<Rooms, 'clock' | 'audit'> & { operations: Operations<BulkOperation> };
@@ -75,7 +75,7 @@ const BEGUN = {
   202: { description: 'It has begun, and goes on by itself.', schema: OperationBegun, headers: ['Location'] },
 } as const;
 
-const beginQueueBulk = operation({
+const beginQueueBulk = endpoint({
   method: 'post',
   path: `${EMAILS}/bulk`,
   id: 'beginQueueBulk',
@@ -93,7 +93,7 @@ const beginQueueBulk = operation({
   },
 });
 
-const beginTenantBulk = operation({
+const beginTenantBulk = endpoint({
   method: 'post',
   path: `${TENANT}/bulk`,
   id: 'beginTenantBulk',
@@ -123,7 +123,7 @@ const verificationView = ({ id, order, state, result, createdAt, finishedAt, fai
   ...(failedReason && { reason: failedReason }),
 });
 
-const getOperation = operation({
+const getOperation = endpoint({
   method: 'get',
   path: '/v1/operations/{id}',
   id: 'getOperation',
@@ -147,4 +147,4 @@ const getOperation = operation({
   },
 });
 
-export const BULK_OPERATIONS = [beginQueueBulk, beginTenantBulk, getOperation];
+export const BULK_ENDPOINTS = [beginQueueBulk, beginTenantBulk, getOperation];

@@ -2,7 +2,7 @@
 import type { QueueAddress } from '../../../libs/mail/address/queue-address';
 import type { RegisteredQueue, Tenants } from '../../../libs/store/registries/tenants';
 import { QueuePage } from '../answers/settings';
-import { operation } from '../http/operation/operation';
+import { endpoint } from '../http/endpoint/endpoint';
 import { checkNames, pageOf, PageQuery, sortByName, type Page } from '../http/page';
 import { viewOfQueue, type QueueViewDeps } from '../views/queue-view';
 
@@ -35,7 +35,7 @@ const pageAnswer = async (deps: QueueViewDeps, all: RegisteredQueue[], asked: Pa
 
 const ANSWERS = { 200: { description: 'One page.', schema: QueuePage } } as const;
 
-const listQueues = operation({
+const listQueues = endpoint({
   method: 'get',
   path: '/v1/queues',
   id: 'listQueues',
@@ -56,7 +56,7 @@ const listQueues = operation({
   },
 });
 
-const listTenantQueues = operation({
+const listTenantQueues = endpoint({
   method: 'get',
   path: '/v1/queues/{tenant}',
   id: 'listTenantQueues',
@@ -72,4 +72,4 @@ const listTenantQueues = operation({
   },
 });
 
-export const QUEUE_LIST_OPERATIONS = [listQueues, listTenantQueues];
+export const QUEUE_LIST_ENDPOINTS = [listQueues, listTenantQueues];

@@ -11,9 +11,9 @@ import { notFound, Problem } from '../../../libs/mail/input/problem';
 import { QueueSettings } from '../../../libs/mail/settings/settings';
 import type { RegisteredQueue } from '../../../libs/store/registries/tenants';
 import { QueueDetails } from '../answers/settings';
-import { mergePatchOf, optionalJson, uncheckedJson } from '../http/operation/body';
-import { operation, type Answer, type Asked } from '../http/operation/operation';
-import { QUEUE } from '../http/operation/paths';
+import { mergePatchOf, optionalJson, uncheckedJson } from '../http/endpoint/body';
+import { endpoint, type Answer, type Asked } from '../http/endpoint/endpoint';
+import { QUEUE } from '../http/endpoint/paths';
 import type { Rooms } from '../http/rooms';
 import { readChange, versionGuard } from '../http/settings-change';
 import { documentAnswer, COMPUTED, queueDocument, queueVersion } from '../views/documents';
@@ -64,7 +64,7 @@ const change = async (deps: ChangeDeps, asked: Asked<'queue', typeof QUEUE, neve
 
 const changed = { schema: QueueDetails, headers: ['ETag'] } as const;
 
-const getQueue = operation({
+const getQueue = endpoint({
   method: 'get',
   path: QUEUE,
   id: 'getQueue',
@@ -76,7 +76,7 @@ const getQueue = operation({
   handle: (deps: QueueViewDeps, { address }) => presentQueue(deps, address),
 });
 
-const putQueue = operation({
+const putQueue = endpoint({
   method: 'put',
   path: QUEUE,
   id: 'putQueue',
@@ -92,7 +92,7 @@ const putQueue = operation({
   handle: change,
 });
 
-const patchQueue = operation({
+const patchQueue = endpoint({
   method: 'patch',
   path: QUEUE,
   id: 'patchQueue',
@@ -107,7 +107,7 @@ const patchQueue = operation({
   handle: change,
 });
 
-const deleteQueue = operation({
+const deleteQueue = endpoint({
   method: 'delete',
   path: QUEUE,
   id: 'deleteQueue',
@@ -147,7 +147,7 @@ const deleteQueue = operation({
 });
 
 const pauseOrResume = (name: 'pause' | 'resume', about: { id: string; summary: string; description: string }) =>
-  operation({
+  endpoint({
     method: 'post',
     path: `${QUEUE}/${name}`,
     tag: 'Queues',
@@ -177,4 +177,4 @@ const resume = pauseOrResume('resume', {
   description: 'What became due meanwhile is sent now.',
 });
 
-export const QUEUE_OPERATIONS = [getQueue, putQueue, patchQueue, deleteQueue, pause, resume];
+export const QUEUE_ENDPOINTS = [getQueue, putQueue, patchQueue, deleteQueue, pause, resume];

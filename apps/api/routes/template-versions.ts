@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { notFound } from '../../../libs/mail/input/problem';
 import { TemplateComparison, TemplateDetails, TemplateVersions } from '../answers/templates';
-import { operation } from '../http/operation/operation';
+import { endpoint } from '../http/endpoint/endpoint';
 import type { Rooms } from '../http/rooms';
 import {
   existingVersion,
@@ -19,7 +19,7 @@ const VERSION = `${TEMPLATE}/versions/{version}` as const;
 const Version = z.coerce.number().int().min(1);
 const CompareQuery = z.strictObject({ from: Version, to: Version.optional() });
 
-const listVersions = operation({
+const listVersions = endpoint({
   method: 'get',
   path: `${TEMPLATE}/versions`,
   id: 'listTemplateVersions',
@@ -35,7 +35,7 @@ const listVersions = operation({
   },
 });
 
-const getVersion = operation({
+const getVersion = endpoint({
   method: 'get',
   path: VERSION,
   id: 'getTemplateVersion',
@@ -49,7 +49,7 @@ const getVersion = operation({
   },
 });
 
-const compareVersions = operation({
+const compareVersions = endpoint({
   method: 'get',
   path: `${TEMPLATE}/compare`,
   id: 'compareTemplateVersions',
@@ -69,7 +69,7 @@ const compareVersions = operation({
   },
 });
 
-const restoreVersion = operation({
+const restoreVersion = endpoint({
   method: 'post',
   path: `${VERSION}/restore`,
   id: 'restoreTemplateVersion',
@@ -87,4 +87,4 @@ const restoreVersion = operation({
   },
 });
 
-export const TEMPLATE_VERSION_OPERATIONS = [listVersions, getVersion, compareVersions, restoreVersion];
+export const TEMPLATE_VERSION_ENDPOINTS = [listVersions, getVersion, compareVersions, restoreVersion];

@@ -7,9 +7,9 @@ import { notFound } from '../../../libs/mail/input/problem';
 import { TemplateInput, type TemplateVersion } from '../../../libs/mail/settings/template';
 import { TemplatePreview } from '../answers/content';
 import { TemplateDetails, TemplateList } from '../answers/templates';
-import { json, uncheckedJson } from '../http/operation/body';
-import { operation, type Asked } from '../http/operation/operation';
-import { TENANT } from '../http/operation/paths';
+import { json, uncheckedJson } from '../http/endpoint/body';
+import { endpoint, type Asked } from '../http/endpoint/endpoint';
+import { TENANT } from '../http/endpoint/paths';
 import type { Rooms } from '../http/rooms';
 import { settingsIn, versionGuard } from '../http/settings-change';
 import { documentAnswer, COMPUTED } from '../views/documents';
@@ -78,7 +78,7 @@ export const PUT_ANSWERS = {
   201: { description: 'The new version.', schema: TemplateDetails, headers: ['ETag'] },
 } as const;
 
-const listTemplates = operation({
+const listTemplates = endpoint({
   method: 'get',
   path: TEMPLATES,
   id: 'listTemplates',
@@ -90,7 +90,7 @@ const listTemplates = operation({
   handle: async ({ templates }: TemplateStore, { tenant }) => ({ body: { templates: await templates.list(tenant) } }),
 });
 
-const putTemplate = operation({
+const putTemplate = endpoint({
   method: 'put',
   path: TEMPLATE,
   id: 'putTemplate',
@@ -114,7 +114,7 @@ const putTemplate = operation({
   },
 });
 
-const getTemplate = operation({
+const getTemplate = endpoint({
   method: 'get',
   path: TEMPLATE,
   id: 'getTemplate',
@@ -129,7 +129,7 @@ const getTemplate = operation({
   },
 });
 
-const deleteTemplate = operation({
+const deleteTemplate = endpoint({
   method: 'delete',
   path: TEMPLATE,
   id: 'deleteTemplate',
@@ -152,7 +152,7 @@ const deleteTemplate = operation({
   },
 });
 
-const renderTemplate = operation({
+const renderTemplate = endpoint({
   method: 'post',
   path: `${TEMPLATE}/render`,
   id: 'renderTemplate',
@@ -175,4 +175,4 @@ const renderTemplate = operation({
   },
 });
 
-export const TEMPLATE_OPERATIONS = [listTemplates, putTemplate, getTemplate, deleteTemplate, renderTemplate];
+export const TEMPLATE_ENDPOINTS = [listTemplates, putTemplate, getTemplate, deleteTemplate, renderTemplate];

@@ -9,9 +9,9 @@ import { TenantSettings } from '../../../libs/mail/settings/settings';
 import type { SigningSecrets } from '../../../libs/store/registries/signing-secrets';
 import { SigningSecret } from '../answers/installation';
 import { TenantDetails, TenantPage } from '../answers/settings';
-import { mergePatchOf, uncheckedJson } from '../http/operation/body';
-import { operation, type Asked } from '../http/operation/operation';
-import { TENANT } from '../http/operation/paths';
+import { mergePatchOf, uncheckedJson } from '../http/endpoint/body';
+import { endpoint, type Asked } from '../http/endpoint/endpoint';
+import { TENANT } from '../http/endpoint/paths';
 import { checkNames, pageOf, PageQuery } from '../http/page';
 import type { Rooms } from '../http/rooms';
 import { readChange, versionGuard } from '../http/settings-change';
@@ -52,7 +52,7 @@ const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof TENANT, ne
 const MAY_CHANGE = { action: 'administer', over: 'tenant', whenNew: 'operate' } as const;
 const changed = { schema: TenantDetails, headers: ['ETag'] } as const;
 
-const listTenants = operation({
+const listTenants = endpoint({
   method: 'get',
   path: '/v1/tenants',
   id: 'listTenants',
@@ -69,7 +69,7 @@ const listTenants = operation({
   },
 });
 
-const putTenant = operation({
+const putTenant = endpoint({
   method: 'put',
   path: TENANT,
   id: 'putTenant',
@@ -83,7 +83,7 @@ const putTenant = operation({
   handle: change,
 });
 
-const patchTenant = operation({
+const patchTenant = endpoint({
   method: 'patch',
   path: TENANT,
   id: 'patchTenant',
@@ -97,7 +97,7 @@ const patchTenant = operation({
   handle: change,
 });
 
-const getTenant = operation({
+const getTenant = endpoint({
   method: 'get',
   path: TENANT,
   id: 'getTenant',
@@ -113,7 +113,7 @@ const getTenant = operation({
   },
 });
 
-const deleteTenant = operation({
+const deleteTenant = endpoint({
   method: 'delete',
   path: TENANT,
   id: 'deleteTenant',
@@ -152,7 +152,7 @@ const secretView = ({ secret, previous }: SigningSecrets, now: number) => ({
     previous.until > now && { previous: { secret: previous.secret, until: new Date(previous.until).toISOString() } }),
 });
 
-const getSigningSecret = operation({
+const getSigningSecret = endpoint({
   method: 'get',
   path: SIGNING_SECRET,
   id: 'getSigningSecret',
@@ -161,12 +161,13 @@ const getSigningSecret = operation({
   description: 'Made when it is first asked for.',
   may: MAY_SIGN,
   answers: { 200: { description: 'The secret.', schema: SigningSecret } },
+  problems: ['key-missing'],
   async handle({ signingSecrets, clock }: Pick<Rooms, 'signingSecrets' | 'clock'>, { tenant }) {
     return { body: secretView(await signingSecrets.get(tenant), clock.now()) };
   },
 });
 
-const rotateSigningSecret = operation({
+const rotateSigningSecret = endpoint({
   method: 'post',
   path: SIGNING_SECRET,
   id: 'rotateSigningSecret',
@@ -182,7 +183,7 @@ const rotateSigningSecret = operation({
   },
 });
 
-export const TENANT_OPERATIONS = [
+export const TENANT_ENDPOINTS = [
   listTenants,
   putTenant,
   patchTenant,

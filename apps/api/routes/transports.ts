@@ -1,5 +1,6 @@
 // Transports of a tenant: put, looked at, tried.
 import { changesBetween } from '../../../libs/administration/field-diff';
+import { decideHost } from '../../../libs/administration/transport-host';
 import { newOperationId } from '../../../libs/jobs/layout/email-id';
 import { Slug, SLUG } from '../../../libs/mail/address/queue-address';
 import { parseInput } from '../../../libs/mail/input/parse-input';
@@ -9,9 +10,9 @@ import { TransportInput, type StoredTransport } from '../../../libs/mail/setting
 import { keepsLogin } from '../../../libs/mail/settings/transport-login';
 import { OperationBegun } from '../answers/operations';
 import { TransportDetails, TransportList, VerifyResult } from '../answers/transports';
-import { mergePatchOf, uncheckedJson } from '../http/operation/body';
-import { operation, type Asked } from '../http/operation/operation';
-import { TENANT } from '../http/operation/paths';
+import { mergePatchOf, uncheckedJson } from '../http/endpoint/body';
+import { endpoint, type Asked } from '../http/endpoint/endpoint';
+import { TENANT } from '../http/endpoint/paths';
 import type { Rooms } from '../http/rooms';
 import { readChange, versionGuard } from '../http/settings-change';
 import {
@@ -30,7 +31,9 @@ const MAY_READ = { action: 'read', over: 'tenant' } as const;
 const MAY_CHANGE = { action: 'administer', over: 'tenant' } as const;
 
 type Store = Pick<Rooms, 'transports'>;
-type ChangeDeps = Store & Pick<Rooms, 'fetcher' | 'breakers' | 'limits' | 'audit'> & Parameters<typeof wakeQueues>[0];
+type ChangeDeps = Store &
+  Pick<Rooms, 'fetcher' | 'mayReachSmtp' | 'breakers' | 'limits' | 'audit'> &
+  Parameters<typeof wakeQueues>[0];
 
 /**
  * Credentials leave in clear only where the operator said so. What he allowed may be changed by others as long as the same
@@ -69,7 +72,8 @@ const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof TRANSPORT,
     const input = parseInput(TransportInput, change.wanted(present && transportDocument(present)));
     requireCover(identity, input, present);
     requireHttps(deps, input);
-    return input;
+    const hostBy = decideHost(identity, deps.mayReachSmtp, { present, input, named: change.names('host', 'port') });
+    return { ...input, hostBy };
   });
   await deps.breakers.reset(tenant, name);
   await deps.limits.reset(tenant, name);
@@ -92,9 +96,9 @@ const existing = async ({ transports }: Store, tenant: string, name: string): Pr
 };
 
 const changed = { schema: TransportDetails, headers: ['ETag'] } as const;
-const CHANGE_PROBLEMS = ['plaintext-auth', 'secret-missing', 'secret-needed'];
+const CHANGE_PROBLEMS = ['plaintext-auth', 'host-not-allowed', 'secret-missing', 'secret-needed'];
 
-const listTransports = operation({
+const listTransports = endpoint({
   method: 'get',
   path: TRANSPORTS,
   id: 'listTransports',
@@ -109,7 +113,7 @@ const listTransports = operation({
   },
 });
 
-const putTransport = operation({
+const putTransport = endpoint({
   method: 'put',
   path: TRANSPORT,
   id: 'putTransport',
@@ -125,7 +129,7 @@ const putTransport = operation({
   handle: change,
 });
 
-const patchTransport = operation({
+const patchTransport = endpoint({
   method: 'patch',
   path: TRANSPORT,
   id: 'patchTransport',
@@ -140,7 +144,7 @@ const patchTransport = operation({
   handle: change,
 });
 
-const getTransport = operation({
+const getTransport = endpoint({
   method: 'get',
   path: TRANSPORT,
   id: 'getTransport',
@@ -155,7 +159,7 @@ const getTransport = operation({
   },
 });
 
-const deleteTransport = operation({
+const deleteTransport = endpoint({
   method: 'delete',
   path: TRANSPORT,
   id: 'deleteTransport',
@@ -180,7 +184,7 @@ const deleteTransport = operation({
   },
 });
 
-const verifyTransport = operation({
+const verifyTransport = endpoint({
   method: 'post',
   path: `${TRANSPORT}/verify`,
   id: 'verifyTransport',
@@ -206,7 +210,7 @@ const verifyTransport = operation({
   },
 });
 
-export const TRANSPORT_OPERATIONS = [
+export const TRANSPORT_ENDPOINTS = [
   listTransports,
   putTransport,
   patchTransport,

@@ -2,7 +2,7 @@
 import type { EmailRecord } from '../../../libs/jobs/layout/email-record';
 import type { EmailQueue } from '../../../libs/jobs/layout/queues';
 import { readHistory } from '../../../libs/jobs/read/history';
-import type { Answer } from '../http/operation/operation';
+import type { Answer } from '../http/endpoint/endpoint';
 import type { Rooms } from '../http/rooms';
 import { emailView, etagOf } from './view';
 

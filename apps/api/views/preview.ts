@@ -10,7 +10,7 @@ import type { StoredRaw } from '../../../libs/mail/email/stored-email';
 import { sentMessage, type EmailRecord } from '../../../libs/jobs/layout/email-record';
 import { RenderFailure } from '../../../libs/render/source/failure';
 import { codeOf } from '../../../libs/runtime/fault';
-import type { Answer } from '../http/operation/operation';
+import type { Answer } from '../http/endpoint/endpoint';
 import { withData, type PreviewDataDeps } from '../../../libs/intake/preview-data';
 import type { ContentStore } from '../../../libs/content/store';
 import type { Renderer } from '../../../libs/render/render';

@@ -1,10 +1,10 @@
-// Holds an answer against what its operation declares: a status, a field, a header or a code that is not declared is a fault.
+// Holds an answer against what its endpoint declares: a status, a field, a header or a code that is not declared is a fault.
 import { z } from 'zod';
 import { ProblemAnswer } from '../../../apps/api/answers/problem';
-import { createAddresses } from '../../../apps/api/http/operation/addresses';
-import type { DeclaredAnswer, Operation } from '../../../apps/api/http/operation/operation';
-import { problemsOf } from '../../../apps/api/http/operation/problems';
-import { OPERATIONS } from '../../../apps/api/routes/table';
+import { createAddresses } from '../../../apps/api/http/endpoint/addresses';
+import type { DeclaredAnswer, Endpoint } from '../../../apps/api/http/endpoint/endpoint';
+import { problemsOf } from '../../../apps/api/http/endpoint/problems';
+import { ENDPOINTS } from '../../../apps/api/routes/table';
 import { statusOfCode } from '../../../libs/mail/input/problem-document';
 
 interface Given {
@@ -13,9 +13,9 @@ interface Given {
   body: unknown;
 }
 
-const at = createAddresses<Operation<never>>(OPERATIONS);
+const at = createAddresses<Endpoint<never>>(ENDPOINTS);
 
-/** Problems of addresses that have no such operation. */
+/** Problems of addresses that have no such endpoint. */
 const NOWHERE = ['unauthenticated', 'not-found', 'method-not-allowed'];
 
 const faultsIn = (schema: z.ZodType, body: unknown): string[] => {
@@ -52,12 +52,12 @@ const answerFaults = ({ headers, body }: Given, declared: DeclaredAnswer | undef
 export const requireDeclared = (method: string, address: string, answer: Given): void => {
   const [path = ''] = address.split('?');
   if (!path.startsWith('/v1/') || method === 'HEAD') return;
-  const operation = at(path).find((one) => one.operation.method === method.toLowerCase())?.operation;
+  const endpoint = at(path).find((one) => one.endpoint.method === method.toLowerCase())?.endpoint;
   const isProblem = (answer.headers.get('content-type') ?? '').startsWith('application/problem+json');
   const faults = isProblem
-    ? problemFaults(answer, operation === undefined ? NOWHERE : problemsOf(operation))
-    : answerFaults(answer, operation?.answers[answer.status]);
+    ? problemFaults(answer, endpoint === undefined ? NOWHERE : problemsOf(endpoint))
+    : answerFaults(answer, endpoint?.answers[answer.status]);
   if (faults.length === 0) return;
-  const what = `${method} ${path} (${operation?.id ?? 'no operation'}) answered ${answer.status}`;
+  const what = `${method} ${path} (${endpoint?.id ?? 'no endpoint'}) answered ${answer.status}`;
   throw new Error(`${what}, which is not as declared:\n${faults.join('\n')}\n${JSON.stringify(answer.body)}`);
 };

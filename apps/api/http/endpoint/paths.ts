@@ -1,4 +1,4 @@
-// Where things are: the paths that most operations begin with.
+// Where things are: the paths that most endpoints begin with.
 
 export const TENANT = '/v1/tenants/{tenant}';
 export const QUEUE = '/v1/queues/{tenant}/{application}';

@@ -3,35 +3,35 @@ import type { RequestHandler } from 'express';
 import { reaches, type Identity } from '../../../../libs/mail/settings/api-key';
 import { Problem, problemAt, notFound } from '../../../../libs/mail/input/problem';
 import { identityOf } from '../auth';
-import type { Operation } from './operation';
+import type { Endpoint } from './endpoint';
 
 /** Outside the document; they are asked, never told anything. */
 const ASKED = ['/openapi.json', '/livez', '/readyz'];
 
-type Address = Pick<Operation<never>, 'method' | 'path' | 'heeds'>;
+type Address = Pick<Endpoint<never>, 'method' | 'path' | 'heeds'>;
 
 export interface Found<A> {
-  operation: A;
+  endpoint: A;
   /** The parts of the path by their names. */
   values: Record<string, string>;
 }
 
-/** @returns what looks up the operations of an address, in the order in which they are declared */
-export const createAddresses = <A extends Pick<Address, 'path'>>(operations: readonly A[]) => {
-  const patterns = operations.map((operation) => ({
-    operation,
-    pattern: new RegExp(`^${operation.path.replace(/\{(\w+)\}/g, '(?<$1>[^/]+)')}/?$`),
+/** @returns what looks up the endpoints of an address, in the order in which they are declared */
+export const createAddresses = <A extends Pick<Address, 'path'>>(endpoints: readonly A[]) => {
+  const patterns = endpoints.map((endpoint) => ({
+    endpoint,
+    pattern: new RegExp(`^${endpoint.path.replace(/\{(\w+)\}/g, '(?<$1>[^/]+)')}/?$`),
   }));
   return (path: string): Found<A>[] =>
-    patterns.flatMap(({ operation, pattern }) => {
+    patterns.flatMap(({ endpoint, pattern }) => {
       const match = pattern.exec(path);
-      return match === null ? [] : [{ operation, values: match.groups ?? {} }];
+      return match === null ? [] : [{ endpoint, values: match.groups ?? {} }];
     });
 };
 
 /** Does the key reach what the address names? Whether it is there is another question. */
-const isReached = (identity: Identity | undefined, { operation, values }: Found<Address>): boolean => {
-  if (identity === undefined) return !operation.path.startsWith('/v1');
+const isReached = (identity: Identity | undefined, { endpoint, values }: Found<Address>): boolean => {
+  if (identity === undefined) return !endpoint.path.startsWith('/v1');
   const { tenant, application } = values;
   if (tenant === undefined) return true;
   if (application === undefined && identity.application !== undefined) return false;
@@ -42,15 +42,15 @@ const isReached = (identity: Identity | undefined, { operation, values }: Found<
  * A key promises that a repetition does nothing twice; where nobody keeps that promise, it is refused rather than ignored.
  * PUT, DELETE and GET may be repeated without one (RFC 9110 9.2.2).
  */
-export const refuseUnheededKey = (operations: readonly Address[]): RequestHandler => {
-  const at = createAddresses(operations);
+export const refuseUnheededKey = (endpoints: readonly Address[]): RequestHandler => {
+  const at = createAddresses(endpoints);
   return (request, _response, next) => {
     const isGiven = request.headers['idempotency-key'] !== undefined;
     if (!isGiven || (request.method !== 'POST' && request.method !== 'PATCH')) return next();
     const found = at(`${request.baseUrl}${request.path}`).find(
-      ({ operation }) => operation.method.toUpperCase() === request.method,
+      ({ endpoint }) => endpoint.method.toUpperCase() === request.method,
     );
-    if (found !== undefined && found.operation.heeds?.includes('Idempotency-Key') !== true) {
+    if (found !== undefined && found.endpoint.heeds?.includes('Idempotency-Key') !== true) {
       throw problemAt(
         'idempotency-key-not-supported',
         ['Idempotency-Key'],
@@ -62,13 +62,13 @@ export const refuseUnheededKey = (operations: readonly Address[]): RequestHandle
 };
 
 /** Nothing answered. @throws Problem `method-not-allowed` where the address has other methods, else `not-found` */
-export const unknownAddress = (operations: readonly Address[]): RequestHandler => {
-  const at = createAddresses<Address>([...operations, ...ASKED.map((path) => ({ method: 'get' as const, path }))]);
+export const unknownAddress = (endpoints: readonly Address[]): RequestHandler => {
+  const at = createAddresses<Address>([...endpoints, ...ASKED.map((path) => ({ method: 'get' as const, path }))]);
   return (request, response) => {
     const identity = identityOf(response) as Identity | undefined;
     const methods = at(request.path)
       .filter((found) => isReached(identity, found))
-      .map(({ operation }) => operation.method.toUpperCase())
+      .map(({ endpoint }) => endpoint.method.toUpperCase())
       .flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
     if (methods.length === 0 || methods.includes(request.method)) throw notFound(`${request.method} ${request.path}`);
     const allowed = [...new Set(methods)].join(', ');

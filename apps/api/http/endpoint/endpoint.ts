@@ -1,31 +1,19 @@
-// What an operation of the API is declared as: once, for the router, the OpenAPI document, the tests and clients.
+// What an endpoint of the API is declared as: once, for the router, the OpenAPI document, the tests and clients.
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import type { QueueAddress } from '../../../../libs/mail/address/queue-address';
-import type { Action, Identity } from '../../../../libs/mail/settings/api-key';
+import type { Identity } from '../../../../libs/mail/settings/api-key';
 import type { IfMatch } from '../if-match';
+import type { Over, Permission } from '../permission';
 import type { Body } from './body';
 
 export type Method = 'get' | 'put' | 'post' | 'patch' | 'delete';
 
-/** What a request names that a key must reach; `reach`: nothing, and what is answered lies within the key's reach. */
-export type Over = 'queue' | 'tenant' | 'installation' | 'reach';
-
-/** Who may do it. Where the key does not reach the place, it answers as if there were none. */
-export interface Permission<O extends Over = Over> {
-  action: Action;
-  over: O;
-  /** What a role must be allowed where the tenant does not exist yet. */
-  whenNew?: Action;
-  /** What a role must be allowed where templates run without a sandbox: they can do whatever the service can. */
-  whenTrusted?: Action;
-}
-
-/** Request headers that an operation heeds; each is read before its handler runs. */
+/** Request headers that an endpoint heeds; each is read before its handler runs. */
 export type HeededHeader = 'Idempotency-Key' | 'If-Match';
 export type AnswerHeader = 'ETag' | 'Location' | 'Idempotency-Replayed' | 'Content-Disposition';
 
-/** One answer of an operation, by its status. */
+/** One answer of an endpoint, by its status. */
 export interface DeclaredAnswer {
   description: string;
   /** Of a JSON body, strict: clients must bear new fields, tests must not. Its first example is the answer's. */
@@ -73,7 +61,7 @@ interface Declared {
   method: Method;
   /** As in OpenAPI: `/v1/tenants/{tenant}`. */
   path: string;
-  /** The operation's id: the name of a function in clients. */
+  /** Its `operationId` in the document: the name of a function in clients. */
   id: string;
   tag: Tag;
   /** A few words. */
@@ -93,14 +81,14 @@ interface Declared {
 export type AnyAsked = Asked<'queue', string, never, never> & Asked<'tenant', string, never, never>;
 
 /** @typeParam D what its handler works with */
-export interface Operation<in D> extends Declared {
+export interface Endpoint<in D> extends Declared {
   handle(deps: D, asked: AnyAsked): Promise<Answer>;
 }
 
-/** Groups of operations, as the document shows them. */
+/** Groups of endpoints, as the document shows them. */
 export const TAGS = {
   Emails: 'Accept emails, look at them, and act on them until they are sent.',
-  Bulk: 'One action on all emails of a filter, and operations that take longer than a request.',
+  Bulk: 'One action on all emails of a filter, and what takes longer than a request.',
   Content: 'Bytes for attachments and complete messages.',
   Queues: 'One queue for each application of a tenant: its settings, counts and pause.',
   Tenants: 'Tenants, their settings, and the secret that their data sources check requests with.',
@@ -121,7 +109,7 @@ type Given<O extends Over, P extends string, Q extends z.ZodObject, B> = Omit<
   body?: Body<B>;
 };
 
-/** Declares an operation; the handler's types follow from the rest. */
-export const operation = <D, O extends Over, const P extends string, Q extends z.ZodObject = never, B = undefined>(
+/** Declares an endpoint; the handler's types follow from the rest. */
+export const endpoint = <D, O extends Over, const P extends string, Q extends z.ZodObject = never, B = undefined>(
   declared: Given<O, P, Q, B> & { handle(deps: D, asked: Asked<O, P, z.infer<Q>, B>): Promise<Answer> },
-): Operation<D> => declared as unknown as Operation<D>;
+): Endpoint<D> => declared as unknown as Endpoint<D>;

@@ -1,4 +1,4 @@
-// The OpenAPI 3.1 document, made of the declared operations.
+// The OpenAPI 3.1 document, made of the declared endpoints.
 import {
   createDocument,
   type CreateDocumentOptions,
@@ -10,16 +10,10 @@ import {
 import type { z } from 'zod';
 import { VERSION } from '../../../../libs/runtime/version';
 import { ProblemAnswer } from '../../answers/problem';
-import {
-  TAGS,
-  type AnswerHeader,
-  type DeclaredAnswer,
-  type HeededHeader,
-  type Operation,
-  type Permission,
-} from './operation';
+import { TAGS, type AnswerHeader, type DeclaredAnswer, type HeededHeader, type Endpoint } from './endpoint';
 import type { Body } from './body';
 import { problemsByStatus } from './problems';
+import type { Permission } from '../permission';
 
 const PARAMETERS: Record<string, string> = {
   tenant: 'The tenant’s name.',
@@ -42,7 +36,7 @@ const ANSWERED: Record<AnswerHeader, string> = {
   'Content-Disposition': 'The name of the file.',
 };
 
-const parametersOf = ({ path, heeds = [] }: Operation<never>): ZodOpenApiParameterObject[] => [
+const parametersOf = ({ path, heeds = [] }: Endpoint<never>): ZodOpenApiParameterObject[] => [
   ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
     name,
     in: 'path' as const,
@@ -80,10 +74,10 @@ const problemOf = (codes: string[]) => ({
 });
 
 /** A status may answer both a result and a problem: of a batch none of whose lines was accepted. */
-const responsesOf = (operation: Operation<never>): ZodOpenApiResponsesObject => {
+const responsesOf = (endpoint: Endpoint<never>): ZodOpenApiResponsesObject => {
   const responses: Record<string, ReturnType<typeof answerOf> & { content?: object }> = {};
-  for (const [status, answer] of Object.entries(operation.answers)) responses[status] = answerOf(answer);
-  for (const [status, codes] of problemsByStatus(operation)) {
+  for (const [status, answer] of Object.entries(endpoint.answers)) responses[status] = answerOf(answer);
+  for (const [status, codes] of problemsByStatus(endpoint)) {
     const problem = problemOf(codes);
     const other = responses[status];
     responses[status] =
@@ -115,24 +109,24 @@ const bodyOf = ({ optional, types, schema }: Body<unknown>) => ({
   content: Object.fromEntries(types.map((type) => [type, schema === undefined ? {} : { schema }])),
 });
 
-const describe = (operation: Operation<never>): ZodOpenApiOperationObject => {
-  const { id, tag, summary, description, may, query, body } = operation;
+const describe = (endpoint: Endpoint<never>): ZodOpenApiOperationObject => {
+  const { id, tag, summary, description, may, query, body } = endpoint;
   return {
     operationId: id,
     tags: [tag],
     summary,
     description: `${description}\n\n${permissionOf(may)}`,
-    parameters: parametersOf(operation),
+    parameters: parametersOf(endpoint),
     ...(query && { requestParams: { query } }),
     ...((body?.schema ?? body?.stream) && { requestBody: bodyOf(body) }),
-    responses: responsesOf(operation),
+    responses: responsesOf(endpoint),
   };
 };
 
-const pathsOf = (operations: readonly Operation<never>[]): ZodOpenApiPathsObject => {
+const pathsOf = (endpoints: readonly Endpoint<never>[]): ZodOpenApiPathsObject => {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
-  for (const operation of operations)
-    paths[operation.path] = { ...paths[operation.path], [operation.method]: describe(operation) };
+  for (const endpoint of endpoints)
+    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method]: describe(endpoint) };
   return paths;
 };
 
@@ -144,7 +138,7 @@ const openAnswers: CreateDocumentOptions['override'] = ({ jsonSchema, io }) => {
 };
 
 /** @returns what makes the document at the first question, and keeps it */
-export const createOpenapiDocument = (operations: readonly Operation<never>[]) => {
+export const createOpenapiDocument = (endpoints: readonly Endpoint<never>[]) => {
   let made: ReturnType<typeof createDocument> | undefined;
   return (): ReturnType<typeof createDocument> =>
     (made ??= createDocument(
@@ -158,7 +152,7 @@ export const createOpenapiDocument = (operations: readonly Operation<never>[]) =
         tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
         security: [{ bearer: [] }],
         components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
-        paths: pathsOf(operations),
+        paths: pathsOf(endpoints),
       },
       { override: openAnswers },
     ));

@@ -1,11 +1,11 @@
-// Makes a router of declared operations: checks who asks and what, lets the handler answer, and sends it.
+// Makes a router of declared endpoints: checks who asks and what, lets the handler answer, and sends it.
 import { Router, type Request, type RequestHandler, type Response } from 'express';
 import { IdempotencyKey } from '../../../../libs/intake/batch-lines';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
 import { identityOf, param, permit, signatureOf, type PermitDeps } from '../auth';
 import { parseIfMatch } from '../if-match';
 import { parseQuery } from '../input';
-import type { Answer, Operation } from './operation';
+import type { Answer, Endpoint } from './endpoint';
 
 /** Sends what a handler answered. */
 export const sendAnswer = async (response: Response, { status = 200, headers = {}, body, write }: Answer) => {
@@ -15,11 +15,11 @@ export const sendAnswer = async (response: Response, { status = 200, headers = {
   else response.json(body);
 };
 
-const askedOf = async (deps: PermitDeps, operation: Operation<never>, request: Request, response: Response) => {
+const askedOf = async (deps: PermitDeps, endpoint: Endpoint<never>, request: Request, response: Response) => {
   const identity = identityOf(response);
   const address = { tenant: param(request, 'tenant'), application: param(request, 'application') };
-  await permit(deps, identity, operation.may, address);
-  const { heeds = [], query, body } = operation;
+  await permit(deps, identity, endpoint.may, address);
+  const { heeds = [], query, body } = endpoint;
   const heeded = (name: (typeof heeds)[number]): string | undefined =>
     heeds.includes(name) ? request.get(name) : undefined;
   const key = heeded('Idempotency-Key');
@@ -43,21 +43,21 @@ const expressPath = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
 /**
  * @param deps what handlers work with
  * @param who what permissions are checked by
- * @param bodies what reads JSON, for all operations but those that read a stream themselves
+ * @param bodies what reads JSON, for all endpoints but those that read a stream themselves
  */
-export const operationRouter = <D>(
-  operations: readonly Operation<D>[],
+export const endpointRouter = <D>(
+  endpoints: readonly Endpoint<D>[],
   deps: D,
   who: PermitDeps,
   bodies: RequestHandler[],
 ): Router => {
   const router = Router({ caseSensitive: true });
-  for (const operation of operations) {
+  for (const endpoint of endpoints) {
     const handle: RequestHandler = async (request, response) => {
-      await sendAnswer(response, await operation.handle(deps, await askedOf(who, operation, request, response)));
+      await sendAnswer(response, await endpoint.handle(deps, await askedOf(who, endpoint, request, response)));
     };
-    const before = operation.body?.stream === true ? [] : bodies;
-    router[operation.method](expressPath(operation.path), ...before, handle);
+    const before = endpoint.body?.stream === true ? [] : bodies;
+    router[endpoint.method](expressPath(endpoint.path), ...before, handle);
   }
   return router;
 };

@@ -1,4 +1,4 @@
-// How the body of an operation is read, and what the document says of it.
+// How the body of an endpoint is read, and what the document says of it.
 import type { Request } from 'express';
 import { z } from 'zod';
 import { bodyOf, parseBody } from '../input';

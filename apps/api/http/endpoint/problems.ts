@@ -1,13 +1,13 @@
-// Which problems an operation may answer: those that follow from what it takes, and those that it declares.
+// Which problems an endpoint may answer: those that follow from what it takes, and those that it declares.
 import { statusOfCode } from '../../../../libs/mail/input/problem-document';
-import type { Operation } from './operation';
+import type { Endpoint } from './endpoint';
 
 const ANY = ['bad-request', 'unauthenticated', 'internal-error', 'unavailable'];
 /** Of whatever has a body, also where none is asked for. */
 const OF_BODIES = ['malformed-json', 'not-utf-8', 'too-large', 'unsupported-media-type', 'invalid'];
 
 /** The codes, each once. */
-export const problemsOf = ({ method, may, query, body, heeds = [], problems = [] }: Operation<never>): string[] => {
+export const problemsOf = ({ method, may, query, body, heeds = [], problems = [] }: Endpoint<never>): string[] => {
   const codes = [...ANY, ...problems];
   if (may.action !== 'read') codes.push('forbidden');
   if (may.over === 'queue' || may.over === 'tenant') codes.push('not-found');
@@ -24,9 +24,9 @@ export const problemsOf = ({ method, may, query, body, heeds = [], problems = []
 };
 
 /** The codes by their status, in the order of statuses. */
-export const problemsByStatus = (operation: Operation<never>): [status: number, codes: string[]][] => {
+export const problemsByStatus = (endpoint: Endpoint<never>): [status: number, codes: string[]][] => {
   const byStatus = new Map<number, string[]>();
-  for (const code of problemsOf(operation)) {
+  for (const code of problemsOf(endpoint)) {
     const status = statusOfCode(code);
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
