@@ -162,18 +162,18 @@ const createIdle = (quit: (smtp: SMTPConnection) => void) => {
   return { of, keep, drop, end: endOne, endAll: (): void => [...lying].forEach(endOne) };
 };
 
-/**
- * @param deps.name given in EHLO where the transport has none of its own
- * @param deps.bounds ms for each step of opening one
- * @param deps.sockets counts what is open, and bounds it where the transport does
- * @param deps.mayReach which addresses the hosts may stand for that administrators of tenants set
- */
-export const createConnections = (deps: {
+interface ConnectionsDeps {
+  /** Given in EHLO where the transport has none of its own. */
   name: string;
+  /** ms for each step of opening one. */
   bounds: StepBounds;
+  /** Counts what is open, and bounds it where the transport does. */
   sockets: Sockets;
+  /** Which addresses the hosts may stand for that administrators of tenants set. */
   mayReach: AddressRule;
-}): Connections => {
+}
+
+export const createConnections = (deps: ConnectionsDeps): Connections => {
   const { sockets } = deps;
   const ready = createCounts();
   const { end, allEnded } = createEndings();
