@@ -82,7 +82,7 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
    * ended has its place until it is gone: whatever it does until then, there are never more threads than were allowed.
    */
   const startMore = (): void => {
-    const free = [...threads].filter(({ isOver, tasks }) => !isOver() && tasks.length === 0).length;
+    const free = [...threads].filter((thread) => !thread.isOver() && thread.tasks.length === 0).length;
     const wanted = turns.ready(running()) + (badStarts === 0 ? 1 : 0);
     for (let more = wanted - free; more > 0 && threads.size < options.threads && !closed; more--) start();
   };
