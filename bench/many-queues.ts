@@ -12,9 +12,9 @@ import { bench } from './support/run';
 const PER_TENANT = 100;
 const MOST_IDLE_SHARE = 0.05;
 /** A worker has so many places unless told otherwise: no more SMTP connections can be in use; others are kept warm. */
-const PLACES = 50;
+const LAYOUT = 50;
 /** Each place may have one that is closing behind the one that it uses. */
-const MOST_CONNECTIONS = 2 * PLACES + MOST_IDLE;
+const MOST_CONNECTIONS = 2 * LAYOUT + MOST_IDLE;
 
 /** Connections of the workers to Redis now. */
 const workerConnections = async ({ client }: Lab): Promise<number> =>

@@ -2,7 +2,7 @@
 import { hashBody, hashKey, claimKey, confirmKey } from '../libs/store/contents/idempotency';
 import { queueKeys } from '../libs/store/redis/keys';
 import { newEmailId } from '../libs/jobs/layout/email-id';
-import { GONE_KEPT, setGone } from '../libs/jobs/layout/gone';
+import { TOMBSTONE_KEPT_S, setTombstone } from '../libs/jobs/layout/tombstones';
 import type { Lab } from './support/lab';
 import { bench, type Row } from './support/run';
 
@@ -64,8 +64,8 @@ bench(
       rows.push(
         await row(
           `an email that is gone, ${name}`,
-          (n) => setGone(client, keys, idOf(n)),
-          (n) => client.set(keys.gone + idOf(n), Date.now(), 'EX', GONE_KEPT),
+          (n) => setTombstone(client, keys, idOf(n)),
+          (n) => client.set(keys.gone + idOf(n), Date.now(), 'EX', TOMBSTONE_KEPT_S),
         ),
       );
     }

@@ -15,7 +15,7 @@ import { createQueues, type EmailQueue } from '../libs/jobs/layout/queues';
 import { createEnqueue } from '../libs/intake/enqueue';
 import { createSettle } from '../libs/dispatch/settle';
 import { correctEmail } from '../libs/jobs/transitions/correct';
-import { putAside } from '../libs/jobs/transitions/put-aside';
+import { withdraw } from '../libs/jobs/transitions/withdraw';
 import { releaseEmail } from '../libs/jobs/transitions/release';
 import { removeJob } from '../libs/jobs/transitions/remove';
 import { useBareRedis } from './support/bare-redis';
@@ -144,7 +144,7 @@ class World {
     const now = Date.now();
     const before = await this.emailOf(id);
     const aside = (code: 'held' | 'canceled') =>
-      putAside(redis, this.queue, id, {
+      withdraw(redis, this.queue, id, {
         failure: { code, text: 'x' },
         line,
         now,

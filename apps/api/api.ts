@@ -16,6 +16,7 @@ import { createEnqueue } from '../../libs/intake/enqueue';
 import { createRenderer } from '../../libs/render/render';
 import { createTemplating } from '../../libs/render/templates';
 import { uptime } from '../../libs/runtime/clock';
+import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createApiKeys } from '../../libs/store/registries/api-keys';
@@ -66,6 +67,7 @@ export const startApi = async (
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
+  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log) });
   const redis = connect('main', 'fail-fast');
   const clock = createRedisClock({ redis, log });
   lifecycle.add({ name: 'clock', stop: () => clock.stop() });

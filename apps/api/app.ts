@@ -11,6 +11,7 @@ import type { Commands } from '../../libs/administration/commands';
 import { refuseUnheededKey, unknownAddress } from './http/described';
 import { handleErrors } from './http/errors';
 import { healthRoutes } from './http/health';
+import { boundBodies } from './http/bodies-in-work';
 import { jsonBody } from './http/input';
 import { openapiDocument } from './http/openapi';
 import { logRequests } from './http/request-log';
@@ -56,7 +57,7 @@ export const createApp = (
   app.use(everyAnswer, readWholeBody(4 * rooms.config.maxBody), logRequests(log, rooms.mailLog));
   app.use('/v1', authenticate(rooms.keys), refuseUnheededKey);
   app.use('/v1/queues/:tenant/:application/content', contentRoutes(rooms));
-  app.use('/v1', ...jsonBody(rooms.config.maxBody));
+  app.use('/v1', boundBodies(rooms.config.maxBody), ...jsonBody(rooms.config.maxBody));
   app.use('/v1/queues/:tenant/:application/emails/bulk', bulkRoutes(rooms, operations));
   app.use('/v1/queues/:tenant/:application/emails', emailRoutes(rooms), emailActionRoutes(rooms, commands));
   app.use('/v1/queues', queueRoutes(rooms));

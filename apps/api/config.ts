@@ -5,7 +5,7 @@ import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/conte
 import { PrivateHostsText } from '../../libs/fetch/addresses';
 import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
-import { SpanMs } from '../../libs/mail/input/span';
+import { DurationMs } from '../../libs/mail/input/duration';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secrets';
 
 export const ApiEnv = z.object({
@@ -32,8 +32,8 @@ export const ApiEnv = z.object({
   ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
   /** 1: pauses the whole installation at the start. */
   ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
-  ROHRPOST_GRACE: SpanMs.default(30_000),
-  ROHRPOST_STOP_DELAY: SpanMs.default(1_000),
+  ROHRPOST_GRACE: DurationMs.default(30_000),
+  ROHRPOST_STOP_DELAY: DurationMs.default(1_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { defaultThreads } from '../../libs/render/thread/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
 import { PrivateHostsText } from '../../libs/fetch/addresses';
-import { SpanMs } from '../../libs/mail/input/span';
+import { DurationMs } from '../../libs/mail/input/duration';
 import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secrets';
@@ -22,7 +22,7 @@ export const WorkerEnv = z.object({
   ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
   /** 1: pauses the whole installation at the start. */
   ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
-  ROHRPOST_GRACE: SpanMs.default(30_000),
+  ROHRPOST_GRACE: DurationMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   /** 0: no probe. */
   ROHRPOST_PROBE_PORT: z.coerce.number().int().min(0).max(65_535).default(0),

@@ -6,13 +6,12 @@ import type { EmailRecord } from '../jobs/layout/email-record';
 import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
 import type { EmailQueue } from '../jobs/layout/queues';
 import type { Refusal } from '../jobs/layout/layout';
-import { putAside } from '../jobs/transitions/put-aside';
+import { withdraw } from '../jobs/transitions/withdraw';
 import { releaseEmail } from '../jobs/transitions/release';
 import { resolveSent } from '../jobs/transitions/resolve-sent';
-import { announceUpkeep } from '../jobs/layout/upkeep-index';
+import { announceUpkeep } from '../store/redis/upkeep-index';
 import type { FieldChanges } from './field-diff';
 import { settleOverdue, type OverdueDeps } from './overdue';
-import type { MailLog } from '../events/mail-log';
 import type { Audit } from '../events/audit';
 import type { Removal } from '../jobs/transitions/removal';
 
@@ -20,7 +19,6 @@ const DAY = 86_400_000;
 
 export interface CommandDeps extends OverdueDeps {
   audit: Audit;
-  mailLog: MailLog;
   removal: Removal;
   schedule: Schedule;
 }
@@ -105,7 +103,7 @@ export const createCommands = (deps: CommandDeps) => {
     const now = clock.now();
     const keepUntil = now + errors.days * DAY;
     await announceUpkeep(redis, queue, keepUntil);
-    const refusal = await putAside(redis, queue, record.id, {
+    const refusal = await withdraw(redis, queue, record.id, {
       failure: { code, text: `by ${by}` },
       line: change(subject, code),
       now,
@@ -124,6 +122,7 @@ export const createCommands = (deps: CommandDeps) => {
     const now = clock.now();
     const due = dueAt(record.email, now);
     const after = await renewed(deps, queue, record.email, due);
+    await announceUpkeep(redis, queue, Date.parse(after.expiresAt));
     const refusal = await releaseEmail(redis, queue, record.id, {
       before: record.email,
       after,
@@ -154,7 +153,7 @@ export const createCommands = (deps: CommandDeps) => {
       const refusal =
         as === 'sent'
           ? await resolveSent(redis, queue, record.id, line, { now, keepUntil })
-          : await putAside(redis, queue, record.id, {
+          : await withdraw(redis, queue, record.id, {
               failure: { code: 'refused', text: `resolved as failed by ${by}` },
               line,
               now,

@@ -26,6 +26,7 @@ import type { ContentReader, ContentStore } from '../content/store';
 import type { ContentRefs } from '../store/contents/content-refs';
 import { prepareParts } from '../intake/large-parts';
 import { parseInput } from '../mail/input/parse-input';
+import { announceUpkeep } from '../store/redis/upkeep-index';
 
 export type Patch = Record<string, unknown>;
 
@@ -171,6 +172,7 @@ export const correct = async (deps: CorrectDeps, commands: Commands, given: Subj
     throw error;
   }
   const due = 'sendAt' in patch ? Math.max(now, dueAt(after, 0)) : undefined;
+  await announceUpkeep(deps.redis, queue, expiresAt);
   const refusal = await correctEmail(deps.redis, queue, record.id, {
     before,
     after,

@@ -6,9 +6,9 @@ import type { Redis } from '../store/redis/redis';
 import type { Admission, Refusal } from '../store/limits/transport-limits';
 import type { Schedule } from '../jobs/layout/schedule';
 import { createDueWatcher, LOOK_AGAIN_MS, type DueWatcher } from './due-watcher';
-import { giveBack, recoverStalled, type Lease, type LeaseEnd } from '../jobs/transitions/lease';
+import { giveBack, type Lease, type LeaseEnd } from '../jobs/transitions/lease';
 import { createLeaseRenewal, type LeaseRenewal } from './lease-renewal';
-import { createReschedule } from './reschedule';
+import { createReschedule, recoverAndTell } from './reschedule';
 import { newlyOpen, type OpenQueue } from './open-queue';
 import { createSlots } from './slots';
 import { STALLED_CHECK_MS, type Queues } from '../jobs/layout/queues';
@@ -41,7 +41,9 @@ export interface DispatcherDeps {
   permission: (address: QueueAddress) => Promise<Permission>;
   /** The right to one attempt in this queue, asked for before an email is taken; or when to ask again. */
   admit: (address: QueueAddress) => Promise<Admission | Refusal>;
-  /** One attempt, settled. Never rejects. */
+  /** Emails went back to the queue whose worker is gone. */
+  onRecovered: (address: QueueAddress, ids: readonly string[]) => void;
+  /** One attempt, settled; owns the admission and gives it back. Never rejects. */
   work: (lease: Lease, admission: Admission) => Promise<void>;
 }
 
@@ -168,7 +170,6 @@ export class Dispatcher {
       this.keeper.release(lease);
     } finally {
       clearTimeout(timer);
-      admission.end();
     }
   }
 
@@ -229,7 +230,9 @@ export class Dispatcher {
 
   private checkStalled(): void {
     for (const turn of this.openQueues.values()) {
-      recoverStalled(turn.queue).catch((error: unknown) => this.complain(`recover in ${turn.name}`, error));
+      recoverAndTell(turn.queue, this.deps.onRecovered).catch((error: unknown) =>
+        this.complain(`recover in ${turn.name}`, error),
+      );
     }
   }
 

@@ -5,7 +5,7 @@ import { retryDelay } from '../mail/email/retry';
 import type { ResolvedSettings } from '../mail/settings/settings';
 import type { Clock } from '../runtime/clock';
 import { readArchive } from '../jobs/transitions/hand-over-journal';
-import { announceUpkeep } from '../jobs/layout/upkeep-index';
+import { announceUpkeep } from '../store/redis/upkeep-index';
 import type { Redis } from '../store/redis/redis';
 import { giveBack, type Lease } from '../jobs/transitions/lease';
 import type { Erase } from '../jobs/layout/erase';
@@ -42,12 +42,12 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
   /** Ends an email of which something is kept for so many days. */
   const end = async (lease: Lease, days: number, how: Omit<End, 'removeAt'>): Promise<void> => {
     const removeAt = clock.now() + days * DAY;
+    // Sent before the end over the same connection, which keeps the order. A full Redis may refuse it: the sweep was told of
+    // its expiry when it was accepted, and sees then what is due.
+    const isEarlier = removeAt < Date.parse(lease.email.expiresAt);
+    const announced = isEarlier ? announceUpkeep(redis, lease.queue, removeAt).catch(() => undefined) : undefined;
     await endEmail(redis, lease, { ...how, removeAt });
-    // The sweep was told of its expiry when it was accepted, and sees then what is due later. So nothing is lost where it
-    // is not told of what is due before; a full Redis may refuse that.
-    if (removeAt < Date.parse(lease.email.expiresAt)) {
-      await announceUpkeep(redis, lease.queue, removeAt).catch(() => undefined);
-    }
+    await announced;
   };
 
   const complete = async (

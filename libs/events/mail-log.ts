@@ -51,6 +51,10 @@ export interface MailLog {
   changed(email: AboutEmail, how: { by: string; what: string; fields?: readonly string[] }): void;
   /** An attempt ended. */
   attempted(email: AboutEmail, end: AttemptEnd): void;
+  /** The worker that had it in an attempt is gone: it is in its queue again. */
+  recovered(email: AboutEmail): void;
+  /** It was sent or erased before, and a late repetition of its add has brought it back: it is removed once more. */
+  removedAgain(email: AboutEmail): void;
   /** Of a batch, while others were accepted or not. `codes`: of their problems, one a line. */
   linesRefused(address: QueueAddress, how: { by?: string | undefined; of: number; codes: readonly string[] }): void;
   refused(request: RefusedRequest): void;
@@ -139,6 +143,8 @@ export const createMailLog = (log: Log): MailLog => {
       else if (state === 'queued') lines.debug(line, 'put back');
       else lines.warn(line, state === 'deferred' ? 'deferred' : 'ended unsent');
     },
+    recovered: (email) => lines.warn(about(email), 'put back: its worker is gone'),
+    removedAgain: (email) => lines.info(about(email), 'removed again: it was sent or erased before'),
     linesRefused: ({ tenant, application }, { by, of, codes }) =>
       lines.info(
         { tenant, application, by, of, refused: codes.length, codes: [...new Set(codes)] },

@@ -7,7 +7,7 @@ import { describePlace, RenderFailure, type Place } from './source/failure';
 import { PARTS, type Part, type PlacedFault, type RenderAnswer, type RenderJob } from './thread/job';
 import { createPool, JobExhausted, WHY } from './thread/pool';
 import { createSourceFinder, type Bundle } from './sources';
-import { createTakeApart, type TakeApart } from './take-apart';
+import { createTakeApart, type ParseMessage } from './parse-message';
 
 export interface Templating extends Checks {
   /**
@@ -21,7 +21,7 @@ export interface Templating extends Checks {
    * @returns nothing where none can be made within a thread's time and memory: such html goes without a text part
    */
   textOf(tenant: string, html: string): Promise<string>;
-  takeApart: TakeApart;
+  parseMessage: ParseMessage;
   /** Ends the threads. */
   close(): Promise<void>;
 }
@@ -127,7 +127,7 @@ export const createTemplating = (deps: {
         return '';
       }
     },
-    takeApart: createTakeApart(pool),
+    parseMessage: createTakeApart(pool),
     close: () => pool.close(),
     ...createChecks({ pool, trusted: deps.trusted }),
   };

@@ -82,7 +82,8 @@ beforeEach(async () => {
       return { enabled: true, concurrency: 5 };
     },
     admit: (address) => admit(address),
-    work: (lease, admission) => work(lease, admission),
+    onRecovered: () => undefined,
+    work: (lease, admission) => work(lease, admission).finally(admission.end),
   });
   fleet.start();
   // It sleeps until somebody calls.

@@ -11,7 +11,7 @@ import { createQueues, type EmailQueue } from '../../libs/jobs/layout/queues';
 import { BULL_PRIORITY, createEnqueue } from '../../libs/intake/enqueue';
 import { correctEmail } from '../../libs/jobs/transitions/correct';
 import { endEmail } from '../../libs/jobs/transitions/end';
-import { putAside } from '../../libs/jobs/transitions/put-aside';
+import { withdraw } from '../../libs/jobs/transitions/withdraw';
 import { releaseEmail } from '../../libs/jobs/transitions/release';
 import { removeJob } from '../../libs/jobs/transitions/remove';
 import { KEYS } from '../../libs/store/redis/keys';
@@ -38,7 +38,7 @@ const add = async (id: string, more: Partial<StoredEmail> = {}): Promise<StoredE
   return stored;
 };
 const aside = (id: string, fromErrorLog = false) =>
-  putAside(redis, queue, id, {
+  withdraw(redis, queue, id, {
     failure: { code: 'held', text: 'by a test' },
     now: Date.now(),
     keepUntil: Date.now() + 1e6,
@@ -54,7 +54,7 @@ const take = async (): Promise<string | undefined> => {
   return taken.email.id;
 };
 
-const PLACES: [string, Partial<StoredEmail>][] = [
+const LAYOUT: [string, Partial<StoredEmail>][] = [
   ['waiting', { priority: 'high' }],
   ['prioritized', {}],
   ['delayed', { sendAt: '2034-01-01T00:00:00.000Z' }],
@@ -238,7 +238,7 @@ test('what has ended and is not kept leaves nothing, and only who has the email 
   expect(await queue.bull.getJobCounts()).toMatchObject({ active: 0, completed: 0 });
 });
 
-test.each(PLACES)('a %s email is put aside: BullMQ counts it as failed and gives it to nobody', async (_name, more) => {
+test.each(LAYOUT)('a %s email is put aside: BullMQ counts it as failed and gives it to nobody', async (_name, more) => {
   await add('m_1', more);
   expect(await aside('m_1')).toBeUndefined();
   expect(await queue.bull.getJobCounts()).toMatchObject({ failed: 1, waiting: 0, prioritized: 0, delayed: 0 });
@@ -248,7 +248,7 @@ test.each(PLACES)('a %s email is put aside: BullMQ counts it as failed and gives
   expect(await aside('m_1', true)).toBeUndefined();
 });
 
-test.each(PLACES)(
+test.each(LAYOUT)(
   'a %s email that was put aside is released and taken by BullMQ, with attempts anew',
   async (_name, more) => {
     const stored = await add('m_1', more);
@@ -327,7 +327,7 @@ test('more than two thousand in a state are counted as what they are', async () 
   expect(await counts()).toMatchObject({ scheduled: 0, queued: 0, held: 2_100, failed: 0 });
 });
 
-test.each(PLACES)('a %s email is removed without a trace in BullMQ', async (_name, more) => {
+test.each(LAYOUT)('a %s email is removed without a trace in BullMQ', async (_name, more) => {
   await add('m_1', more);
   expect(await removeJob(redis, queue, 'm_1', AT)).toBeUndefined();
   expect(await queue.bull.getJobCounts()).toMatchObject({ failed: 0, waiting: 0, prioritized: 0, delayed: 0 });
@@ -361,7 +361,7 @@ test('the time of expiry is known to the sweep, also where it looked between the
     ...schedule,
     async announce(name, at, upkeepAt) {
       await schedule.announce(name, at, upkeepAt);
-      // As apps/worker/sweep.ts does, which finds no entry yet.
+      // As apps/worker/upkeep/sweep.ts does, which finds no entry yet.
       if (announced++ === 0) await redis.zrem(KEYS.upkeep, name);
     },
   };

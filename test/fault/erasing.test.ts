@@ -2,13 +2,13 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
-import { createSweep } from '../../apps/worker/sweep';
+import { createSweep } from '../../apps/worker/upkeep/sweep';
 import { createFileStore } from '../../libs/content/file-store';
 import { resolveSettings } from '../../libs/mail/settings/settings';
 import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { readRecords } from '../../libs/jobs/layout/email-record';
 import { createErase } from '../../libs/jobs/layout/erase';
-import { isGone } from '../../libs/jobs/layout/gone';
+import { isGone } from '../../libs/jobs/layout/tombstones';
 import { createQueues, type EmailQueue } from '../../libs/jobs/layout/queues';
 import { createRemoval } from '../../libs/jobs/transitions/removal';
 import { createEnqueue } from '../../libs/intake/enqueue';

@@ -2,13 +2,14 @@
 import { Readable } from 'node:stream';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import type { Phase as ServerPhase } from '../support/smtp-script';
-import { judgeHandOver } from '../../apps/worker/judge';
+import { outcomeOf } from '../../apps/worker/attempt/classify';
 import { startSmtpServer, type SmtpServer, type SmtpServerOptions } from '../support/smtp-server';
 import type { Phase } from '../../libs/mail/smtp/reply';
 import { createConnections, type Connections } from '../../libs/send/smtp/connections';
-import { createHandOver } from '../../libs/send/smtp/hand-over';
+import { createSendMessage } from '../../libs/send/smtp/send-message';
 import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
-import type { Answered, HandOver } from '../../libs/send/smtp/transmit';
+import type { Answered } from '../../libs/send/smtp/server-answer';
+import type { SendRequest } from '../../libs/send/smtp/transmit';
 import { createSockets } from '../../libs/store/limits/sockets';
 
 const [ANN, BOB] = ['ann@example.org', 'bob@example.org'];
@@ -28,7 +29,7 @@ afterEach(async () => {
   await smtp.close();
 });
 
-const workFor = (port: number, changes: Partial<HandOver> = {}): HandOver => {
+const workFor = (port: number, changes: Partial<SendRequest> = {}): SendRequest => {
   const bytes = Buffer.from('Subject: x\r\n\r\nx\r\n');
   return {
     transport: { id: 'acme/default', transport: transportAt(port), secrets: {} },
@@ -39,7 +40,7 @@ const workFor = (port: number, changes: Partial<HandOver> = {}): HandOver => {
     ...changes,
   };
 };
-const transportAt = (port: number): HandOver['transport']['transport'] => ({
+const transportAt = (port: number): SendRequest['transport']['transport'] => ({
   host: '127.0.0.1',
   port,
   security: 'none',
@@ -48,8 +49,8 @@ const transportAt = (port: number): HandOver['transport']['transport'] => ({
   updatedAt: '',
 });
 
-const handOver = async (bounds: StepBounds = STEP_BOUNDS, changes?: Partial<HandOver>): Promise<Answered> => {
-  const result = await createHandOver(connections, bounds)(workFor(smtp.port, changes));
+const handOver = async (bounds: StepBounds = STEP_BOUNDS, changes?: Partial<SendRequest>): Promise<Answered> => {
+  const result = await createSendMessage(connections, bounds)(workFor(smtp.port, changes));
   if (result.kind === 'postponed') throw new Error(`no server was asked: ${result.text}`);
   return result;
 };
@@ -95,7 +96,7 @@ describe.each([
     const message = { size: 100, content: () => Readable.from(broken(), { objectMode: false }) };
     const result = await handOver({}, { message });
     expect(result).toMatchObject({ kind: 'stopped', phase: 'message', error: { name: 'MessageUnreadable' } });
-    expect(judgeHandOver(result, [ANN, BOB], { accepted: [], refused: [] })).toEqual({
+    expect(outcomeOf(result, [ANN, BOB], { accepted: [], refused: [] })).toEqual({
       kind: 'deferred',
       text: 'its content could not be read: the bucket is gone',
       replies: [],
@@ -230,6 +231,6 @@ test.each<{ at: RegExp; phase: Phase }>([
   await start();
   const server = await startTrickle(at);
   const work = workFor((server.address() as AddressInfo).port);
-  expect(await createHandOver(connections, soon(phase))(work)).toMatchObject({ kind: 'fault', phase });
+  expect(await createSendMessage(connections, soon(phase))(work)).toMatchObject({ kind: 'fault', phase });
   server.close();
 });

@@ -5,10 +5,10 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Phase } from '../../libs/mail/smtp/reply';
 import type { StoredTransport } from '../../libs/mail/settings/transport';
 import { createConnections, type Connections } from '../../libs/send/smtp/connections';
-import { createHandOver } from '../../libs/send/smtp/hand-over';
+import { createSendMessage } from '../../libs/send/smtp/send-message';
 import type { Message } from '../../libs/send/message/message';
 import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
-import type { HandOverResult } from '../../libs/send/smtp/transmit';
+import type { SendResult } from '../../libs/send/smtp/transmit';
 import { createSockets } from '../../libs/store/limits/sockets';
 import type { Phase as ServerPhase } from '../support/smtp-script';
 import { FULL } from '../support/fault';
@@ -61,8 +61,8 @@ const send = (
   port: number,
   changes: Partial<StoredTransport> = {},
   { message = SMALL, bounds = {}, login = false }: { message?: Message; bounds?: StepBounds; login?: boolean } = {},
-): Promise<HandOverResult> =>
-  createHandOver(
+): Promise<SendResult> =>
+  createSendMessage(
     connections,
     bounds,
   )({

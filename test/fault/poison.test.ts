@@ -59,6 +59,9 @@ test('held after it took five workers down, released it goes its way, and nothin
   showTable('poison', [{ crashes, state: held.state, reason: held.reason?.text ?? '' }]);
   expect(held.reason?.code).toBe('held');
   expect(crashes).toBe(FULL ? 5 : 1);
+  const told = worker.log.filter((line) => line.includes(id)).map((line) => JSON.parse(line) as { message: string });
+  expect(told.map(({ message }) => message)).toEqual(['put back: its worker is gone', 'ended unsent']);
+  expect(told[0]).toMatchObject({ tenant: 'acme', application: 'app' });
   smtp.setScript({});
   await service.ok('POST', `${emails}/${id}/release`);
   await eventually(async () => expect((await service.email(queue, id)).state).toBe('sent'));

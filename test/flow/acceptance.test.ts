@@ -1,6 +1,6 @@
 // Accepted once, whatever a client repeats; seen again by state, time and page.
 import { Redis } from 'ioredis';
-import { isGone, setGone } from '../../libs/jobs/layout/gone';
+import { isGone, setTombstone } from '../../libs/jobs/layout/tombstones';
 import { queueKeys } from '../../libs/store/redis/keys';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
@@ -139,7 +139,7 @@ describe('a batch under a key', () => {
       expect(gone).toEqual(sent.map(() => true));
     });
     await redis.del(...(await redis.keys(`${keys.gone}*`)));
-    for (const id of [...sent.slice(0, 2), ...sent.slice(4)]) await setGone(redis, keys, id);
+    for (const id of [...sent.slice(0, 2), ...sent.slice(4)]) await setTombstone(redis, keys, id);
     const records = await redis.keys(`${keys.idempotency('')}*`);
     for (const record of records) await redis.setrange(record, 0, '0');
     redis.disconnect();

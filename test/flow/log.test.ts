@@ -126,6 +126,26 @@ test('held, canceled, expired and refused in a batch are told too', async () => 
   ]);
 });
 
+test('an email of which nothing is kept is told as sent and erased', async () => {
+  const { emails } = await setUpQueue(service, 'acme/traceless', smtp.port, { history: { keep: false } });
+  const { id } = (await call('POST', emails, anEmail())).body as EmailBody;
+  await eventually(() => expect(story(id)).toEqual(['accepted', 'sent', 'erased']));
+  expect(grep(id).map(({ by }) => by)).toEqual(['operator', undefined, 'the service']);
+  expect(grep(id)[1]).toMatchObject({ queueId: '4Xk2qv1QpZ', transport: 'default', outcome: 'sent' });
+});
+
+test('expired is told once, whether the sweep finds it or somebody who acts on it', async () => {
+  const { emails } = await setUpQueue(service, 'acme/late', smtp.port, { enabled: false });
+  // More than one: the sweep comes every two seconds, and may be there first.
+  for (let round = 0; round < 3; round++) {
+    const { id } = (await call('POST', emails, anEmail({ expiresAfter: '1s' }))).body as EmailBody;
+    await eventually(async () => expect((await service.email('acme/late', id)).state).toBe('expired'), { every: 5 });
+    expect((await call('POST', `${emails}/${id}/release`)).status).toBeLessThan(300);
+    await eventually(() => expect(story(id).slice(0, 3)).toEqual(['accepted', 'expired', 'released']));
+    expect(grep(id)[1]).toMatchObject({ by: 'the service', tenant: 'acme', application: 'late' });
+  }
+});
+
 test('an email that is asked for again is told under its id', async () => {
   const { emails } = await setUpQueue(service, 'acme/again', smtp.port, { enabled: false });
   const headers = {

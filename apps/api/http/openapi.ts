@@ -13,7 +13,8 @@ import { PauseInput } from '../../../libs/administration/pause';
 import { ResendInput } from '../../../libs/administration/resend';
 import { AuditQuery } from '../routes/audit';
 import { ResolveInput } from '../routes/email-actions';
-import { BatchInput, ListQuery } from '../routes/emails';
+import { BatchInput } from '../../../libs/intake/batch-lines';
+import { ListQuery } from '../routes/emails';
 import { CompareQuery, TemplateData } from '../routes/templates';
 
 const problem = { description: 'A problem document (RFC 9457)', content: { 'application/problem+json': {} } };

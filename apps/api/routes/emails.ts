@@ -15,19 +15,13 @@ import { param, signatureOf } from '../http/auth';
 import { previewOfRaw, rendered } from '../views/preview';
 import { bodyOf, parseBody, parseQuery } from '../http/input';
 import { openCursor, sealCursor } from '../http/page';
+import { BatchInput, IdempotencyKey, readBatch } from '../../../libs/intake/batch-lines';
 import { prepareParts } from '../../../libs/intake/large-parts';
 import { withData } from '../../../libs/intake/preview-data';
 import type { Rooms } from '../http/rooms';
 import { emailSummary, emailView, etagOf } from '../views/view';
 import { parseInput } from '../../../libs/mail/input/parse-input';
 import { existingEmail, existingQueue } from '../../../libs/administration/existing';
-
-const IdempotencyKey = z.string().regex(/^[ -~]{1,255}$/, 'must be 1 to 255 printable ASCII characters');
-
-export const BatchInput = z.strictObject({
-  emails: z.array(z.unknown()).min(1).max(1_000),
-  defaults: z.record(z.string(), z.unknown()).optional(),
-});
 
 const Time = z.iso.datetime({ offset: true });
 
@@ -80,24 +74,14 @@ const acceptOne = (rooms: Rooms) => async (request: Request, response: Response)
     .json(receipt);
 };
 
-/** One line of a batch: its own key taken out, the defaults put under. */
-const batchLine = (line: unknown, defaults: Record<string, unknown> | undefined, index: number) => {
-  const base = ['emails', index];
-  if (typeof line !== 'object' || line === null || Array.isArray(line)) return { body: line, base };
-  const { idempotencyKey, ...email } = line as Record<string, unknown>;
-  const body = { ...defaults, ...email };
-  if (idempotencyKey === undefined) return { body, base };
-  return { body, base, idempotencyKey: parseInput(IdempotencyKey, idempotencyKey, [...base, 'idempotencyKey']) };
-};
-
 const acceptBatch = (rooms: Rooms) => async (request: Request, response: Response) => {
   const { address, identity } = await rooms.guard.queue(request, response, 'send');
-  const { emails, defaults } = parseBody(BatchInput, request);
+  const batch = parseBody(BatchInput, request);
   const key = keyOf(request);
   const by = signatureOf(identity);
   const { results, replayed } = await rooms.accept.many(
     address,
-    emails.map((line, index) => ({ ...batchLine(line, defaults, index), by })),
+    readBatch(rooms.content, batch, by),
     key === undefined ? undefined : { key, body: bodyOf(request) },
   );
   if (replayed) response.set('Idempotency-Replayed', 'true');

@@ -39,7 +39,7 @@ export const rendered = async (deps: PreviewDeps, address: QueueAddress, email: 
 /** A message for people to look at. @throws Problem `message-invalid` where it cannot be taken apart */
 const shown = async (deps: PreviewDeps, { tenant }: QueueAddress, bytes: Buffer): Promise<ParsedMessage> => {
   try {
-    return await deps.templating.takeApart(tenant, bytes);
+    return await deps.templating.parseMessage(tenant, bytes);
   } catch (error) {
     throw error instanceof RenderFailure ? new Problem(error.code, error.message) : error;
   }

@@ -10,15 +10,8 @@ local function asideSet(prefix, reason)
 end
 `;
 
-/**
- * Functions for our transitions. `place` says where a job is; `marks` whether it was sent, and whether a worker vanished
- * while handing it over (docs/decisions/0004-marks.md); `leave` takes it out; `enter` puts it where it is due:
- * delayed by `ms * 4096`, prioritized by `priority * 2^32 + counter`, else at the end of the waiting list; its field `delay`
- * is there where it waits for its time. `leave` takes it out of the sets of `BESIDE`, too: it comes before the failed reason
- * is changed.
- * BullMQ's markers are left alone: they wake blocked workers, and none of ours blocks.
- */
-export const PLACES = `${ASIDE}
+/** In Lua: `place` says where a job is, BullMQ's waiting list being the place of whatever stands nowhere else: it is never searched. */
+export const PLACE = `
 local function place(prefix, id)
   local key = prefix .. id
   if redis.call('EXISTS', key) == 0 then return 'missing' end
@@ -29,7 +22,17 @@ local function place(prefix, id)
   if redis.call('ZSCORE', prefix .. 'prioritized', id) then return 'prioritized' end
   return 'waiting'
 end
-local function marks(key)
+`;
+
+/**
+ * In Lua, for our transitions: `place` as above; `marks` whether it was sent, and whether a worker vanished
+ * while handing it over (docs/decisions/0004-marks.md); `leave` takes it out; `enter` puts it where it is due:
+ * delayed by `ms * 4096`, prioritized by `priority * 2^32 + counter`, else at the end of the waiting list; its field `delay`
+ * is there where it waits for its time. `leave` takes it out of the sets of `BESIDE`, too: it comes before the failed reason
+ * is changed.
+ * BullMQ's markers are left alone: they wake blocked workers, and none of ours blocks.
+ */
+export const LAYOUT = `${ASIDE}${PLACE}local function marks(key)
   local generation, intent, sent = unpack(redis.call('HMGET', key, '${MARK.generation}', '${MARK.intent}', '${MARK.sent}'))
   local open = intent and string.match(intent, '^(%d+)|') == (generation or '0')
   return sent and true or false, open and true or false

@@ -6,10 +6,10 @@ import type { Schedule } from '../layout/schedule';
 import { idTime, isEmailId } from '../layout/email-id';
 import { readRecords } from '../layout/email-record';
 import { enterIndexes, memberId, takeOverIndex } from '../layout/index-entries';
-import { mendBeside } from './mend-beside';
+import { reconcileSets } from './reconcile-sets';
 import { readQueueDepth } from '../read/queue-depth';
 import type { EmailQueue } from '../layout/queues';
-import { PLACES } from '../layout/layout';
+import { LAYOUT } from '../layout/layout';
 import { createDropOrphanedContents, type OrphanedContentsDeps } from './orphaned-contents';
 
 /** What was found wrong, and mended. */
@@ -35,7 +35,7 @@ const SETS = ['prioritized', 'delayed', 'completed', 'failed'] as const;
 
 // KEYS: BullMQ's prefix. ARGV: id, now, when it is due (ms since 1970, both). Result: 1 where the email was in no place and is back in one, else 0. Atomic, so
 // that an email in motion is left alone. LPOS looks through the whole waiting list: only for the suspects.
-const rehome = defineScript(`${PLACES}
+const rehome = defineScript(`${LAYOUT}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[2])
 if place(prefix, id) ~= 'waiting' then return 0 end
 if redis.call('LPOS', prefix .. 'wait', id) or redis.call('LPOS', prefix .. 'paused', id) then return 0 end
@@ -136,7 +136,7 @@ export const createReconcile = (deps: OrphanedContentsDeps & { schedule: Schedul
     findings.unneeded = await dropUnneeded(queue);
     await rehomeAll(queue, findings);
     await indexAll(queue, findings);
-    findings.miscounted = await mendBeside(redis, queue, (key) => scan(redis, key), deps.now());
+    findings.miscounted = await reconcileSets(redis, queue, (key) => scan(redis, key), deps.now());
     await announce(queue, findings);
     return findings;
   };

@@ -5,7 +5,7 @@ import type { Redis } from '../../store/redis/redis';
 import type { EmailRecord } from '../layout/email-record';
 import type { EmailQueue } from '../layout/queues';
 import type { Refusal } from '../layout/layout';
-import { putAside } from './put-aside';
+import { withdraw } from './withdraw';
 
 /** The line of its history: the same whenever it is read, before it is written and after. */
 export const expiryChange = (expiresAt: string): Change => ({
@@ -25,7 +25,7 @@ export const expireEmail = (
   { id, email }: EmailRecord,
   keepUntil: number,
 ): Promise<Refusal | undefined> =>
-  putAside(redis, queue, id, {
+  withdraw(redis, queue, id, {
     failure: expiredFailure(email.expiresAt),
     line: { kind: 'change', ...expiryChange(email.expiresAt) },
     now: Date.parse(email.expiresAt),

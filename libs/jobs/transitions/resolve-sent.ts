@@ -5,12 +5,12 @@ import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
-import { PLACES, readRefusal, type Refusal } from '../layout/layout';
+import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
 // KEYS: BullMQ's prefix, finished. ARGV: id, log line, now, keep until, the failed reason that it must have, field of
 // `sent`, its value. Result: 1, or 0 missing, -1 sending, -2 sent, -3 in another state. Atomic, so that nobody releases it
 // meanwhile.
-const resolveScript = defineScript(`${PLACES}
+const resolveScript = defineScript(`${LAYOUT}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[3])
 local key = prefix .. id
 local from = place(prefix, id)

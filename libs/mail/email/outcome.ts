@@ -18,6 +18,12 @@ export interface RecipientOutcomes {
   deferred: string[];
 }
 
+/** Recipients that nothing more is to be done for: taken, or refused for good in these words. */
+export interface RecipientsDone {
+  accepted: string[];
+  refused: Reply[];
+}
+
 /** The ending of an attempt. `settle` makes BullMQ's state of it. */
 export type Outcome =
   | { kind: 'sent'; replies: Reply[]; recipients: RecipientOutcomes }

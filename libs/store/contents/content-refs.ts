@@ -5,6 +5,7 @@ import type { Clock } from '../../runtime/clock';
 import { KEYS, queueKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
 import { defineScript } from '../redis/script';
+import { announceUpkeep } from '../redis/upkeep-index';
 
 /** The field of a queue's contents that holds the sum of the others. */
 const TOTAL = 'total';
@@ -123,7 +124,7 @@ export const createContentRefs = (deps: { redis: Redis; clock: Clock }): Content
       const until = deps.clock.now() + UPLOAD_KEPT;
       // First what leads to it: an upload that is only entered does no harm.
       await redis.zadd(queueKeys(address).uploads, until, content.contentId);
-      await redis.zadd(KEYS.upkeep, 'LT', until, queueName(address));
+      await announceUpkeep(redis, { name: queueName(address) }, until);
       await claimOne(address, UPLOAD, until, content);
     },
     async has(address, contentId) {

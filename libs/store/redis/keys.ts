@@ -91,7 +91,7 @@ export const queueKeys = (address: QueueAddress) => {
     /** What was answered to a request, by the first half of its key's hash; by the whole of it in earlier versions. */
     idempotency: (hash: string) => `${prefix}:key:${hash}`,
     idempotencyBefore: (hash: string) => `${prefix}:idempotency:${hash}`,
-    /** How hashes begin of the ids of emails that once were (libs/jobs/layout/gone.ts). */
+    /** How hashes begin of the ids of emails that once were (libs/jobs/layout/tombstones.ts). */
     gone: `${prefix}:gone:`,
     /** The job of an email that is being removed, until everything that belongs to it is erased. */
     removal: (id: string) => `${prefix}:removal:${id}`,
