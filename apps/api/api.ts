@@ -19,7 +19,6 @@ import { uptime } from '../../libs/runtime/clock';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
-import { createApiKeys } from '../../libs/store/registries/api-keys';
 import { createBreakers } from '../../libs/store/limits/breaker';
 import { createChanges } from '../../libs/store/redis/changes';
 import { createContentRefs } from '../../libs/store/contents/content-refs';
@@ -37,6 +36,7 @@ import { createWorkers } from '../../libs/store/registries/workers';
 import { createAccept } from '../../libs/intake/accept';
 import { createApp } from './app';
 import { createGuard } from './http/auth';
+import { createCredentials } from './http/credentials';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import { createCommands, type Commands } from '../../libs/administration/commands';
@@ -107,7 +107,7 @@ export const startApi = async (
     limits,
     workers: createWorkers(redis),
     templates,
-    keys: createApiKeys({ redis, changes, clock, operatorKey: config.operatorKey }),
+    ...createCredentials({ redis, changes, clock, tenants, operatorKey: config.operatorKey }),
     content,
     fetcher,
     signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),

@@ -8,6 +8,7 @@ import { authenticate } from './http/auth';
 import { BOARD_PATH, createBoard } from './board/board';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import type { Commands } from '../../libs/administration/commands';
+import { limitRates } from './http/credentials';
 import { refuseUnheededKey, unknownAddress } from './http/described';
 import { handleErrors } from './http/errors';
 import { healthRoutes } from './http/health';
@@ -16,6 +17,7 @@ import { jsonBody } from './http/input';
 import { openapiDocument } from './http/openapi';
 import { logRequests } from './http/request-log';
 import type { Rooms } from './http/rooms';
+import { securityHeaders } from './http/security-headers';
 import { auditRoutes } from './routes/audit';
 import { contentRoutes } from './routes/content';
 import { emailActionRoutes } from './routes/email-actions';
@@ -31,17 +33,10 @@ import { transportRoutes } from './routes/transports';
 import { readWholeBody } from './http/whole-body';
 import { workerRoutes } from './routes/workers';
 
-const HEADERS = Object.entries({
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'Cache-Control': 'no-store',
-});
-
 const everyAnswer: RequestHandler = (request, response, next) => {
   const given = request.get('X-Request-Id');
   response.setHeader('X-Request-Id', given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID());
-  for (const [name, value] of HEADERS) response.setHeader(name, value);
+  response.setHeader('Cache-Control', 'no-store');
   next();
 };
 
@@ -54,8 +49,9 @@ export const createApp = (
   stopping: () => boolean,
 ): Express => {
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
-  app.use(everyAnswer, readWholeBody(4 * rooms.config.maxBody), logRequests(log, rooms.mailLog));
-  app.use('/v1', authenticate(rooms.keys), refuseUnheededKey);
+  app.set('trust proxy', rooms.config.trustedProxies ?? []);
+  app.use(everyAnswer, securityHeaders, readWholeBody(4 * rooms.config.maxBody), logRequests(log, rooms.mailLog));
+  app.use('/v1', authenticate(rooms.credentials), limitRates(rooms.keyRates), refuseUnheededKey);
   app.use('/v1/queues/:tenant/:application/content', contentRoutes(rooms));
   app.use('/v1', boundBodies(rooms.config.maxBody), ...jsonBody(rooms.config.maxBody));
   app.use('/v1/queues/:tenant/:application/emails/bulk', bulkRoutes(rooms, operations));
@@ -69,7 +65,7 @@ export const createApp = (
   app.use('/v1', installationRoutes(rooms));
   app.use('/v1/keys', keyRoutes(rooms));
   app.use('/v1/operations', operationRoutes(rooms, operations));
-  app.use('/v1/audit', auditRoutes(rooms.audit));
+  app.use('/v1/audit', auditRoutes(rooms));
   app.use('/v1/workers', workerRoutes(rooms));
 
   app.use(healthRoutes(rooms, rooms.config.render.trusted, stopping));

@@ -3,15 +3,15 @@ import type { Request, RequestHandler, Response } from 'express';
 import { may, reaches, type Action, type Identity } from '../../../libs/mail/settings/api-key';
 import { Problem, notFound } from '../../../libs/mail/input/problem';
 import { SLUG, SLUG_RULE } from '../../../libs/mail/address/queue-address';
-import type { ApiKeys } from '../../../libs/store/registries/api-keys';
 import type { Tenants } from '../../../libs/store/registries/tenants';
+import type { Credentials } from './credentials';
 
-/** Puts the identity behind the bearer's key into `response.locals`. @throws Problem `unauthenticated` */
+/** Puts the identity behind the bearer's key into `response.locals`. @throws Problem `unauthenticated`, and those of `Credentials` */
 export const authenticate =
-  (keys: ApiKeys): RequestHandler =>
+  (credentials: Credentials): RequestHandler =>
   async (request, response, next) => {
     const [, key] = /^Bearer +([!-~]+) *$/i.exec(request.headers.authorization ?? '') ?? [];
-    const identity = key === undefined ? undefined : await keys.identify(key);
+    const identity = key === undefined ? undefined : await credentials.identify(request, key);
     if (identity === undefined) {
       throw new Problem('unauthenticated', 'give a valid key: Authorization: Bearer <key>');
     }

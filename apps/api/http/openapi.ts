@@ -15,6 +15,7 @@ import { AuditQuery } from '../routes/audit';
 import { ResolveInput } from '../routes/email-actions';
 import { BatchInput } from '../../../libs/intake/batch-lines';
 import { ListQuery } from '../routes/emails';
+import { RevokeQuery } from '../routes/keys';
 import { CompareQuery, TemplateData } from '../routes/templates';
 
 const problem = { description: 'A problem document (RFC 9457)', content: { 'application/problem+json': {} } };
@@ -232,7 +233,7 @@ export const OPERATIONS: [method: 'get' | 'put' | 'post' | 'patch' | 'delete', p
   ['post', `${TENANT}/templates/{name}/render`, { summary: 'Render a template with data', body: TemplateData }],
   ['post', '/v1/keys', { summary: 'Issue a key; it is shown this once', status: 201, body: ApiKeyInput }],
   ['get', '/v1/keys', { summary: 'The keys that the key administers' }],
-  ['delete', '/v1/keys/{id}', { summary: 'Revoke a key', status: 204 }],
+  ['delete', '/v1/keys/{id}', { summary: 'Revoke a key', status: 204, query: RevokeQuery }],
 ];
 
 const paths = (): ZodOpenApiPathsObject => {

@@ -19,11 +19,13 @@ import type { Redis } from '../../../libs/store/redis/redis';
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
 import type { Templates } from '../../../libs/store/registries/templates';
 import type { Tenants } from '../../../libs/store/registries/tenants';
+import type { KeyRates } from '../../../libs/store/limits/key-rates';
 import type { Limits } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
 import type { Accept } from '../../../libs/intake/accept';
 import type { Guard } from './auth';
+import type { Credentials } from './credentials';
 
 export interface Rooms {
   config: {
@@ -32,6 +34,8 @@ export interface Rooms {
     /** Most bytes of a body. */
     maxBody: number;
     render: { trusted: boolean };
+    /** Ranges of proxies whose X-Forwarded-For is believed. */
+    trustedProxies?: string[];
   };
   clock: Clock;
   redis: Redis;
@@ -44,6 +48,8 @@ export interface Rooms {
   templates: Templates;
   templating: Templating;
   keys: ApiKeys;
+  credentials: Credentials;
+  keyRates: KeyRates;
   content: ContentStore;
   fetcher: Fetcher;
   signingSecrets: SigningSecretStore;

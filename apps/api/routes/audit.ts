@@ -1,12 +1,13 @@
 // Who changed what, when.
 import { Router } from 'express';
 import { z } from 'zod';
-import type { Audit } from '../../../libs/events/audit';
 import { may } from '../../../libs/mail/settings/api-key';
 import { Problem } from '../../../libs/mail/input/problem';
 import { identityOf } from '../http/auth';
 import { parseQuery } from '../http/input';
 import { openCursor, sealCursor } from '../http/page';
+import type { Rooms } from '../http/rooms';
+import { tenantSince } from '../http/tenant-since';
 
 export const AuditQuery = z.strictObject({
   tenant: z.string().optional(),
@@ -15,7 +16,7 @@ export const AuditQuery = z.strictObject({
   cursor: z.string().optional(),
 });
 
-export const auditRoutes = (audit: Audit): Router => {
+export const auditRoutes = (rooms: Rooms): Router => {
   const router = Router();
   router.get('/', async (request, response) => {
     const identity = identityOf(response);
@@ -26,7 +27,13 @@ export const auditRoutes = (audit: Audit): Router => {
     const application = identity.application ?? query.application;
     const list = `audit ${tenant ?? ''}/${application ?? ''}`;
     const after = given === undefined ? undefined : openCursor(list, given);
-    const { entries, cursor } = await audit.read({ tenant, application, limit, cursor: after });
+    const { entries, cursor } = await rooms.audit.read({
+      tenant,
+      application,
+      since: await tenantSince(rooms, identity),
+      limit,
+      cursor: after,
+    });
     response.json({ entries, nextCursor: cursor === undefined ? null : sealCursor(list, cursor) });
   });
   return router;

@@ -1,7 +1,7 @@
 // What takes longer than a request: bulk operations, begun on a queue or on all of a tenant, and tries of transports; looked up by their id.
 import { Router, type Request, type Response } from 'express';
 import { reaches } from '../../../libs/mail/settings/api-key';
-import { newOperationId } from '../../../libs/jobs/layout/email-id';
+import { idTime, newOperationId } from '../../../libs/jobs/layout/email-id';
 import type { Verification } from '../../../libs/internal-queues/verify-requests';
 import type { Operation, Operations } from '../../../libs/internal-queues/operations';
 import { identityOf, param, signatureOf } from '../http/auth';
@@ -11,6 +11,7 @@ import { readReplacement } from '../../../libs/administration/bulk/bulk-replace'
 import { changesBetween } from '../../../libs/administration/field-diff';
 import { parseBody } from '../http/input';
 import type { Rooms } from '../http/rooms';
+import { tenantSince } from '../http/tenant-since';
 import { notFound } from '../../../libs/mail/input/problem';
 import { existingQueue } from '../../../libs/administration/existing';
 
@@ -108,17 +109,18 @@ const verificationView = ({ id, order, state, result, createdAt, finishedAt, fai
 });
 
 /** `GET /v1/operations/{id}` */
-export const operationRoutes = ({ orders }: Rooms, operations: Operations<BulkOperation>): Router => {
+export const operationRoutes = (rooms: Rooms, operations: Operations<BulkOperation>): Router => {
   const router = Router();
   router.get('/:id', async (request, response) => {
     const id = param(request, 'id');
     const identity = identityOf(response);
     const isId = /^o_[0-9a-v]{26}$/.test(id);
     const operation = isId ? await operations.get(id) : undefined;
-    const verification = isId && operation === undefined ? await orders.get(id) : undefined;
-    if (operation !== undefined && reaches(identity, operation.data.address)) response.json(view(operation));
-    else if (verification !== undefined && reaches(identity, verification.order))
-      response.json(verificationView(verification));
+    const verification = isId && operation === undefined ? await rooms.orders.get(id) : undefined;
+    const since = Date.parse((await tenantSince(rooms, identity)) ?? '1970-01-01');
+    const isOurs = (place: BulkPlace): boolean => reaches(identity, place) && idTime(id) >= since;
+    if (operation !== undefined && isOurs(operation.data.address)) response.json(view(operation));
+    else if (verification !== undefined && isOurs(verification.order)) response.json(verificationView(verification));
     else throw notFound(`operation ${id}`);
   });
   return router;
