@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 const GROUND = ['libs/runtime', 'libs/mail'];
 const WALLS = {
   'libs/runtime': { rooms: [], packages: ['zod', 'pino'] },
-  'libs/mail': { rooms: [], packages: ['zod', 'postal-mime', 'jsonc-parser', 'fastest-levenshtein', 'ipaddr.js'] },
+  'libs/mail': { rooms: [], packages: ['zod', 'postal-mime', 'jsonc-parser', 'fastest-levenshtein'] },
   'libs/store': { rooms: GROUND, packages: ['ioredis', 'zod', 'lru-cache', 'rate-limiter-flexible'] },
   'libs/content': { rooms: GROUND, packages: ['aws4fetch', 'zod'] },
   'libs/fetch': { rooms: GROUND, packages: ['undici', 'ipaddr.js', 'zod'] },

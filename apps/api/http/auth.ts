@@ -81,3 +81,12 @@ export const createGuard = (tenants: Tenants): Guard => ({
     return { identity, address };
   },
 });
+
+/**
+ * Since when the tenant of a key is there: what is older belonged to another one of the same name.
+ * @returns ISO 8601; undefined for the operator, whose all of it is
+ */
+export const tenantSince = async (
+  { tenants }: { tenants: Tenants },
+  { tenant }: Identity,
+): Promise<string | undefined> => (tenant === undefined ? undefined : (await tenants.tenant(tenant))?.createdAt);

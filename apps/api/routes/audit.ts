@@ -3,11 +3,10 @@ import { Router } from 'express';
 import { z } from 'zod';
 import { may } from '../../../libs/mail/settings/api-key';
 import { Problem } from '../../../libs/mail/input/problem';
-import { identityOf } from '../http/auth';
+import { identityOf, tenantSince } from '../http/auth';
 import { parseQuery } from '../http/input';
 import { openCursor, sealCursor } from '../http/page';
 import type { Rooms } from '../http/rooms';
-import { tenantSince } from '../http/tenant-since';
 
 export const AuditQuery = z.strictObject({
   tenant: z.string().optional(),

@@ -4,14 +4,13 @@ import { reaches } from '../../../libs/mail/settings/api-key';
 import { idTime, newOperationId } from '../../../libs/jobs/layout/email-id';
 import type { Verification } from '../../../libs/internal-queues/verify-requests';
 import type { Operation, Operations } from '../../../libs/internal-queues/operations';
-import { identityOf, param, signatureOf } from '../http/auth';
+import { identityOf, param, signatureOf, tenantSince } from '../http/auth';
 import { BulkInput, requireForMany } from '../../../libs/administration/bulk/bulk-input';
 import { keptFilter, type BulkOperation, type BulkPlace } from '../../../libs/administration/bulk/bulk-operation';
 import { readReplacement } from '../../../libs/administration/bulk/bulk-replace';
 import { changesBetween } from '../../../libs/administration/field-diff';
 import { parseBody } from '../http/input';
 import type { Rooms } from '../http/rooms';
-import { tenantSince } from '../http/tenant-since';
 import { notFound } from '../../../libs/mail/input/problem';
 import { existingQueue } from '../../../libs/administration/existing';
 

@@ -3,19 +3,22 @@ import { z } from 'zod';
 import { Instant } from '../input/instant';
 import { Slug } from '../address/queue-address';
 import { HeaderText } from '../address/address';
-import { Duration, durationMs } from '../input/duration';
+import { Duration, parseDuration } from '../input/duration';
 import { AddressRange } from './address-ranges';
 
 export const ROLES = ['operator', 'admin', 'sender', 'reader'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Requests in a window of whole seconds. */
+/** Windows are whole seconds, a day at most. What is no span at all has been told. */
+const isWindow = (span: string): boolean => {
+  const ms = parseDuration(span);
+  return ms === undefined || (ms >= 1_000 && ms <= 86_400_000 && ms % 1_000 === 0);
+};
+
+/** Requests in a window. */
 const KeyRate = z.strictObject({
   max: z.int().min(1).max(1_000_000),
-  per: Duration.refine(
-    (span) => durationMs(span) >= 1_000 && durationMs(span) % 1_000 === 0,
-    'must be whole seconds',
-  ).refine((span) => durationMs(span) <= 86_400_000, 'must be a day at most'),
+  per: Duration.refine(isWindow, 'must be whole seconds, from 1s to 1d'),
 });
 
 export const ApiKeyInput = z
