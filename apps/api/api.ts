@@ -35,7 +35,6 @@ import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
 import { createAccept } from '../../libs/intake/accept';
 import { createApp } from './app';
-import { createGuard } from './http/auth';
 import { createCredentials } from './http/credentials';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
@@ -88,7 +87,7 @@ export const startApi = async (
   const templating = createTemplating({ templates, ...config.render, now: uptime });
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
   const refs = createContentRefs({ redis, clock });
-  const queues = createQueues({ redis, waits: false });
+  const queues = createQueues({ redis, waits: false, tells: config.bullmqEvents === true });
   const schedule = createSchedule(redis);
   const erase = createErase({
     redis,
@@ -134,7 +133,6 @@ export const startApi = async (
       budget,
       mailLog,
     }),
-    guard: createGuard(tenants),
     audit: createAudit({ redis, clock }),
     mailLog,
   };

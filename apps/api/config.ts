@@ -34,6 +34,8 @@ export const ApiEnv = z.object({
   ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
   /** 1: pauses the whole installation at the start. */
   ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
+  /** true: BullMQ clients see what has completed and failed. */
+  ROHRPOST_BULLMQ_EVENTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
   ROHRPOST_GRACE: DurationMs.default(30_000),
   ROHRPOST_STOP_DELAY: DurationMs.default(1_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
@@ -60,6 +62,8 @@ export interface ApiConfig extends ContentPlace {
   allowPrivate: string[];
   /** Pauses the whole installation before anything is sent. */
   startPaused?: boolean;
+  /** Writes BullMQ's events and metrics of what has completed and failed. */
+  bullmqEvents?: boolean;
   /** ms */
   grace: number;
   /** From the 503 of `/readyz` to the end of listening, ms. */
@@ -80,6 +84,7 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   memoryShare: env.ROHRPOST_MEMORY_SHARE,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   startPaused: env.ROHRPOST_START_PAUSED === '1',
+  bullmqEvents: ['true', '1'].includes(env.ROHRPOST_BULLMQ_EVENTS),
   grace: env.ROHRPOST_GRACE,
   stopDelay: env.ROHRPOST_STOP_DELAY,
 });

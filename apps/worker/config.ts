@@ -22,6 +22,8 @@ export const WorkerEnv = z.object({
   ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
   /** 1: pauses the whole installation at the start. */
   ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
+  /** true: BullMQ clients see what has completed and failed. */
+  ROHRPOST_BULLMQ_EVENTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
   ROHRPOST_GRACE: DurationMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   /** 0: no probe. */
@@ -42,6 +44,8 @@ export interface WorkerConfig extends ContentPlace {
   allowPrivate: string[];
   /** Pauses the whole installation before anything is sent. */
   startPaused?: boolean;
+  /** Writes BullMQ's events and metrics of what has completed and failed. */
+  bullmqEvents?: boolean;
   /** ms */
   grace: number;
   /** Names this process in locks and logs. */
@@ -58,6 +62,7 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   maxOpenQueues: env.ROHRPOST_MAX_OPEN_QUEUES,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   startPaused: env.ROHRPOST_START_PAUSED === '1',
+  bullmqEvents: ['true', '1'].includes(env.ROHRPOST_BULLMQ_EVENTS),
   grace: env.ROHRPOST_GRACE,
   replica: `${hostname()}-${process.pid}`,
 });

@@ -70,7 +70,7 @@ export const openResources = async (
       secrets,
       request: (oauth2, now) => requestToken(fetcher, oauth2, now),
     }),
-    queues: createQueues({ redis, waits: true }),
+    queues: createQueues({ redis, waits: true, tells: config.bullmqEvents === true }),
     schedule: createSchedule(redis),
     renderer: createRenderer({ templates, content, templating }),
     fetcher,

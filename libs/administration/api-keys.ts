@@ -63,7 +63,7 @@ const issuedUnder = (all: StoredApiKey[], id: string): StoredApiKey[] => {
  * @returns the keys that were revoked, the key itself first
  * @throws Problem `key-has-issued` where it issued others that hold still, and nobody says what becomes of them
  */
-export const revokeKey = async (
+export const revokeWith = async (
   { keys, clock }: { keys: ApiKeys; clock: Clock },
   key: StoredApiKey,
   issued: Issued | undefined,

@@ -24,11 +24,11 @@ export const settleOverdue = async (
   record: EmailRecord,
 ): Promise<EmailRecord> => {
   if (record.state !== 'expired' || record.place === 'failed') return record;
-  const { errors } = await tenants.settings(queue.address, record.email);
-  const keepUntil = clock.now() + errors.days * DAY;
+  const settings = await tenants.settings(queue.address, record.email);
+  const keepUntil = clock.now() + settings.errors.days * DAY;
   // Before it is brought about: the sweep may know of a later time only.
   await announceUpkeep(redis, queue, keepUntil);
-  const refusal = await expireEmail(redis, queue, record, keepUntil);
+  const refusal = await expireEmail(redis, queue, record, { keepUntil, settings });
   if (refusal === undefined)
     mailLog.changed({ id: record.id, address: queue.address }, { by: 'the service', what: 'expired' });
   const [fresh] = await readRecords(redis, queue, [record.id], clock.now());

@@ -1,7 +1,8 @@
 // The only place that ends a job: from the outcome of an attempt to BullMQ's state of it.
-import { writeFailure, type Failure, type FailureCode } from '../mail/email/failure';
+import { writeFailure, type Failure } from '../mail/email/failure';
 import type { Attempt, LogLine, Outcome } from '../mail/email/outcome';
 import { retryDelay } from '../mail/email/retry';
+import { failedState } from '../mail/email/state';
 import type { ResolvedSettings } from '../mail/settings/settings';
 import type { Clock } from '../runtime/clock';
 import { readArchive } from '../jobs/transitions/hand-over-journal';
@@ -9,6 +10,7 @@ import { announceUpkeep } from '../store/redis/upkeep-index';
 import type { Redis } from '../store/redis/redis';
 import { giveBack, type Lease } from '../jobs/transitions/lease';
 import type { Erase } from '../jobs/layout/erase';
+import { tellingOf } from '../jobs/layout/telling';
 import { endEmail, type End } from '../jobs/transitions/end';
 import { postponeEmail } from '../jobs/transitions/postpone';
 
@@ -50,12 +52,9 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     await announced;
   };
 
-  const complete = async (
-    lease: Lease,
-    keep: ResolvedSettings['history'],
-    line: LogLine | undefined,
-  ): Promise<Settled> => {
-    const sent = { place: 'completed', result: '""' } as const;
+  const complete = async (lease: Lease, settings: ResolvedSettings, line: LogLine | undefined): Promise<Settled> => {
+    const keep = settings.history;
+    const sent = { place: 'completed', result: '""', telling: tellingOf(lease.queue, settings) } as const;
     if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line });
     else {
       const archive = await readArchive(redis, lease.queue, lease.id);
@@ -81,8 +80,9 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
       now: Math.min(now, expiredAt),
       line: line ?? change,
       untried: line === undefined,
+      telling: tellingOf(lease.queue, settings),
     });
-    return { state: FAILED_STATE[failure.code] ?? 'failed', failure };
+    return { state: failedState(failure.code), failure };
   };
 
   const postpone = async (
@@ -113,7 +113,7 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     const line = attempt && { kind: 'attempt' as const, ...attempt };
     switch (outcome.kind) {
       case 'sent':
-        return complete(lease, settings.history, line);
+        return complete(lease, settings, line);
       case 'refused':
         return fail(lease, { code: outcome.code, text: outcome.text }, settings, line);
       case 'expired':
@@ -132,11 +132,4 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
         return { state: 'queued', nextAt: clock.now() };
     }
   };
-};
-
-const FAILED_STATE: Partial<Record<FailureCode, 'held' | 'uncertain' | 'expired' | 'canceled'>> = {
-  held: 'held',
-  uncertain: 'uncertain',
-  expired: 'expired',
-  canceled: 'canceled',
 };

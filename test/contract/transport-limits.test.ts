@@ -2,8 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startRedis, type RedisServer } from '../../dev/redis';
-import { findRedisBinary } from '../../dev/redis-binary';
+import type { RedisServer } from '../../dev/redis';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
 import { createChanges, type Changes } from '../../libs/store/redis/changes';
@@ -11,6 +10,7 @@ import { tenantKeys } from '../../libs/store/redis/keys';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis/redis';
 import type { TransportLimits } from '../../libs/mail/settings/transport';
 import { createLimits, type Admission, type Limits } from '../../libs/store/limits/transport-limits';
+import { startTestRedis } from '../support/test-redis';
 import { eventually } from '../support/wait';
 
 let dataDir: string;
@@ -21,7 +21,7 @@ const changesOf: Changes[] = [];
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-limits-'));
-  server = await startRedis({ dataDir, binary: await findRedisBinary(dataDir) });
+  server = await startTestRedis({ dataDir });
   const log = createLog('test', 'silent');
   for (const replica of ['a', 'b', 'c']) {
     const redis = connectRedis({ url: server.url, patience: 'wait', name: replica, log });

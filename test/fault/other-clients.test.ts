@@ -1,5 +1,6 @@
 // Plain BullMQ clients beside the API: what they do to a queue is found, and nothing is lost by it but what they take away.
 import { Queue } from 'bullmq';
+import { BY_OTHER_CLIENTS } from '../../libs/mail/email/state';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { eventually } from '../support/wait';
@@ -14,7 +15,7 @@ const opened: Queue[] = [];
 
 beforeAll(async () => {
   smtp = await startSmtpServer();
-  service = await startService();
+  service = await startService({ otherChanges: BY_OTHER_CLIENTS });
 });
 afterAll(async () => {
   await Promise.all(opened.map((queue) => queue.close()));

@@ -16,7 +16,7 @@ let smtp: SmtpServer;
 
 beforeAll(async () => {
   smtp = await startSmtpServer();
-  service = await startService({ workers: 2, worker: { concurrency: 20 } });
+  service = await startService({ workers: 2, worker: { concurrency: 20 }, plainRedis: true });
 });
 afterAll(async () => {
   await service.close();

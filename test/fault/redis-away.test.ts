@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startRedis } from '../../dev/redis';
+import { JOURNALED } from '../support/redis-journal';
 import { aBatch } from '../support/emails';
 import { showTable } from '../support/fault';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type Answer, type Service } from '../support/service';
@@ -21,7 +22,7 @@ afterEach(async () => {
 });
 
 test('Redis away, at the start and in between: 503 at once, and everything comes back by itself', async () => {
-  service = await startService({ workers: 1 });
+  service = await startService({ workers: 1, plainRedis: true });
   const { queue, emails } = await setUpQueue(service, 'acme/app', smtp.port);
   let slowest = 0;
   const timed = async (work: () => Promise<Answer>): Promise<Answer> => {
@@ -63,11 +64,11 @@ test('Redis away, at the start and in between: 503 at once, and everything comes
 });
 
 const restartRedis = async (): Promise<void> => {
-  service.redis = await startRedis({ dataDir: service.dataDir });
+  service.redis = await startRedis({ dataDir: service.dataDir, extra: JOURNALED });
 };
 
 test('a frozen Redis does not hang a request', async () => {
-  service = await startService({ workers: 0 });
+  service = await startService({ workers: 0, plainRedis: true });
   const { emails } = await setUpQueue(service, 'acme/app', smtp.port);
   await service.redis.kill('SIGSTOP');
   const begun = Date.now();
@@ -79,7 +80,7 @@ test('a frozen Redis does not hang a request', async () => {
 });
 
 test('a Redis that takes no writes is named: a replica, a disk that is full', async () => {
-  service = await startService({ workers: 0 });
+  service = await startService({ workers: 0, plainRedis: true });
   const { emails } = await setUpQueue(service, 'acme/app', smtp.port);
   const api = await startProcess('api', serviceEnv(service.redis.url, service.dataDir));
   await eventually(async () => expect((await fetch(`http://127.0.0.1:${api.port}/readyz`)).status).toBe(200));

@@ -1,5 +1,6 @@
 // Redis killed under load and started again on its append-only file: every 202 is kept, and workers go on by themselves.
 import { startRedis } from '../../dev/redis';
+import { JOURNALED } from '../support/redis-journal';
 import { wasUncertain } from '../support/emails';
 import { FULL, showTable } from '../support/fault';
 import { setUpQueue, startService, type EmailBody, type Service } from '../support/service';
@@ -19,7 +20,7 @@ let smtp: SmtpServer;
 
 beforeAll(async () => {
   smtp = await startSmtpServer({ script: { dot: () => ({ delay: 5 }) } });
-  service = await startService({ workers: 2, worker: { concurrency: 20 } });
+  service = await startService({ workers: 2, worker: { concurrency: 20 }, plainRedis: true });
   const redis = await service.redis.connect();
   await redis.call('CONFIG', 'SET', 'appendfsync', FSYNC);
   redis.close();
@@ -47,7 +48,7 @@ const killRedis = async (after: number, reached: Promise<void>): Promise<number>
   await reached;
   expect(accepted.size).toBeGreaterThanOrEqual(after);
   await service.redis.kill('SIGKILL');
-  service.redis = await startRedis({ dataDir: service.dataDir, extra: [`appendfsync ${FSYNC}`] });
+  service.redis = await startRedis({ dataDir: service.dataDir, extra: [...JOURNALED, `appendfsync ${FSYNC}`] });
   const sent = smtp.messages.length;
   const begun = Date.now();
   await smtp.waitForMessages(sent + 1, RESUME_MS);

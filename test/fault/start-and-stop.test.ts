@@ -79,6 +79,20 @@ describe.each(['api', 'worker'] as const)('%s', (app) => {
     redis.disconnect();
   });
 
+  test('beside another bullmq than the tested one it says so, and ends before it does anything', async () => {
+    const redis = new Redis(service.redis.url);
+    const before = await redis.dbsize();
+    const other = launchProcess(app, env, 'other-bullmq.mjs');
+    expect(await once(other.child, 'exit')).toEqual([78, null]);
+    expect(other.log).toEqual([
+      expect.stringMatching(
+        /^bullmq 6\.99\.0 is installed, .* tested with bullmq \d+\.\d+\.\d+ alone\. .*npm ci/,
+      ) as string,
+    ]);
+    expect(await redis.dbsize()).toBe(before);
+    redis.disconnect();
+  });
+
   test('Redis away while it stops: it ends in time, with exit code 0', async () => {
     const folder = await mkdtemp(join(service.dataDir, 'other-'));
     const redis = await startRedis({ dataDir: folder });

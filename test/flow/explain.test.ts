@@ -90,7 +90,8 @@ test('workers tell themselves, are forgotten when they tell nothing, and only th
   expect(told?.version).toMatch(/^\d+\.\d+\.\d+/);
   await eventually(async () => expect((await workers())[0]?.seenAt).not.toBe(told?.seenAt));
   // As if Redis had last heard of another one a while ago.
-  const said = JSON.stringify({ id: 'vanished', places: 5, busy: 5, secretKeys: SECRET_KEYS.map(({ id }) => id) });
+  const secretKeys = SECRET_KEYS.map(({ id }) => id);
+  const said = JSON.stringify({ ...told, id: 'vanished', places: 5, busy: 5, secretKeys });
   await redis.hset(KEYS.workers, 'vanished', said);
   await redis.zadd(KEYS.workersSeen, Date.now() - 14_000, 'vanished');
   expect((await workers()).map(({ id }) => id)).toEqual(['told', 'vanished']);

@@ -3,8 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { startRedis, type RedisServer } from '../../dev/redis';
+import type { RedisServer } from '../../dev/redis';
 import type { StoredEmail } from '../../libs/mail/email/stored-email';
+import { startTestRedis } from './test-redis';
 
 export interface BareRedis {
   redis: Redis;
@@ -18,7 +19,7 @@ export const useBareRedis = (): BareRedis => {
   const bare = {} as BareRedis;
   beforeAll(async () => {
     bare.folder = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
-    bare.server = await startRedis({ dataDir: bare.folder });
+    bare.server = await startTestRedis({ dataDir: bare.folder });
     bare.redis = new Redis(bare.server.url, { maxRetriesPerRequest: null });
   });
   afterAll(async () => {

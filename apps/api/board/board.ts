@@ -14,7 +14,9 @@ import { boardActions } from './board-actions';
 import { boardSchema } from './board-schema';
 import type { Commands } from '../../../libs/administration/commands';
 import type { Rooms } from '../http/rooms';
-import { sendEmail } from '../routes/emails';
+import { identityOf, permit } from '../http/auth';
+import { sendAnswer } from '../http/endpoint/router';
+import { emailAnswer } from '../views/email-answer';
 import { existingQueue, existingEmail } from '../../../libs/administration/existing';
 
 export const BOARD_PATH = '/board';
@@ -123,6 +125,7 @@ export const createBoard = (rooms: Rooms, changes: Changes, commands: Commands):
     });
   };
 
+  const who = { tenants: rooms.tenants, trusted: rooms.config.render.trusted };
   const router = Router();
   router.use(async (request: Request, response: Response, next: NextFunction) => {
     response.set('Content-Security-Policy', POLICY);
@@ -139,9 +142,11 @@ export const createBoard = (rooms: Rooms, changes: Changes, commands: Commands):
     next();
   });
   router.get('/email/:tenant/:application/:id', async (request, response) => {
-    const { address } = await rooms.guard.queue(request, response, 'read');
+    const { tenant, application, id } = request.params;
+    const address = { tenant, application };
+    await permit(who, identityOf(response), { action: 'read', over: 'queue' }, address);
     const queue = await existingQueue(rooms, address);
-    await sendEmail(rooms, response, queue, await existingEmail(rooms, queue, String(request.params.id)));
+    await sendAnswer(response, await emailAnswer(rooms, queue, await existingEmail(rooms, queue, id)));
   });
   router.use(boardActions(rooms, commands));
   // An application of its own, with a header of its own.

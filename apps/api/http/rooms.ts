@@ -24,7 +24,6 @@ import type { Limits } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
 import type { Accept } from '../../../libs/intake/accept';
-import type { Guard } from './auth';
 import type { Credentials } from './credentials';
 
 export interface Rooms {
@@ -61,7 +60,6 @@ export interface Rooms {
   orders: VerifyRequests;
   renderer: Renderer;
   accept: Accept;
-  guard: Guard;
   audit: Audit;
   mailLog: MailLog;
 }

@@ -1,25 +1,17 @@
 // API keys: issued, listed, revoked.
-import { Router, type Response } from 'express';
 import { z } from 'zod';
-import { ApiKeyInput, may, type Identity } from '../../../libs/mail/settings/api-key';
-import { Problem, notFound } from '../../../libs/mail/input/problem';
-import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
-import { identityOf, param, signatureOf } from '../http/auth';
-import { boundedKey, isWithinReach, requireShortChain, revokeKey } from '../../../libs/administration/api-keys';
+import { boundedKey, isWithinReach, requireShortChain, revokeWith } from '../../../libs/administration/api-keys';
 import { changesBetween } from '../../../libs/administration/field-diff';
-import { parseBody, parseQuery } from '../http/input';
+import { notFound } from '../../../libs/mail/input/problem';
+import { ApiKeyInput } from '../../../libs/mail/settings/api-key';
+import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
+import { IssuedKey, KeyList } from '../answers/installation';
+import { json } from '../http/endpoint/body';
+import { endpoint } from '../http/endpoint/endpoint';
 import type { Rooms } from '../http/rooms';
 import { apiKeyView } from '../views/view';
 
-/** What becomes of the keys that a revoked one issued. */
-export const RevokeQuery = z.strictObject({ issued: z.enum(['keep', 'revoke']).optional() });
-
-const administrator = (response: Response): Identity => {
-  const identity = identityOf(response);
-  if (!may(identity, 'administer'))
-    throw new Problem('forbidden', `a key with the role ${identity.role} may not do this`);
-  return identity;
-};
+const MAY = { action: 'administer', over: 'reach' } as const;
 
 /** Where a key belongs, for the audit. */
 const placeOf = ({ tenant, application }: StoredApiKey): { tenant?: string; application?: string } => ({
@@ -27,48 +19,78 @@ const placeOf = ({ tenant, application }: StoredApiKey): { tenant?: string; appl
   ...(application && { application }),
 });
 
-export const keyRoutes = (rooms: Rooms): Router => {
-  const { keys, tenants } = rooms;
-  const router = Router();
-
-  router.post('/', async (request, response) => {
-    const identity = administrator(response);
-    const input = boundedKey(identity, parseBody(ApiKeyInput, request));
-    await requireShortChain(keys, identity);
+const issueKey = endpoint({
+  method: 'post',
+  path: '/v1/keys',
+  id: 'issueKey',
+  tag: 'Keys',
+  summary: 'Issue a key',
+  description:
+    'The key is shown this once: only its hash is kept. It reaches no farther than the key that issues it, ends no later, and is good from its addresses only.',
+  may: MAY,
+  body: json(ApiKeyInput),
+  answers: { 201: { description: 'The key.', schema: IssuedKey } },
+  problems: ['not-found', 'key-chain-too-long'],
+  async handle({ keys, tenants, audit }: Pick<Rooms, 'keys' | 'tenants' | 'audit'>, { identity, by, body }) {
+    const input = boundedKey(identity, body);
     if (input.tenant !== undefined && (await tenants.tenant(input.tenant)) === undefined)
       throw notFound(`tenant ${input.tenant}`);
+    await requireShortChain(keys, identity);
     const { stored, key } = await keys.issue(input, identity);
-    await rooms.audit.record({
-      by: signatureOf(identity),
+    await audit.record({
+      by,
       what: `key issued (${stored.role})`,
       ...placeOf(stored),
       target: stored.id,
       fields: changesBetween({}, apiKeyView(stored)),
     });
-    response.status(201).json({ ...apiKeyView(stored), key });
-  });
+    return { status: 201, body: { ...apiKeyView(stored), key } };
+  },
+});
 
-  router.get('/', async (_request, response) => {
-    const identity = administrator(response);
-    response.json({ keys: (await keys.list()).filter((key) => isWithinReach(identity, key)).map(apiKeyView) });
-  });
+const listKeys = endpoint({
+  method: 'get',
+  path: '/v1/keys',
+  id: 'listKeys',
+  tag: 'Keys',
+  summary: 'The keys that the key administers',
+  description: 'Without their secrets, those that have expired too.',
+  may: MAY,
+  answers: { 200: { description: 'The keys.', schema: KeyList } },
+  async handle({ keys }: Pick<Rooms, 'keys'>, { identity }) {
+    const all = await keys.list();
+    return { body: { keys: all.filter((key) => isWithinReach(identity, key)).map(apiKeyView) } };
+  },
+});
 
-  router.delete('/:id', async (request, response) => {
-    const identity = administrator(response);
-    const id = param(request, 'id');
+const revokeKey = endpoint({
+  method: 'delete',
+  path: '/v1/keys/{id}',
+  id: 'revokeKey',
+  tag: 'Keys',
+  summary: 'Revoke a key',
+  description:
+    'From the next request on nobody gets in by it. Where it issued others that hold still, `issued` says what becomes of them: they are revoked too, or kept under whoever issued it.',
+  may: MAY,
+  query: z.strictObject({ issued: z.enum(['keep', 'revoke']).optional() }),
+  answers: { 204: { description: 'It is revoked.' } },
+  problems: ['not-found', 'key-has-issued'],
+  async handle(
+    { keys, audit, clock }: Pick<Rooms, 'keys' | 'audit' | 'clock'>,
+    { identity, by, params: { id }, query: { issued } },
+  ) {
     const key = (await keys.list()).find((one) => one.id === id);
     if (key === undefined || !isWithinReach(identity, key)) throw notFound(`key ${id}`);
-    const { issued } = parseQuery(RevokeQuery, request);
-    for (const revoked of await revokeKey(rooms, key, issued))
-      await rooms.audit.record({
-        by: signatureOf(identity),
+    for (const revoked of await revokeWith({ keys, clock }, key, issued))
+      await audit.record({
+        by,
         what: 'key revoked',
         ...placeOf(revoked),
         target: revoked.id,
         fields: changesBetween(apiKeyView(revoked), {}),
       });
-    response.status(204).end();
-  });
+    return { status: 204 };
+  },
+});
 
-  return router;
-};
+export const KEY_ENDPOINTS = [issueKey, listKeys, revokeKey];

@@ -4,6 +4,7 @@ import type { QueueSettings, TenantSettings } from '../../../libs/mail/settings/
 import type { OAuthSecret } from '../../../libs/mail/settings/oauth';
 import type { StoredTransport } from '../../../libs/mail/settings/transport';
 import type { RegisteredQueue, Tenant } from '../../../libs/store/registries/tenants';
+import type { Answer } from '../http/endpoint/endpoint';
 import { versionOf } from './version';
 
 /** Fields of each kind's answer that the service computes. */
@@ -105,3 +106,10 @@ export const auditedTransport = (transport: StoredTransport, before: StoredTrans
       }),
   };
 };
+
+/** An answer with a document and its ETag. */
+export const documentAnswer = (status: number, version: string, body: object): Answer => ({
+  status,
+  headers: { ETag: `"${version}"` },
+  body,
+});

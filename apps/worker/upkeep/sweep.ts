@@ -68,7 +68,8 @@ const expire = async (
   record: EmailRecord,
   settings: ResolvedSettings,
 ): Promise<void> => {
-  const refusal = await expireEmail(deps.redis, queue, record, now + settings.errors.days * DAY);
+  const keepUntil = now + settings.errors.days * DAY;
+  const refusal = await expireEmail(deps.redis, queue, record, { keepUntil, settings });
   if (refusal === 'sending') return lookAgain(deps.redis, queue, record.id, now + IN_WORK_MS);
   if (refusal !== undefined) return;
   swept.expired++;

@@ -1,5 +1,6 @@
 // Where BullMQ keeps a job, in Lua: found, left and entered as BullMQ 6.7 does it (docs/decisions/0006-transitions.md).
-import { ASIDE_STATES, BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
+import { ASIDE_STATES } from '../../mail/email/state';
+import { BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
 
 /** In Lua: the set of the state that a failed reason stands for, where it has one (`BESIDE.aside`). */
 export const ASIDE = `

@@ -1,5 +1,6 @@
 // Compares the sets beside BullMQ's with what BullMQ holds: a foreign client or an older version does not know of them.
-import { ASIDE_STATES, BESIDE } from '../../store/redis/keys';
+import { ASIDE_STATES } from '../../mail/email/state';
+import { BESIDE } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { readRecords } from '../layout/email-record';

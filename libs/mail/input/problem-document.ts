@@ -36,7 +36,9 @@ const STATUS: Record<string, number> = {
   'storage-full': 507,
 };
 
-export const statusOf = (problem: Problem): number => STATUS[problem.code] ?? 422;
+export const statusOfCode = (code: string): number => STATUS[code] ?? 422;
+
+export const statusOf = (problem: Problem): number => statusOfCode(problem.code);
 
 const TITLES: Record<string, string> = {
   invalid: 'The input is not valid',

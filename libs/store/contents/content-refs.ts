@@ -131,9 +131,9 @@ export const createContentRefs = (deps: { redis: Redis; clock: Clock }): Content
       return (await redis.exists(queueKeys(address).content(contentId))) === 1;
     },
     async bytesOf(queues) {
-      const pipeline = redis.pipeline();
-      for (const queue of queues) pipeline.hget(queueKeys(queue).contents, TOTAL);
-      return ((await pipeline.exec()) ?? []).reduce((sum, [, total]) => sum + Number(total ?? 0), 0);
+      // No pipeline: the queues lie in different slots.
+      const totals = await Promise.all(queues.map((queue) => redis.hget(queueKeys(queue).contents, TOTAL)));
+      return totals.reduce((sum, total) => sum + Number(total ?? 0), 0);
     },
     async growth(address, contents) {
       const sizes = new Map(contents.map(({ contentId, size }) => [contentId, size]));

@@ -1,4 +1,5 @@
 // The birthplace of every Redis key, channel and queue prefix; docs/decisions/0003-data-format.md lists them.
+import { ASIDE_STATES } from '../../mail/email/state';
 import { queueName, type QueueAddress } from '../../mail/address/queue-address';
 
 const ROOT = 'rohrpost';
@@ -134,9 +135,6 @@ export const BESIDE = {
   /** Emails of the failed set in one state of their own: this and the state. */
   aside: 'rp:aside:',
 } as const;
-
-/** States that the failed set holds beside `failed`; each is the code of its failed reason, too. */
-export const ASIDE_STATES = ['held', 'uncertain', 'expired', 'canceled'] as const;
 
 /** Fields of ours in a job's hash: the marks (docs/decisions/0004-marks.md). BullMQ leaves unknown fields alone. */
 export const MARK = {
