@@ -23,6 +23,7 @@ const FLOOR: Record<string, number> = {
   'libs/administration': 5,
   'apps/api': 6,
   'apps/worker': 6,
+  'apps/reseal': 6,
 };
 
 /** Packages that are a common tongue or a mere container; every other one has one home. S3 is reached without the guard of libs/fetch. */

@@ -5,7 +5,7 @@ import { createFetcher } from '../../libs/fetch/fetcher';
 import { createAudit } from '../../libs/events/audit';
 import { createMailLog } from '../../libs/events/mail-log';
 import { startPaused } from '../../libs/events/start-paused';
-import { createErase } from '../../libs/jobs/layout/erase';
+import { createErase, type Erase } from '../../libs/jobs/layout/erase';
 import { createBudget } from '../../libs/intake/budget';
 import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { createVerifyRequests, VERIFY_WAIT_MS } from '../../libs/internal-queues/verify-requests';
@@ -15,6 +15,7 @@ import { createQueues } from '../../libs/jobs/layout/queues';
 import { createEnqueue } from '../../libs/intake/enqueue';
 import { createRenderer } from '../../libs/render/render';
 import { createTemplating } from '../../libs/render/templates';
+import { createAddressRule } from '../../libs/runtime/addresses';
 import { uptime } from '../../libs/runtime/clock';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
@@ -89,11 +90,7 @@ export const startApi = async (
   const refs = createContentRefs({ redis, clock });
   const queues = createQueues({ redis, waits: false, tells: config.bullmqEvents === true });
   const schedule = createSchedule(redis);
-  const erase = createErase({
-    redis,
-    clock,
-    releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
-  });
+  const erase = openErase({ redis, clock, refs, content });
   const budget = createBudget({ redis, tenants, refs, memoryShare: config.memoryShare });
   const rooms: Rooms = {
     config,
@@ -102,6 +99,7 @@ export const startApi = async (
     installation: createInstallation({ redis, changes, clock }),
     tenants,
     transports,
+    mayReachSmtp: createAddressRule(config.allowPrivateSmtp),
     breakers: createBreakers({ redis, clock, replica: 'api' }),
     limits,
     workers: createWorkers(redis),
@@ -109,6 +107,7 @@ export const startApi = async (
     ...createCredentials({ redis, changes, clock, tenants, operatorKey: config.operatorKey }),
     content,
     fetcher,
+    secrets,
     signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
     refs,
     queues,
@@ -153,6 +152,13 @@ const openOperations = (rooms: Rooms, commands: Commands, waiting: Redis): Opera
     waiting,
     clock: rooms.clock,
     run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
+  });
+
+const openErase = ({ redis, clock, refs, content }: Pick<Rooms, 'redis' | 'clock' | 'refs' | 'content'>): Erase =>
+  createErase({
+    redis,
+    clock,
+    releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
   });
 
 /** Opens it, and tells where it cannot be used: like Redis it may come later. */

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { defaultThreads } from '../../libs/render/thread/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
-import { PrivateHostsText } from '../../libs/fetch/addresses';
+import { PrivateHostsText } from '../../libs/runtime/addresses';
 import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { DurationMs } from '../../libs/mail/input/duration';
@@ -20,6 +20,7 @@ export const ApiEnv = z.object({
   ROHRPOST_TRUSTED_PROXIES: AddressRangesText.default([]),
   ...CONTENT_ENV,
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
+  ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_NAME: InstallationName,
   /** Bytes. */
   /** Beyond it new emails are 507; the rest is for what is under way. */
@@ -60,6 +61,8 @@ export interface ApiConfig extends ContentPlace {
   render: { threads: number; trusted: boolean };
   /** Hosts of private networks that data and documents may be fetched from all the same. */
   allowPrivate: string[];
+  /** Hosts of private networks that transports of tenants' administrators may name all the same. */
+  allowPrivateSmtp: string[];
   /** Pauses the whole installation before anything is sent. */
   startPaused?: boolean;
   /** Writes BullMQ's events and metrics of what has completed and failed. */
@@ -79,6 +82,7 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   trustedProxies: env.ROHRPOST_TRUSTED_PROXIES,
   ...toContentPlace(env),
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
+  allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,
   name: env.ROHRPOST_NAME,
   maxBody: env.ROHRPOST_MAX_BODY,
   memoryShare: env.ROHRPOST_MEMORY_SHARE,

@@ -5,6 +5,7 @@ import { resolveSettings, type ResolvedSettings } from '../../libs/mail/settings
 import type { Lease } from '../../libs/jobs/transitions/lease';
 import type { Settle } from '../../libs/dispatch/settle';
 import type { Clock } from '../../libs/runtime/clock';
+import { SecretKeyMissing } from '../../libs/store/redis/secrets';
 import type { Admission } from '../../libs/store/limits/transport-limits';
 import type { Report } from './report';
 import { historyOf } from './attempt/attempt';
@@ -40,7 +41,7 @@ export const createProcessEmail = (deps: {
     } catch (error) {
       // A store that is full or away is the installation's fault: the email waits for it.
       const isStore = error instanceof ContentStoreAway;
-      const text = isStore ? error.message : 'an unexpected fault';
+      const text = isStore || error instanceof SecretKeyMissing ? error.message : 'an unexpected fault';
       if (isStore) deps.report.contentStoreAway(lease, text);
       else deps.report.broken(lease, error);
       const outcome: Outcome = { kind: 'throttled', text, until: deps.clock.now() + BROKEN_MS };

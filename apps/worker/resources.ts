@@ -6,6 +6,7 @@ import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { createErase } from '../../libs/jobs/layout/erase';
 import { createQueues } from '../../libs/jobs/layout/queues';
 import { createAccessTokens } from '../../libs/oauth/access-tokens';
+import { createTokenRecords } from '../../libs/oauth/token-records';
 import { requestToken } from '../../libs/oauth/token-endpoint';
 import { createRenderer } from '../../libs/render/render';
 import { createTemplating } from '../../libs/render/templates';
@@ -18,11 +19,13 @@ import { createInstallation } from '../../libs/store/registries/installation';
 import type { Redis } from '../../libs/store/redis/redis';
 import { createRedisClock } from '../../libs/store/redis/redis-clock';
 import { createSecretBox } from '../../libs/store/redis/secrets';
+import { createResealAll } from '../../libs/store/registries/reseal';
 import { createSigningSecrets } from '../../libs/store/registries/signing-secrets';
 import { createTemplates } from '../../libs/store/registries/templates';
 import { createTenants } from '../../libs/store/registries/tenants';
 import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
+import { createWorkers } from '../../libs/store/registries/workers';
 import type { WorkerConfig } from './config';
 
 /** No attempt takes so long: what is older in the spool belongs to a worker that is gone. */
@@ -46,6 +49,8 @@ export const openResources = async (
   const content = openContentStore(config);
   const refs = createContentRefs({ redis, clock });
   const templates = createTemplates({ redis, changes, clock });
+  const transports = createTransports({ redis, changes, clock, secrets });
+  const signingSecrets = createSigningSecrets({ redis, changes, secrets, clock });
 
   const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
   lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
@@ -63,7 +68,14 @@ export const openResources = async (
     limits,
     installation: createInstallation({ redis, changes, clock }),
     tenants: createTenants({ redis, changes, clock }),
-    transports: createTransports({ redis, changes, clock, secrets }),
+    transports,
+    secrets,
+    resealAll: createResealAll({
+      redis,
+      secrets,
+      workers: createWorkers(redis),
+      owners: [transports, signingSecrets, createTokenRecords({ redis, secrets })],
+    }),
     accessTokens: createAccessTokens({
       redis,
       clock,
@@ -74,7 +86,7 @@ export const openResources = async (
     schedule: createSchedule(redis),
     renderer: createRenderer({ templates, content, templating }),
     fetcher,
-    signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
+    signingSecrets,
     spoolFolder: spoolFolder(config),
     erase: createErase({
       redis,

@@ -4,6 +4,7 @@ import { uptime } from '../../libs/runtime/clock';
 import type { Connections } from '../../libs/send/smtp/connections';
 import { verifyTransport } from '../../libs/send/smtp/verify';
 import type { AccessTokens } from '../../libs/oauth/access-tokens';
+import { SecretKeyMissing } from '../../libs/store/redis/secrets';
 import type { Limits } from '../../libs/store/limits/transport-limits';
 import type { Transports } from '../../libs/store/registries/transports';
 import { loadTransport } from './attempt/load-transport';
@@ -20,8 +21,12 @@ export const createVerify = (deps: {
 }) => {
   return async ({ tenant, transport: name }: VerifyRequest): Promise<VerifyResult> => {
     const begun = uptime();
-    const transport = await loadTransport(deps, tenant, name);
+    const transport = await loadTransport(deps, tenant, name).catch((error: unknown) => {
+      if (error instanceof SecretKeyMissing) return error.message;
+      throw error;
+    });
     if (transport === undefined) return { ok: false, ms: 0, reply: `the transport ${name} does not exist` };
+    if (typeof transport === 'string') return { ok: false, ms: 0, reply: transport };
     const signal = AbortSignal.timeout(deps.patience);
     const { limits } = transport.transport;
     const giveBack = await deps.limits.connect(tenant, name, limits, signal).catch((error: unknown) => {

@@ -4,6 +4,7 @@ import { Dispatcher } from '../../libs/dispatch/dispatcher';
 import { answerVerifyRequests } from '../../libs/internal-queues/verify-requests';
 import { createRemoval } from '../../libs/jobs/transitions/removal';
 import { createSettle } from '../../libs/dispatch/settle';
+import { createAddressRule } from '../../libs/runtime/addresses';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
@@ -14,6 +15,7 @@ import { startPaused } from '../../libs/events/start-paused';
 import { createBreakers } from '../../libs/store/limits/breaker';
 import { claimRedis } from '../../libs/store/redis/claim-redis';
 import { connectRedis, redisProblems, type Redis } from '../../libs/store/redis/redis';
+import { missingSecretKeys } from '../../libs/store/registries/reseal';
 import { admitQueue } from './attempt/admit';
 import { runAttempt, type AttemptDeps } from './attempt/attempt';
 import type { CircuitBreakerDeps } from './attempt/circuit-breaker';
@@ -149,8 +151,12 @@ export const startWorker = async (
     log.error({ problem: text }, 'contents cannot be kept or read now');
   // Before anything is taken: whoever restores a backup looks first, then resumes.
   if (config.startPaused && !lifecycle.stopping) await startPaused(resources.installation, createAudit(resources), log);
-  const { sockets } = resources.limits;
-  const connections = createConnections({ name: config.name, bounds: bounds.steps, sockets });
+  const connections = createConnections({
+    name: config.name,
+    bounds: bounds.steps,
+    sockets: resources.limits.sockets,
+    mayReach: createAddressRule(config.allowPrivateSmtp),
+  });
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
   const starting: Starting = { resources, config, log, bounds, lifecycle, connections };
   startSideWork(starting, connect('orders'));
@@ -160,8 +166,12 @@ export const startWorker = async (
     lifecycle,
     fleet,
     problems: async () => {
-      const [ofRedis, ofContent] = await Promise.all([redisProblems(redis), resources.content.problems()]);
-      return [...ofRedis, ...ofContent.map(({ text }) => text)];
+      const [ofRedis, ofContent, ofSecrets] = await Promise.all([
+        redisProblems(redis),
+        resources.content.problems(),
+        missingSecretKeys(redis, resources.secrets),
+      ]);
+      return [...ofRedis, ...ofContent.map(({ text }) => text), ...ofSecrets.problems];
     },
   };
 };

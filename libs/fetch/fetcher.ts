@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher } from 'undici';
 import { isAllowedSource } from '../mail/settings/data-source';
 import { codeOf, messageOf } from '../runtime/fault';
-import { createAddressRule, createAllowance, type AddressRule } from './addresses';
+import { createAddressRule, createAllowance, type AddressRule } from '../runtime/addresses';
 import { bounded } from './body';
 import { FetchFailure, notAllowed, shownUrl } from './failure';
 import { redirectOf } from './redirect';

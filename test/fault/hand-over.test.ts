@@ -21,7 +21,7 @@ let smtp: SmtpServer;
 let connections: Connections;
 
 const start = async (options: SmtpServerOptions = {}, bounds: StepBounds = STEP_BOUNDS): Promise<SmtpServer> => {
-  connections = createConnections({ name: 'mail.test', bounds, sockets: createSockets(() => 0) });
+  connections = createConnections({ name: 'mail.test', bounds, sockets: createSockets(() => 0), mayReach: () => true });
   return (smtp = await startSmtpServer(options));
 };
 afterEach(async () => {

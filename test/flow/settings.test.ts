@@ -1,4 +1,5 @@
 // Settings that are changed without losing any: PATCH, a PUT of what GET answered, versions, and the audit of all of it.
+import { createDkim } from '../support/dkim';
 import { setUpQueue, startService, type Service } from '../support/service';
 
 let service: Service;
@@ -217,6 +218,28 @@ test('a password goes nowhere but where it was given for', async () => {
   expect(await patch(transport, anew)).toMatchObject({ status: 200, body: { host: 'new.example', port: 2525 } });
   // Without a login there is nothing to give away.
   expect((await patch(transport, { auth: null, host: 'else.example' })).status).toBe(200);
+});
+
+test('the key that signs is not used for another server, nor for who logs in there', async () => {
+  const dkim = createDkim('acme.example', 's').settings;
+  await service.ok('PUT', transport, { host: 'smtp.acme.example', port: 2525, security: 'starttls', dkim });
+  const kept = { ...(await get(transport)) };
+  expect(kept).toMatchObject({ dkim: { privateKey: { set: true } } });
+  for (const change of [
+    { host: 'evil.example' },
+    { port: 2526 },
+    { security: 'none' },
+    { tls: { servername: 'evil.example' } },
+    { auth: { user: 'other', pass: 'given' } },
+  ]) {
+    const needed = { status: 422, body: { code: 'secret-needed', errors: [{ path: '/dkim/privateKey' }] } };
+    expect(await patch(transport, change)).toMatchObject(needed);
+    expect(await service.call('PUT', transport, { ...kept, ...change })).toMatchObject(needed);
+  }
+  expect(await get(transport)).toEqual(kept);
+  expect((await patch(transport, { limits: { connections: 1 }, dkim: { selector: 't' } })).status).toBe(200);
+  expect((await patch(transport, { host: 'new.example', dkim: { privateKey: dkim.privateKey } })).status).toBe(200);
+  expect((await patch(transport, { host: 'else.example', dkim: null })).status).toBe(200);
 });
 
 test('an administrator changes what is his; what the operator set stays', async () => {

@@ -1,7 +1,7 @@
 // What is answered of transports: their settings without secrets, and what came of trying one.
 import { z } from 'zod';
 import { GRANTS } from '../../../libs/mail/settings/oauth';
-import { TransportInput } from '../../../libs/mail/settings/transport';
+import { HOST_AUTHORS, TransportInput } from '../../../libs/mail/settings/transport';
 import { EXAMPLE_AT, Time } from './fields';
 
 /** Where a secret is: that there is one. A PUT takes it back as it is and keeps what is stored. */
@@ -29,6 +29,7 @@ const TRANSPORT = {
   port: 587,
   security: 'starttls' as const,
   auth: { user: 'billing', pass: { set: true as const } },
+  hostBy: 'admin' as const,
   version: 1,
   createdAt: EXAMPLE_AT,
   updatedAt: EXAMPLE_AT,
@@ -41,6 +42,7 @@ export const TransportDetails = z
     port: z.int(),
     auth: Login.optional(),
     dkim: z.strictObject({ domain: z.string(), selector: z.string(), privateKey: Secret }).optional(),
+    hostBy: z.enum(HOST_AUTHORS),
     version: z.int().min(1),
     createdAt: Time,
     updatedAt: Time,

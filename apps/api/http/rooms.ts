@@ -10,12 +10,14 @@ import type { Queues } from '../../../libs/jobs/layout/queues';
 import type { Removal } from '../../../libs/jobs/transitions/removal';
 import type { Renderer } from '../../../libs/render/render';
 import type { Templating } from '../../../libs/render/templates';
+import type { AddressRule } from '../../../libs/runtime/addresses';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { ApiKeys } from '../../../libs/store/registries/api-keys';
 import type { Breakers } from '../../../libs/store/limits/breaker';
 import type { ContentRefs } from '../../../libs/store/contents/content-refs';
 import type { Installation } from '../../../libs/store/registries/installation';
 import type { Redis } from '../../../libs/store/redis/redis';
+import type { SecretBox } from '../../../libs/store/redis/secrets';
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
 import type { Templates } from '../../../libs/store/registries/templates';
 import type { Tenants } from '../../../libs/store/registries/tenants';
@@ -41,6 +43,8 @@ export interface Rooms {
   installation: Installation;
   tenants: Tenants;
   transports: Transports;
+  /** Which addresses the hosts of transports may stand for that administrators set. */
+  mayReachSmtp: AddressRule;
   breakers: Breakers;
   limits: Limits;
   workers: Workers;
@@ -51,6 +55,7 @@ export interface Rooms {
   keyRates: KeyRates;
   content: ContentStore;
   fetcher: Fetcher;
+  secrets: SecretBox;
   signingSecrets: SigningSecretStore;
   refs: ContentRefs;
   queues: Queues;

@@ -69,6 +69,8 @@ export interface SettingsChange {
   requireVersion(tag: string | undefined): void;
   /** A PATCH: what it does not name stays. */
   isPatch: boolean;
+  /** Is one of these fields decided by what was sent? By a PUT all are. */
+  names(...fields: string[]): boolean;
 }
 
 /** A PUT or a PATCH as it was asked for. */
@@ -87,6 +89,7 @@ export const readChange = ({ request, body, ifMatch }: AskedChange, none: NoSett
   const given = settingsIn(body, none);
   return {
     isPatch,
+    names: (...fields) => !isPatch || fields.some((field) => isObject(given) && field in given),
     wanted(shown) {
       if (!isPatch) {
         if (shown !== undefined) requireMeant(request);

@@ -22,6 +22,7 @@ const MAY_READ = { action: 'read', over: 'queue' } as const;
 
 /** Why something could not be rendered now. */
 export const RENDER_PROBLEMS = [
+  'key-missing',
   'template-unknown',
   'template-failed',
   'data-invalid',

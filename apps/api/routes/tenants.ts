@@ -161,6 +161,7 @@ const getSigningSecret = endpoint({
   description: 'Made when it is first asked for.',
   may: MAY_SIGN,
   answers: { 200: { description: 'The secret.', schema: SigningSecret } },
+  problems: ['key-missing'],
   async handle({ signingSecrets, clock }: Pick<Rooms, 'signingSecrets' | 'clock'>, { tenant }) {
     return { body: secretView(await signingSecrets.get(tenant), clock.now()) };
   },

@@ -1,5 +1,6 @@
 // Transports of a tenant: put, looked at, tried.
 import { changesBetween } from '../../../libs/administration/field-diff';
+import { decideHost } from '../../../libs/administration/transport-host';
 import { newOperationId } from '../../../libs/jobs/layout/email-id';
 import { Slug, SLUG } from '../../../libs/mail/address/queue-address';
 import { parseInput } from '../../../libs/mail/input/parse-input';
@@ -30,7 +31,9 @@ const MAY_READ = { action: 'read', over: 'tenant' } as const;
 const MAY_CHANGE = { action: 'administer', over: 'tenant' } as const;
 
 type Store = Pick<Rooms, 'transports'>;
-type ChangeDeps = Store & Pick<Rooms, 'fetcher' | 'breakers' | 'limits' | 'audit'> & Parameters<typeof wakeQueues>[0];
+type ChangeDeps = Store &
+  Pick<Rooms, 'fetcher' | 'mayReachSmtp' | 'breakers' | 'limits' | 'audit'> &
+  Parameters<typeof wakeQueues>[0];
 
 /**
  * Credentials leave in clear only where the operator said so. What he allowed may be changed by others as long as the same
@@ -69,7 +72,8 @@ const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof TRANSPORT,
     const input = parseInput(TransportInput, change.wanted(present && transportDocument(present)));
     requireCover(identity, input, present);
     requireHttps(deps, input);
-    return input;
+    const hostBy = decideHost(identity, deps.mayReachSmtp, { present, input, named: change.names('host', 'port') });
+    return { ...input, hostBy };
   });
   await deps.breakers.reset(tenant, name);
   await deps.limits.reset(tenant, name);
@@ -92,7 +96,7 @@ const existing = async ({ transports }: Store, tenant: string, name: string): Pr
 };
 
 const changed = { schema: TransportDetails, headers: ['ETag'] } as const;
-const CHANGE_PROBLEMS = ['plaintext-auth', 'secret-missing', 'secret-needed'];
+const CHANGE_PROBLEMS = ['plaintext-auth', 'host-not-allowed', 'secret-missing', 'secret-needed'];
 
 const listTransports = endpoint({
   method: 'get',

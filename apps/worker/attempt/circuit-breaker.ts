@@ -72,7 +72,10 @@ const useFewerConnections = async (
 const learn = async (deps: CircuitBreakerDeps, attempt: EndedAttempt, pass: Pass): Promise<Outcome> => {
   const { outcome } = attempt;
   // No server was asked: that is no sign of a transport that is well, and one that is down stays down.
-  if (outcome.kind === 'throttled') return 'leased' in pass && pass.leased ? tell(deps, attempt, pass, true) : outcome;
+  if (outcome.kind === 'throttled') {
+    const isFault = outcome.blame === 'transport' || ('leased' in pass && pass.leased);
+    return isFault ? tell(deps, attempt, pass, true) : outcome;
+  }
   if (outcome.kind === 'deferred' && outcome.crowded) return useFewerConnections(deps, attempt, pass, outcome);
   const isFault = (outcome.kind === 'deferred' || outcome.kind === 'uncertain') && outcome.blame === 'transport';
   return tell(deps, attempt, pass, isFault);

@@ -44,5 +44,10 @@ export const classify = (attempt: HandedOverAttempt, now: number): EndedAttempt 
   if (result.kind !== 'postponed') return endAttempt(attempt, outcomeOf(result, tried, done));
   const spread = Math.floor(Math.random() * POSTPONED_SPREAD_MS);
   const until = now + Math.max(result.ms, POSTPONED_MS) + spread;
-  return endAttempt(attempt, { kind: 'throttled', text: result.text, until });
+  return endAttempt(attempt, {
+    kind: 'throttled',
+    text: result.text,
+    until,
+    ...(result.blame && { blame: result.blame }),
+  });
 };

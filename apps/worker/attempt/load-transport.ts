@@ -1,6 +1,6 @@
 // A transport with its secrets, as it is used: read anew for each attempt.
 import type { AccessTokens } from '../../../libs/oauth/access-tokens';
-import { fingerprint } from '../../../libs/oauth/token-records';
+import { askedWith } from '../../../libs/mail/settings/oauth';
 import type { OpenTransport } from '../../../libs/send/smtp/connections';
 import type { Transports } from '../../../libs/store/registries/transports';
 
@@ -27,7 +27,7 @@ export const loadTransport = async (
     tenant,
     transport: name,
     oauth2: { ...given, user: auth.user, secrets: secrets.oauth2 ?? {} },
-    askedWith: fingerprint(auth.user, auth.oauth2),
+    askedWith: askedWith(auth.user, auth.oauth2),
   };
   const tokens = {
     get: () => accessTokens.get(owner),

@@ -4,9 +4,12 @@ import { createFindForgotten } from '../../../libs/jobs/repair/forgotten';
 import { createReconcile } from '../../../libs/jobs/repair/reconcile';
 import type { Lifecycle } from '../../../libs/runtime/lifecycle';
 import { runAsLeader } from '../../../libs/store/redis/leader';
+import type { SecretBox } from '../../../libs/store/redis/secrets';
+import type { createResealAll } from '../../../libs/store/registries/reseal';
 import type { RedisClock } from '../../../libs/store/redis/redis-clock';
 import type { Tenants } from '../../../libs/store/registries/tenants';
 import { createReconcileAll } from './reconcile-all';
+import { resealAndTell } from './reseal-and-tell';
 import { createSweep, type SweepDeps } from './sweep';
 
 /** How often emails whose time is over are looked for. */
@@ -15,9 +18,19 @@ const SWEEP_MS = 2_000;
 const FORGOTTEN_MS = 15_000;
 /** How often every queue is compared with itself. */
 const RECONCILE_MS = 15 * 60_000;
+/** How often secrets are looked for that are sealed with an older key. */
+const RESEAL_MS = 60_000;
 
 export const startUpkeep = (
-  deps: SweepDeps & { clock: RedisClock; schedule: Schedule; tenants: Tenants; replica: string; lifecycle: Lifecycle },
+  deps: SweepDeps & {
+    clock: RedisClock;
+    schedule: Schedule;
+    tenants: Tenants;
+    replica: string;
+    lifecycle: Lifecycle;
+    secrets: SecretBox;
+    resealAll: ReturnType<typeof createResealAll>;
+  },
 ): void => {
   const { redis, clock, log, replica, tenants } = deps;
   const sweep = createSweep(deps);
@@ -48,6 +61,7 @@ export const startUpkeep = (
           log.warn({ queues: queues.slice(0, 20), count: queues.length }, 'work that nobody announced');
       },
     },
+    { name: 'reseal', every: RESEAL_MS, run: resealAndTell(deps) },
     { name: 'reconcile', every: RECONCILE_MS, run: createReconcileAll({ ...deps, reconcile }) },
   ];
   for (const duty of duties) {

@@ -31,6 +31,7 @@ const STATUS: Record<string, number> = {
   'internal-error': 500,
   unavailable: 503,
   'no-worker': 503,
+  'key-missing': 503,
   'queue-full': 507,
   'content-full': 507,
   'storage-full': 507,

@@ -1,6 +1,7 @@
 // Connections to SMTP servers: opened when needed, kept warm for a while, never shared by two transports.
 import { setTimeout as pause } from 'node:timers/promises';
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type { AddressRule } from '../../runtime/addresses';
 import type { Sockets } from '../../store/limits/sockets';
 import { createDialogue, type Dialogue } from './dialogue';
 import type { OpenTransport, SmtpError } from './open-transport';
@@ -117,8 +118,14 @@ const createCounts = () => {
  * @param deps.name given in EHLO where the transport has none of its own
  * @param deps.bounds ms for each step of opening one
  * @param deps.sockets counts what is open, and bounds it where the transport does
+ * @param deps.mayReach which addresses the hosts may stand for that administrators of tenants set
  */
-export const createConnections = (deps: { name: string; bounds: StepBounds; sockets: Sockets }): Connections => {
+export const createConnections = (deps: {
+  name: string;
+  bounds: StepBounds;
+  sockets: Sockets;
+  mayReach: AddressRule;
+}): Connections => {
   const { sockets } = deps;
   /** Whoever lies longest first. */
   const lying = new Set<Idle>();
@@ -159,7 +166,7 @@ export const createConnections = (deps: { name: string; bounds: StepBounds; sock
     let token: string | undefined;
     try {
       token = await tokenOf(transport);
-      const settings = { name: nameFor(transport), bounds: deps.bounds, signal: options.signal, token };
+      const settings = { ...deps, name: nameFor(transport), signal: options.signal, token };
       const opened = await openConnection(transport, dialogue, { ...settings, begun: (begun) => (smtp = begun) });
       void ready.while(id, whenClosed(opened)).then(closed);
       return { smtp: opened, reused: false, carried: 0, dialogue };

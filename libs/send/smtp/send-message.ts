@@ -79,7 +79,7 @@ export const createSendMessage = (connections: Connections, bounds: StepBounds) 
     } catch (thrown) {
       const { phase, response, responseCode, words, hint, notBefore } = thrown as OpeningError;
       if (work.signal.aborted) return { kind: 'stopped', phase, error: work.signal.reason };
-      if (notBefore !== undefined) return { kind: 'postponed', text: words, ms: notBefore.ms };
+      if (notBefore !== undefined) return { kind: 'postponed', text: words, ...notBefore };
       const result: SendResult =
         response && responseCode !== undefined
           ? { kind: 'rejected', phase, replies: [readReply(response)], ...(hint && { hint }) }

@@ -23,8 +23,8 @@ export interface SendRequest {
   hear?: (line: string) => void;
 }
 
-/** Or no server was asked, and none is to blame: worth another try after `ms`. */
-export type SendResult = Answered | { kind: 'postponed'; text: string; ms: number };
+/** Or no server was asked: worth another try after `ms`. With `blame` somebody has to correct the transport first. */
+export type SendResult = Answered | { kind: 'postponed'; text: string; ms: number; blame?: 'transport' };
 
 /**
  * nodemailer asks for SMTPUTF8 where an address of the envelope needs it; the header may need it alone (RFC 6531 3.4). MAIL is

@@ -18,6 +18,8 @@ export const KEYS = {
   /** Hash: who does a duty of the installation now, and when it is due again. */
   duty: (name: string) => `${ROOT}:duty:${name}`,
   tenants: `${ROOT}:tenants`,
+  /** Hash: the name of a key of ROHRPOST_SECRET_KEYS -> how many secrets were sealed with it when they were last counted. */
+  secretKeys: `${ROOT}:secret-keys`,
   apiKeys: `${ROOT}:api-keys`,
   /** How requests are counted (rate-limiter-flexible): wrong keys by network, requests by key with a rate. */
   wrongKeys: `${ROOT}:wrong-keys`,

@@ -5,7 +5,8 @@ import type { Changes } from '../redis/changes';
 import { tenantKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
 import { defineScript } from '../redis/script';
-import type { SecretBox } from '../redis/secrets';
+import { keyIdOf, type SecretBox } from '../redis/secrets';
+import { noteSealed, type SealedOwner } from './reseal';
 
 export interface SigningSecrets {
   /** `whsec_<base64 of 32 bytes>`, as Standard Webhooks has it. */
@@ -22,11 +23,13 @@ interface Former {
   until: number;
 }
 
-export interface SigningSecretStore {
+export interface SigningSecretStore extends SealedOwner {
   /** Makes one where the tenant has none yet. */
   get(tenant: string): Promise<SigningSecrets>;
   /** A new one; those that hold now sign along, each for a day after it was changed. */
   rotate(tenant: string): Promise<SigningSecrets>;
+  /** The name of the key of ROHRPOST_SECRET_KEYS that they are sealed with, where the tenant has some. */
+  keyOf(tenant: string): Promise<string | undefined>;
   /** All that hold now, the present one first. */
   current(tenant: string): Promise<string[]>;
 }
@@ -64,29 +67,56 @@ export const createSigningSecrets = (deps: {
     if (known !== null) return open(tenant, known);
     const made = { secret: newSecret() };
     // Whoever comes second takes what the first one made.
-    if ((await redis.set(key, seal(tenant, made), 'NX')) === 'OK') return made;
-    return load(tenant);
+    const sealed = seal(tenant, made);
+    if ((await redis.set(key, sealed, 'NX')) !== 'OK') return load(tenant);
+    await noteSealed(redis, [sealed]);
+    return made;
   };
   const cached = changes.cached('signing-secret', load);
+
+  /** A new one, beside those that hold still; alone where the key of those before it is lost, and they with it. */
+  const successorOf = (tenant: string, present: string): SigningSecrets => {
+    if (!secrets.holds(present)) return { secret: newSecret() };
+    const { secret, previous, older = [] } = open(tenant, present);
+    const now = clock.now();
+    const former = [...(previous ? [previous] : []), ...older].filter(({ until }) => until > now);
+    return {
+      secret: newSecret(),
+      previous: { secret, until: now + OVERLAP_MS },
+      ...(former.length > 0 && { older: former.slice(0, MOST_FORMER - 1) }),
+    };
+  };
 
   return {
     get: cached,
     async rotate(tenant) {
       const { signingSecrets: key } = tenantKeys(tenant);
       for (;;) {
-        const { secret, previous, older = [] } = await load(tenant);
-        const now = clock.now();
-        const former = [...(previous ? [previous] : []), ...older].filter(({ until }) => until > now);
-        const next: SigningSecrets = {
-          secret: newSecret(),
-          previous: { secret, until: now + OVERLAP_MS },
-          ...(former.length > 0 && { older: former.slice(0, MOST_FORMER - 1) }),
-        };
         const present = await redis.get(key);
-        if (present === null || open(tenant, present).secret !== secret) continue;
-        if ((await replaceSecrets(redis, [key], [present, seal(tenant, next)])) !== 1) continue;
+        if (present === null) {
+          await load(tenant);
+          continue;
+        }
+        const next = successorOf(tenant, present);
+        const sealed = seal(tenant, next);
+        if ((await replaceSecrets(redis, [key], [present, sealed])) !== 1) continue;
+        await noteSealed(redis, [sealed]);
         await changes.announce('signing-secret', tenant);
         return next;
+      }
+    },
+    async keyOf(tenant) {
+      const sealed = await redis.get(tenantKeys(tenant).signingSecrets);
+      return sealed === null ? undefined : keyIdOf(sealed);
+    },
+    async reseal(tenant, rewrite) {
+      const { signingSecrets: key } = tenantKeys(tenant);
+      for (;;) {
+        const sealed = await redis.get(key);
+        if (sealed === null) return { resealed: 0, keys: [] };
+        const next = rewrite && secrets.holds(sealed) ? secrets.reseal(sealed, place(tenant)) : sealed;
+        if (next === sealed) return { resealed: 0, keys: [keyIdOf(sealed)] };
+        if ((await replaceSecrets(redis, [key], [sealed, next])) === 1) return { resealed: 1, keys: [keyIdOf(next)] };
       }
     },
     async current(tenant) {

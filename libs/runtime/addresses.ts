@@ -43,6 +43,19 @@ export const isPublic = (address: string): boolean => {
   return ipaddr.parse(unmapped(address)).range() === 'unicast';
 };
 
+/**
+ * The address that a host means without being looked up, in whatever notation: shortened, decimal, octal and hexadecimal IPv4 as
+ * inet_aton(3) and the URL Standard read it, or `localhost` and what ends in it (RFC 6761 6.3).
+ * @returns undefined for a name
+ */
+export const spelledAddress = (host: string): string | undefined => {
+  if (isIP(host) !== 0) return host;
+  if (/^(.*\.)?localhost\.?$/i.test(host)) return '127.0.0.1';
+  const url = `http://${host}/`;
+  const read = URL.canParse(url) ? new URL(url).hostname : '';
+  return isIP(read) === 0 ? undefined : read;
+};
+
 /** May the service connect to this address, which it has under this name? */
 export type AddressRule = (host: string, address: string) => boolean;
 
