@@ -1,5 +1,8 @@
 // A hundred templates that never end, in a real worker: its threads end, and honest emails beside them are rendered in time.
-import { startProcess, serviceEnv, type ServiceProcess } from '../support/process';
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { serviceEnv } from '../support/process';
 import { setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { threadsOf } from '../support/threads';
@@ -8,7 +11,7 @@ import { eventually } from '../support/wait';
 
 let service: Service;
 let smtp: SmtpServer;
-let worker: ServiceProcess;
+let worker: ChildProcess;
 let honest: string;
 
 beforeAll(async () => {
@@ -17,10 +20,16 @@ beforeAll(async () => {
   ({ emails: honest } = await setUpQueue(service, 'honest/app', smtp.port));
   await service.ok('PUT', '/v1/tenants/honest/templates/hello', { subject: 'S', text: 'Hello <%= it.n %>' });
   const env = { ...serviceEnv(service.redis.url, service.dataDir), ROHRPOST_RENDER_THREADS: '3' };
-  worker = await startProcess('worker', env);
+  // As it is built: from its sources each thread would take seconds to start.
+  worker = fork(join(__dirname, '../../dist/apps/worker/main.js'), {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  await once(worker, 'message');
 });
 afterAll(async () => {
-  await worker.end('SIGTERM');
+  worker.kill('SIGTERM');
+  await once(worker, 'exit');
   await service.close();
   await smtp.close();
 });
@@ -48,7 +57,7 @@ const sendHonest = async (): Promise<number> => {
 
 test('none of the threads is alive a second later, and honest emails were sent meanwhile', async () => {
   await sendHonest();
-  const before = threadsOf(worker.child.pid ?? 0).size;
+  const before = threadsOf(worker.pid ?? 0).size;
   const { emails } = await setUpQueue(service, 'hostile/app', smtp.port, { attempts: 1 });
   for (const [name, parts] of Object.entries(RUNAWAYS))
     await service.ok('PUT', `/v1/tenants/hostile/templates/${name}`, { subject: 'S', text: '-', ...parts });
@@ -70,10 +79,10 @@ test('none of the threads is alive a second later, and honest emails were sent m
 
   await eventually(
     async () => {
-      const [first, from] = [threadsOf(worker.child.pid ?? 0), performance.now()];
+      const [first, from] = [threadsOf(worker.pid ?? 0), performance.now()];
       await new Promise((resolve) => setTimeout(resolve, 300));
       const ticks = (performance.now() - from) / 10;
-      const second = threadsOf(worker.child.pid ?? 0);
+      const second = threadsOf(worker.pid ?? 0);
       const busy = [...second].filter(([id, cpu]) => cpu - (first.get(id) ?? 0) > ticks / 2);
       expect(busy).toEqual([]);
       expect(second.size).toBeLessThanOrEqual(before + 3);
