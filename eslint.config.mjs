@@ -7,7 +7,7 @@ const GROUND = ['libs/runtime', 'libs/mail'];
 const WALLS = {
   'libs/runtime': { rooms: [], packages: ['zod', 'pino', 'ipaddr.js'] },
   'libs/mail': { rooms: [], packages: ['zod', 'postal-mime', 'jsonc-parser', 'fastest-levenshtein'] },
-  'libs/store': { rooms: GROUND, packages: ['ioredis', 'zod', 'lru-cache'] },
+  'libs/store': { rooms: GROUND, packages: ['ioredis', 'zod', 'lru-cache', 'rate-limiter-flexible'] },
   'libs/content': { rooms: GROUND, packages: ['aws4fetch', 'zod'] },
   'libs/fetch': { rooms: GROUND, packages: ['undici'] },
   'libs/oauth': { rooms: [...GROUND, 'libs/store', 'libs/fetch'], packages: ['oauth4webapi'] },
@@ -51,7 +51,7 @@ const WALLS = {
       'libs/intake',
       'libs/administration',
     ],
-    packages: ['express', '@bull-board', 'zod', 'zod-openapi'],
+    packages: ['express', 'helmet', '@bull-board', 'zod', 'zod-openapi'],
   },
   'apps/reseal': { rooms: [...GROUND, 'libs/store', 'libs/oauth'], packages: ['zod'] },
   'apps/worker': {

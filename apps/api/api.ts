@@ -20,7 +20,6 @@ import { uptime } from '../../libs/runtime/clock';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
-import { createApiKeys } from '../../libs/store/registries/api-keys';
 import { createBreakers } from '../../libs/store/limits/breaker';
 import { createChanges, type Changes } from '../../libs/store/redis/changes';
 import { createContentRefs } from '../../libs/store/contents/content-refs';
@@ -37,6 +36,7 @@ import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
 import { createAccept } from '../../libs/intake/accept';
 import { createApp } from './app';
+import { createCredentials } from './http/credentials';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import { createCommands, type Commands } from '../../libs/administration/commands';
@@ -90,15 +90,16 @@ export const startApi = async (
 /** What is kept in Redis beside the emails themselves. */
 const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config' | 'redis' | 'clock' | 'changes'>) => {
   const secrets = createSecretBox(config.secretKeys);
+  const tenants = createTenants({ redis, changes, clock });
   return {
     installation: createInstallation({ redis, changes, clock }),
-    tenants: createTenants({ redis, changes, clock }),
+    tenants,
     transports: createTransports({ redis, changes, clock, secrets }),
     secrets,
     breakers: createBreakers({ redis, clock, replica: 'api' }),
     workers: createWorkers(redis),
     templates: createTemplates({ redis, changes, clock }),
-    keys: createApiKeys({ redis, changes, clock, operatorKey: config.operatorKey }),
+    ...createCredentials({ redis, changes, clock, tenants, operatorKey: config.operatorKey }),
     signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
     refs: createContentRefs({ redis, clock }),
     audit: createAudit({ redis, clock }),

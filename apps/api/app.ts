@@ -1,5 +1,6 @@
 // The HTTP application: what comes before every route, the routes, and what comes after.
 import { randomUUID } from 'node:crypto';
+import helmet from 'helmet';
 import express, { type Express, type RequestHandler } from 'express';
 import type { Log } from '../../libs/runtime/log';
 import type { Operations } from '../../libs/internal-queues/operations';
@@ -8,6 +9,7 @@ import { authenticate } from './http/auth';
 import { BOARD_PATH, createBoard } from './board/board';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import type { Commands } from '../../libs/administration/commands';
+import { limitRates } from './http/credentials';
 import { refuseUnheededKey, unknownAddress } from './http/endpoint/addresses';
 import { handleErrors } from './http/errors';
 import { healthRoutes } from './http/health';
@@ -20,17 +22,24 @@ import type { Rooms } from './http/rooms';
 import { ENDPOINTS } from './routes/table';
 import { readWholeBody } from './http/whole-body';
 
-const HEADERS = Object.entries({
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'Cache-Control': 'no-store',
-});
+/**
+ * What every answer tells a browser: it is nobody's page, script or frame; a page of ours says otherwise for itself. Helmet's headers,
+ * the strict values where it has a choice.
+ */
+const securityHeaders: RequestHandler = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
+  },
+  xFrameOptions: { action: 'deny' },
+  // Heeded over TLS alone, which is the proxy's; other names below it are not ours to speak for.
+  strictTransportSecurity: { includeSubDomains: false },
+}) as RequestHandler;
 
 const everyAnswer: RequestHandler = (request, response, next) => {
   const given = request.get('X-Request-Id');
   response.setHeader('X-Request-Id', given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID());
-  for (const [name, value] of HEADERS) response.setHeader(name, value);
+  response.setHeader('Cache-Control', 'no-store');
   next();
 };
 
@@ -42,10 +51,11 @@ export const createApp = (
   log: Log,
   stopping: () => boolean,
 ): Express => {
-  const { maxBody, render } = rooms.config;
+  const { maxBody, render, trustedProxies = [] } = rooms.config;
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
-  app.use(everyAnswer, readWholeBody(4 * maxBody), logRequests(log, rooms.mailLog));
-  app.use('/v1', authenticate(rooms.keys), refuseUnheededKey(ENDPOINTS));
+  app.set('trust proxy', trustedProxies);
+  app.use(everyAnswer, securityHeaders, readWholeBody(4 * maxBody), logRequests(log, rooms.mailLog));
+  app.use('/v1', authenticate(rooms.credentials), limitRates(rooms.keyRates), refuseUnheededKey(ENDPOINTS));
   const who = { tenants: rooms.tenants, trusted: render.trusted };
   const bodies = [boundBodies(maxBody), ...jsonBody(maxBody)];
   app.use(endpointRouter(ENDPOINTS, { ...rooms, commands, operations }, who, bodies));

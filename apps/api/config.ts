@@ -6,6 +6,7 @@ import { PrivateHostsText } from '../../libs/runtime/addresses';
 import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { DurationMs } from '../../libs/mail/input/duration';
+import { AddressRangesText } from '../../libs/mail/settings/address-ranges';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secrets';
 
 export const ApiEnv = z.object({
@@ -16,6 +17,7 @@ export const ApiEnv = z.object({
   ROHRPOST_SECRET_KEYS: SecretKeysText,
   ROHRPOST_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(3_000),
   ROHRPOST_HTTP_HOST: z.string().default('127.0.0.1'),
+  ROHRPOST_TRUSTED_PROXIES: AddressRangesText.default([]),
   ...CONTENT_ENV,
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS: PrivateHostsText.default([]),
@@ -47,6 +49,8 @@ export interface ApiConfig extends ContentPlace {
   /** 0: any free one. */
   port: number;
   host: string;
+  /** Ranges of proxies whose X-Forwarded-For is believed. */
+  trustedProxies?: string[];
   /** The installation's name: the domain of Message-IDs. */
   name: string;
   /** Share of Redis' maxmemory that emails may fill. */
@@ -75,6 +79,7 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   secretKeys: env.ROHRPOST_SECRET_KEYS,
   port: env.ROHRPOST_HTTP_PORT,
   host: env.ROHRPOST_HTTP_HOST,
+  trustedProxies: env.ROHRPOST_TRUSTED_PROXIES,
   ...toContentPlace(env),
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
   allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,

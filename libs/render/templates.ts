@@ -122,7 +122,8 @@ export const createTemplating = (deps: {
         return await render(tenant, name, version, data);
       } catch (error) {
         if (!(error instanceof JobExhausted)) throw error;
-        const text = `template ${name}, version ${version.version}, is ended: ${WHY[error.why]}`;
+        const inlining = version.inlineCss && error.why === 'time' ? ', and inlineCss is part of that' : '';
+        const text = `template ${name}, version ${version.version}, is ended: ${WHY[error.why]}${inlining}`;
         throw new RenderFailure('template-failed', text);
       }
     },

@@ -1,5 +1,6 @@
 // What is answered of the installation: its pause, its workers, keys, secrets, and who changed what.
 import { z } from 'zod';
+import { Duration } from '../../../libs/mail/input/duration';
 import { ROLES } from '../../../libs/mail/settings/api-key';
 import { EXAMPLE_AT, FieldChanges, NextCursor, PauseNote, Time } from './fields';
 
@@ -15,6 +16,12 @@ const key = {
   application: z.string().optional(),
   name: z.string().optional(),
   expiresAt: z.iso.datetime({ offset: true }).optional(),
+  addresses: z.array(z.string()).optional().meta({ description: 'Where it may be used from.' }),
+  rate: z.strictObject({ max: z.int(), per: Duration }).optional().meta({ description: 'Requests in a window.' }),
+  issuedBy: z
+    .string()
+    .optional()
+    .meta({ description: 'The key that issued it; `operator` for that of the configuration.' }),
   createdAt: Time,
 };
 

@@ -17,6 +17,11 @@ export const ProblemAnswer = z
     part: z.enum(['subject', 'html', 'text']).optional(),
     line: z.int().optional(),
     column: z.int().optional(),
+    retryAfter: z.int().optional().meta({ description: 'Seconds, as in Retry-After.' }),
+    issued: z
+      .int()
+      .optional()
+      .meta({ description: 'Keys that hold still and were issued by one that is to be revoked.' }),
   })
   .meta({
     id: 'Problem',

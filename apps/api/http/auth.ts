@@ -3,16 +3,16 @@ import type { Request, RequestHandler, Response } from 'express';
 import { may as hasRole, reaches, type Action, type Identity } from '../../../libs/mail/settings/api-key';
 import { Problem, notFound } from '../../../libs/mail/input/problem';
 import { SLUG, SLUG_RULE, type QueueAddress } from '../../../libs/mail/address/queue-address';
-import type { ApiKeys } from '../../../libs/store/registries/api-keys';
 import type { Tenants } from '../../../libs/store/registries/tenants';
+import type { Credentials } from './credentials';
 import type { Permission } from './permission';
 
-/** Puts the identity behind the bearer's key into `response.locals`. @throws Problem `unauthenticated` */
+/** Puts the identity behind the bearer's key into `response.locals`. @throws Problem `unauthenticated`, and those of `Credentials` */
 export const authenticate =
-  (keys: ApiKeys): RequestHandler =>
+  (credentials: Credentials): RequestHandler =>
   async (request, response, next) => {
     const [, key] = /^Bearer +([!-~]+) *$/i.exec(request.headers.authorization ?? '') ?? [];
-    const identity = key === undefined ? undefined : await keys.identify(key);
+    const identity = key === undefined ? undefined : await credentials.identify(request, key);
     if (identity === undefined) {
       throw new Problem('unauthenticated', 'give a valid key: Authorization: Bearer <key>');
     }
@@ -84,3 +84,10 @@ export const permit = async (
   else if (may.over === 'queue') await permitQueue(deps, identity, place, may.action);
   else requireRole(identity, may.action);
 };
+
+/**
+ * Since when the tenant of a key is there: what is older belonged to another one of the same name.
+ * @returns ISO 8601; undefined for the operator, whose all of it is
+ */
+export const tenantSince = async (tenants: Tenants, { tenant }: Identity): Promise<string | undefined> =>
+  tenant === undefined ? undefined : (await tenants.tenant(tenant))?.createdAt;

@@ -15,8 +15,8 @@ export const sendProblem = (response: Response, problem: Problem): void => {
   // For the log of requests.
   response.locals['problem'] = problem.code;
   const status = statusOf(problem);
-  const wait = RETRY_AFTER[status];
-  if (wait !== undefined) response.set('Retry-After', wait);
+  const wait = problem.extra['retryAfter'] ?? RETRY_AFTER[status];
+  if (wait !== undefined) response.set('Retry-After', String(wait));
   if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="rohrpost"');
   response
     .status(status)

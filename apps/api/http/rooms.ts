@@ -21,10 +21,12 @@ import type { SecretBox } from '../../../libs/store/redis/secrets';
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
 import type { Templates } from '../../../libs/store/registries/templates';
 import type { Tenants } from '../../../libs/store/registries/tenants';
+import type { KeyRates } from '../../../libs/store/limits/key-rates';
 import type { Limits } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
 import type { Accept } from '../../../libs/intake/accept';
+import type { Credentials } from './credentials';
 
 export interface Rooms {
   config: {
@@ -33,6 +35,8 @@ export interface Rooms {
     /** Most bytes of a body. */
     maxBody: number;
     render: { trusted: boolean };
+    /** Ranges of proxies whose X-Forwarded-For is believed. */
+    trustedProxies?: string[];
   };
   clock: Clock;
   redis: Redis;
@@ -47,6 +51,8 @@ export interface Rooms {
   templates: Templates;
   templating: Templating;
   keys: ApiKeys;
+  credentials: Credentials;
+  keyRates: KeyRates;
   content: ContentStore;
   fetcher: Fetcher;
   secrets: SecretBox;

@@ -1,6 +1,7 @@
 // Who changed what, when.
 import { z } from 'zod';
 import { AuditPage } from '../answers/installation';
+import { tenantSince } from '../http/auth';
 import { endpoint } from '../http/endpoint/endpoint';
 import { openCursor, sealCursor } from '../http/page';
 import type { Rooms } from '../http/rooms';
@@ -22,12 +23,21 @@ const readAudit = endpoint({
   may: { action: 'administer', over: 'reach' },
   query: AuditQuery,
   answers: { 200: { description: 'One page.', schema: AuditPage } },
-  async handle({ audit }: Pick<Rooms, 'audit'>, { identity, query: { limit, cursor: given, ...query } }) {
+  async handle(
+    { audit, tenants }: Pick<Rooms, 'audit' | 'tenants'>,
+    { identity, query: { limit, cursor: given, ...query } },
+  ) {
     const tenant = identity.tenant ?? query.tenant;
     const application = identity.application ?? query.application;
     const list = `audit ${tenant ?? ''}/${application ?? ''}`;
     const after = given === undefined ? undefined : openCursor(list, given);
-    const { entries, cursor } = await audit.read({ tenant, application, limit, cursor: after });
+    const { entries, cursor } = await audit.read({
+      tenant,
+      application,
+      since: await tenantSince(tenants, identity),
+      limit,
+      cursor: after,
+    });
     return { body: { entries, nextCursor: cursor === undefined ? null : sealCursor(list, cursor) } };
   },
 });

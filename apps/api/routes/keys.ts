@@ -1,7 +1,9 @@
 // API keys: issued, listed, revoked.
+import { z } from 'zod';
+import { boundedKey, isWithinReach, requireShortChain, revokeWith } from '../../../libs/administration/api-keys';
 import { changesBetween } from '../../../libs/administration/field-diff';
-import { notFound, Problem } from '../../../libs/mail/input/problem';
-import { ApiKeyInput, reaches, type Identity } from '../../../libs/mail/settings/api-key';
+import { notFound } from '../../../libs/mail/input/problem';
+import { ApiKeyInput } from '../../../libs/mail/settings/api-key';
 import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
 import { IssuedKey, KeyList } from '../answers/installation';
 import { json } from '../http/endpoint/body';
@@ -10,19 +12,6 @@ import type { Rooms } from '../http/rooms';
 import { apiKeyView } from '../views/view';
 
 const MAY = { action: 'administer', over: 'reach' } as const;
-
-/** A key's reach lies within the administrator's. */
-const within = (
-  identity: Identity,
-  key: { role: string; tenant?: string | undefined; application?: string | undefined },
-): boolean => {
-  if (identity.role === 'operator') return true;
-  if (key.role === 'operator' || key.tenant === undefined) return false;
-  return reaches(identity, {
-    tenant: key.tenant,
-    ...(key.application !== undefined && { application: key.application }),
-  });
-};
 
 /** Where a key belongs, for the audit. */
 const placeOf = ({ tenant, application }: StoredApiKey): { tenant?: string; application?: string } => ({
@@ -36,16 +25,18 @@ const issueKey = endpoint({
   id: 'issueKey',
   tag: 'Keys',
   summary: 'Issue a key',
-  description: 'The key is shown this once: only its hash is kept. It reaches no farther than the key that issues it.',
+  description:
+    'The key is shown this once: only its hash is kept. It reaches no farther than the key that issues it, ends no later, and is good from its addresses only.',
   may: MAY,
   body: json(ApiKeyInput),
   answers: { 201: { description: 'The key.', schema: IssuedKey } },
-  problems: ['not-found'],
+  problems: ['not-found', 'key-chain-too-long'],
   async handle({ keys, tenants, audit }: Pick<Rooms, 'keys' | 'tenants' | 'audit'>, { identity, by, body }) {
-    if (!within(identity, body)) throw new Problem('forbidden', 'a key may reach no farther than yours');
-    if (body.tenant !== undefined && (await tenants.tenant(body.tenant)) === undefined)
-      throw notFound(`tenant ${body.tenant}`);
-    const { stored, key } = await keys.issue(body);
+    const input = boundedKey(identity, body);
+    if (input.tenant !== undefined && (await tenants.tenant(input.tenant)) === undefined)
+      throw notFound(`tenant ${input.tenant}`);
+    await requireShortChain(keys, identity);
+    const { stored, key } = await keys.issue(input, identity);
     await audit.record({
       by,
       what: `key issued (${stored.role})`,
@@ -68,7 +59,7 @@ const listKeys = endpoint({
   answers: { 200: { description: 'The keys.', schema: KeyList } },
   async handle({ keys }: Pick<Rooms, 'keys'>, { identity }) {
     const all = await keys.list();
-    return { body: { keys: all.filter((key) => within(identity, key)).map(apiKeyView) } };
+    return { body: { keys: all.filter((key) => isWithinReach(identity, key)).map(apiKeyView) } };
   },
 });
 
@@ -78,21 +69,26 @@ const revokeKey = endpoint({
   id: 'revokeKey',
   tag: 'Keys',
   summary: 'Revoke a key',
-  description: 'From the next request on nobody gets in by it.',
+  description:
+    'From the next request on nobody gets in by it. Where it issued others that hold still, `issued` says what becomes of them: they are revoked too, or kept under whoever issued it.',
   may: MAY,
+  query: z.strictObject({ issued: z.enum(['keep', 'revoke']).optional() }),
   answers: { 204: { description: 'It is revoked.' } },
-  problems: ['not-found'],
-  async handle({ keys, audit }: Pick<Rooms, 'keys' | 'audit'>, { identity, by, params: { id } }) {
+  problems: ['not-found', 'key-has-issued'],
+  async handle(
+    { keys, audit, clock }: Pick<Rooms, 'keys' | 'audit' | 'clock'>,
+    { identity, by, params: { id }, query: { issued } },
+  ) {
     const key = (await keys.list()).find((one) => one.id === id);
-    if (key === undefined || !within(identity, key)) throw notFound(`key ${id}`);
-    await keys.revoke(id);
-    await audit.record({
-      by,
-      what: 'key revoked',
-      ...placeOf(key),
-      target: id,
-      fields: changesBetween(apiKeyView(key), {}),
-    });
+    if (key === undefined || !isWithinReach(identity, key)) throw notFound(`key ${id}`);
+    for (const revoked of await revokeWith({ keys, clock }, key, issued))
+      await audit.record({
+        by,
+        what: 'key revoked',
+        ...placeOf(revoked),
+        target: revoked.id,
+        fields: changesBetween(apiKeyView(revoked), {}),
+      });
     return { status: 204 };
   },
 });

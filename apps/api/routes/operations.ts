@@ -7,11 +7,12 @@ import { existingQueue } from '../../../libs/administration/existing';
 import { changesBetween } from '../../../libs/administration/field-diff';
 import type { Operation, Operations } from '../../../libs/internal-queues/operations';
 import type { Verification } from '../../../libs/internal-queues/verify-requests';
-import { newOperationId } from '../../../libs/jobs/layout/email-id';
+import { idTime, newOperationId } from '../../../libs/jobs/layout/email-id';
 import { notFound } from '../../../libs/mail/input/problem';
 import { reaches } from '../../../libs/mail/settings/api-key';
 import { OperationBegun, OperationDetails } from '../answers/operations';
 import { json } from '../http/endpoint/body';
+import { tenantSince } from '../http/auth';
 import { endpoint } from '../http/endpoint/endpoint';
 import { EMAILS, TENANT } from '../http/endpoint/paths';
 import type { Rooms } from '../http/rooms';
@@ -134,15 +135,17 @@ const getOperation = endpoint({
   answers: { 200: { description: 'The operation.', schema: OperationDetails } },
   problems: ['not-found'],
   async handle(
-    { operations, orders }: Pick<Rooms, 'orders'> & Pick<BulkDeps, 'operations'>,
+    { operations, orders, tenants }: Pick<Rooms, 'orders' | 'tenants'> & Pick<BulkDeps, 'operations'>,
     { identity, params: { id } },
   ) {
     const isId = /^o_[0-9a-v]{26}$/.test(id);
+    const since = await tenantSince(tenants, identity);
+    const isOurs = (place: BulkPlace): boolean =>
+      reaches(identity, place) && (since === undefined || idTime(id) >= Date.parse(since));
     const bulk = isId ? await operations.get(id) : undefined;
-    if (bulk !== undefined && reaches(identity, bulk.data.address)) return { body: view(bulk) };
+    if (bulk !== undefined && isOurs(bulk.data.address)) return { body: view(bulk) };
     const verification = isId && bulk === undefined ? await orders.get(id) : undefined;
-    if (verification !== undefined && reaches(identity, verification.order))
-      return { body: verificationView(verification) };
+    if (verification !== undefined && isOurs(verification.order)) return { body: verificationView(verification) };
     throw notFound(`operation ${id}`);
   },
 });

@@ -23,7 +23,8 @@ export const WHY: Record<JobExhausted['why'], string> = {
   depth: 'its functions or templates call each other too deep',
   syntax: 'it is not JavaScript that the sandbox understands',
   output: 'it writes more than 5 MiB',
-  broken: 'it broke the sandbox that it runs in, or its html is nested too deep for inlineCss',
+  broken:
+    'it broke the sandbox that it runs in, or inlineCss, for which its html is nested too deep or becomes larger than 256 MiB',
 };
 
 export interface Pool {
@@ -61,6 +62,9 @@ const exhaust = (turns: Turns<Task>, task: Task, why: Exhausted | 'output', deta
   task.reject(new JobExhausted(why, detail));
 };
 
+const countFree = (threads: Threads): number =>
+  [...threads].filter((thread) => !thread.isOver() && thread.tasks.length === 0).length;
+
 /** Gives each thread that has nothing to do a task, by turns. */
 const giveFirst = (threads: Threads, turns: Turns<Task>): void => {
   for (const thread of threads) {
@@ -74,7 +78,7 @@ const giveFirst = (threads: Threads, turns: Turns<Task>): void => {
 /** Gives each thread that is at work what it goes on with: a task of the same tenant. */
 const giveFollowers = (threads: Threads, turns: Turns<Task>): void => {
   for (const thread of threads) {
-    const [task] = thread.tasks;
+    const [task] = thread.isReady() ? thread.tasks : [];
     if (task === undefined || thread.tasks.length === MOST_TASKS) continue;
     const follower = turns.follower(task.tenant);
     if (follower !== undefined) thread.give(follower);
@@ -93,11 +97,13 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
     giveFollowers(threads, turns);
   };
 
-  /** As many as are waited for and a spare one, so that nobody waits for a start when an attack has the others. */
+  /**
+   * As many as are waited for and a spare one, so that nobody waits for a start when an attack has the others. One that is being
+   * ended has its place until it is gone: whatever it does until then, there are never more threads than were allowed.
+   */
   const startMore = (): void => {
-    const free = [...threads].filter(({ tasks }) => tasks.length === 0).length;
     const wanted = turns.ready(running(threads)) + (badStarts === 0 ? 1 : 0);
-    for (let more = wanted - free; more > 0 && threads.size < options.threads && !closed; more--) start();
+    for (let more = wanted - countFree(threads); more > 0 && threads.size < options.threads && !closed; more--) start();
   };
 
   /** Another thread is started when somebody needs it. */
@@ -123,9 +129,10 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
         else exhaust(turns, task, reply.exhausted, reply.detail);
         dispatch();
       },
-      ended(end) {
+      ended,
+      gone() {
         threads.delete(thread);
-        ended(end);
+        dispatch();
       },
     });
     threads.add(thread);

@@ -60,6 +60,8 @@ export interface RenderThread<T> {
   readonly tasks: readonly T[];
   /** It has started, and may be given work. */
   isReady(): boolean;
+  /** It is being ended: it does nothing for anybody any more. */
+  isOver(): boolean;
   give(task: T): void;
   /** Ends it without telling anybody; its tasks are whoever's that closes it. */
   close(): Promise<unknown>;
@@ -105,27 +107,43 @@ const createWithoutKnown = () => {
   };
 };
 
+interface Hearer<T> {
+  ready: () => void;
+  answered: (task: T, reply: Reply) => void;
+  ended: (end: ThreadEnd<T>) => void;
+  gone: () => void;
+}
+
+const startWorkerThread = (trusted: boolean): Worker => {
+  const workerData: ThreadOptions = { trusted, limit: TIME_LIMIT };
+  const worker = new Worker(ENTRY, { workerData, env: {}, execArgv: EXEC_ARGV, resourceLimits: RESOURCES });
+  worker.unref();
+  return worker;
+};
+
 /**
  * Its answers come in the order of its tasks.
  * @param hear.answered a task is done, well or not
+ * @param hear.ended nothing more is heard of its tasks; the thread itself may take a moment longer
+ * @param hear.gone the system's thread has exited
  */
 export const startThread = <T extends { job: Job }>(
   options: { trusted: boolean; now: () => number },
-  hear: { ready: () => void; answered: (task: T, reply: Reply) => void; ended: (end: ThreadEnd<T>) => void },
+  hear: Hearer<T>,
 ): RenderThread<T> => {
-  const workerData: ThreadOptions = { trusted: options.trusted, limit: TIME_LIMIT };
-  const worker = new Worker(ENTRY, { workerData, env: {}, execArgv: EXEC_ARGV, resourceLimits: RESOURCES });
-  worker.unref();
+  const worker = startWorkerThread(options.trusted);
   let tasks: T[] = [];
   const withoutKnown = createWithoutKnown();
   let cpu: CpuClock | undefined;
   let isOver = false;
 
+  let exit: Promise<unknown> | undefined;
   const close = (): Promise<unknown> => {
+    if (exit !== undefined) return exit;
     isOver = true;
     deadline.stop();
     cpu?.close();
-    return worker.terminate();
+    return (exit = worker.terminate());
   };
 
   /** @param isToBlame whether its first task brought it down */
@@ -134,6 +152,7 @@ export const startThread = <T extends { job: Job }>(
     if (isOver) return;
     void close();
     const [culprit, innocent] = isToBlame ? [tasks[0], tasks.slice(1)] : [undefined, tasks];
+    tasks = [];
     hear.ended({ why, detail, culprit, innocent, wasReady: cpu !== undefined });
   };
   const outOfTime = (): void => end('time', 'the thread was ended', true);
@@ -153,13 +172,17 @@ export const startThread = <T extends { job: Job }>(
     hear.ready();
   });
   worker.on('error', (error) => end('memory', error.message, true));
-  worker.on('exit', () => end('broken', 'the thread was ended', true));
+  worker.on('exit', () => {
+    end('broken', 'the thread was ended', true);
+    hear.gone();
+  });
 
   return {
     get tasks() {
       return tasks;
     },
-    isReady: () => cpu !== undefined,
+    isReady: () => cpu !== undefined && !isOver,
+    isOver: () => isOver,
     give(task) {
       tasks = [...tasks, task];
       if (cpu !== undefined && tasks.length === 1) deadline.begin(cpu, task.job);

@@ -21,6 +21,11 @@ export const KEYS = {
   /** Hash: the name of a key of ROHRPOST_SECRET_KEYS -> how many secrets were sealed with it when they were last counted. */
   secretKeys: `${ROOT}:secret-keys`,
   apiKeys: `${ROOT}:api-keys`,
+  /** How requests are counted (rate-limiter-flexible): wrong keys by network, requests by key with a rate. */
+  wrongKeys: `${ROOT}:wrong-keys`,
+  keyRate: `${ROOT}:key-rate`,
+  /** By a hash of network and key: it was right from there within a day. */
+  rightKey: (hash: string) => `${ROOT}:right-key:${hash}`,
   audit: `${ROOT}:audit`,
   /** Who paused the whole installation, as JSON; absent while it sends. */
   pause: `${ROOT}:pause`,
@@ -60,6 +65,17 @@ export const tenantKeys = (tenant: string) => ({
   /** Hash: how the transport has failed lately; absent while it is well. */
   breaker: (transport: string) => `${ROOT}:{${tenant}}:breaker:${transport}`,
 });
+
+/**
+ * Patterns (of SCAN) of what a tenant leaves that is removed, its queues being gone: all of its own, and what its queues remember
+ * of requests. A tenant's name is a slug, which has no character of patterns. Emails are not among it: whoever accepted one while
+ * the tenant was removed has promised it.
+ */
+export const formerKeys = (tenant: string): string[] => [
+  `${ROOT}:{${tenant}}:*`,
+  `${ROOT}:{${tenant}.*}:key:*`,
+  `${ROOT}:{${tenant}.*}:idempotency:*`,
+];
 
 /** BullMQ's prefix of a queue: the braces put all of a queue's keys into one slot. */
 export const queuePrefix = (name: string): string => `${ROOT}:{${name}}`;

@@ -10,6 +10,7 @@ import {
 import { queueName, type QueueAddress } from '../../mail/address/queue-address';
 import type { Clock } from '../../runtime/clock';
 import { changeRecord } from './change-record';
+import { removeFormerTenant } from './former-tenant';
 import type { Changes } from '../redis/changes';
 import type { PauseNote } from './installation';
 import { KEYS, tenantKeys } from '../redis/keys';
@@ -106,19 +107,11 @@ const createTenantPart = ({ redis, changes, clock }: Deps): TenantPart => {
       return { before: before && tenantOf(before), after: tenantOf(after) };
     },
     async remove(slug) {
-      const keys = tenantKeys(slug);
-      const templates = await redis.hkeys(keys.templateNumbers);
-      await redis.del(
-        keys.queues,
-        keys.transports,
-        keys.signingSecrets,
-        keys.templates,
-        keys.templateNumbers,
-        ...templates.map(keys.template),
-      );
+      // Before, so that a removal that was interrupted can be repeated; after, for what was written meanwhile.
+      await removeFormerTenant(redis, changes, slug);
       await redis.hdel(KEYS.tenants, slug);
       await changes.announce('tenant', slug);
-      await changes.announce('signing-secret', slug);
+      await removeFormerTenant(redis, changes, slug);
     },
   };
 };

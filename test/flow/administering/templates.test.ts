@@ -120,6 +120,23 @@ test('html of which no text can be made is sent without one, and nobody is held 
   expect(first?.raw.toString()).toMatch(/^Content-Type: text\/html/m);
 });
 
+test('styles that are too many for their elements are refused before they are inlined, with their numbers', async () => {
+  const rules = '<style>p{<% for (let n = 0; n < it.rules; n++) { %>--a<%= n %>:1;<% } %>}</style>';
+  const html = `${rules}<%~ '<p></p>'.repeat(it.elements) %>`;
+  await given('styled', { subject: 'S', html, text: 'x', inlineCss: true });
+  expect(await render('styled', { rules: 20_000, elements: 20_000 })).toMatchObject({
+    status: 422,
+    body: {
+      code: 'template-failed',
+      template: 'styled',
+      detail: expect.stringMatching(/20001 declarations for 20001 elements.*Take out rules/) as string,
+    },
+  });
+  const email = await post({ template: 'styled', data: { rules: 20_000, elements: 20_000 }, attempts: 1 });
+  expect(email).toMatchObject({ state: 'failed', reason: { code: 'template-failed' } });
+  expect((await render('styled', { rules: 20, elements: 1_000 })).status).toBe(200);
+});
+
 test('html nested too deep for inlineCss fails the email, and never the process', async () => {
   await given('deepest', { subject: 'S', html: '<%~ it.html %>', text: 'x', inlineCss: true });
   const failed = {

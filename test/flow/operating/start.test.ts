@@ -1,5 +1,6 @@
 // `npm start` as a newcomer runs it: built, with a data folder of its own; the line that it prints sends an email into its inbox.
 import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,6 +17,21 @@ const freePort = (): Promise<number> =>
     });
   });
 
+/** The environments of the processes of this service (`api` or `worker`), as Linux tells them. */
+const environmentsOf = (app: string, dataDir: string): string[] =>
+  readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
+    try {
+      const [command, environment] = ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8'));
+      const isOurs = command?.includes(`apps/${app}/main.js`) && environment?.includes(dataDir);
+      return isOurs ? (environment ?? '') : [];
+    } catch {
+      return [];
+    }
+  });
+
+const OPERATOR_KEY = 'operator-key-of-somebody-who-starts-it';
+
 test('it says where everything is, and the demo key sends a letter from a ready template', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-start-'));
   const [http, smtp, inbox] = await Promise.all([freePort(), freePort(), freePort()]);
@@ -24,6 +40,7 @@ test('it says where everything is, and the demo key sends a letter from a ready 
     env: {
       ...process.env,
       ROHRPOST_DATA_DIR: dataDir,
+      ROHRPOST_OPERATOR_KEY: OPERATOR_KEY,
       ROHRPOST_HTTP_PORT: `${http}`,
       ROHRPOST_INBOX_SMTP_PORT: `${smtp}`,
       ROHRPOST_INBOX_HTTP_PORT: `${inbox}`,
@@ -41,6 +58,11 @@ test('it says where everything is, and the demo key sends a letter from a ready 
       },
       { timeout: 60_000 },
     );
+    // Workers render what tenants write, and need no key.
+    const workers = environmentsOf('worker', dataDir);
+    expect(workers.length).toBeGreaterThan(0);
+    expect(workers.filter((environment) => environment.includes(OPERATOR_KEY))).toEqual([]);
+    expect(environmentsOf('api', dataDir).join()).toContain(OPERATOR_KEY);
     const response = await fetch(`http://127.0.0.1:${http}/v1/queues/demo/app/emails`, {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },

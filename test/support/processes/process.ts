@@ -34,7 +34,7 @@ export const launchProcess = (
 ): Omit<ServiceProcess, 'port'> => {
   const child = fork(join(ROOT, `apps/${app}/main.ts`), {
     execArgv: ['--import', 'tsx', ...(preload === undefined ? [] : ['--import', join(__dirname, preload)])],
-    env,
+    env: app === 'api' ? env : { ...env, ROHRPOST_OPERATOR_KEY: undefined },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     cwd: ROOT,
   });

@@ -2,7 +2,16 @@
 import { statusOfCode } from '../../../../libs/mail/input/problem-document';
 import type { Endpoint } from './endpoint';
 
-const ANY = ['bad-request', 'unauthenticated', 'internal-error', 'unavailable'];
+const ANY = [
+  'bad-request',
+  'bad-cursor',
+  'unauthenticated',
+  'address-not-allowed',
+  'rate-limited',
+  'too-many-wrong-keys',
+  'internal-error',
+  'unavailable',
+];
 /** Of whatever has a body, also where none is asked for. */
 const OF_BODIES = ['malformed-json', 'not-utf-8', 'too-large', 'unsupported-media-type', 'invalid'];
 
@@ -12,7 +21,6 @@ export const problemsOf = ({ method, may, query, body, heeds = [], problems = []
   if (may.action !== 'read') codes.push('forbidden');
   if (may.over === 'queue' || may.over === 'tenant') codes.push('not-found');
   if (query !== undefined) codes.push('invalid');
-  if (query !== undefined && 'cursor' in query.shape) codes.push('bad-cursor');
   if (body?.stream === true) codes.push('too-large');
   else if (method !== 'get') codes.push(...OF_BODIES);
   // Redis has no room: nothing is written.

@@ -5,6 +5,7 @@ import { parseInput } from '../../../../libs/mail/input/parse-input';
 import { identityOf, param, permit, signatureOf, type PermitDeps } from '../auth';
 import { parseIfMatch } from '../if-match';
 import { parseQuery } from '../input';
+import { badCursor } from '../page';
 import type { Answer, Endpoint } from './endpoint';
 
 /** Sends what a handler answered. */
@@ -23,6 +24,8 @@ const askedOf = async (deps: PermitDeps, endpoint: Endpoint<never>, request: Req
   const heeded = (name: (typeof heeds)[number]): string | undefined =>
     heeds.includes(name) ? request.get(name) : undefined;
   const key = heeded('Idempotency-Key');
+  // A list without pages gives none.
+  if (query === undefined && request.query['cursor'] !== undefined) throw badCursor();
   return {
     address,
     tenant: address.tenant,
