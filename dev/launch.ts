@@ -1,5 +1,6 @@
 // The launcher: brings up Redis, the inbox, the API and the workers on one machine, and takes them down again.
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { keepRunning, type Child } from './child';
 import { ensureDemo, type Demo } from './demo';
 import { startInbox, type Inbox } from './inbox';
@@ -20,12 +21,11 @@ interface House {
 }
 
 const say = (line: string): void => console.log(line);
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
 
 /** Stops the services, then the inbox, then Redis: nothing may be sent, and nothing lost, once its ground is gone. */
 const close = async ({ children, inbox, redis }: House, patience: number): Promise<void> => {
   const stopped = Promise.all(children.map((child) => child.stop()));
-  const inTime = await Promise.race([stopped.then(() => true), pause(patience).then(() => false)]);
+  const inTime = await Promise.race([stopped.then(() => true), pause(patience, false, { ref: false })]);
   if (!inTime) {
     say('Not everything stopped in time; ending the rest.');
     children.forEach((child) => child.kill());

@@ -13,7 +13,7 @@ import { swift } from './swift.mjs';
 /** Also where a test of that folder is asked for by its path. */
 const isFull = process.argv.some((one) => one === '--full' || one.startsWith('test/full'));
 
-/** From here on it can be a cluster of one node (test/support/test-redis.ts). */
+/** From here on it can be a cluster of one node (test/support/redis/test-redis.ts). */
 const CLUSTER_REDIS = 7;
 const clusterRedis = ({ ROHRPOST_TEST_REDIS_CLUSTER: path }) =>
   path === undefined

@@ -18,8 +18,8 @@ import { correctEmail } from '../libs/jobs/transitions/correct';
 import { withdraw } from '../libs/jobs/transitions/withdraw';
 import { releaseEmail } from '../libs/jobs/transitions/release';
 import { removeJob } from '../libs/jobs/transitions/remove';
-import { useBareRedis } from './support/bare-redis';
-import { watchLives, type LifeWatch } from './support/life-watch';
+import { useBareRedis } from './support/redis/bare-redis';
+import { watchLives, type LifeWatch } from './support/life/life-watch';
 
 const RUNS = 1_000;
 const ATTEMPTS = 3;

@@ -21,7 +21,7 @@ import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createBreakers } from '../../libs/store/limits/breaker';
-import { createChanges } from '../../libs/store/redis/changes';
+import { createChanges, type Changes } from '../../libs/store/redis/changes';
 import { createContentRefs } from '../../libs/store/contents/content-refs';
 import { claimRedis } from '../../libs/store/redis/claim-redis';
 import { createInstallation } from '../../libs/store/registries/installation';
@@ -75,66 +75,7 @@ export const startApi = async (
   const orders = createVerifyRequests({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
   lifecycle.add({ name: 'orders', stop: () => orders.close() });
 
-  const tenants = createTenants({ redis, changes, clock });
-  const templates = createTemplates({ redis, changes, clock });
-  const secrets = createSecretBox(config.secretKeys);
-  const transports = createTransports({ redis, changes, clock, secrets });
-  const mailLog = createMailLog(log);
-  const content = openContent(config, log);
-  const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
-  lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
-  const limits = createLimits({ redis, clock, replica: 'api', changes });
-  lifecycle.add({ name: 'limits', stop: () => limits.stop() });
-  const templating = createTemplating({ templates, ...config.render, now: uptime });
-  lifecycle.add({ name: 'render threads', stop: () => templating.close() });
-  const refs = createContentRefs({ redis, clock });
-  const queues = createQueues({ redis, waits: false, tells: config.bullmqEvents === true });
-  const schedule = createSchedule(redis);
-  const erase = openErase({ redis, clock, refs, content });
-  const budget = createBudget({ redis, tenants, refs, memoryShare: config.memoryShare });
-  const rooms: Rooms = {
-    config,
-    clock,
-    redis,
-    installation: createInstallation({ redis, changes, clock }),
-    tenants,
-    transports,
-    mayReachSmtp: createAddressRule(config.allowPrivateSmtp),
-    breakers: createBreakers({ redis, clock, replica: 'api' }),
-    limits,
-    workers: createWorkers(redis),
-    templates,
-    ...createCredentials({ redis, changes, clock, tenants, operatorKey: config.operatorKey }),
-    content,
-    fetcher,
-    secrets,
-    signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
-    refs,
-    queues,
-    budget,
-    removal: createRemoval({ redis, clock, erase }),
-    schedule,
-    orders,
-    templating,
-    renderer: createRenderer({ templates, content, templating }),
-    accept: createAccept({
-      redis,
-      clock,
-      name: config.name,
-      tenants,
-      transports,
-      templates,
-      templating,
-      content,
-      refs,
-      queues,
-      sendQueue: createEnqueue({ redis, schedule }),
-      budget,
-      mailLog,
-    }),
-    audit: createAudit({ redis, clock }),
-    mailLog,
-  };
+  const rooms = openRooms({ config, log, lifecycle, redis, clock, changes, orders });
   const commands = createCommands(rooms);
   const operations = openOperations(rooms, commands, connect('operations', 'wait'));
   lifecycle.add({ name: 'operations', stop: () => operations.close() });
@@ -144,6 +85,67 @@ export const startApi = async (
   claimOrEnd(rooms, config.startPaused, log, lifecycle);
   log.info({ port }, 'api ready');
   return { lifecycle, port };
+};
+
+/** What is kept in Redis beside the emails themselves. */
+const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config' | 'redis' | 'clock' | 'changes'>) => {
+  const secrets = createSecretBox(config.secretKeys);
+  const tenants = createTenants({ redis, changes, clock });
+  return {
+    installation: createInstallation({ redis, changes, clock }),
+    tenants,
+    transports: createTransports({ redis, changes, clock, secrets }),
+    secrets,
+    breakers: createBreakers({ redis, clock, replica: 'api' }),
+    workers: createWorkers(redis),
+    templates: createTemplates({ redis, changes, clock }),
+    ...createCredentials({ redis, changes, clock, tenants, operatorKey: config.operatorKey }),
+    signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
+    refs: createContentRefs({ redis, clock }),
+    audit: createAudit({ redis, clock }),
+  };
+};
+
+interface Ground {
+  config: ApiConfig;
+  log: Log;
+  lifecycle: Lifecycle;
+  redis: Redis;
+  clock: Rooms['clock'];
+  changes: Changes;
+  orders: Rooms['orders'];
+}
+
+/** What requests are answered with. */
+const openRooms = (ground: Ground): Rooms => {
+  const { config, log, lifecycle, redis, clock, changes, orders } = ground;
+  const registries = openRegistries(ground);
+  const { tenants, templates, transports, refs } = registries;
+  const mailLog = createMailLog(log);
+  const content = openContent(config, log);
+  const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
+  lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
+  const limits = createLimits({ redis, clock, replica: 'api', changes });
+  lifecycle.add({ name: 'limits', stop: () => limits.stop() });
+  const templating = createTemplating({ templates, ...config.render, now: uptime });
+  lifecycle.add({ name: 'render threads', stop: () => templating.close() });
+  const queues = createQueues({ redis, waits: false, tells: config.bullmqEvents === true });
+  const schedule = createSchedule(redis);
+  const budget = createBudget({ redis, tenants, refs, memoryShare: config.memoryShare });
+  const shared = { redis, clock, tenants, transports, templates, templating, content, refs, queues, budget, mailLog };
+  return {
+    ...registries,
+    ...shared,
+    config,
+    mayReachSmtp: createAddressRule(config.allowPrivateSmtp),
+    limits,
+    fetcher,
+    removal: createRemoval({ redis, clock, erase: openErase({ redis, clock, refs, content }) }),
+    schedule,
+    orders,
+    renderer: createRenderer({ templates, content, templating }),
+    accept: createAccept({ ...shared, name: config.name, sendQueue: createEnqueue({ redis, schedule }) }),
+  };
 };
 
 const openOperations = (rooms: Rooms, commands: Commands, waiting: Redis): Operations<BulkOperation> =>

@@ -55,9 +55,8 @@ export const inTime = async (deps: OverdueDeps, subject: Subject): Promise<Subje
   record: await settleOverdue(deps, subject.queue, subject.record),
 });
 
-export const createCommands = (deps: CommandDeps) => {
-  const { redis, clock, audit, mailLog } = deps;
-
+/** What an action leaves behind: a line of the email's history, and a record of the audit. */
+const createTraces = ({ clock, audit, mailLog }: Pick<CommandDeps, 'clock' | 'audit' | 'mailLog'>) => {
   const change = ({ by, operation }: Subject, what: string, fields?: FieldChanges): { kind: 'change' } & Change => ({
     kind: 'change',
     at: new Date(clock.now()).toISOString(),
@@ -72,6 +71,43 @@ export const createCommands = (deps: CommandDeps) => {
     mailLog.changed({ id: record.id, address }, { by, what, ...(fields && { fields: Object.keys(fields) }) });
     return audit.record({ by, what: `email ${what}`, ...address, target: record.id, ...(fields && { fields }) });
   };
+
+  return { change, audited };
+};
+
+/** How a person ends what is uncertain. @param release sends it again */
+const createResolve = (deps: CommandDeps, release: (subject: Subject, what: string) => Promise<void>) => {
+  const { redis, clock } = deps;
+  const { change, audited } = createTraces(deps);
+  return async (subject: Subject, as: 'sent' | 'resend' | 'failed'): Promise<void> => {
+    requireAllowed('resolve', subject.record);
+    if (as === 'resend') return release(subject, 'resolved as resend');
+    const { queue, record, by } = subject;
+    const settings = await deps.tenants.settings(queue.address, record.email);
+    const telling = tellingOf(queue, settings);
+    const now = clock.now();
+    const line = change(subject, `resolved as ${as}`);
+    const keepUntil = now + (as === 'sent' ? settings.history : settings.errors).days * DAY;
+    await announceUpkeep(redis, queue, keepUntil);
+    const refusal =
+      as === 'sent'
+        ? await resolveSent(redis, queue, record.id, line, { now, keepUntil, telling })
+        : await withdraw(redis, queue, record.id, {
+            failure: { code: 'refused', text: `resolved as failed by ${by}` },
+            line,
+            now,
+            keepUntil,
+            from: 'uncertain',
+            telling,
+          });
+    insist(refusal, record);
+    await audited(subject, `resolved as ${as}`);
+  };
+};
+
+export const createCommands = (deps: CommandDeps) => {
+  const { redis, clock } = deps;
+  const { change, audited } = createTraces(deps);
 
   const aside = async (given: Subject, action: 'hold' | 'cancel'): Promise<void> => {
     const subject = await inTime(deps, given);
@@ -120,30 +156,7 @@ export const createCommands = (deps: CommandDeps) => {
     hold: (subject: Subject) => aside(subject, 'hold'),
     cancel: (subject: Subject) => aside(subject, 'cancel'),
     release,
-    async resolve(subject: Subject, as: 'sent' | 'resend' | 'failed'): Promise<void> {
-      requireAllowed('resolve', subject.record);
-      if (as === 'resend') return release(subject, 'resolved as resend');
-      const { queue, record, by } = subject;
-      const settings = await deps.tenants.settings(queue.address, record.email);
-      const telling = tellingOf(queue, settings);
-      const now = clock.now();
-      const line = change(subject, `resolved as ${as}`);
-      const keepUntil = now + (as === 'sent' ? settings.history : settings.errors).days * DAY;
-      await announceUpkeep(redis, queue, keepUntil);
-      const refusal =
-        as === 'sent'
-          ? await resolveSent(redis, queue, record.id, line, { now, keepUntil, telling })
-          : await withdraw(redis, queue, record.id, {
-              failure: { code: 'refused', text: `resolved as failed by ${by}` },
-              line,
-              now,
-              keepUntil,
-              from: 'uncertain',
-              telling,
-            });
-      insist(refusal, record);
-      await audited(subject, `resolved as ${as}`);
-    },
+    resolve: createResolve(deps, release),
     /** Removes every trace, unless it is being sent. */
     async erase(subject: Subject): Promise<void> {
       const { queue, record } = subject;

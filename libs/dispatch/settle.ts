@@ -38,9 +38,14 @@ const exhausted = (outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>
   return { code: partly ? 'partly-sent' : 'attempts-exhausted', text: `${attempts} failed: ${outcome.text}` };
 };
 
-export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => number; erase: Erase }): Settle => {
-  const { redis, clock } = deps;
+interface EndingDeps {
+  redis: Redis;
+  clock: Clock;
+  erase: Erase;
+}
 
+/** The two ways in which an email is over: it was sent, or it is not tried again. */
+const createEndings = ({ redis, clock, erase }: EndingDeps) => {
   /** Ends an email of which something is kept for so many days. */
   const end = async (lease: Lease, days: number, how: Omit<End, 'removeAt'>): Promise<void> => {
     const removeAt = clock.now() + days * DAY;
@@ -58,7 +63,7 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line });
     else {
       const archive = await readArchive(redis, lease.queue, lease.id);
-      await deps.erase(lease.queue, lease.id, lease.email, archive);
+      await erase(lease.queue, lease.id, lease.email, archive);
       await endEmail(redis, lease, { ...sent, now: clock.now() });
     }
     return { state: 'sent' };
@@ -84,6 +89,13 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     });
     return { state: failedState(failure.code), failure };
   };
+
+  return { complete, fail };
+};
+
+export const createSettle = (deps: EndingDeps & { random: () => number }): Settle => {
+  const { redis, clock } = deps;
+  const { complete, fail } = createEndings(deps);
 
   const postpone = async (
     lease: Lease,

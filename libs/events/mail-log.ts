@@ -65,8 +65,8 @@ export interface MailLog {
 /** Words of others may be long. */
 const MOST_CHARACTERS = 500;
 const MOST_REPLIES = 5;
-/** Their words may quote what templates and sources were given. */
-const WORDS_STAY: ReadonlySet<string> = new Set(['template-failed', 'data-invalid']);
+/** Failures whose text may quote data of the email: it stays out of the log. */
+const TEXT_LEFT_OUT: ReadonlySet<string> = new Set(['template-failed', 'data-invalid']);
 
 /** An address in somebody else's words, whatever stands around it; `%40` in a path. */
 const ADDRESS = /(?:"[^"]{1,64}"|[^\s<>()"',;:[\]/?&=]{1,256})(?:@|%40)[^\s<>()"',;:[\]/?&]{1,255}/gi;
@@ -113,7 +113,7 @@ const given = (fields: Record<string, unknown>): Record<string, unknown> =>
 const attemptLine = ({ attempt, outcome, state, transport, code, text, replies, nextAt }: AttemptEnd) => {
   const words = wordsOf(replies);
   const taken = replies.find((reply) => reply.recipient === undefined && reply.code >= 200 && reply.code < 300);
-  const silent = code !== undefined && WORDS_STAY.has(code);
+  const silent = code !== undefined && TEXT_LEFT_OUT.has(code);
   return given({
     attempt,
     outcome,

@@ -58,10 +58,9 @@ const claim = async (redis: Redis, keys: QueueKeys, made: Draft): Promise<Draft>
   };
 };
 
-export const createAccept = (deps: AcceptDeps) => {
+/** What is done with drafts: room is required for them, they are written, and told of. */
+const createWriting = (deps: AcceptDeps) => {
   const { redis } = deps;
-  const checkReferences = createReferences(deps);
-  const draft = createDraft(deps, checkReferences);
 
   /**
    * Before keys are stored: who is refused must come back as if it were for the first time, and who was let in once needs no
@@ -127,6 +126,15 @@ export const createAccept = (deps: AcceptDeps) => {
     if (replayed) deps.mailLog.acceptedBefore(email, { by });
     else deps.mailLog.accepted(email, { by, state: receipt.state, resentFrom: accepted.email.resentFrom });
   };
+
+  return { requireRoom, write, tell };
+};
+
+export const createAccept = (deps: AcceptDeps) => {
+  const { redis } = deps;
+  const checkReferences = createReferences(deps);
+  const draft = createDraft(deps, checkReferences);
+  const { requireRoom, write, tell } = createWriting(deps);
 
   return {
     checkReferences,

@@ -28,6 +28,67 @@ const checkSources = (input: EmailInput, prefixes: readonly string[], base: read
   throw new Problem('source-not-allowed', `${errors[0]?.path} ${message}`, errors);
 };
 
+const noSender = ({ tenant, application }: QueueAddress, base: readonly PropertyKey[]): Problem =>
+  problemAt(
+    'invalid',
+    [...base, 'from'],
+    `must be given: neither the queue ${tenant}/${application} nor its tenant has a default sender; give it with the email, or have an administrator set from at the queue`,
+  );
+
+/** @throws Problem where the address of listUnsubscribe names a recipient, and there are several */
+const checkUnsubscribe = (input: EmailInput, settings: ResolvedSettings, base: readonly PropertyKey[]): void => {
+  const { url = '', mailto = '' } = settings.listUnsubscribe ?? {};
+  const recipients = recipientsOf({ to: input.to ?? [], cc: input.cc ?? [], bcc: input.bcc ?? [] });
+  if (recipients.length <= 1 || !(url + mailto).includes('{recipient}')) return;
+  throw problemAt(
+    'invalid',
+    [...base, 'to'],
+    'must be one recipient alone: the address of listUnsubscribe names the recipient, and all would get the same one',
+  );
+};
+
+/** @throws Problem where it does not exist, or is none of an email */
+const templateOf = async (
+  templates: Templates,
+  tenant: string,
+  template: NonNullable<EmailInput['template']>,
+  base: readonly PropertyKey[],
+): Promise<TemplateVersion> => {
+  const wanted = typeof template === 'string' ? { name: template } : template;
+  const version = await templates.get(tenant, wanted.name, wanted.version);
+  if (version === undefined) {
+    const which = wanted.version === undefined ? wanted.name : `${wanted.name}, version ${wanted.version},`;
+    throw problemAt('template-unknown', [...base, 'template'], `the template ${which} does not exist`);
+  }
+  if (version.subject === undefined) {
+    throw problemAt(
+      'invalid',
+      [...base, 'template'],
+      `the template ${wanted.name} has no subject: it is a part for others`,
+    );
+  }
+  return version;
+};
+
+/** @throws Problem that points at what the template's schema does not allow */
+const checkData = async (
+  templating: Templating,
+  tenant: string,
+  version: TemplateVersion,
+  data: Record<string, unknown>,
+  base: readonly PropertyKey[],
+): Promise<void> => {
+  const found = await templating.checkData(tenant, version, data);
+  const [first] = found;
+  if (first === undefined) return;
+  const errors = found.map(({ path, message }) => ({ path: `${pointer([...base, 'data'])}${path}`, message }));
+  throw new Problem(
+    'data-invalid',
+    `the data are not as the template wants them: ${errors[0]?.path} ${first.message}`,
+    errors,
+  );
+};
+
 export const createReferences = (deps: { transports: Transports; templates: Templates; templating: Templating }) => {
   /** What the schema cannot know: does what the email names exist? */
   const checkReferences = async (
@@ -39,13 +100,7 @@ export const createReferences = (deps: { transports: Transports; templates: Temp
   ): Promise<void> => {
     const { tenant } = address;
     const from = input.from?.address ?? raw?.from ?? settings.from?.address;
-    if (from === undefined) {
-      throw problemAt(
-        'invalid',
-        [...base, 'from'],
-        `must be given: neither the queue ${tenant}/${address.application} nor its tenant has a default sender; give it with the email, or have an administrator set from at the queue`,
-      );
-    }
+    if (from === undefined) throw noSender(address, base);
     const transport = await deps.transports.get(tenant, settings.transport);
     if (input.transport !== undefined && transport === undefined) {
       throw problemAt('transport-unknown', [...base, 'transport'], `the transport ${input.transport} does not exist`);
@@ -58,51 +113,13 @@ export const createReferences = (deps: { transports: Transports; templates: Temp
         `must be a sender that the transport ${settings.transport} allows: ${sender} is none`,
       );
     }
-    const { url = '', mailto = '' } = settings.listUnsubscribe ?? {};
-    const recipients = recipientsOf({ to: input.to ?? [], cc: input.cc ?? [], bcc: input.bcc ?? [] });
     // Nothing is put into a complete message.
-    if (raw === undefined && recipients.length > 1 && (url + mailto).includes('{recipient}')) {
-      throw problemAt(
-        'invalid',
-        [...base, 'to'],
-        'must be one recipient alone: the address of listUnsubscribe names the recipient, and all would get the same one',
-      );
-    }
+    if (raw === undefined) checkUnsubscribe(input, settings, base);
     checkSources(input, settings.dataSources, base);
     if (input.template === undefined) return;
-    const wanted = typeof input.template === 'string' ? { name: input.template } : input.template;
-    const version = await deps.templates.get(tenant, wanted.name, wanted.version);
-    if (version === undefined) {
-      const which = wanted.version === undefined ? wanted.name : `${wanted.name}, version ${wanted.version},`;
-      throw problemAt('template-unknown', [...base, 'template'], `the template ${which} does not exist`);
-    }
-    if (version.subject === undefined) {
-      throw problemAt(
-        'invalid',
-        [...base, 'template'],
-        `the template ${wanted.name} has no subject: it is a part for others`,
-      );
-    }
+    const version = await templateOf(deps.templates, tenant, input.template, base);
     // Data that come later are checked when they are there.
-    if (input.dataUrl === undefined) await checkData(tenant, version, input.data ?? {}, base);
-  };
-
-  /** @throws Problem that points at what the template's schema does not allow */
-  const checkData = async (
-    tenant: string,
-    version: TemplateVersion,
-    data: Record<string, unknown>,
-    base: readonly PropertyKey[],
-  ): Promise<void> => {
-    const found = await deps.templating.checkData(tenant, version, data);
-    const [first] = found;
-    if (first === undefined) return;
-    const errors = found.map(({ path, message }) => ({ path: `${pointer([...base, 'data'])}${path}`, message }));
-    throw new Problem(
-      'data-invalid',
-      `the data are not as the template wants them: ${errors[0]?.path} ${first.message}`,
-      errors,
-    );
+    if (input.dataUrl === undefined) await checkData(deps.templating, tenant, version, input.data ?? {}, base);
   };
 
   return checkReferences;

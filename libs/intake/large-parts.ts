@@ -45,6 +45,47 @@ const describe = <T>(given: AttachmentInput, where: T) => ({
   ...(given.disposition !== undefined && { disposition: given.disposition }),
 });
 
+/** An attachment that came with its email. @param content base64 @param bytes gets it, by id */
+const enclosed = (given: AttachmentInput, content: string, bytes: Map<string, () => Buffer>): StoredAttachment => {
+  const decoded = Buffer.from(content, 'base64');
+  const contentId = contentIdOf(decoded);
+  bytes.set(contentId, () => Buffer.from(content, 'base64'));
+  return describe(given, { contentId, size: decoded.length });
+};
+
+/** The parts that go into the content store: what remains is small enough for a job. */
+const large = (email: StoredEmail): LargePart[] => {
+  const sizes = LARGE_PARTS.map((part): [LargePart, number] => [part, Buffer.byteLength(asText(email, part))]);
+  const kept = sizes.filter(([, size]) => size <= JOB_LIMIT);
+  // Several parts that are each small enough may be too much together.
+  const together = kept.reduce((sum, [, size]) => sum + size, 0) > JOB_LIMIT;
+  return sizes.filter(([, size]) => size > (together ? JOB_LIMIT / 4 : JOB_LIMIT)).map(([part]) => part);
+};
+
+/** Moves large parts out of an email. @param bytes gets what was moved, by id */
+const withoutLarge = (email: StoredEmail, bytes: Map<string, () => Buffer>): StoredEmail => {
+  const isLong = LARGE_PARTS.some((part) => part !== 'data' && (email[part]?.length ?? 0) > JOB_LIMIT);
+  // A character takes three bytes at most.
+  if (!isLong && jsonOf(email).length * 3 <= JOB_LIMIT) return email;
+  const moved = large(email);
+  if (moved.length === 0) return email;
+  const stored: Partial<Record<LargePart, PartInStore>> = {};
+  for (const part of moved) {
+    const content = Buffer.from(asText(email, part));
+    const contentId = contentIdOf(content);
+    stored[part] = { contentId, size: content.length };
+    bytes.set(contentId, () => Buffer.from(asText(email, part)));
+  }
+  const rest = Object.fromEntries(Object.entries(email).filter(([name]) => !moved.includes(name as LargePart)));
+  return { ...(rest as unknown as StoredEmail), stored };
+};
+
+const toProblem =
+  (base: readonly PropertyKey[]) =>
+  (error: unknown): never => {
+    throw error instanceof RawFault ? problemAt('invalid', [...base, 'raw'], error.message) : error;
+  };
+
 /**
  * @param known a message that was checked before: an archived one that is sent again, or that of the email that is corrected
  * @param shared of the whole batch
@@ -93,57 +134,23 @@ export const prepareParts = async (
     return raw;
   };
 
-  const toProblem = (error: unknown): never => {
-    throw error instanceof RawFault ? problemAt('invalid', [...base, 'raw'], error.message) : error;
-  };
-  const raw = input.raw === undefined ? undefined : await rawOf(input.raw).catch(toProblem);
+  const raw = input.raw === undefined ? undefined : await rawOf(input.raw).catch(toProblem(base));
 
-  const attachments: (StoredAttachment | LinkedAttachment)[] = [];
+  const attachments: Parts['attachments'] = [];
   for (const [index, given] of (input.attachments ?? []).entries()) {
-    if (given.content !== undefined) {
-      const text = given.content;
-      const decoded = Buffer.from(text, 'base64');
-      const contentId = contentIdOf(decoded);
-      bytes.set(contentId, () => Buffer.from(text, 'base64'));
-      attachments.push(describe(given, { contentId, size: decoded.length }));
-      continue;
+    if (given.content !== undefined) attachments.push(enclosed(given, given.content, bytes));
+    else if (given.url !== undefined) attachments.push(describe(given, { url: given.url }));
+    else {
+      const contentId = given.contentId ?? '';
+      const size = await sizeOf(contentId, ['attachments', index, 'contentId']);
+      attachments.push(describe(given, { contentId, size }));
     }
-    if (given.url !== undefined) {
-      attachments.push(describe(given, { url: given.url }));
-      continue;
-    }
-    const contentId = given.contentId ?? '';
-    const size = await sizeOf(contentId, ['attachments', index, 'contentId']);
-    attachments.push(describe(given, { contentId, size }));
   }
-
-  const large = (email: StoredEmail): LargePart[] => {
-    const sizes = LARGE_PARTS.map((part): [LargePart, number] => [part, Buffer.byteLength(asText(email, part))]);
-    const kept = sizes.filter(([, size]) => size <= JOB_LIMIT);
-    // Several parts that are each small enough may be too much together.
-    const together = kept.reduce((sum, [, size]) => sum + size, 0) > JOB_LIMIT;
-    return sizes.filter(([, size]) => size > (together ? JOB_LIMIT / 4 : JOB_LIMIT)).map(([part]) => part);
-  };
 
   return {
     attachments,
     raw,
-    place(email) {
-      const isLong = LARGE_PARTS.some((part) => part !== 'data' && (email[part]?.length ?? 0) > JOB_LIMIT);
-      // A character takes three bytes at most.
-      if (!isLong && jsonOf(email).length * 3 <= JOB_LIMIT) return email;
-      const moved = large(email);
-      if (moved.length === 0) return email;
-      const stored: Partial<Record<LargePart, PartInStore>> = {};
-      for (const part of moved) {
-        const content = Buffer.from(asText(email, part));
-        const contentId = contentIdOf(content);
-        stored[part] = { contentId, size: content.length };
-        bytes.set(contentId, () => Buffer.from(asText(email, part)));
-      }
-      const rest = Object.fromEntries(Object.entries(email).filter(([name]) => !moved.includes(name as LargePart)));
-      return { ...(rest as unknown as StoredEmail), stored };
-    },
+    place: (email) => withoutLarge(email, bytes),
     async store() {
       for (const [contentId, make] of bytes) await shared.put(contentId, make);
       if (remade === undefined || (await deps.content.size(remade.raw.contentId)) === remade.raw.size) return;

@@ -87,6 +87,25 @@ const EVENTS_KEPT = 100;
 
 const STATES: Record<string, Operation<unknown>['state']> = { completed: 'done', failed: 'failed', active: 'running' };
 
+const progressOf = (job: Job): Progress =>
+  typeof job.progress === 'object' ? { ...NOTHING_YET, ...(job.progress as Partial<Progress>) } : NOTHING_YET;
+
+/** @throws Error where another replica has taken the operation over: this one stood still for too long, and must stop */
+const save = async (job: Job, token: string, progress: Progress): Promise<void> => {
+  if ((await job.extendLock(token, LOCK_MS)) !== 1) throw new Error(`operation ${job.id} is in other hands`);
+  await job.updateProgress(progress);
+};
+
+const readOperation = async <T>(id: string, job: Job): Promise<Operation<T>> => ({
+  id,
+  state: STATES[await job.getState()] ?? 'waiting',
+  data: job.data as T,
+  progress: progressOf(job),
+  createdAt: job.timestamp,
+  ...(job.finishedOn !== undefined && { finishedAt: job.finishedOn }),
+  ...(job.failedReason && { failedReason: job.failedReason }),
+});
+
 /**
  * @param deps.waiting a connection that may wait; the worker makes another one like it
  * @param deps.run does one operation from its progress on; saves progress as it goes; may be called again after a crash
@@ -98,13 +117,6 @@ export const createOperations = <T>(deps: {
   run: (data: T, progress: Progress, save: (progress: Progress) => Promise<void>) => Promise<void>;
 }): Operations<T> => {
   const queue = new Queue(NAME, { ...options, connection: deps.redis, streams: { events: { maxLen: EVENTS_KEPT } } });
-  const progressOf = (job: Job): Progress =>
-    typeof job.progress === 'object' ? { ...NOTHING_YET, ...(job.progress as Partial<Progress>) } : NOTHING_YET;
-  /** @throws Error where another replica has taken the operation over: this one stood still for too long, and must stop */
-  const save = async (job: Job, token: string, progress: Progress): Promise<void> => {
-    if ((await job.extendLock(token, LOCK_MS)) !== 1) throw new Error(`operation ${job.id} is in other hands`);
-    await job.updateProgress(progress);
-  };
   const worker = new Worker(
     NAME,
     async (job: Job, token = '') => {
@@ -142,16 +154,7 @@ export const createOperations = <T>(deps: {
     },
     async get(id) {
       const job = (await queue.getJob(id)) as Job | undefined;
-      if (job === undefined) return undefined;
-      return {
-        id,
-        state: STATES[await job.getState()] ?? 'waiting',
-        data: job.data as T,
-        progress: progressOf(job),
-        createdAt: job.timestamp,
-        ...(job.finishedOn !== undefined && { finishedAt: job.finishedOn }),
-        ...(job.failedReason && { failedReason: job.failedReason }),
-      };
+      return job && readOperation<T>(id, job);
     },
     async close() {
       await closeBull(deps.waiting, worker, queue);

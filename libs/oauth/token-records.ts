@@ -50,11 +50,12 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1`);
 
-export const createTokenRecords = ({ redis, secrets }: { redis: Redis; secrets: SecretBox }) => {
-  type Place = Pick<TokenOwner, 'tenant' | 'transport'>;
-  const keyOf = ({ tenant, transport }: Place): string => tenantKeys(tenant).accessToken(transport);
-  const place = ({ tenant, transport }: Place, what: string): string => `transport:${tenant}/${transport}:${what}`;
+type Place = Pick<TokenOwner, 'tenant' | 'transport'>;
+const keyOf = ({ tenant, transport }: Place): string => tenantKeys(tenant).accessToken(transport);
+const place = ({ tenant, transport }: Place, what: string): string => `transport:${tenant}/${transport}:${what}`;
 
+/** Which keys records are sealed with, and how they come under the newest one. */
+const createKeyChange = (secrets: SecretBox) => {
   const anew = (sealed: string, at: string): string => (secrets.holds(sealed) ? secrets.reseal(sealed, at) : sealed);
 
   /** Under the newest key, as far as the keys are here. */
@@ -72,6 +73,13 @@ export const createTokenRecords = ({ redis, secrets }: { redis: Redis; secrets: 
     ...(sealedRefresh === undefined ? [] : [keyIdOf(sealedRefresh)]),
   ];
 
+  return { underNewest, keysOf };
+};
+
+/** Puts the tokens of all transports of a tenant under the newest key. */
+const createReseal = (redis: Redis, secrets: SecretBox): SealedOwner['reseal'] => {
+  const { underNewest, keysOf } = createKeyChange(secrets);
+
   const resealOne = async (owner: Place, isFor: string, rewrite: boolean): ReturnType<SealedOwner['reseal']> => {
     for (;;) {
       const text = await redis.get(keyOf(owner));
@@ -85,17 +93,22 @@ export const createTokenRecords = ({ redis, secrets }: { redis: Redis; secrets: 
     }
   };
 
+  return async (tenant, rewrite) => {
+    const all = Object.entries(await redis.hgetall(tenantKeys(tenant).transports)).flatMap(([transport, text]) => {
+      const { auth } = JSON.parse(text) as StoredTransport;
+      return auth?.oauth2 === undefined ? [] : [{ transport, isFor: askedWith(auth.user, auth.oauth2) }];
+    });
+    const done = [];
+    for (const { transport, isFor } of all) done.push(await resealOne({ tenant, transport }, isFor, rewrite));
+    return { resealed: done.reduce((sum, one) => sum + one.resealed, 0), keys: done.flatMap(({ keys }) => keys) };
+  };
+};
+
+export const createTokenRecords = ({ redis, secrets }: { redis: Redis; secrets: SecretBox }) => {
+  const { underNewest } = createKeyChange(secrets);
+
   return {
-    /** Tokens of all transports of a tenant. */
-    async reseal(tenant: string, rewrite: boolean): ReturnType<SealedOwner['reseal']> {
-      const all = Object.entries(await redis.hgetall(tenantKeys(tenant).transports)).flatMap(([transport, text]) => {
-        const { auth } = JSON.parse(text) as StoredTransport;
-        return auth?.oauth2 === undefined ? [] : [{ transport, isFor: askedWith(auth.user, auth.oauth2) }];
-      });
-      const done = [];
-      for (const { transport, isFor } of all) done.push(await resealOne({ tenant, transport }, isFor, rewrite));
-      return { resealed: done.reduce((sum, one) => sum + one.resealed, 0), keys: done.flatMap(({ keys }) => keys) };
-    },
+    reseal: createReseal(redis, secrets),
     /** @returns the record and its text, where it is of this owner as it is now */
     async read(owner: TokenOwner): Promise<{ text: string; stored: StoredToken } | undefined> {
       const text = await redis.get(keyOf(owner));

@@ -1,7 +1,7 @@
 // One request cannot hold up the others: a real API process under requests that are costly to look at, and somebody who asks beside them.
 import { readFile } from 'node:fs/promises';
 import { request } from 'undici';
-import { serviceEnv, startProcess, type ServiceProcess } from '../support/process';
+import { serviceEnv, startProcess, type ServiceProcess } from '../support/processes/process';
 import { setUpQueue, startService, type Service } from '../support/service';
 
 let service: Service;

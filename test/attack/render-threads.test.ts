@@ -1,6 +1,6 @@
 // Templates that never end, or take all memory: what becomes of the threads that they are rendered in.
 import { createPool } from '../../libs/render/thread/pool';
-import { threadsOf } from '../support/threads';
+import { threadsOf } from '../support/processes/threads';
 import { eventually } from '../support/wait';
 
 test('a thread that is ended has its place until it is gone, and leaves nothing behind', async () => {

@@ -3,7 +3,7 @@ import { Resolver } from 'node:dns';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { dnsCache } from 'nodemailer/lib/shared';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
-import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
+import { startSmtpServer, type SmtpServer } from '../support/smtp/smtp-server';
 import { eventually } from '../support/wait';
 
 /** An address of this machine plays the public one: the operator allows it. */
@@ -216,7 +216,7 @@ test('data of a version that kept no author goes on as it was, until an administ
   const stored = JSON.parse(String(await redis.call('HGET', key, 'mine'))) as Record<string, unknown>;
   delete stored['hostBy'];
   await redis.call('HSET', key, 'mine', JSON.stringify(stored));
-  redis.close();
+  redis.disconnect();
   expect(await patch({ limits: { connections: 7 } })).toMatchObject({ status: 200, body: { hostBy: 'operator' } });
   expect(await verify()).toMatchObject({ ok: true });
   expect(await patch({ port })).toMatchObject({ status: 422, body: { code: 'host-not-allowed' } });

@@ -245,7 +245,7 @@ test('secrets are in no answer and, in clear, nowhere in Redis', async () => {
   for (const key of (await redis.call('KEYS', '*')) as string[]) {
     dump.push(await redis.call('HGETALL', key).catch(() => ''));
   }
-  redis.close();
+  redis.disconnect();
   for (const text of [...answers, JSON.stringify(dump)]) {
     expect(text).not.toContain(secret);
     expect(text).not.toContain(issued.key.slice(-20));

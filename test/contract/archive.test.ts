@@ -12,7 +12,7 @@ import { createEnqueue } from '../../libs/intake/enqueue';
 import { systemClock } from '../../libs/runtime/clock';
 import { createContentRefs, type ContentRefs } from '../../libs/store/contents/content-refs';
 import { MARK } from '../../libs/store/redis/keys';
-import { aStoredEmail, useBareRedis } from '../support/bare-redis';
+import { aStoredEmail, useBareRedis } from '../support/redis/bare-redis';
 
 let folder: string;
 const bare = useBareRedis();

@@ -7,7 +7,7 @@ import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
 import { createBreakers, type Breakers } from '../../libs/store/limits/breaker';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis/redis';
-import { startTestRedis } from '../support/test-redis';
+import { startTestRedis } from '../support/redis/test-redis';
 import { deferred, eventually } from '../support/wait';
 
 const LEASE_MS = 400;

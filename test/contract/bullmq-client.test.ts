@@ -3,7 +3,7 @@ import { Queue, QueueEvents } from 'bullmq';
 import { Redis } from 'ioredis';
 import { untilState } from '../support/emails';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
-import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
+import { startSmtpServer, type SmtpServer } from '../support/smtp/smtp-server';
 import { eventually } from '../support/wait';
 
 /** As docs/operations.md says. */

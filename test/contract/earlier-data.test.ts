@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { untilState } from '../support/emails';
 import { startService, type Answer, type EmailBody, type Service } from '../support/service';
-import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
+import { startSmtpServer, type SmtpServer } from '../support/smtp/smtp-server';
 
 const FOLDER = join(__dirname, '../fixtures/format-1');
 const { keys, ids } = JSON.parse(readFileSync(join(FOLDER, 'ids.json'), 'utf8')) as {

@@ -11,8 +11,8 @@ import { endEmail } from '../../libs/jobs/transitions/end';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis/redis';
-import { aStoredEmail } from '../support/bare-redis';
-import { startTestRedis } from '../support/test-redis';
+import { aStoredEmail } from '../support/redis/bare-redis';
+import { startTestRedis } from '../support/redis/test-redis';
 import { eventually } from '../support/wait';
 
 const log = createLog('test', 'silent');

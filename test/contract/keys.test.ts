@@ -117,7 +117,7 @@ describe('whoever issues', () => {
     const before = { ...record, issuedBy: undefined, tenantSince: undefined };
     await redis.call('HSET', 'rohrpost:api-keys', old.id, JSON.stringify(before));
     await redis.call('PUBLISH', 'rohrpost:changed', `api-key ${old.id}`);
-    redis.close();
+    redis.disconnect();
     const below = await issued({}, old.key);
     expect([await statusOf(old.key), await statusOf(below.key)]).toEqual([200, 200]);
     expect((await revoke(old.id, '?issued=keep')).status).toBe(204);
@@ -244,7 +244,7 @@ test('a tenant made anew under an old name finds nothing of the old one', async 
   await redis.call('PUBLISH', 'rohrpost:changed', `api-key ${past.admin.id}`);
   expect(await redis.call('KEYS', 'rohrpost:{reborn}*')).toEqual([]);
   const left = (await redis.call('KEYS', 'rohrpost:{reborn*')) as string[];
-  redis.close();
+  redis.disconnect();
   // Signs of ids that once were, for a day; nobody can look for them.
   expect(left.filter((key) => !key.startsWith('rohrpost:{reborn.app}:gone:'))).toEqual([]);
 

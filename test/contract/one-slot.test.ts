@@ -1,7 +1,7 @@
 // What the tests' Redis refuses, so that no key of ours is used together with one of another slot of a Redis Cluster.
 import { defineScript } from '../../libs/store/redis/script';
 import { KEYS, queueKeys } from '../../libs/store/redis/keys';
-import { useBareRedis } from '../support/bare-redis';
+import { useBareRedis } from '../support/redis/bare-redis';
 
 const bare = useBareRedis();
 const billing = queueKeys({ tenant: 'acme', application: 'billing' });

@@ -19,7 +19,7 @@ import { EVENTS_KEPT } from '../../libs/jobs/layout/telling';
 import { TESTED_BULLMQ } from '../../libs/jobs/layout/tested-bullmq';
 import { dependencies } from '../../package.json';
 import { KEYS } from '../../libs/store/redis/keys';
-import { aStoredEmail, useBareRedis } from '../support/bare-redis';
+import { aStoredEmail, useBareRedis } from '../support/redis/bare-redis';
 import { eventually } from '../support/wait';
 
 const bare = useBareRedis();

@@ -2,10 +2,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { serviceEnv } from '../support/process';
+import { serviceEnv } from '../support/processes/process';
 import { setUpQueue, startService, type EmailBody, type Service } from '../support/service';
-import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
-import { threadsOf } from '../support/threads';
+import { startSmtpServer, type SmtpServer } from '../support/smtp/smtp-server';
+import { threadsOf } from '../support/processes/threads';
 import { untilState } from '../support/emails';
 import { eventually } from '../support/wait';
 

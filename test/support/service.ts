@@ -10,9 +10,9 @@ import { findRedisBinary } from '../../dev/redis-binary';
 import type { RedisServer } from '../../dev/redis';
 import { TRANSITIONS, type Transition } from '../../libs/mail/email/state';
 import { createLog } from '../../libs/runtime/log';
-import { watchLives, type LifeWatch } from './life-watch';
-import { startTestRedis } from './test-redis';
-import { requireDeclared } from './declared-answer';
+import { watchLives, type LifeWatch } from './life/life-watch';
+import { startTestRedis } from './redis/test-redis';
+import { requireDeclared } from './http/declared-answer';
 import { eventually } from './wait';
 
 export const OPERATOR_KEY = 'operator-key-of-the-tests-0123456789';
@@ -125,7 +125,7 @@ const startRedisWith = async (dataDir: string, { data, plainRedis }: ServiceOpti
   const redis = await startTestRedis({ ...from, appendonly: false });
   const connection = await redis.connect();
   await connection.call('CONFIG', 'SET', 'appendonly', 'yes');
-  connection.close();
+  connection.disconnect();
   return redis;
 };
 

@@ -87,23 +87,23 @@ const adapterOf = (rooms: Rooms, address: QueueAddress): BullMQAdapter => {
   return adapter;
 };
 
+const UI = {
+  boardTitle: 'Rohrpost',
+  overview: { groupByDelimiter: true },
+  sortQueues: true,
+  showWorkers: false,
+  showMetrics: false,
+  hideRedisDetails: true,
+  pollingInterval: { forceInterval: 5 },
+};
+
 /** @returns a router for `/board` */
 export const createBoard = (rooms: Rooms, changes: Changes, commands: Commands): Router => {
   const server = new ExpressAdapter().setBasePath(BOARD_PATH);
   const board = createBullBoard({
     queues: [],
     serverAdapter: server,
-    options: {
-      uiConfig: {
-        boardTitle: 'Rohrpost',
-        overview: { groupByDelimiter: true },
-        sortQueues: true,
-        showWorkers: false,
-        showMetrics: false,
-        hideRedisDetails: true,
-        pollingInterval: { forceInterval: 5 },
-      },
-    },
+    options: { uiConfig: UI },
   });
 
   const load = async (): Promise<void> => {

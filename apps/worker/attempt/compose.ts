@@ -7,7 +7,7 @@ import type { OpenTransport } from '../../../libs/send/smtp/connections';
 import { composeMessage, type Message } from '../../../libs/send/message/message';
 import { rawMessage } from '../../../libs/send/message/raw-message';
 import { signMessage } from '../../../libs/send/message/sign';
-import { ofFault } from './faults';
+import { refusalOf } from './refused';
 import { endAttempt, type ComposedAttempt, type EndedAttempt, type ResolvedAttempt } from './record';
 import { serviceHeaders } from './service-headers';
 
@@ -92,6 +92,6 @@ export const compose = async (deps: ComposeDeps, attempt: ResolvedAttempt): Prom
       },
     };
   } catch (error) {
-    return endAttempt(attempt, ofFault(error, lease));
+    return endAttempt(attempt, refusalOf(error, lease));
   }
 };

@@ -22,7 +22,7 @@ import type { Lease } from '../../../libs/jobs/transitions/lease';
 import type { Clock } from '../../../libs/runtime/clock';
 import { contentTypeOf, HEAD_BYTES } from '../../../libs/send/message/content-type';
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
-import { ofFault, refused } from './faults';
+import { refusalOf, refused } from './refused';
 import { endAttempt, type AdmittedAttempt, type EndedAttempt, type ResolvedAttempt } from './record';
 import type { AttemptSpool } from './attempt-spool';
 
@@ -43,7 +43,7 @@ export interface ResolveInputsDeps {
 export const needsFetching = (email: StoredEmail): boolean =>
   email.dataUrl !== undefined || (email.attachments ?? []).some(isLinked);
 
-const CODES: Record<'data' | 'attachment', Record<'refused' | 'gone' | 'invalid', FailureCode>> = {
+const FETCH_FAILURE_CODES: Record<'data' | 'attachment', Record<'refused' | 'gone' | 'invalid', FailureCode>> = {
   data: { refused: 'source-not-allowed', gone: 'data-gone', invalid: 'data-invalid' },
   attachment: { refused: 'source-not-allowed', gone: 'attachment-gone', invalid: 'attachment-invalid' },
 };
@@ -53,7 +53,7 @@ const toOutcome = (what: 'data' | 'attachment', { kind, message, retryAfter }: F
   if (kind === 'for-now')
     return { kind: 'deferred', text: message, replies: [], ...(retryAfter !== undefined && { retryAfter }) };
   const limits = what === 'attachment' && kind === 'invalid' ? ' (25 MiB each, 50 MiB in all may be fetched)' : '';
-  return refused(CODES[what][kind], message + limits);
+  return refused(FETCH_FAILURE_CODES[what][kind], message + limits);
 };
 
 /** What a server says of a document is believed where it says something, and nothing that would be more than one part. */
@@ -168,7 +168,7 @@ export const resolveInputs = async (
     const attachments = await resolveAttachments(deps, attempt, content);
     return { ...attempt, inputs: { from, ...(data && { data }), attachments, content } };
   } catch (error) {
-    const outcome = error instanceof FetchFailure ? toOutcome(what, error) : ofFault(error, attempt.lease);
+    const outcome = error instanceof FetchFailure ? toOutcome(what, error) : refusalOf(error, attempt.lease);
     return endAttempt(attempt, outcome);
   }
 };

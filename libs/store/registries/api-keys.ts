@@ -71,28 +71,26 @@ const identityOf = (key: StoredApiKey, chain: StoredApiKey[]): Identity => {
   };
 };
 
-/**
- * @param deps.operatorKey the first key, from the configuration; it is in no registry
- */
-export const createApiKeys = (deps: {
+interface ApiKeyDeps {
   redis: Redis;
   changes: Changes;
   clock: Clock;
   tenants: Pick<Tenants, 'tenant'>;
   operatorKey: string;
-}): ApiKeys => {
-  const { redis, changes, clock } = deps;
-  const operator = digest(deps.operatorKey);
+}
+
+/** @returns whose key it is, if it and all above it are good; the operator's own is in no registry */
+const createIdentify = (
+  { clock, tenants, operatorKey }: ApiKeyDeps,
+  stored: (id: string) => Promise<StoredApiKey | undefined>,
+): ApiKeys['identify'] => {
+  const operator = digest(operatorKey);
   const nobody = digest(randomBytes(32).toString('hex'));
-  const stored = changes.cached('api-key', async (id) => {
-    const text = await redis.hget(KEYS.apiKeys, id);
-    return text === null ? undefined : (JSON.parse(text) as StoredApiKey);
-  });
 
   const isGood = async ({ expiresAt, tenant, tenantSince }: StoredApiKey): Promise<boolean> => {
     if (expiresAt !== undefined && Date.parse(expiresAt) <= clock.now()) return false;
     if (tenant === undefined || tenantSince === undefined) return true;
-    return (await deps.tenants.tenant(tenant))?.createdAt === tenantSince;
+    return (await tenants.tenant(tenant))?.createdAt === tenantSince;
   };
 
   /** @returns the key and those above it, as far as they are known; undefined where one of them is good no more */
@@ -106,6 +104,27 @@ export const createApiKeys = (deps: {
     }
   };
 
+  return async (key) => {
+    const [, id, secret] = FORMAT.exec(key) ?? [];
+    const found = id === undefined ? undefined : await stored(id);
+    const matches = same(digest(secret ?? ''), found === undefined ? nobody : Buffer.from(found.hash, 'hex'));
+    if (found === undefined || !matches)
+      return same(digest(key), operator) ? { id: OPERATOR, role: 'operator' } : undefined;
+    const chain = await chainOf(found);
+    return chain && identityOf(found, chain);
+  };
+};
+
+/**
+ * @param deps.operatorKey the first key, from the configuration; it is in no registry
+ */
+export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
+  const { redis, changes, clock } = deps;
+  const stored = changes.cached('api-key', async (id) => {
+    const text = await redis.hget(KEYS.apiKeys, id);
+    return text === null ? undefined : (JSON.parse(text) as StoredApiKey);
+  });
+
   const list = async (): Promise<StoredApiKey[]> => {
     const all = await redis.hvals(KEYS.apiKeys);
     return all.map((text) => JSON.parse(text) as StoredApiKey).sort((a, b) => a.createdAt.localeCompare(b.createdAt));
@@ -113,15 +132,7 @@ export const createApiKeys = (deps: {
 
   return {
     list,
-    async identify(key) {
-      const [, id, secret] = FORMAT.exec(key) ?? [];
-      const found = id === undefined ? undefined : await stored(id);
-      const matches = same(digest(secret ?? ''), found === undefined ? nobody : Buffer.from(found.hash, 'hex'));
-      if (found === undefined || !matches)
-        return same(digest(key), operator) ? { id: OPERATOR, role: 'operator' } : undefined;
-      const chain = await chainOf(found);
-      return chain && identityOf(found, chain);
-    },
+    identify: createIdentify(deps, stored),
     async issue(input, issuer) {
       const id = randomBytes(6).toString('hex');
       const secret = randomBytes(32).toString('base64url');

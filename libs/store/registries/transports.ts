@@ -41,6 +41,57 @@ export interface Transports extends SealedOwner {
   secrets(tenant: string, name: string, transport: StoredTransport): TransportSecrets;
 }
 
+/** The transport as it is kept. @param now ms since 1970 */
+const storedOf = (
+  secrets: SecretBox,
+  tenant: string,
+  name: string,
+  input: TransportChange,
+  old: StoredTransport | undefined,
+  now: number,
+): StoredTransport => {
+  const change = changeOf(secrets, tenant, name, input, old);
+  const [auth, dkim] = [sealAuth(change), sealDkim(change)];
+  const at = new Date(now).toISOString();
+  return {
+    host: input.host,
+    port: portOf(input),
+    ...(input.hostBy && { hostBy: input.hostBy }),
+    security: input.security,
+    ...(auth && { auth }),
+    ...(input.tls && { tls: input.tls }),
+    ...(dkim && { dkim }),
+    ...(input.limits && { limits: input.limits }),
+    ...(input.allowedFrom && { allowedFrom: input.allowedFrom }),
+    ...(input.name && { name: input.name }),
+    // Never a number that was there before, even after a removal: connections are kept under it.
+    version: Math.max((old?.version ?? 0) + 1, now),
+    createdAt: old?.createdAt ?? at,
+    updatedAt: at,
+  } as StoredTransport;
+};
+
+/** Puts the secrets of a tenant's transports under the newest key. */
+const createReseal = (redis: Redis, changes: Changes, secrets: SecretBox): SealedOwner['reseal'] => {
+  return async (tenant, rewrite) => {
+    const key = tenantKeys(tenant).transports;
+    const isOld = (sealed: string): boolean => secrets.holds(sealed) && keyIdOf(sealed) !== secrets.newestKey;
+    const keys: string[] = [];
+    let resealed = 0;
+    for (const [name, text] of Object.entries(await redis.hgetall(key))) {
+      let now = JSON.parse(text) as StoredTransport;
+      const anew = (present: StoredTransport): StoredTransport =>
+        (now = resealTransport(secrets, tenant, name, present));
+      if (rewrite && sealedOf(now).some(isOld) && (await rewriteRecord(redis, key, name, anew))) {
+        resealed++;
+        await changes.announce('transport', `${tenant}/${name}`);
+      }
+      keys.push(...sealedOf(now).map(keyIdOf));
+    }
+    return { resealed, keys };
+  };
+};
+
 export const createTransports = (deps: {
   redis: Redis;
   changes: Changes;
@@ -57,33 +108,6 @@ export const createTransports = (deps: {
     return read(tenant, name);
   });
 
-  const stored = (
-    tenant: string,
-    name: string,
-    input: TransportChange,
-    old: StoredTransport | undefined,
-  ): StoredTransport => {
-    const change = changeOf(secrets, tenant, name, input, old);
-    const [auth, dkim] = [sealAuth(change), sealDkim(change)];
-    const now = new Date(deps.clock.now()).toISOString();
-    return {
-      host: input.host,
-      port: portOf(input),
-      ...(input.hostBy && { hostBy: input.hostBy }),
-      security: input.security,
-      ...(auth && { auth }),
-      ...(input.tls && { tls: input.tls }),
-      ...(dkim && { dkim }),
-      ...(input.limits && { limits: input.limits }),
-      ...(input.allowedFrom && { allowedFrom: input.allowedFrom }),
-      ...(input.name && { name: input.name }),
-      // Never a number that was there before, even after a removal: connections are kept under it.
-      version: Math.max((old?.version ?? 0) + 1, deps.clock.now()),
-      createdAt: old?.createdAt ?? now,
-      updatedAt: now,
-    } as StoredTransport;
-  };
-
   return {
     get: (tenant, name) => cached(`${tenant}/${name}`),
     async list(tenant) {
@@ -94,7 +118,7 @@ export const createTransports = (deps: {
     },
     async change(tenant, name, decide) {
       const changed = await changeRecord<StoredTransport>(redis, tenantKeys(tenant).transports, name, (old) =>
-        stored(tenant, name, decide(old), old),
+        storedOf(secrets, tenant, name, decide(old), old, deps.clock.now()),
       );
       await noteSealed(redis, sealedOf(changed.after));
       await changes.announce('transport', `${tenant}/${name}`);
@@ -106,22 +130,6 @@ export const createTransports = (deps: {
       return removed;
     },
     secrets: (tenant, name, transport) => openSecrets(secrets, tenant, name, transport),
-    async reseal(tenant, rewrite) {
-      const key = tenantKeys(tenant).transports;
-      const isOld = (sealed: string): boolean => secrets.holds(sealed) && keyIdOf(sealed) !== secrets.newestKey;
-      const keys: string[] = [];
-      let resealed = 0;
-      for (const [name, text] of Object.entries(await redis.hgetall(key))) {
-        let now = JSON.parse(text) as StoredTransport;
-        const anew = (present: StoredTransport): StoredTransport =>
-          (now = resealTransport(secrets, tenant, name, present));
-        if (rewrite && sealedOf(now).some(isOld) && (await rewriteRecord(redis, key, name, anew))) {
-          resealed++;
-          await changes.announce('transport', `${tenant}/${name}`);
-        }
-        keys.push(...sealedOf(now).map(keyIdOf));
-      }
-      return { resealed, keys };
-    },
+    reseal: createReseal(redis, changes, secrets),
   };
 };
