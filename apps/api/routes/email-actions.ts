@@ -1,6 +1,6 @@
 // What people do to emails: correct, hold, release, cancel, send now, send again, resolve, erase.
 import { z } from 'zod';
-import { insist } from '../../../libs/administration/allowed';
+import { insist } from '../../../libs/administration/allowed-by-state';
 import type { Commands, Subject } from '../../../libs/administration/commands';
 import { correct, type CorrectDeps, type Patch } from '../../../libs/administration/correct';
 import { existingEmail, existingQueue } from '../../../libs/administration/existing';
@@ -12,14 +12,14 @@ import type { IfMatch } from '../http/if-match';
 import { json, nothing, uncheckedJson } from '../http/endpoint/body';
 import { endpoint, type Asked } from '../http/endpoint/endpoint';
 import { EMAILS } from '../http/endpoint/paths';
-import type { Rooms } from '../http/rooms';
+import type { RouteDeps } from '../http/route-deps';
 import { emailAnswer } from '../views/email-answer';
-import { etagOf } from '../views/view';
+import { etagOf } from '../views/email-view';
 import { EMAIL_PROBLEMS, emailPath, replayedHeader } from './emails';
 
 const EMAIL = `${EMAILS}/{id}` as const;
 
-export type EmailDeps = Pick<Rooms, 'tenants' | 'queues' | 'redis' | 'clock'>;
+export type EmailDeps = Pick<RouteDeps, 'tenants' | 'queues' | 'redis' | 'clock'>;
 type ActDeps = EmailDeps & CorrectDeps & { commands: Commands };
 type AskedOfEmail<B = unknown> = Asked<'queue', typeof EMAIL, never, B>;
 

@@ -12,7 +12,7 @@ import { requireRole } from '../http/auth';
 import { json } from '../http/endpoint/body';
 import { endpoint } from '../http/endpoint/endpoint';
 import { EMAILS } from '../http/endpoint/paths';
-import type { Rooms } from '../http/rooms';
+import type { RouteDeps } from '../http/route-deps';
 import { contentOf, messageFile, previewOfRaw, rendered, type PreviewDeps } from '../views/preview';
 import { subjectOf, type EmailDeps } from './email-actions';
 import { EMAIL_PROBLEMS } from './emails';
@@ -36,7 +36,7 @@ export const RENDER_PROBLEMS = [
 /** Headers, boundaries and line breaks that come on top of the parts, roughly. Bytes. */
 const FRAME_SIZE = 1_024;
 
-type RenderDeps = PreviewDeps & Pick<Rooms, 'accept' | 'refs' | 'config'>;
+type RenderDeps = PreviewDeps & Pick<RouteDeps, 'accept' | 'refs' | 'config'>;
 
 /** What an email without a complete message would say. */
 const preview = async (deps: RenderDeps, address: QueueAddress, input: EmailInput, settings: ResolvedSettings) => {

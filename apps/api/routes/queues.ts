@@ -10,13 +10,13 @@ import { parseInput } from '../../../libs/mail/input/parse-input';
 import { notFound, Problem } from '../../../libs/mail/input/problem';
 import { QueueSettings } from '../../../libs/mail/settings/settings';
 import type { RegisteredQueue } from '../../../libs/store/registries/tenants';
-import { QueueDetails } from '../answers/settings';
+import { QueueDetails } from '../answers/tenants-and-queues';
 import { mergePatchOf, optionalJson, uncheckedJson } from '../http/endpoint/body';
 import { endpoint, type Answer, type Asked } from '../http/endpoint/endpoint';
 import { QUEUE } from '../http/endpoint/paths';
-import type { Rooms } from '../http/rooms';
+import type { RouteDeps } from '../http/route-deps';
 import { readChange, versionGuard } from '../http/settings-change';
-import { documentAnswer, COMPUTED, queueDocument, queueVersion } from '../views/documents';
+import { documentAnswer, COMPUTED, queueDocument, queueVersion } from '../views/settings-documents';
 import { viewOfQueue, type QueueViewDeps } from '../views/queue-view';
 
 const MAY_CHANGE = { action: 'administer', over: 'queue' } as const;
@@ -118,7 +118,7 @@ const deleteQueue = endpoint({
   heeds: ['If-Match'],
   answers: { 204: { description: 'It is gone.' } },
   problems: ['queue-not-empty'],
-  async handle(deps: EmptyQueueDeps & Pick<Rooms, 'tenants' | 'queues' | 'mailLog' | 'audit'>, asked) {
+  async handle(deps: EmptyQueueDeps & Pick<RouteDeps, 'tenants' | 'queues' | 'mailLog' | 'audit'>, asked) {
     const { address, identity, by } = asked;
     const queue = await existingQueue(deps, address);
     const present = await deps.tenants.queue(address);

@@ -4,7 +4,7 @@ import { ProblemAnswer } from '../../../apps/api/answers/problem';
 import { createAddresses } from '../../../apps/api/http/endpoint/addresses';
 import type { DeclaredAnswer, Endpoint } from '../../../apps/api/http/endpoint/endpoint';
 import { problemsOf } from '../../../apps/api/http/endpoint/problems';
-import { ENDPOINTS } from '../../../apps/api/routes/table';
+import { ENDPOINTS } from '../../../apps/api/routes/all-endpoints';
 import { statusOfCode } from '../../../libs/mail/input/problem-document';
 
 interface Given {

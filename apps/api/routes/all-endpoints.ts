@@ -3,7 +3,7 @@ import type { BulkOperation } from '../../../libs/administration/bulk/bulk-opera
 import type { Commands } from '../../../libs/administration/commands';
 import type { Operations } from '../../../libs/internal-queues/operations';
 import type { Endpoint } from '../http/endpoint/endpoint';
-import type { Rooms } from '../http/rooms';
+import type { RouteDeps } from '../http/route-deps';
 import { AUDIT_ENDPOINTS } from './audit';
 import { CONTENT_ENDPOINTS } from './content';
 import { EMAIL_ACTION_ENDPOINTS } from './email-actions';
@@ -20,7 +20,7 @@ import { TENANT_ENDPOINTS } from './tenants';
 import { TRANSPORT_ENDPOINTS } from './transports';
 
 /** What handlers work with; each takes what it needs of it. */
-export type EndpointDeps = Rooms & { commands: Commands; operations: Operations<BulkOperation> };
+export type EndpointDeps = RouteDeps & { commands: Commands; operations: Operations<BulkOperation> };
 
 export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...EMAIL_ENDPOINTS,
