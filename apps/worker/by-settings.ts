@@ -7,13 +7,13 @@ import type { Rooms } from './rooms';
 
 /** May the queue send, and how much at once? Whether it is paused itself is BullMQ's to say. */
 export const permissionOf = async ({ tenants, installation }: Rooms, address: QueueAddress): Promise<Permission> => {
-  const [pause, tenant, { concurrency }] = await Promise.all([
+  const [pause, tenant, { concurrency, transport }] = await Promise.all([
     installation.pauseNote(),
     tenants.tenant(address.tenant),
     tenants.settings(address),
   ]);
   const enabled = tenant !== undefined && tenant.settings.enabled !== false;
-  return { enabled, concurrency, paused: pause !== undefined };
+  return { enabled, concurrency, transport, paused: pause !== undefined };
 };
 
 /**

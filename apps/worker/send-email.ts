@@ -73,6 +73,8 @@ export const createSendEmail = (deps: {
     const to = all.filter((address) => !doneWith.includes(address));
     let intentAt: number | undefined;
     const beforeMessage = (): Promise<void> => markIntent(redis, lease.queue, lease, (intentAt = clock.now()));
+    const { content } = made.message;
+    const answered = lease.waits(Buffer.isBuffer(content) ? content.length : 0);
     const result: HandOverResult =
       to.length === 0
         ? { kind: 'taken', reply: { code: 0, text: 'every recipient has it already' }, rejected: [] }
@@ -84,6 +86,7 @@ export const createSendEmail = (deps: {
             ...(hear && { hear }),
             beforeMessage,
           });
+    answered();
     if (result.kind === 'postponed') {
       const spread = Math.floor(Math.random() * POSTPONED_SPREAD_MS);
       return { kind: 'throttled', text: result.text, until: clock.now() + Math.max(result.ms, POSTPONED_MS) + spread };

@@ -74,6 +74,7 @@ const createDispatcher = (
     subscriber,
     log,
     concurrency: config.concurrency,
+    waiting: config.waiting,
     maxOpen: config.maxOpenQueues,
     attemptMs: bounds.attempt,
     replica: config.replica,
@@ -130,7 +131,7 @@ export const startWorker = async (
   });
   // Last, so that it stops first: emails in work have the whole grace, whatever else takes its time.
   const fleet = createDispatcher(rooms, config, { log, bounds, subscriber, connections });
-  const stopSigns = await giveSigns({ redis, log, config, startedAt: rooms.clock.now(), busy: () => fleet.inWork });
+  const stopSigns = await giveSigns({ redis, log, config, startedAt: rooms.clock.now(), fleet });
   lifecycle.add({ name: 'signs of life', stop: stopSigns });
   lifecycle.add({ name: 'fleet', stop: (left) => fleet.stop(left) });
   fleet.start();

@@ -1,0 +1,107 @@
+// A neighbour with a slow or silent server, with many queues, or with a wide one: other tenants' emails go out as if they were alone.
+import { serviceEnv, startProcess, type ServiceProcess } from '../support/process';
+import { FULL, showTable } from '../support/fault';
+import { aBatch } from '../support/emails';
+import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
+import type { Script } from '../support/smtp-script';
+import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
+import { eventually } from '../support/wait';
+
+/** Emails of B, one after the other. */
+const OF_B = FULL ? 100 : 12;
+/** What is this fast is fast enough, whatever it is alone. ms */
+const FAST_MS = 250;
+/** An email of B that is not there by then is counted as if it had come then. ms */
+const PATIENCE_MS = FULL ? 30_000 : 3_000;
+const WORKERS = FULL ? [1, 4] : [1];
+
+let service: Service;
+let ofA: SmtpServer;
+let ofB: SmtpServer;
+let workers: ServiceProcess[] = [];
+const found: Record<string, string | number>[] = [];
+
+beforeEach(async () => {
+  [ofA, ofB] = [await startSmtpServer(), await startSmtpServer()];
+  service = await startService({ workers: 0 });
+  await setUpQueue(service, 'b/app', ofB.port);
+});
+afterEach(async () => {
+  await Promise.all(workers.map((worker) => worker.end('SIGKILL')));
+  await service.close();
+  await Promise.all([ofA.close(), ofB.close()]);
+});
+afterAll(() => showTable('neighbours', found));
+
+const startWorkers = async (count: number): Promise<void> => {
+  const env = serviceEnv(service.redis.url, service.dataDir);
+  workers = await Promise.all(Array.from({ length: count }, () => startProcess('worker', env)));
+};
+
+/** From the request until B's server has taken it, for one email after the other. ms */
+const latenciesOfB = async (count: number): Promise<number[]> => {
+  const times: number[] = [];
+  for (let n = 0; n < count; n++) {
+    const [begun, before] = [Date.now(), ofB.messages.length];
+    await service.ok('POST', '/v1/queues/b/app/emails', anEmail());
+    await ofB.waitForMessages(before + 1, PATIENCE_MS).catch(() => undefined);
+    times.push((ofB.messages[before]?.at ?? Infinity) - begun);
+  }
+  return times.sort((a, b) => a - b);
+};
+const worst = (times: number[]): number => times[Math.ceil(times.length * 0.99) - 1] ?? Infinity;
+
+/** Queues of A, each with so many emails. */
+const fillA = async (queues: number, emails: number, settings = {}): Promise<void> => {
+  for (let begun = 0; begun < queues; begun += 20) {
+    const some = Array.from({ length: Math.min(20, queues - begun) }, (_, n) => `a/app-${begun + n}`);
+    await Promise.all(some.map((queue) => setUpQueue(service, queue, ofA.port, settings)));
+    await Promise.all(
+      some.map((queue, n) =>
+        service.ok('POST', `/v1/queues/${queue}/emails/batch`, aBatch((begun + n) * emails, emails)),
+      ),
+    );
+  }
+};
+
+const always = (delay: number): Script => {
+  const late = () => ({ delay });
+  return { connect: late, ehlo: late, mail: late, rcpt: late, data: late, dot: late };
+};
+const STORIES = [
+  { neighbour: '5 queues, 280 s for MAIL', script: { mail: () => ({ delay: 280_000 }) }, queues: 5, emails: 100 },
+  { neighbour: '5 queues, 20 s a reply', script: always(20_000), queues: 5, emails: 100 },
+  { neighbour: 'many queues of 8, 1 s a reply', script: always(1_000), queues: FULL ? 600 : 150, emails: 8 },
+  {
+    neighbour: 'one queue, concurrency 1000',
+    script: always(20_000),
+    queues: 1,
+    emails: 1_000,
+    settings: { concurrency: 1_000 },
+  },
+];
+
+describe.each(WORKERS)('%d workers', (count) => {
+  test.each(STORIES)(
+    '$neighbour',
+    async ({ neighbour, script, queues, emails, settings }) => {
+      await startWorkers(count);
+      await latenciesOfB(3);
+      const alone = worst(await latenciesOfB(OF_B));
+      ofA.setScript(script);
+      await fillA(queues, emails, settings);
+      await eventually(() => expect(ofA.open).toBeGreaterThan(40));
+      const beside = worst(await latenciesOfB(OF_B));
+      found.push({
+        neighbour,
+        workers: count,
+        'B alone': `${alone} ms`,
+        'B beside A': `${beside} ms`,
+        'A open': ofA.maxOpen,
+      });
+      expect(beside).toBeLessThanOrEqual(Math.max(2 * alone, FAST_MS));
+    },
+    600_000,
+  );
+});
+export type { EmailBody };
