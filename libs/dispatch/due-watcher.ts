@@ -77,7 +77,7 @@ export const createDueWatcher = (deps: {
     try {
       const now = uptime();
       await countWorkers(now);
-      const { queues, nextIn = Infinity } = await deps.schedule.look(deps.most);
+      const { queues, nextIn = Infinity } = await deps.schedule.look(deps.most, deps.random());
       coming = new Map(queues.map((queue) => [queue, coming.get(queue) ?? decide(now)]));
       for (const [queue, at] of coming) {
         if (at <= now) deps.onDue(queue);
