@@ -2,7 +2,7 @@
 import { serviceEnv, startProcess, type ServiceProcess } from '../support/process';
 import { FULL, showTable } from '../support/fault';
 import { aBatch } from '../support/emails';
-import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
+import { anEmail, setUpQueue, startService, type Service } from '../support/service';
 import type { Script } from '../support/smtp-script';
 import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
 import { eventually } from '../support/wait';
@@ -104,4 +104,19 @@ describe.each(WORKERS)('%d workers', (count) => {
     600_000,
   );
 });
-export type { EmailBody };
+
+test('12 emails of 16.8 MB of html', async () => {
+  await startWorkers(1);
+  await latenciesOfB(3);
+  const alone = worst(await latenciesOfB(OF_B));
+  const { queue, emails } = await setUpQueue(service, 'a/app', ofA.port);
+  await service.ok('POST', `/v1/queues/${queue}/pause`);
+  const html = '<p>Grüße an alle</p>\n'.repeat(800_000);
+  for (let n = 0; n < 12; n++) await service.ok('POST', emails, anEmail({ html, text: undefined }));
+  await service.ok('POST', `/v1/queues/${queue}/resume`);
+  const beside: number[] = [];
+  while (ofA.messages.length < 12 && beside.length < 500) beside.push(...(await latenciesOfB(1)));
+  beside.sort((a, b) => a - b);
+  found.push({ neighbour: '12 of 16.8 MB', workers: 1, 'B alone': `${alone} ms`, 'B beside A': `${worst(beside)} ms`, median: beside[Math.floor(beside.length/2)] ?? 0, n: beside.length });
+  expect(worst(beside)).toBeLessThanOrEqual(Math.max(2 * alone, FAST_MS));
+}, 120_000);
