@@ -1,8 +1,8 @@
 // Long work on many emails: an internal queue of operations, done by any API replica, continued by another if one dies.
-import { Queue, Worker, type Job } from 'bullmq';
+import { DelayedError, Queue, Worker, type Job } from 'bullmq';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Clock } from '../runtime/clock';
-import { queuePrefix } from '../store/redis/keys';
+import { uptime, type Clock } from '../runtime/clock';
+import { KEYS, queuePrefix } from '../store/redis/keys';
 import { closeBull } from './close-bull';
 import type { Redis } from '../store/redis/redis';
 
@@ -58,7 +58,8 @@ export interface Operation<T> {
 }
 
 export interface Operations<T> {
-  add(id: string, data: T): Promise<void>;
+  /** @param tenant whose operation it is: tenants take turns */
+  add(id: string, data: T, tenant: string): Promise<void>;
   get(id: string): Promise<Operation<T> | undefined>;
   close(): Promise<void>;
 }
@@ -82,6 +83,14 @@ const NOTHING_YET: Progress = {
   passed: [],
 };
 const LOCK_MS = 10_000;
+/** Where others wait, an operation goes on for so long and then to the end of the line. */
+const SLICE_MS = 200;
+/** An operation that a crash left among those that wait is not counted after this. */
+const COUNTED_MS = 86_400_000;
+/** BullMQ knows no larger number; the lowest is first. */
+const LAST_PRIORITY = 2_097_151;
+/** Long past by any clock: who goes to the end of the line waits for no time. */
+const AT_ONCE = 1;
 /** Each saved progress leaves one; nobody reads them. */
 const EVENTS_KEPT = 100;
 
@@ -100,17 +109,34 @@ export const createOperations = <T>(deps: {
   const queue = new Queue(NAME, { ...options, connection: deps.redis, streams: { events: { maxLen: EVENTS_KEPT } } });
   const progressOf = (job: Job): Progress =>
     typeof job.progress === 'object' ? { ...NOTHING_YET, ...(job.progress as Partial<Progress>) } : NOTHING_YET;
+  /** Makes way for others at the next sign of progress, once its slice is used up. @throws DelayedError when it did */
+  const makeWay = async (job: Job, token: string, begun: number): Promise<void> => {
+    if (uptime() - begun < SLICE_MS || (await queue.getPrioritizedCount()) === 0) return;
+    await queue.backend.moveToDelayed(job.id ?? '', AT_ONCE, 0, token, { skipAttempt: true });
+    throw new DelayedError();
+  };
   /** @throws Error where another replica has taken the operation over: this one stood still for too long, and must stop */
   const save = async (job: Job, token: string, progress: Progress): Promise<void> => {
     if ((await job.extendLock(token, LOCK_MS)) !== 1) throw new Error(`operation ${job.id} is in other hands`);
     await job.updateProgress(progress);
   };
+  /** It is not counted any more. Its name is its tenant's. */
+  const settled = async ({ id = '', name }: Job): Promise<void> => {
+    await deps.redis.zrem(KEYS.pendingOperations(name), id).catch(() => undefined);
+  };
   const worker = new Worker(
     NAME,
     async (job: Job, token = '') => {
+      const begun = uptime();
       try {
-        await deps.run(job.data as T, progressOf(job), (progress) => save(job, token, progress));
+        await deps.run(job.data as T, progressOf(job), async (progress) => {
+          await save(job, token, progress);
+          await makeWay(job, token, begun);
+        });
+        await settled(job);
       } catch (error) {
+        if (error instanceof DelayedError) throw error;
+        if (job.attemptsMade + 1 >= TRIES) await settled(job);
         // Here, not by BullMQ's delay: that would be a time of this process' own clock, which another one may see years ahead.
         await pause(AGAIN_MS);
         throw error;
@@ -129,10 +155,17 @@ export const createOperations = <T>(deps: {
   worker.on('error', () => undefined);
 
   return {
-    async add(id, data) {
+    async add(id, data, tenant) {
       const kept = { age: KEPT };
       const timestamp = deps.clock.now();
-      await queue.add('operation', data, {
+      const pending = KEYS.pendingOperations(tenant);
+      await deps.redis.zremrangebyscore(pending, '-inf', timestamp - COUNTED_MS);
+      await deps.redis.zadd(pending, timestamp, id);
+      await deps.redis.pexpire(pending, COUNTED_MS);
+      // The first ones of all tenants come before the second ones.
+      const priority = Math.min(LAST_PRIORITY, await deps.redis.zcard(pending));
+      await queue.add(tenant, data, {
+        priority,
         jobId: id,
         timestamp,
         removeOnComplete: kept,

@@ -60,7 +60,7 @@ const begin = async (
   response: Response,
 ): Promise<void> => {
   const { id, address, by, action, filter, patch, replace } = order;
-  await operations.add(id, order);
+  await operations.add(id, order, address.tenant);
   if (!order.dryRun)
     await rooms.audit.record({
       by,
