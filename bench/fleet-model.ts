@@ -8,7 +8,7 @@ const OF_LOOK = 4;
 const COMMAND_MS = 0.04;
 const REACTION_MS = 1;
 const SEND_MS = 50;
-const PLACES = 50;
+const LAYOUT = 50;
 const COME_AT_ONCE = 3;
 const COME_LATER = [50, 1_000] as const;
 
@@ -35,7 +35,7 @@ const quantile = (sorted: number[], share: number): number => sorted[Math.floor(
 
 /** Emails come by chance; each calls the workers, those who come look, the first one with a free place sends it. */
 const simulate = ({ workers, queues, rate, come }: Story): Told => {
-  const free = new Array<number>(workers).fill(PLACES);
+  const free = new Array<number>(workers).fill(LAYOUT);
   const ends = heapTime<number>();
   const waits: number[] = [];
   let [commands, calls, emails] = [0, 0, 0];

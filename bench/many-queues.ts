@@ -12,9 +12,9 @@ import { bench } from './support/run';
 const PER_TENANT = 100;
 const MOST_IDLE_SHARE = 0.05;
 /** A worker has so many places unless told otherwise: no more SMTP connections can be in use; others are kept warm. */
-const PLACES = 50;
+const LAYOUT = 50;
 /** Each place may have one that is closing behind the one that it uses. */
-const MOST_CONNECTIONS = 2 * PLACES + MOST_IDLE;
+const MOST_CONNECTIONS = 2 * LAYOUT + MOST_IDLE;
 
 /** Connections of the workers to Redis now. */
 const workerConnections = async ({ client }: Lab): Promise<number> =>
@@ -50,6 +50,25 @@ const idleShare = async (lab: Lab, worker: Child, seconds: number): Promise<numb
   return (worker.cpu() - cpu) / ((performance.now() - at) / 1_000);
 };
 
+/** Makes the tenants. @returns sends one email to each of so many queues, from a number on */
+const openQueues = async (lab: Lab, api: Child, smtpPort: number, queues: number) => {
+  const tenants = Math.ceil(queues / PER_TENANT);
+  for (let t = 0; t < tenants; t++) await setUpTenant(lab, api, `t${t}`, smtpPort, TEMPLATE);
+  const { key } = await lab.call<{ key: string }>(api, 'POST', '/keys', { role: 'operator' });
+  return (from: number, count: number) =>
+    load(
+      api.hello.port ?? 0,
+      16,
+      (n) => ({
+        method: 'POST',
+        path: `/v1/queues/t${(from + n) % tenants}/app-${Math.floor((from + n) / tenants)}/emails`,
+        key,
+        body: JSON.stringify(templated(from + n)),
+      }),
+      times(count),
+    );
+};
+
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 bench(
@@ -57,21 +76,7 @@ bench(
   { quick: { queues: 1_000, idleSeconds: 5 }, usual: { queues: 10_000, idleSeconds: 15 } },
   async (lab, { queues, idleSeconds }) => {
     const [api, sink] = [await lab.start('api'), await lab.sink()];
-    const tenants = Math.ceil(queues / PER_TENANT);
-    for (let t = 0; t < tenants; t++) await setUpTenant(lab, api, `t${t}`, sink.port, TEMPLATE);
-    const { key } = await lab.call<{ key: string }>(api, 'POST', '/keys', { role: 'operator' });
-    const send = (from: number, count: number) =>
-      load(
-        api.hello.port ?? 0,
-        16,
-        (n) => ({
-          method: 'POST',
-          path: `/v1/queues/t${(from + n) % tenants}/app-${Math.floor((from + n) / tenants)}/emails`,
-          key,
-          body: JSON.stringify(templated(from + n)),
-        }),
-        times(count),
-      );
+    const send = await openQueues(lab, api, sink.port, queues);
 
     const worker = await lab.start('worker');
     await send(0, 1);

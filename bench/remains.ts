@@ -1,8 +1,8 @@
 // How much of Redis stays for a day of an email of which nothing is kept, and of an idempotency key?
 import { hashBody, hashKey, claimKey, confirmKey } from '../libs/store/contents/idempotency';
-import { queueKeys } from '../libs/store/redis/keys';
+import { queueKeys, type QueueKeys } from '../libs/store/redis/keys';
 import { newEmailId } from '../libs/jobs/layout/email-id';
-import { GONE_KEPT, setGone } from '../libs/jobs/layout/gone';
+import { TOMBSTONE_KEPT_S, setTombstone } from '../libs/jobs/layout/tombstones';
 import type { Lab } from './support/lab';
 import { bench, type Row } from './support/run';
 
@@ -28,19 +28,48 @@ const idsAt = (perSecond: number, count: number): string[] => {
   }
 };
 
+type Work = (n: number) => Promise<unknown>;
+
+/** What keeps the n-th idempotency key: ours, and a hash for each. */
+const idempotency = (client: Lab['client'], keys: QueueKeys): [ours: Work, baseline: Work] => {
+  const acceptedAt = Date.now();
+  const id = newEmailId(acceptedAt);
+  const receipt = {
+    id,
+    state: 'queued',
+    sendAt: new Date(acceptedAt).toISOString(),
+    expiresAt: new Date(acceptedAt + 3 * 86_400_000).toISOString(),
+    messageId: `<${id}@mail.acme.example>`,
+  };
+  const bodyHash = hashBody({ a: 1 });
+  const full = hashKey('body');
+  return [
+    async (n) => {
+      const answer = 'q 0 259200000 @mail.acme.example';
+      await claimKey(client, keys, hashKey(String(n)), { bodyHash, id, acceptedAt, answer });
+      await confirmKey(client, keys, hashKey(String(n)));
+    },
+    async (n) => {
+      const key = keys.idempotencyBefore(hashKey(String(n)));
+      await client.hset(key, { bodyHash: full, id, acceptedAt, answer: JSON.stringify(receipt), done: '1' });
+      await client.pexpire(key, 86_400_000);
+    },
+  ];
+};
+
 bench(
   'remains: Redis bytes that stay for a day; baseline: a key of its own for each email, a hash for each idempotency key',
   { quick: { count: 20_000 }, usual: { count: 100_000 } },
   async (lab, { count }) => {
     const { client } = lab;
-    const measure = async (work: (n: number) => Promise<unknown>): Promise<number> => {
+    const measure = async (work: Work): Promise<number> => {
       await client.flushall();
       await work(0);
       const before = await usedBytes(lab);
       await inAllOf(count, work);
       return ((await usedBytes(lab)) - before) / count;
     };
-    const row = async (name: string, ours: (n: number) => Promise<unknown>, base: (n: number) => Promise<unknown>) => {
+    const row = async (name: string, ours: Work, base: Work) => {
       const [mine, theirs] = [await measure(ours), await measure(base)];
       return {
         name,
@@ -64,37 +93,12 @@ bench(
       rows.push(
         await row(
           `an email that is gone, ${name}`,
-          (n) => setGone(client, keys, idOf(n)),
-          (n) => client.set(keys.gone + idOf(n), Date.now(), 'EX', GONE_KEPT),
+          (n) => setTombstone(client, keys, idOf(n)),
+          (n) => client.set(keys.gone + idOf(n), Date.now(), 'EX', TOMBSTONE_KEPT_S),
         ),
       );
     }
-    const acceptedAt = Date.now();
-    const id = newEmailId(Date.now());
-    const receipt = {
-      id,
-      state: 'queued',
-      sendAt: new Date(acceptedAt).toISOString(),
-      expiresAt: new Date(acceptedAt + 3 * 86_400_000).toISOString(),
-      messageId: `<${id}@mail.acme.example>`,
-    };
-    const bodyHash = hashBody({ a: 1 });
-    const full = hashKey('body');
-    rows.push(
-      await row(
-        'an idempotency key',
-        async (n) => {
-          const answer = 'q 0 259200000 @mail.acme.example';
-          await claimKey(client, keys, hashKey(String(n)), { bodyHash, id, acceptedAt, answer });
-          await confirmKey(client, keys, hashKey(String(n)));
-        },
-        async (n) => {
-          const key = keys.idempotencyBefore(hashKey(String(n)));
-          await client.hset(key, { bodyHash: full, id, acceptedAt, answer: JSON.stringify(receipt), done: '1' });
-          await client.pexpire(key, 86_400_000);
-        },
-      ),
-    );
+    rows.push(await row('an idempotency key', ...idempotency(client, keys)));
     return rows;
   },
 );

@@ -1,18 +1,24 @@
 // Runs fault tests in the size of their promise: `npm run fault -- <name>`, or all of them.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const known = readdirSync(join(root, 'test/fault')).map((file) => file.replace('.test.ts', ''));
+/** Each test's path by its name: they lie in folders by what breaks. */
+const tests = new Map(
+  readdirSync(join(root, 'test/fault'), { recursive: true })
+    .filter((path) => path.endsWith('.test.ts'))
+    .map((path) => [basename(path, '.test.ts'), join('test/fault', path)]),
+);
+const known = [...tests.keys()];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
   console.error(`There is no fault test ${unknown.join(', ')}. There are: ${known.join(', ')}.`);
   process.exit(1);
 }
-const paths = (wanted.length > 0 ? wanted : known).map((name) => `test/fault/${name}.test.ts`);
+const paths = (wanted.length > 0 ? wanted : known).map((name) => tests.get(name));
 const { status } = spawnSync(
   process.execPath,
   [join(root, 'node_modules/jest/bin/jest.js'), '--runInBand', '--testTimeout=3600000', ...paths],

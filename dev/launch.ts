@@ -1,5 +1,6 @@
 // The launcher: brings up Redis, the inbox, the API and the workers on one machine, and takes them down again.
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { keepRunning, type Child } from './child';
 import { ensureDemo, type Demo } from './demo';
 import { startInbox, type Inbox } from './inbox';
@@ -20,12 +21,11 @@ interface House {
 }
 
 const say = (line: string): void => console.log(line);
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
 
 /** Stops the services, then the inbox, then Redis: nothing may be sent, and nothing lost, once its ground is gone. */
 const close = async ({ children, inbox, redis }: House, patience: number): Promise<void> => {
   const stopped = Promise.all(children.map((child) => child.stop()));
-  const inTime = await Promise.race([stopped.then(() => true), pause(patience).then(() => false)]);
+  const inTime = await Promise.race([stopped.then(() => true), pause(patience, false, { ref: false })]);
   if (!inTime) {
     say('Not everything stopped in time; ending the rest.');
     children.forEach((child) => child.kill());
@@ -71,28 +71,31 @@ const reachable = (host: string): string => {
 /** The API once, the worker as often as wanted. */
 const startServices = (root: string, options: Options, redisUrl: string, secrets: Secrets): Child[] => {
   const { dataDir, httpHost, httpPort, grace, workers } = options;
+  // Of all processes the API alone checks keys: what tenants write is rendered in workers, too.
   const env = {
     ...process.env,
+    ROHRPOST_OPERATOR_KEY: undefined,
+    ROHRPOST_OPERATOR_KEY_FILE: undefined,
     REDIS_URL: redisUrl,
     ROHRPOST_HTTP_HOST: httpHost,
     ROHRPOST_HTTP_PORT: String(httpPort),
-    ROHRPOST_OPERATOR_KEY: secrets.operatorKey,
     ROHRPOST_SECRET_KEYS: secrets.secretKeys,
     ROHRPOST_DATA_DIR: dataDir,
     // A little less than we wait for them, so that they end by themselves.
     ROHRPOST_GRACE: `${Math.round(Math.max(grace - 1_000, grace / 2))}ms`,
   };
-  const start = (name: string, app: string): Child =>
+  const start = (name: string, app: string, more: NodeJS.ProcessEnv = {}): Child =>
     keepRunning({
       name,
       file: join(root, 'dist', 'apps', app, 'main.js'),
       preload: join(root, 'dist', 'dev', 'end-with-parent.js'),
-      env,
+      env: { ...env, ...more },
       logFile: join(dataDir, 'logs', `${name}.log`),
       say,
     });
   const numbers = Array.from({ length: workers }, (_, index) => index + 1);
-  return [start('api', 'api'), ...numbers.map((number) => start(`worker-${number}`, 'worker'))];
+  const api = start('api', 'api', { ROHRPOST_OPERATOR_KEY: secrets.operatorKey });
+  return [api, ...numbers.map((number) => start(`worker-${number}`, 'worker'))];
 };
 
 /** Without its demo the service is still a service. */

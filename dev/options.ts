@@ -1,7 +1,7 @@
 // What the launcher was asked to do: its arguments and the environment, checked before anything is started.
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { parseSpan } from '../libs/mail/input/span';
+import { parseDuration } from '../libs/mail/input/duration';
 import { reasonOf, StopError } from './telling';
 
 export interface Options {
@@ -79,7 +79,7 @@ const port = (env: NodeJS.ProcessEnv, name: string, usual: string): number =>
 
 const span = (env: NodeJS.ProcessEnv, name: string, usual: string): number => {
   const text = filled(env[name]) ?? usual;
-  const ms = parseSpan(text);
+  const ms = parseDuration(text);
   if (ms === undefined) throw new StopError(`${name} takes a span like 500ms, 8s or 1m, not "${text}".`);
   return ms;
 };

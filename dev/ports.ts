@@ -1,5 +1,6 @@
 // Finds out, before anything is started, whether the ports are to be had.
 import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { StopError } from './telling';
 
 export interface WantedPort {
@@ -23,8 +24,6 @@ const probe = ({ host, port }: WantedPort): Promise<number | string> =>
 
 /** Any free port of 127.0.0.1. Somebody else may take it before it is used: whoever asks must be ready to ask again. */
 export const freePort = async (): Promise<number> => Number(await probe({ variable: '', host: '127.0.0.1', port: 0 }));
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * Makes sure that every port is free, and chooses one where 0 is wanted.

@@ -1,6 +1,6 @@
 // Watches the embedded Redis on behalf of one launcher: nobody else's meanwhile, and started again if it dies.
+import type { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from './redis';
-import type { Resp } from './resp';
 import { reasonOf, shownPath, StopError, type Say } from './telling';
 
 export interface GuardedRedis {
@@ -14,11 +14,11 @@ export interface GuardedRedis {
 const NAME = 'rohrpost-launcher';
 const PAUSE = 1_000;
 
-const claim = async (server: RedisServer, dataDir: string): Promise<Resp> => {
+const claim = async (server: RedisServer, dataDir: string): Promise<Redis> => {
   const redis = await server.connect();
   const clients = String(await redis.call('CLIENT', 'LIST'));
   if (clients.includes(`name=${NAME} `)) {
-    redis.close();
+    redis.disconnect();
     throw new StopError(
       `Another npm start is running with the data folder ${shownPath(dataDir)}. ` +
         'Stop it first, or give this one its own folder: ROHRPOST_DATA_DIR=.rohrpost-2 npm start',
@@ -50,7 +50,7 @@ export const guardRedis = async (dataDir: string, say: Say): Promise<GuardedRedi
       setTimeout(() => void again(), PAUSE).unref();
     }
   };
-  const watch = (): void => void hold.closed.then(again);
+  const watch = (): void => void hold.once('end', () => void again());
   watch();
 
   const { version, port, reused, url } = server;
@@ -59,7 +59,7 @@ export const guardRedis = async (dataDir: string, say: Say): Promise<GuardedRedi
     title: `${version}, embedded, port ${port}, data in ${shownPath(`${dataDir}/redis`)}${reused ? ' (still ran)' : ''}`,
     stop: async () => {
       stopping = true;
-      hold.close();
+      hold.disconnect();
       await server.stop();
     },
   };

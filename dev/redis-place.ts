@@ -2,8 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
 import { freePort } from './ports';
-import { openResp, ReplyError, type Resp } from './resp';
+import { askRedis, openRedis, RedisTrouble } from './redis-client';
 import { writePrivate } from './secrets';
 import { StopError } from './telling';
 
@@ -43,40 +45,33 @@ const readRecord = (file: string): { port: number; password: string } | undefine
   throw new StopError(`${file} cannot be understood. If no Redis of an earlier start is running, delete this file.`);
 };
 
-/** Opens a connection that has passed the password. */
-export const connectTo = async ({ port, password }: Place, timeout = 2_000): Promise<Resp> => {
-  const redis = await openResp({ host: '127.0.0.1', port }, { timeout });
-  try {
-    await redis.call('AUTH', password);
-    return redis;
-  } catch (error) {
-    redis.close();
-    throw error;
-  }
-};
+/**
+ * Opens a connection that has passed the password. A server that wants none refuses the password: it is not ours.
+ * @throws RedisTrouble
+ */
+export const connectTo = ({ port, password }: Place): Promise<Redis> =>
+  openRedis(`redis://127.0.0.1:${port}`, (redis) => redis.call('AUTH', password));
 
 export type Owner = 'ours' | 'loading' | 'nobody' | 'stranger' | 'silent';
 
-const CLOSED = new Set(['ECONNRESET', 'EPIPE', 'ECLOSED']);
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-const look = async (place: Place): Promise<Owner | 'closing'> => {
-  let redis: Resp | undefined;
+const look = async ({ port, password, dir }: Place): Promise<Owner | 'closing'> => {
   try {
-    redis = await connectTo(place);
-    const answer = await redis.call('CONFIG', 'GET', 'dir');
-    if (!Array.isArray(answer) || answer[1] !== place.dir) return 'stranger';
-    await redis.call('PING');
-    return 'ours';
+    return await askRedis(`redis://127.0.0.1:${port}`, async (redis) => {
+      await redis.call('AUTH', password);
+      const answer = await redis.call('CONFIG', 'GET', 'dir');
+      if (!Array.isArray(answer) || answer[1] !== dir) return 'stranger';
+      await redis.call('PING');
+      return 'ours';
+    });
   } catch (error) {
-    const { message, code = '' } = error as NodeJS.ErrnoException;
-    if (code === 'ECONNREFUSED') return 'nobody';
-    if (CLOSED.has(code)) return 'closing';
-    if (!(error instanceof ReplyError)) return 'silent';
+    if (!(error instanceof RedisTrouble)) throw error;
+    const { kind, message } = error;
+    if (kind === 'absent') return 'nobody';
+    if (kind === 'closed') return 'closing';
+    if (kind === 'alien') return 'stranger';
+    if (kind !== 'refused') return 'silent';
     if (message.startsWith('LOADING')) return 'loading';
     return message.includes('max number of clients') ? 'silent' : 'stranger';
-  } finally {
-    redis?.close();
   }
 };
 

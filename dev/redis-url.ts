@@ -1,5 +1,5 @@
 // Finds out whether the Redis that REDIS_URL names answers, and if not, why.
-import { openResp } from './resp';
+import { askRedis } from './redis-client';
 import { reasonOf, StopError } from './telling';
 
 const parseUrl = (text: string): URL => {
@@ -23,21 +23,9 @@ export const shownUrl = (text: string): string => {
  * @throws StopError with the address, the reason and the cure
  */
 export const requireRedis = async (text: string): Promise<void> => {
-  const url = parseUrl(text);
-  const host = decodeURIComponent(url.hostname.replace(/^\[(.*)\]$/, '$1')) || '127.0.0.1';
+  parseUrl(text);
   try {
-    const redis = await openResp(
-      { host, port: Number(url.port || 6379), tls: url.protocol === 'rediss:' },
-      { timeout: 5_000 },
-    );
-    try {
-      const user = decodeURIComponent(url.username);
-      const password = decodeURIComponent(url.password);
-      if (password !== '') await redis.call('AUTH', ...(user === '' ? [] : [user]), password);
-      await redis.call('PING');
-    } finally {
-      redis.close();
-    }
+    await askRedis(text, (redis) => redis.ping(), 5_000);
   } catch (error) {
     throw new StopError(
       `REDIS_URL=${shownUrl(text)} does not answer (${reasonOf(error)}). Start that server, correct the address, or ` +

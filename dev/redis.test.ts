@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRedis, type RedisOptions, type RedisServer } from './redis';
 import { findRedisBinary, type RedisBinary } from './redis-binary';
-import type { Reply } from './resp';
 import { writePrivate } from './secrets';
 
 let binary: RedisBinary;
@@ -29,12 +28,12 @@ const start = async (more: Partial<RedisOptions> = {}): Promise<RedisServer> => 
   return server;
 };
 
-const ask = async (server: RedisServer, ...words: string[]): Promise<Reply> => {
+const ask = async (server: RedisServer, ...words: [string, ...string[]]): Promise<unknown> => {
   const redis = await server.connect();
   try {
     return await redis.call(...words);
   } finally {
-    redis.close();
+    redis.disconnect();
   }
 };
 
@@ -100,6 +99,15 @@ test('a server that is not Redis on the recorded port is left alone', async () =
   } finally {
     await new Promise((resolve) => stranger.close(resolve));
   }
+});
+
+test('one that takes no more clients is neither started a second time nor replaced', async () => {
+  const full = await start();
+  const only = await full.connect();
+  await only.config('SET', 'maxclients', 1);
+  await expect(startRedis({ dataDir, binary })).rejects.toThrow('takes connections but does not answer');
+  await only.config('SET', 'maxclients', 100);
+  only.disconnect();
 });
 
 test('many run side by side, with options of their own', async () => {

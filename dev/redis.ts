@@ -2,12 +2,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
 import { endOf, openLog, tailOf } from './log-file';
 import { freePort } from './ports';
 import { findRedisBinary, type RedisBinary } from './redis-binary';
 import { containerArgs } from './redis-container';
 import { connectTo, findPlace, recordPlace, whose, type Place } from './redis-place';
-import { type Resp } from './resp';
 import { shownPath, StopError, type Say } from './telling';
 
 /** A running Redis server that is ours. */
@@ -20,7 +21,7 @@ export interface RedisServer {
   /** Left running by an earlier run. */
   reused: boolean;
   /** Opens a connection that has passed the password. */
-  connect(): Promise<Resp>;
+  connect(): Promise<Redis>;
   /** SHUTDOWN, and waits until it is gone. */
   stop(): Promise<void>;
   /** Sends a signal, and waits until the server is gone, unless the signal only freezes or wakes it. */
@@ -42,8 +43,6 @@ export interface RedisOptions {
 const START_LIMIT = 20_000;
 const STOP_LIMIT = 5_000;
 const PASSING = new Set<NodeJS.Signals>(['SIGSTOP', 'SIGCONT']);
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const quoted = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`;
 
@@ -119,7 +118,7 @@ const untilGone = async (place: Place, child: ChildProcess | undefined, limit: n
 const take = async (place: Place, child: ChildProcess | undefined): Promise<RedisServer> => {
   const redis = await connectTo(place);
   const info = String(await redis.call('INFO', 'server'));
-  redis.close();
+  redis.disconnect();
   const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
   const pid = child?.pid ?? Number(field('process_id'));
 
@@ -135,7 +134,7 @@ const take = async (place: Place, child: ChildProcess | undefined): Promise<Redi
     const last = await connectTo(place).catch(() => undefined);
     // A server that goes closes the connection instead of answering.
     await last?.call('SHUTDOWN').catch(() => undefined);
-    last?.close();
+    last?.disconnect();
     if (!(await untilGone(place, child, STOP_LIMIT))) await kill('SIGKILL');
   };
   return {

@@ -13,13 +13,24 @@ import { swift } from './swift.mjs';
 /** Also where a test of that folder is asked for by its path. */
 const isFull = process.argv.some((one) => one === '--full' || one.startsWith('test/full'));
 
+/** From here on it can be a cluster of one node (test/support/redis/test-redis.ts). */
+const CLUSTER_REDIS = 7;
+const clusterRedis = ({ ROHRPOST_TEST_REDIS_CLUSTER: path }) =>
+  path === undefined
+    ? { problem: `Redis or Valkey ${CLUSTER_REDIS} or newer as a program; all others run on what is there.` }
+    : { path };
+
 /** The server that each test file starts for itself; the same search as `npm start`, downloads kept for both. */
 const redisEnv = async () => {
   const { findRedisBinary } = await import('../dist/dev/redis-binary.js');
   try {
     const binary = await findRedisBinary(resolve(root, process.env.ROHRPOST_DATA_DIR || '.rohrpost'), console.log);
     if (binary.container !== undefined) return {};
-    return { ROHRPOST_TEST_REDIS: binary.path, ROHRPOST_TEST_REDIS_LIBRARIES: binary.env.LD_LIBRARY_PATH ?? '' };
+    return {
+      ROHRPOST_TEST_REDIS: binary.path,
+      ROHRPOST_TEST_REDIS_LIBRARIES: binary.env.LD_LIBRARY_PATH ?? '',
+      ...(Number.parseInt(binary.version, 10) >= CLUSTER_REDIS && { ROHRPOST_TEST_REDIS_CLUSTER: '1' }),
+    };
   } catch (error) {
     return fail(error.message);
   }
@@ -34,6 +45,7 @@ const loud = (lines) => {
 const NEEDS = [
   { folder: 'test/browser/', what: 'Chromium', find: chromium, variable: 'ROHRPOST_TEST_CHROMIUM' },
   { folder: 'test/real/', what: 'Postfix', find: postfix, variable: 'ROHRPOST_TEST_POSTFIX' },
+  { folder: 'test/contract/one-slot', what: 'Redis 7', find: clusterRedis, variable: 'ROHRPOST_TEST_REDIS_CLUSTER' },
 ];
 const NEEDS_OF_FULL = [
   { folder: 'test/full/swift', what: 'Swift', find: swift, variable: 'ROHRPOST_TEST_SWIFT' },
@@ -41,8 +53,8 @@ const NEEDS_OF_FULL = [
 ];
 
 /** What of the system is there; tests that lack theirs are left out, loudly. */
-const system = () => {
-  const found = [...NEEDS, ...(isFull ? NEEDS_OF_FULL : [])].map((need) => ({ ...need, ...need.find() }));
+const system = (redis) => {
+  const found = [...NEEDS, ...(isFull ? NEEDS_OF_FULL : [])].map((need) => ({ ...need, ...need.find(redis) }));
   const missing = found.filter(({ path }) => path === undefined);
   const env = Object.fromEntries(found.flatMap(({ path, variable }) => (path === undefined ? [] : [[variable, path]])));
   const warning = missing.flatMap(({ folder, what, problem }) => [
@@ -80,7 +92,7 @@ const summary = (figures) => {
 
 prepare();
 const redis = await redisEnv();
-const { env, args, warning } = system();
+const { env, args, warning } = system(redis);
 const folder = mkdtempSync(join(tmpdir(), 'rohrpost-test-'));
 const figures = join(folder, 'jest.json');
 const code = await jest(

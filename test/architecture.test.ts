@@ -23,6 +23,7 @@ const FLOOR: Record<string, number> = {
   'libs/administration': 5,
   'apps/api': 6,
   'apps/worker': 6,
+  'apps/reseal': 6,
 };
 
 /** Packages that are a common tongue or a mere container; every other one has one home. S3 is reached without the guard of libs/fetch. */
@@ -71,8 +72,8 @@ test('every room has a floor, and every arrow points down', () => {
 
 test('rooms form no ring, whatever their floors; nor do the folders in them', () => {
   expect(ringsIn(arrows)).toEqual([]);
-  const libs = files.filter((path) => path.startsWith('libs/') && !path.endsWith('.test.ts'));
-  expect(ringsIn(arrowsBetween(libs, dirname))).toEqual([]);
+  const withoutTests = files.filter((path) => !path.endsWith('.test.ts'));
+  expect(ringsIn(arrowsBetween(withoutTests, dirname))).toEqual([]);
 });
 
 test('the API cannot open an SMTP connection', () => {

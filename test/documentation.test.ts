@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ApiEnv } from '../apps/api/config';
 import { WorkerEnv } from '../apps/worker/config';
+import { FAILURE_CODES } from '../libs/mail/email/failure';
+import { STATES } from '../libs/mail/email/state';
 import { EMAIL_SETTINGS, QueueSettings, resolveSettings, TenantSettings } from '../libs/mail/settings/settings';
 
 const ROOT = join(__dirname, '..');
@@ -143,4 +145,16 @@ test('comments and pages cite no page that is not here', () => {
       .map((cited) => `${path}: ${cited}`),
   );
   expect(missing).toEqual([]);
+});
+
+test('docs/lifecycle.md lists every failure code, and no other', () => {
+  const [, list = ''] = /^(Codes of `failed`:[\s\S]+)$/m.exec(read('docs/lifecycle.md')) ?? [];
+  const states: readonly string[] = STATES;
+  const codes = FAILURE_CODES.filter((code) => !states.includes(code));
+  expect(
+    quoted(list)
+      .filter((word) => word !== 'failed')
+      .sort(),
+  ).toEqual([...codes].sort());
+  expect(new Set(FAILURE_CODES).size).toBe(FAILURE_CODES.length);
 });

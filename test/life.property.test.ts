@@ -15,10 +15,11 @@ import { createQueues, type EmailQueue } from '../libs/jobs/layout/queues';
 import { createEnqueue } from '../libs/intake/enqueue';
 import { createSettle } from '../libs/dispatch/settle';
 import { correctEmail } from '../libs/jobs/transitions/correct';
-import { putAside } from '../libs/jobs/transitions/put-aside';
+import { withdraw } from '../libs/jobs/transitions/withdraw';
 import { releaseEmail } from '../libs/jobs/transitions/release';
 import { removeJob } from '../libs/jobs/transitions/remove';
-import { useBareRedis } from './support/bare-redis';
+import { useBareRedis } from './support/redis/bare-redis';
+import { watchLives, type LifeWatch } from './support/life/life-watch';
 
 const RUNS = 1_000;
 const ATTEMPTS = 3;
@@ -82,10 +83,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 const bare = useBareRedis();
 let redis: Redis;
+let lives: LifeWatch;
 let count = 0;
 
 beforeAll(() => {
   ({ redis } = bare);
+  lives = watchLives(bare.folder);
 });
 
 /** Endings that the lives came by: what was never reached was not tested. */
@@ -144,12 +147,12 @@ class World {
     const now = Date.now();
     const before = await this.emailOf(id);
     const aside = (code: 'held' | 'canceled') =>
-      putAside(redis, this.queue, id, {
+      withdraw(redis, this.queue, id, {
         failure: { code, text: 'x' },
         line,
         now,
         keepUntil: now,
-        fromErrorLog: code === 'canceled',
+        from: code === 'canceled' ? 'anywhere' : 'send-queue',
       });
     const waiting = WAITING.includes(expected.state);
     switch (action) {
@@ -170,7 +173,7 @@ class World {
           now,
           due,
         });
-        const may = ASIDE.includes(expected.state) || expected.state === 'canceled';
+        const may = ASIDE.includes(expected.state);
         expect(refusal).toBe(may ? undefined : expected.state === 'sent' ? 'sent' : 'wrong-state');
         if (may) this.set(id, { state: expected.later ? 'scheduled' : 'queued', attempts: 0, parked: false });
         return;
@@ -258,7 +261,9 @@ class World {
     expect(Object.values(counts).reduce((sum, one) => sum + one, 0)).toBe(ids.length);
   }
 
+  /** Whatever happened on the way is in the table of states. */
   async end(): Promise<void> {
+    await lives.check();
     await this.queue.bull.obliterate({ force: true });
     await redis.del(this.queue.keys.upkeep, ...this.queue.keys.beside);
   }

@@ -5,7 +5,7 @@ import { createFetcher } from '../../libs/fetch/fetcher';
 import { createAudit } from '../../libs/events/audit';
 import { createMailLog } from '../../libs/events/mail-log';
 import { startPaused } from '../../libs/events/start-paused';
-import { createErase } from '../../libs/jobs/layout/erase';
+import { createErase, type Erase } from '../../libs/jobs/layout/erase';
 import { createBudget } from '../../libs/intake/budget';
 import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { createVerifyRequests, VERIFY_WAIT_MS } from '../../libs/internal-queues/verify-requests';
@@ -15,12 +15,13 @@ import { createQueues } from '../../libs/jobs/layout/queues';
 import { createEnqueue } from '../../libs/intake/enqueue';
 import { createRenderer } from '../../libs/render/render';
 import { createTemplating } from '../../libs/render/templates';
+import { createAddressRule } from '../../libs/runtime/addresses';
 import { uptime } from '../../libs/runtime/clock';
+import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
-import { createApiKeys } from '../../libs/store/registries/api-keys';
 import { createBreakers } from '../../libs/store/limits/breaker';
-import { createChanges } from '../../libs/store/redis/changes';
+import { createChanges, type Changes } from '../../libs/store/redis/changes';
 import { createContentRefs } from '../../libs/store/contents/content-refs';
 import { claimRedis } from '../../libs/store/redis/claim-redis';
 import { createInstallation } from '../../libs/store/registries/installation';
@@ -35,7 +36,7 @@ import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
 import { createAccept } from '../../libs/intake/accept';
 import { createApp } from './app';
-import { createGuard } from './http/auth';
+import { createCredentials } from './http/credentials';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import { createCommands, type Commands } from '../../libs/administration/commands';
@@ -66,6 +67,7 @@ export const startApi = async (
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
+  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log) });
   const redis = connect('main', 'fail-fast');
   const clock = createRedisClock({ redis, log });
   lifecycle.add({ name: 'clock', stop: () => clock.stop() });
@@ -73,69 +75,7 @@ export const startApi = async (
   const orders = createVerifyRequests({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
   lifecycle.add({ name: 'orders', stop: () => orders.close() });
 
-  const tenants = createTenants({ redis, changes, clock });
-  const templates = createTemplates({ redis, changes, clock });
-  const secrets = createSecretBox(config.secretKeys);
-  const transports = createTransports({ redis, changes, clock, secrets });
-  const mailLog = createMailLog(log);
-  const content = openContent(config, log);
-  const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
-  lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
-  const limits = createLimits({ redis, clock, replica: 'api', changes });
-  lifecycle.add({ name: 'limits', stop: () => limits.stop() });
-  const templating = createTemplating({ templates, ...config.render, now: uptime });
-  lifecycle.add({ name: 'render threads', stop: () => templating.close() });
-  const refs = createContentRefs({ redis, clock });
-  const queues = createQueues({ redis, waits: false });
-  const schedule = createSchedule(redis);
-  const erase = createErase({
-    redis,
-    clock,
-    releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
-  });
-  const budget = createBudget({ redis, tenants, refs, memoryShare: config.memoryShare });
-  const rooms: Rooms = {
-    config,
-    clock,
-    redis,
-    installation: createInstallation({ redis, changes, clock }),
-    tenants,
-    transports,
-    breakers: createBreakers({ redis, clock, replica: 'api' }),
-    limits,
-    workers: createWorkers(redis),
-    templates,
-    keys: createApiKeys({ redis, changes, clock, operatorKey: config.operatorKey }),
-    content,
-    fetcher,
-    signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
-    refs,
-    queues,
-    budget,
-    removal: createRemoval({ redis, clock, erase }),
-    schedule,
-    orders,
-    templating,
-    renderer: createRenderer({ templates, content, templating }),
-    accept: createAccept({
-      redis,
-      clock,
-      name: config.name,
-      tenants,
-      transports,
-      templates,
-      templating,
-      content,
-      refs,
-      queues,
-      sendQueue: createEnqueue({ redis, schedule }),
-      budget,
-      mailLog,
-    }),
-    guard: createGuard(tenants),
-    audit: createAudit({ redis, clock }),
-    mailLog,
-  };
+  const rooms = openRooms({ config, log, lifecycle, redis, clock, changes, orders });
   const commands = createCommands(rooms);
   const operations = openOperations(rooms, commands, connect('operations', 'wait'));
   lifecycle.add({ name: 'operations', stop: () => operations.close() });
@@ -147,12 +87,80 @@ export const startApi = async (
   return { lifecycle, port };
 };
 
+/** What is kept in Redis beside the emails themselves. */
+const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config' | 'redis' | 'clock' | 'changes'>) => {
+  const secrets = createSecretBox(config.secretKeys);
+  const tenants = createTenants({ redis, changes, clock });
+  return {
+    installation: createInstallation({ redis, changes, clock }),
+    tenants,
+    transports: createTransports({ redis, changes, clock, secrets }),
+    secrets,
+    breakers: createBreakers({ redis, clock, replica: 'api' }),
+    workers: createWorkers(redis),
+    templates: createTemplates({ redis, changes, clock }),
+    ...createCredentials({ redis, changes, clock, tenants, operatorKey: config.operatorKey }),
+    signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
+    refs: createContentRefs({ redis, clock }),
+    audit: createAudit({ redis, clock }),
+  };
+};
+
+interface Ground {
+  config: ApiConfig;
+  log: Log;
+  lifecycle: Lifecycle;
+  redis: Redis;
+  clock: Rooms['clock'];
+  changes: Changes;
+  orders: Rooms['orders'];
+}
+
+/** What requests are answered with. */
+const openRooms = (ground: Ground): Rooms => {
+  const { config, log, lifecycle, redis, clock, changes, orders } = ground;
+  const registries = openRegistries(ground);
+  const { tenants, templates, transports, refs } = registries;
+  const mailLog = createMailLog(log);
+  const content = openContent(config, log);
+  const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
+  lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
+  const limits = createLimits({ redis, clock, replica: 'api', changes });
+  lifecycle.add({ name: 'limits', stop: () => limits.stop() });
+  const templating = createTemplating({ templates, ...config.render, now: uptime });
+  lifecycle.add({ name: 'render threads', stop: () => templating.close() });
+  const queues = createQueues({ redis, waits: false, tells: config.bullmqEvents === true });
+  const schedule = createSchedule(redis);
+  const budget = createBudget({ redis, tenants, refs, memoryShare: config.memoryShare });
+  const shared = { redis, clock, tenants, transports, templates, templating, content, refs, queues, budget, mailLog };
+  return {
+    ...registries,
+    ...shared,
+    config,
+    mayReachSmtp: createAddressRule(config.allowPrivateSmtp),
+    limits,
+    fetcher,
+    removal: createRemoval({ redis, clock, erase: openErase({ redis, clock, refs, content }) }),
+    schedule,
+    orders,
+    renderer: createRenderer({ templates, content, templating }),
+    accept: createAccept({ ...shared, name: config.name, sendQueue: createEnqueue({ redis, schedule }) }),
+  };
+};
+
 const openOperations = (rooms: Rooms, commands: Commands, waiting: Redis): Operations<BulkOperation> =>
   createOperations<BulkOperation>({
     redis: rooms.redis,
     waiting,
     clock: rooms.clock,
     run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
+  });
+
+const openErase = ({ redis, clock, refs, content }: Pick<Rooms, 'redis' | 'clock' | 'refs' | 'content'>): Erase =>
+  createErase({
+    redis,
+    clock,
+    releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
   });
 
 /** Opens it, and tells where it cannot be used: like Redis it may come later. */

@@ -1,5 +1,6 @@
 // The HTTP application: what comes before every route, the routes, and what comes after.
 import { randomUUID } from 'node:crypto';
+import helmet from 'helmet';
 import express, { type Express, type RequestHandler } from 'express';
 import type { Log } from '../../libs/runtime/log';
 import type { Operations } from '../../libs/internal-queues/operations';
@@ -8,39 +9,37 @@ import { authenticate } from './http/auth';
 import { BOARD_PATH, createBoard } from './board/board';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import type { Commands } from '../../libs/administration/commands';
-import { refuseUnheededKey, unknownAddress } from './http/described';
+import { limitRates } from './http/credentials';
+import { refuseUnheededKey, unknownAddress } from './http/endpoint/addresses';
 import { handleErrors } from './http/errors';
 import { healthRoutes } from './http/health';
+import { boundBodies } from './http/bodies-in-work';
 import { jsonBody } from './http/input';
-import { openapiDocument } from './http/openapi';
+import { createOpenapiDocument } from './http/endpoint/openapi';
+import { endpointRouter } from './http/endpoint/router';
 import { logRequests } from './http/request-log';
 import type { Rooms } from './http/rooms';
-import { auditRoutes } from './routes/audit';
-import { contentRoutes } from './routes/content';
-import { emailActionRoutes } from './routes/email-actions';
-import { emailRoutes } from './routes/emails';
-import { installationRoutes } from './routes/installation';
-import { keyRoutes } from './routes/keys';
-import { bulkRoutes, operationRoutes, tenantBulkRoutes } from './routes/operations';
-import { queueRoutes } from './routes/queues';
-import { signingSecretRoutes } from './routes/signing-secret';
-import { templateRoutes } from './routes/templates';
-import { tenantRoutes } from './routes/tenants';
-import { transportRoutes } from './routes/transports';
+import { ENDPOINTS } from './routes/table';
 import { readWholeBody } from './http/whole-body';
-import { workerRoutes } from './routes/workers';
 
-const HEADERS = Object.entries({
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'Cache-Control': 'no-store',
-});
+/**
+ * What every answer tells a browser: it is nobody's page, script or frame; a page of ours says otherwise for itself. Helmet's headers,
+ * the strict values where it has a choice.
+ */
+const securityHeaders: RequestHandler = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
+  },
+  xFrameOptions: { action: 'deny' },
+  // Heeded over TLS alone, which is the proxy's; other names below it are not ours to speak for.
+  strictTransportSecurity: { includeSubDomains: false },
+}) as RequestHandler;
 
 const everyAnswer: RequestHandler = (request, response, next) => {
   const given = request.get('X-Request-Id');
   response.setHeader('X-Request-Id', given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID());
-  for (const [name, value] of HEADERS) response.setHeader(name, value);
+  response.setHeader('Cache-Control', 'no-store');
   next();
 };
 
@@ -52,29 +51,20 @@ export const createApp = (
   log: Log,
   stopping: () => boolean,
 ): Express => {
+  const { maxBody, render, trustedProxies = [] } = rooms.config;
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
-  app.use(everyAnswer, readWholeBody(4 * rooms.config.maxBody), logRequests(log, rooms.mailLog));
-  app.use('/v1', authenticate(rooms.keys), refuseUnheededKey);
-  app.use('/v1/queues/:tenant/:application/content', contentRoutes(rooms));
-  app.use('/v1', ...jsonBody(rooms.config.maxBody));
-  app.use('/v1/queues/:tenant/:application/emails/bulk', bulkRoutes(rooms, operations));
-  app.use('/v1/queues/:tenant/:application/emails', emailRoutes(rooms), emailActionRoutes(rooms, commands));
-  app.use('/v1/queues', queueRoutes(rooms));
-  app.use('/v1/tenants/:tenant/bulk', tenantBulkRoutes(rooms, operations));
-  app.use('/v1/tenants/:tenant/transports', transportRoutes(rooms));
-  app.use('/v1/tenants/:tenant/templates', templateRoutes(rooms));
-  app.use('/v1/tenants/:tenant/signing-secret', signingSecretRoutes(rooms));
-  app.use('/v1/tenants', tenantRoutes(rooms));
-  app.use('/v1', installationRoutes(rooms));
-  app.use('/v1/keys', keyRoutes(rooms));
-  app.use('/v1/operations', operationRoutes(rooms, operations));
-  app.use('/v1/audit', auditRoutes(rooms.audit));
-  app.use('/v1/workers', workerRoutes(rooms));
+  app.set('trust proxy', trustedProxies);
+  app.use(everyAnswer, securityHeaders, readWholeBody(4 * maxBody), logRequests(log, rooms.mailLog));
+  app.use('/v1', authenticate(rooms.credentials), limitRates(rooms.keyRates), refuseUnheededKey(ENDPOINTS));
+  const who = { tenants: rooms.tenants, trusted: render.trusted };
+  const bodies = [boundBodies(maxBody), ...jsonBody(maxBody)];
+  app.use(endpointRouter(ENDPOINTS, { ...rooms, commands, operations }, who, bodies));
 
-  app.use(healthRoutes(rooms, rooms.config.render.trusted, stopping));
-  app.get('/openapi.json', (_request, response) => void response.json(openapiDocument()));
+  app.use(healthRoutes(rooms, render.trusted, stopping));
+  const openapi = createOpenapiDocument(ENDPOINTS);
+  app.get('/openapi.json', (_request, response) => void response.json(openapi()));
   app.use(BOARD_PATH, createBoard(rooms, changes, commands));
-  app.use(unknownAddress);
+  app.use(unknownAddress(ENDPOINTS));
   app.use(handleErrors(log));
   return app;
 };

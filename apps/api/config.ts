@@ -2,10 +2,11 @@
 import { z } from 'zod';
 import { defaultThreads } from '../../libs/render/thread/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
-import { PrivateHostsText } from '../../libs/fetch/addresses';
+import { PrivateHostsText } from '../../libs/runtime/addresses';
 import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
-import { SpanMs } from '../../libs/mail/input/span';
+import { DurationMs } from '../../libs/mail/input/duration';
+import { AddressRangesText } from '../../libs/mail/settings/address-ranges';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secrets';
 
 export const ApiEnv = z.object({
@@ -16,8 +17,10 @@ export const ApiEnv = z.object({
   ROHRPOST_SECRET_KEYS: SecretKeysText,
   ROHRPOST_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(3_000),
   ROHRPOST_HTTP_HOST: z.string().default('127.0.0.1'),
+  ROHRPOST_TRUSTED_PROXIES: AddressRangesText.default([]),
   ...CONTENT_ENV,
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
+  ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_NAME: InstallationName,
   /** Bytes. */
   /** Beyond it new emails are 507; the rest is for what is under way. */
@@ -32,8 +35,10 @@ export const ApiEnv = z.object({
   ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
   /** 1: pauses the whole installation at the start. */
   ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
-  ROHRPOST_GRACE: SpanMs.default(30_000),
-  ROHRPOST_STOP_DELAY: SpanMs.default(1_000),
+  /** true: BullMQ clients see what has completed and failed. */
+  ROHRPOST_BULLMQ_EVENTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
+  ROHRPOST_GRACE: DurationMs.default(30_000),
+  ROHRPOST_STOP_DELAY: DurationMs.default(1_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
@@ -44,6 +49,8 @@ export interface ApiConfig extends ContentPlace {
   /** 0: any free one. */
   port: number;
   host: string;
+  /** Ranges of proxies whose X-Forwarded-For is believed. */
+  trustedProxies?: string[];
   /** The installation's name: the domain of Message-IDs. */
   name: string;
   /** Share of Redis' maxmemory that emails may fill. */
@@ -54,8 +61,12 @@ export interface ApiConfig extends ContentPlace {
   render: { threads: number; trusted: boolean };
   /** Hosts of private networks that data and documents may be fetched from all the same. */
   allowPrivate: string[];
+  /** Hosts of private networks that transports of tenants' administrators may name all the same. */
+  allowPrivateSmtp: string[];
   /** Pauses the whole installation before anything is sent. */
   startPaused?: boolean;
+  /** Writes BullMQ's events and metrics of what has completed and failed. */
+  bullmqEvents?: boolean;
   /** ms */
   grace: number;
   /** From the 503 of `/readyz` to the end of listening, ms. */
@@ -68,13 +79,16 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   secretKeys: env.ROHRPOST_SECRET_KEYS,
   port: env.ROHRPOST_HTTP_PORT,
   host: env.ROHRPOST_HTTP_HOST,
+  trustedProxies: env.ROHRPOST_TRUSTED_PROXIES,
   ...toContentPlace(env),
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
+  allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,
   name: env.ROHRPOST_NAME,
   maxBody: env.ROHRPOST_MAX_BODY,
   memoryShare: env.ROHRPOST_MEMORY_SHARE,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   startPaused: env.ROHRPOST_START_PAUSED === '1',
+  bullmqEvents: ['true', '1'].includes(env.ROHRPOST_BULLMQ_EVENTS),
   grace: env.ROHRPOST_GRACE,
   stopDelay: env.ROHRPOST_STOP_DELAY,
 });

@@ -8,6 +8,8 @@ import { handleSignals } from '../../libs/runtime/signals';
 const signals = handleSignals();
 
 const main = async (): Promise<void> => {
+  const { requireTestedBullmq } = await import('../../libs/jobs/layout/tested-bullmq.js');
+  requireTestedBullmq();
   const { requireS3 } = await import('../../libs/content/open-store.js');
   const { ApiEnv, toApiConfig } = await import('./config.js');
   const { startApi } = await import('./api.js');

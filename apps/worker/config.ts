@@ -3,8 +3,8 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import { defaultThreads } from '../../libs/render/thread/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
-import { PrivateHostsText } from '../../libs/fetch/addresses';
-import { SpanMs } from '../../libs/mail/input/span';
+import { PrivateHostsText } from '../../libs/runtime/addresses';
+import { DurationMs } from '../../libs/mail/input/duration';
 import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secrets';
@@ -14,6 +14,7 @@ export const WorkerEnv = z.object({
   ROHRPOST_SECRET_KEYS: SecretKeysText,
   ...CONTENT_ENV,
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
+  ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_NAME: InstallationName,
   ROHRPOST_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(50),
   /** Not given: ten times as many. */
@@ -24,7 +25,9 @@ export const WorkerEnv = z.object({
   ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
   /** 1: pauses the whole installation at the start. */
   ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
-  ROHRPOST_GRACE: SpanMs.default(30_000),
+  /** true: BullMQ clients see what has completed and failed. */
+  ROHRPOST_BULLMQ_EVENTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
+  ROHRPOST_GRACE: DurationMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   /** 0: no probe. */
   ROHRPOST_PROBE_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
@@ -44,8 +47,12 @@ export interface WorkerConfig extends ContentPlace {
   render: { threads: number; trusted: boolean };
   /** Hosts of private networks that data and documents may be fetched from all the same. */
   allowPrivate: string[];
+  /** Hosts of private networks that transports of tenants' administrators may name all the same. */
+  allowPrivateSmtp: string[];
   /** Pauses the whole installation before anything is sent. */
   startPaused?: boolean;
+  /** Writes BullMQ's events and metrics of what has completed and failed. */
+  bullmqEvents?: boolean;
   /** ms */
   grace: number;
   /** Names this process in locks and logs. */
@@ -57,12 +64,14 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   secretKeys: env.ROHRPOST_SECRET_KEYS,
   ...toContentPlace(env),
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
+  allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,
   name: env.ROHRPOST_NAME,
   concurrency: env.ROHRPOST_CONCURRENCY,
   waiting: env.ROHRPOST_WAITING ?? Math.min(100_000, env.ROHRPOST_CONCURRENCY * 10),
   maxOpenQueues: env.ROHRPOST_MAX_OPEN_QUEUES,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   startPaused: env.ROHRPOST_START_PAUSED === '1',
+  bullmqEvents: ['true', '1'].includes(env.ROHRPOST_BULLMQ_EVENTS),
   grace: env.ROHRPOST_GRACE,
   replica: `${hostname()}-${process.pid}`,
 });

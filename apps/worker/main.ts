@@ -9,6 +9,8 @@ import { handleSignals } from '../../libs/runtime/signals';
 const signals = handleSignals();
 
 const main = async (): Promise<void> => {
+  const { requireTestedBullmq } = await import('../../libs/jobs/layout/tested-bullmq.js');
+  requireTestedBullmq();
   const { requireS3 } = await import('../../libs/content/open-store.js');
   const { toWorkerConfig, WorkerEnv } = await import('./config.js');
   const { BOUNDS, startWorker } = await import('./worker.js');

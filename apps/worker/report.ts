@@ -3,12 +3,17 @@ import { createMailLog, withoutAddresses } from '../../libs/events/mail-log';
 import type { Lease } from '../../libs/jobs/transitions/lease';
 import type { Settled } from '../../libs/dispatch/settle';
 import type { Outcome } from '../../libs/mail/email/outcome';
+import type { QueueAddress } from '../../libs/mail/address/queue-address';
+import type { ResolvedSettings } from '../../libs/mail/settings/settings';
 import type { Log } from '../../libs/runtime/log';
 import type { Reported } from '../../libs/store/limits/breaker';
 
 export interface Report {
-  /** @param transport by name */
-  settled(lease: Lease, outcome: Outcome, settled: Settled, transport: string): void;
+  settled(lease: Lease, outcome: Outcome, settled: Settled, settings: ResolvedSettings): void;
+  /** It was sent or erased before, and is gone once more. */
+  removedAgain(lease: Lease): void;
+  /** Emails whose worker is gone are in their queue again. */
+  recovered: (address: QueueAddress, ids: readonly string[]) => void;
   /** The attempt could not be settled: the email is somebody else's, or Redis refused. */
   unsettled(lease: Lease, error: unknown): void;
   /** A transport's breaker changed. */
@@ -18,7 +23,7 @@ export interface Report {
   /** The audit could not be written. */
   unrecorded: (error: unknown) => void;
   /** The content store is full or away: the email waits for it. */
-  storeless(lease: Lease, why: string): void;
+  contentStoreAway(lease: Lease, why: string): void;
   /** A fault that no step expected. */
   broken(lease: Lease, error: unknown): void;
 }
@@ -34,20 +39,25 @@ const about = (lease: Lease) => ({
 export const createReport = (log: Log): Report => {
   const mailLog = createMailLog(log);
   return {
-    settled(lease, outcome, settled, transport) {
-      mailLog.attempted(
-        { id: lease.id, address: lease.queue.address },
-        {
-          attempt: about(lease).attempt,
-          transport,
-          outcome: outcome.kind,
-          state: settled.state,
-          code: settled.failure?.code,
-          text: 'text' in outcome ? outcome.text : undefined,
-          replies: 'replies' in outcome ? outcome.replies : [],
-          nextAt: 'nextAt' in settled ? settled.nextAt : undefined,
-        },
-      );
+    settled(lease, outcome, settled, settings) {
+      const email = { id: lease.id, address: lease.queue.address };
+      mailLog.attempted(email, {
+        attempt: about(lease).attempt,
+        transport: settings.transport,
+        outcome: outcome.kind,
+        state: settled.state,
+        code: settled.failure?.code,
+        text: 'text' in outcome ? outcome.text : undefined,
+        replies: 'replies' in outcome ? outcome.replies : [],
+        nextAt: 'nextAt' in settled ? settled.nextAt : undefined,
+      });
+      // Nothing of it is kept.
+      if (settled.state === 'sent' && !settings.history.keep)
+        mailLog.changed(email, { by: 'the service', what: 'erased' });
+    },
+    removedAgain: (lease) => mailLog.removedAgain({ id: lease.id, address: lease.queue.address }),
+    recovered(address, ids) {
+      for (const id of ids) mailLog.recovered({ id, address });
     },
     transport(transport, change, why) {
       const words = withoutAddresses(why);
@@ -64,7 +74,7 @@ export const createReport = (log: Log): Report => {
     unsettled: (lease, error) =>
       log.warn({ ...about(lease), error }, 'an attempt was not settled: another worker decides'),
     unrecorded: (error) => log.error({ error }, 'the audit could not be written'),
-    storeless: (lease, why) => log.warn({ ...about(lease), why }, 'waits for the content store'),
+    contentStoreAway: (lease, why) => log.warn({ ...about(lease), why }, 'waits for the content store'),
     broken: (lease, error) =>
       log.error({ ...about(lease), error }, 'an attempt broke unexpectedly; the email is tried again'),
   };

@@ -4,26 +4,29 @@ import { Dispatcher } from '../../libs/dispatch/dispatcher';
 import { answerVerifyRequests } from '../../libs/internal-queues/verify-requests';
 import { createRemoval } from '../../libs/jobs/transitions/removal';
 import { createSettle } from '../../libs/dispatch/settle';
+import { createAddressRule } from '../../libs/runtime/addresses';
+import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createConnections, type Connections } from '../../libs/send/smtp/connections';
-import { createHandOver } from '../../libs/send/smtp/hand-over';
+import { createSendMessage } from '../../libs/send/smtp/send-message';
 import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
 import { startPaused } from '../../libs/events/start-paused';
 import { createBreakers } from '../../libs/store/limits/breaker';
 import { claimRedis } from '../../libs/store/redis/claim-redis';
 import { connectRedis, redisProblems, type Redis } from '../../libs/store/redis/redis';
-import { admit, permissionOf } from './by-settings';
+import { missingSecretKeys } from '../../libs/store/registries/reseal';
+import { admitQueue } from './attempt/admit';
+import { runAttempt, type AttemptDeps } from './attempt/attempt';
+import type { CircuitBreakerDeps } from './attempt/circuit-breaker';
+import { createProcessEmail } from './process-email';
 import type { WorkerConfig } from './config';
-import { createDeliver } from './deliver';
+import { startHeartbeat } from './heartbeat';
+import { permissionOf } from './queue-permission';
 import { createReport, type Report } from './report';
-import { openRooms, type Rooms } from './rooms';
-import { createSendEmail } from './send-email';
-import { giveSigns } from './signs';
-import type { TransportDeps } from './through-transport';
-import { createVerify } from './verify';
-import { startUpkeep } from './upkeep';
-import { createWork } from './work';
+import { openResources, type Resources } from './resources';
+import { startUpkeep } from './upkeep/upkeep';
+import { createVerify } from './verify-transport';
 
 export interface RunningWorker {
   lifecycle: Lifecycle;
@@ -44,7 +47,7 @@ export const BOUNDS: Bounds = { attempt: 15 * 60_000, steps: STEP_BOUNDS };
 
 /** For administrators, beside the log of this process: a transport went down or is up again. */
 const tellTransport =
-  (report: Report, audit: Audit): TransportDeps['onTransport'] =>
+  (report: Report, audit: Audit): CircuitBreakerDeps['onTransport'] =>
   (id, change, why) => {
     report.transport(id, change, why);
     if (change !== 'opened' && change !== 'closed') return;
@@ -53,24 +56,30 @@ const tellTransport =
     audit.record({ by: 'the service', what, tenant, target }).catch(report.unrecorded);
   };
 
-const createDispatcher = (
-  rooms: Rooms,
-  config: WorkerConfig,
-  { log, bounds, subscriber, connections }: { log: Log; bounds: Bounds; subscriber: Redis; connections: Connections },
-): Dispatcher => {
-  const { redis, clock } = rooms;
+/** What the parts of a worker have in common while it is started. */
+interface Starting {
+  resources: Resources;
+  config: WorkerConfig;
+  log: Log;
+  bounds: Bounds;
+  lifecycle: Lifecycle;
+  connections: Connections;
+}
+
+const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => {
+  const { resources, config, log, bounds, connections } = starting;
+  const { redis, clock } = resources;
   const report = createReport(log);
-  const deliver = createDeliver({
-    ...rooms,
+  const deps: AttemptDeps = {
+    ...resources,
     breakers: createBreakers({ redis, clock, replica: config.replica }),
     onCrowded: report.crowded,
     onTransport: tellTransport(report, createAudit({ redis, clock })),
-    sendEmail: createSendEmail({ redis, clock, handOver: createHandOver(connections, bounds.steps) }),
-    settingsOf: ({ queue, email }) => rooms.tenants.settings(queue.address, email),
-  });
-  const settle = createSettle({ ...rooms, random: Math.random });
+    sendMessage: createSendMessage(connections, bounds.steps),
+    settingsOf: ({ queue, email }) => resources.tenants.settings(queue.address, email),
+  };
   return new Dispatcher({
-    ...rooms,
+    ...resources,
     subscriber,
     log,
     concurrency: config.concurrency,
@@ -78,10 +87,43 @@ const createDispatcher = (
     maxOpen: config.maxOpenQueues,
     attemptMs: bounds.attempt,
     replica: config.replica,
-    permission: (address) => permissionOf(rooms, address),
-    admit: (address) => admit(rooms, address),
-    work: createWork({ deliver, settle, report, clock }),
+    permission: (address) => permissionOf(resources, address),
+    admit: (address) => admitQueue(resources, address),
+    onRecovered: report.recovered,
+    work: createProcessEmail({
+      attempt: (lease, admission) => runAttempt(deps, lease, admission),
+      settle: createSettle({ ...resources, random: Math.random }),
+      report,
+      clock,
+    }),
   });
+};
+
+/** What a worker does beside sending: it verifies transports for the API, and takes its turn in the upkeep. */
+const startSideWork = ({ resources, config, log, bounds, lifecycle, connections }: Starting, orders: Redis): void => {
+  const verify = createVerify({ ...resources, connections, patience: bounds.attempt });
+  lifecycle.add({ name: 'orders', stop: answerVerifyRequests({ waiting: orders, verify }) });
+  startUpkeep({
+    ...resources,
+    log,
+    removal: createRemoval(resources),
+    removeContent: resources.content.remove,
+    settingsOf: (queue, email) => resources.tenants.settings(queue.address, email),
+    replica: config.replica,
+    lifecycle,
+  });
+};
+
+/** Last, so that it stops first: emails in work have the whole grace, whatever else takes its time. */
+const startSending = async (starting: Starting, subscriber: Redis): Promise<Dispatcher> => {
+  const { resources, config, log, lifecycle } = starting;
+  const fleet = createDispatcher(starting, subscriber);
+  const { redis, clock } = resources;
+  const stopHeartbeat = await startHeartbeat({ redis, log, config, startedAt: clock.now(), dispatcher: fleet });
+  lifecycle.add({ name: 'heartbeat', stop: stopHeartbeat });
+  lifecycle.add({ name: 'fleet', stop: (left) => fleet.stop(left) });
+  fleet.start();
+  return fleet;
 };
 
 /**
@@ -100,48 +142,37 @@ export const startWorker = async (
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
+  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log) });
   const redis = connect('main');
   const subscriber = connect('subscriber');
   await claimRedis({ redis, log, ended: () => lifecycle.stopping });
 
-  const rooms = await openRooms(config, lifecycle, redis, subscriber, log);
-  for (const { text } of await rooms.content.problems())
+  const resources = await openResources(config, lifecycle, redis, subscriber, log);
+  for (const { text } of await resources.content.problems())
     log.error({ problem: text }, 'contents cannot be kept or read now');
   // Before anything is taken: whoever restores a backup looks first, then resumes.
-  if (config.startPaused && !lifecycle.stopping) await startPaused(rooms.installation, createAudit(rooms), log);
+  if (config.startPaused && !lifecycle.stopping) await startPaused(resources.installation, createAudit(resources), log);
   const connections = createConnections({
     name: config.name,
     bounds: bounds.steps,
-    sockets: rooms.limits.sockets,
+    sockets: resources.limits.sockets,
+    mayReach: createAddressRule(config.allowPrivateSmtp),
   });
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
-  const stopOrders = answerVerifyRequests({
-    waiting: connect('orders'),
-    verify: createVerify({ ...rooms, connections, patience: bounds.attempt }),
-  });
-  lifecycle.add({ name: 'orders', stop: stopOrders });
-  startUpkeep({
-    ...rooms,
-    log,
-    removal: createRemoval(rooms),
-    removeContent: rooms.content.remove,
-    settingsOf: (queue, email) => rooms.tenants.settings(queue.address, email),
-    replica: config.replica,
-    lifecycle,
-  });
-  // Last, so that it stops first: emails in work have the whole grace, whatever else takes its time.
-  const fleet = createDispatcher(rooms, config, { log, bounds, subscriber, connections });
-  const stopSigns = await giveSigns({ redis, log, config, startedAt: rooms.clock.now(), fleet });
-  lifecycle.add({ name: 'signs of life', stop: stopSigns });
-  lifecycle.add({ name: 'fleet', stop: (left) => fleet.stop(left) });
-  fleet.start();
+  const starting: Starting = { resources, config, log, bounds, lifecycle, connections };
+  startSideWork(starting, connect('orders'));
+  const fleet = await startSending(starting, subscriber);
   log.info({ replica: config.replica, concurrency: config.concurrency }, 'worker ready');
   return {
     lifecycle,
     fleet,
     problems: async () => {
-      const [ofRedis, ofContent] = await Promise.all([redisProblems(redis), rooms.content.problems()]);
-      return [...ofRedis, ...ofContent.map(({ text }) => text)];
+      const [ofRedis, ofContent, ofSecrets] = await Promise.all([
+        redisProblems(redis),
+        resources.content.problems(),
+        missingSecretKeys(redis, resources.secrets),
+      ]);
+      return [...ofRedis, ...ofContent.map(({ text }) => text), ...ofSecrets.problems];
     },
   };
 };

@@ -1,18 +1,17 @@
 // What a person does to an email: hold, cancel, release, resolve, erase; each checked, recorded and told to the workers.
 import type { Change } from '../mail/email/outcome';
-import { Problem, notFound } from '../mail/input/problem';
 import { dueAt, type StoredEmail } from '../mail/email/stored-email';
 import type { EmailRecord } from '../jobs/layout/email-record';
 import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
 import type { EmailQueue } from '../jobs/layout/queues';
-import type { Refusal } from '../jobs/layout/layout';
-import { putAside } from '../jobs/transitions/put-aside';
+import { tellingOf } from '../jobs/layout/telling';
+import { withdraw } from '../jobs/transitions/withdraw';
 import { releaseEmail } from '../jobs/transitions/release';
 import { resolveSent } from '../jobs/transitions/resolve-sent';
-import { announceUpkeep } from '../jobs/layout/upkeep-index';
+import { announceUpkeep } from '../store/redis/upkeep-index';
+import { insist, requireAllowed } from './allowed';
 import type { FieldChanges } from './field-diff';
 import { settleOverdue, type OverdueDeps } from './overdue';
-import type { MailLog } from '../events/mail-log';
 import type { Audit } from '../events/audit';
 import type { Removal } from '../jobs/transitions/removal';
 
@@ -20,7 +19,6 @@ const DAY = 86_400_000;
 
 export interface CommandDeps extends OverdueDeps {
   audit: Audit;
-  mailLog: MailLog;
   removal: Removal;
   schedule: Schedule;
 }
@@ -34,29 +32,6 @@ export interface Subject {
   /** The operation on many that this is part of. */
   operation?: string;
 }
-
-const REFUSALS: Record<Exclude<Refusal, 'missing'>, [code: string, text: string]> = {
-  sending: ['email-sending', 'an attempt to send this email is running: wait for its end, then look again'],
-  sent: ['email-finished', 'this email was sent: it cannot be changed any more, but sent again (resend)'],
-  'wrong-state': ['email-state', 'in that state this cannot be done (docs/lifecycle.md draws what can)'],
-  changed: ['version-mismatch', 'this email was changed by somebody else meanwhile: read it again, then decide'],
-};
-
-export const refuse = (refusal: Refusal, { id, state }: Pick<EmailRecord, 'id' | 'state'>): Problem => {
-  if (refusal === 'missing') return notFound(`email ${id}`);
-  const [code, text] = REFUSALS[refusal];
-  return new Problem(code, refusal === 'wrong-state' ? `this email is ${state}: ${text}` : text);
-};
-
-export const insist = (refusal: Refusal | undefined, record: Pick<EmailRecord, 'id' | 'state'>): void => {
-  if (refusal !== undefined) throw refuse(refusal, record);
-};
-
-/** @throws Problem `email-state` */
-export const requireUncertain = ({ record }: Pick<Subject, 'record'>): void => {
-  if (record.state !== 'uncertain')
-    throw new Problem('email-state', `this email is ${record.state}, not uncertain: there is nothing to resolve`);
-};
 
 /** The email with a new life: a fixed time of expiry stays while it is ahead, a span counts anew. */
 const renewed = async (
@@ -80,9 +55,8 @@ export const inTime = async (deps: OverdueDeps, subject: Subject): Promise<Subje
   record: await settleOverdue(deps, subject.queue, subject.record),
 });
 
-export const createCommands = (deps: CommandDeps) => {
-  const { redis, clock, audit, mailLog } = deps;
-
+/** What an action leaves behind: a line of the email's history, and a record of the audit. */
+const createTraces = ({ clock, audit, mailLog }: Pick<CommandDeps, 'clock' | 'audit' | 'mailLog'>) => {
   const change = ({ by, operation }: Subject, what: string, fields?: FieldChanges): { kind: 'change' } & Change => ({
     kind: 'change',
     at: new Date(clock.now()).toISOString(),
@@ -98,19 +72,59 @@ export const createCommands = (deps: CommandDeps) => {
     return audit.record({ by, what: `email ${what}`, ...address, target: record.id, ...(fields && { fields }) });
   };
 
-  const aside = async (given: Subject, code: 'held' | 'canceled', fromErrorLog: boolean): Promise<void> => {
+  return { change, audited };
+};
+
+/** How a person ends what is uncertain. @param release sends it again */
+const createResolve = (deps: CommandDeps, release: (subject: Subject, what: string) => Promise<void>) => {
+  const { redis, clock } = deps;
+  const { change, audited } = createTraces(deps);
+  return async (subject: Subject, as: 'sent' | 'resend' | 'failed'): Promise<void> => {
+    requireAllowed('resolve', subject.record);
+    if (as === 'resend') return release(subject, 'resolved as resend');
+    const { queue, record, by } = subject;
+    const settings = await deps.tenants.settings(queue.address, record.email);
+    const telling = tellingOf(queue, settings);
+    const now = clock.now();
+    const line = change(subject, `resolved as ${as}`);
+    const keepUntil = now + (as === 'sent' ? settings.history : settings.errors).days * DAY;
+    await announceUpkeep(redis, queue, keepUntil);
+    const refusal =
+      as === 'sent'
+        ? await resolveSent(redis, queue, record.id, line, { now, keepUntil, telling })
+        : await withdraw(redis, queue, record.id, {
+            failure: { code: 'refused', text: `resolved as failed by ${by}` },
+            line,
+            now,
+            keepUntil,
+            from: 'uncertain',
+            telling,
+          });
+    insist(refusal, record);
+    await audited(subject, `resolved as ${as}`);
+  };
+};
+
+export const createCommands = (deps: CommandDeps) => {
+  const { redis, clock } = deps;
+  const { change, audited } = createTraces(deps);
+
+  const aside = async (given: Subject, action: 'hold' | 'cancel'): Promise<void> => {
     const subject = await inTime(deps, given);
     const { queue, record, by } = subject;
-    const { errors } = await deps.tenants.settings(queue.address, record.email);
+    requireAllowed(action, record);
+    const code = action === 'hold' ? 'held' : 'canceled';
+    const settings = await deps.tenants.settings(queue.address, record.email);
     const now = clock.now();
-    const keepUntil = now + errors.days * DAY;
+    const keepUntil = now + settings.errors.days * DAY;
     await announceUpkeep(redis, queue, keepUntil);
-    const refusal = await putAside(redis, queue, record.id, {
+    const refusal = await withdraw(redis, queue, record.id, {
       failure: { code, text: `by ${by}` },
       line: change(subject, code),
       now,
       keepUntil,
-      fromErrorLog,
+      from: action === 'hold' ? 'send-queue' : 'anywhere',
+      telling: tellingOf(queue, settings),
     });
     insist(refusal, record);
     await audited(subject, code);
@@ -119,11 +133,11 @@ export const createCommands = (deps: CommandDeps) => {
   const release = async (given: Subject, what = 'released'): Promise<void> => {
     const subject = await inTime(deps, given);
     const { queue, record } = subject;
-    if (record.place === 'failed' && record.state === 'canceled')
-      throw new Problem('email-state', 'this email was canceled: that is for good');
+    requireAllowed('release', record);
     const now = clock.now();
     const due = dueAt(record.email, now);
     const after = await renewed(deps, queue, record.email, due);
+    await announceUpkeep(redis, queue, Date.parse(after.expiresAt));
     const refusal = await releaseEmail(redis, queue, record.id, {
       before: record.email,
       after,
@@ -139,31 +153,10 @@ export const createCommands = (deps: CommandDeps) => {
   return {
     change,
     audited,
-    hold: (subject: Subject) => aside(subject, 'held', false),
-    cancel: (subject: Subject) => aside(subject, 'canceled', true),
+    hold: (subject: Subject) => aside(subject, 'hold'),
+    cancel: (subject: Subject) => aside(subject, 'cancel'),
     release,
-    async resolve(subject: Subject, as: 'sent' | 'resend' | 'failed'): Promise<void> {
-      requireUncertain(subject);
-      if (as === 'resend') return release(subject, 'resolved as resend');
-      const { queue, record, by } = subject;
-      const { history, errors } = await deps.tenants.settings(queue.address, record.email);
-      const now = clock.now();
-      const line = change(subject, `resolved as ${as}`);
-      const keepUntil = now + (as === 'sent' ? history : errors).days * DAY;
-      await announceUpkeep(redis, queue, keepUntil);
-      const refusal =
-        as === 'sent'
-          ? await resolveSent(redis, queue, record.id, line, { now, keepUntil })
-          : await putAside(redis, queue, record.id, {
-              failure: { code: 'refused', text: `resolved as failed by ${by}` },
-              line,
-              now,
-              keepUntil,
-              fromErrorLog: true,
-            });
-      insist(refusal, record);
-      await audited(subject, `resolved as ${as}`);
-    },
+    resolve: createResolve(deps, release),
     /** Removes every trace, unless it is being sent. */
     async erase(subject: Subject): Promise<void> {
       const { queue, record } = subject;

@@ -18,7 +18,8 @@ import { readRecords } from '../jobs/layout/email-record';
 import { BULL_PRIORITY } from '../intake/enqueue';
 import { correctEmail } from '../jobs/transitions/correct';
 import { changesBetween } from './field-diff';
-import { inTime, refuse, type Commands, type Subject } from './commands';
+import { refuse, requireAllowed } from './allowed';
+import { inTime, type Commands, type Subject } from './commands';
 import type { OverdueDeps } from './overdue';
 import type { Accept } from '../intake/accept';
 import type { Budget } from '../intake/budget';
@@ -26,6 +27,7 @@ import type { ContentReader, ContentStore } from '../content/store';
 import type { ContentRefs } from '../store/contents/content-refs';
 import { prepareParts } from '../intake/large-parts';
 import { parseInput } from '../mail/input/parse-input';
+import { announceUpkeep } from '../store/redis/upkeep-index';
 
 export type Patch = Record<string, unknown>;
 
@@ -112,8 +114,7 @@ export const draftCorrection = async (deps: CorrectDeps, { queue, record }: Subj
   const { address } = queue;
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
     throw problemAt('invalid', [], 'the body must be an object {...} of the fields to change');
-  if (record.place === 'completed') throw refuse('sent', record);
-  if (record.place === 'active') throw refuse('sending', record);
+  requireAllowed('correct', record);
 
   const before = record.email;
   const input = parseInput(EmailInput, merged(await inputOf(deps, before), patch));
@@ -171,6 +172,7 @@ export const correct = async (deps: CorrectDeps, commands: Commands, given: Subj
     throw error;
   }
   const due = 'sendAt' in patch ? Math.max(now, dueAt(after, 0)) : undefined;
+  await announceUpkeep(deps.redis, queue, expiresAt);
   const refusal = await correctEmail(deps.redis, queue, record.id, {
     before,
     after,

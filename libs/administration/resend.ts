@@ -10,6 +10,7 @@ import type { ContentRefs } from '../store/contents/content-refs';
 import type { Redis } from '../store/redis/redis';
 import type { Tenants } from '../store/registries/tenants';
 import type { Receipt } from '../intake/receipt';
+import { requireAllowed } from './allowed';
 import type { Commands, Subject } from './commands';
 import { inputOf } from './correct';
 import { prepareParts } from '../intake/large-parts';
@@ -49,11 +50,7 @@ const draftResend = async (
   { record }: Subject,
   given: z.infer<typeof ResendInput>,
 ) => {
-  if (record.state !== 'sent')
-    throw new Problem(
-      'email-state',
-      `this email is ${record.state}: only what was sent can be sent again; release it instead`,
-    );
+  requireAllowed('resend', record);
   const { archive } = record;
   if (given.mode === 'as-sent' && archive === undefined) {
     throw new Problem(

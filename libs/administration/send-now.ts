@@ -1,4 +1,5 @@
 // Sends an email without waiting for its time.
+import { requireAllowed } from './allowed';
 import { inTime, type Commands, type Subject } from './commands';
 import { correct, type CorrectDeps } from './correct';
 import { existingEmail } from './existing';
@@ -6,6 +7,7 @@ import { existingEmail } from './existing';
 /** Forgets `sendAt`; what stands in the error log is released. @throws Problem of a correction, and of a release */
 export const sendNow = async (deps: CorrectDeps, commands: Commands, given: Subject): Promise<void> => {
   const subject = await inTime(deps, given);
+  requireAllowed('send-now', subject.record);
   await correct(deps, commands, subject, { sendAt: null });
   if (subject.record.place !== 'failed') return;
   const record = await existingEmail(deps, subject.queue, subject.record.id);

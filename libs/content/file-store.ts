@@ -12,13 +12,8 @@ import { ContentMissing, ContentStoreAway, ofFileSystem } from './store-fault';
 /** Where bytes lie until they are whole and have their name. */
 export const incomingFolder = (folder: string): string => join(folder, 'incoming');
 
-/**
- * Files lie in `<folder>/sha256/<2 digits>/<64 digits>`; they are written beside, synced, read back and renamed, and their
- * folder is synced, so that a file under its final name is always whole, and stays there after a power cut.
- * @param folder made where it does not exist
- */
-export const createFileStore = (folder: string): ContentStore => {
-  const incoming = openSpoolFolder(incomingFolder(folder));
+/** The files of contents, read; what goes wrong with them is a fault of the store. */
+const createFiles = (folder: string) => {
   const pathOf = (contentId: string): string => {
     const hash = hashOf(contentId);
     return join(folder, 'sha256', hash.slice(0, 2), hash);
@@ -62,6 +57,18 @@ export const createFileStore = (folder: string): ContentStore => {
     };
     return verifiedStream(contentId, open, toFault);
   };
+
+  return { pathOf, onDisk, found, read, readAll };
+};
+
+/**
+ * Files lie in `<folder>/sha256/<2 digits>/<64 digits>`; they are written beside, synced, read back and renamed, and their
+ * folder is synced, so that a file under its final name is always whole, and stays there after a power cut.
+ * @param folder made where it does not exist
+ */
+export const createFileStore = (folder: string): ContentStore => {
+  const incoming = openSpoolFolder(incomingFolder(folder));
+  const { pathOf, onDisk, found, read, readAll } = createFiles(folder);
 
   /** Whole and for good, so that nothing has to be written; what is damaged is mended by whoever hands it in again. */
   const isKept = async (contentId: string): Promise<boolean> => {

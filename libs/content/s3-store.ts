@@ -43,15 +43,8 @@ const createLook = (ask: AskS3, place: S3Place): (() => Promise<StoreProblem[]>)
   };
 };
 
-/**
- * Objects lie under `sha256/<2 digits>/<64 digits>`, as in the folder.
- * @param spoolFolder where uploads are kept until their hash, and so their name, is known
- */
-export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore => {
-  const ask = createS3Client(place);
-  const look = createLook(ask, place);
-  const incoming = openSpoolFolder(spoolFolder);
-
+/** The objects of contents, asked for one by one. @param look whether the bucket answers now */
+const createObjects = (ask: AskS3, place: S3Place, look: () => Promise<StoreProblem[]>) => {
   /** 404 is said of an object and of its bucket: where that is gone, nobody must give up what was in it. */
   const requireBucket = async (): Promise<void> => {
     const gone = noBucket(place);
@@ -65,12 +58,6 @@ export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore
     await requireBucket();
     throw ContentMissing.none(contentId);
   };
-
-  /** What breaks off is not what is missing. */
-  const toFault = (error: unknown): unknown =>
-    error instanceof ContentMissing || error instanceof ContentStoreAway
-      ? error
-      : new ContentStoreAway(`S3 broke off in the middle of a content: ${place.endpoint}`, { cause: error });
 
   const size = async (contentId: string): Promise<number | undefined> => {
     const answer = await ask({ method: 'HEAD', key: keyOf(contentId) });
@@ -89,6 +76,25 @@ export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore
     if (kept !== body.size)
       throw new ContentStoreAway(`S3 kept ${kept ?? 'none'} of ${body.size} bytes in ${place.bucket}`);
   };
+
+  return { get, size, upload };
+};
+
+/**
+ * Objects lie under `sha256/<2 digits>/<64 digits>`, as in the folder.
+ * @param spoolFolder where uploads are kept until their hash, and so their name, is known
+ */
+export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore => {
+  const ask = createS3Client(place);
+  const look = createLook(ask, place);
+  const { get, size, upload } = createObjects(ask, place, look);
+  const incoming = openSpoolFolder(spoolFolder);
+
+  /** What breaks off is not what is missing. */
+  const toFault = (error: unknown): unknown =>
+    error instanceof ContentMissing || error instanceof ContentStoreAway
+      ? error
+      : new ContentStoreAway(`S3 broke off in the middle of a content: ${place.endpoint}`, { cause: error });
 
   const putStream = async (bytes: Readable, claim: Parameters<ContentStore['put']>[1]) => {
     const { path, ...stored } = await incoming.take(bytes, { sync: false });

@@ -16,7 +16,7 @@ export type Claim =
 /**
  * @param deps.admit the right to one attempt in this queue, asked for before an email is taken; or when to ask again
  * @param deps.call wakes a queue by its name
- * @returns takes one email out of a queue; its admission is to be ended when the attempt is over
+ * @returns takes one email out of a queue; whoever gets its admission ends or cancels it when the attempt is over
  */
 export const createClaim = (deps: {
   redis: Redis;
@@ -36,20 +36,23 @@ export const createClaim = (deps: {
       if (answer.full !== undefined) line.join(lineOf(answer.full), queue.name);
       return { kind: 'stopped', until: answer.until };
     }
-    const after = (giveBack: () => void) => (): void => {
-      giveBack();
+    let isHeld = true;
+    const giveBack = (way: 'end' | 'cancel') => (): void => {
+      answer[way]();
+      // Whoever gives it back twice has freed one.
+      if (!isHeld) return;
+      isHeld = false;
       line.next(lineOf(answer.transport));
       line.next(lineOf(RATE));
     };
-    const admission = { ...answer, end: after(answer.end) };
-    const unused = after(answer.cancel);
+    const admission = { ...answer, end: giveBack('end'), cancel: giveBack('cancel') };
     try {
       const taken = await takeEmail(deps.redis, queue, nextToken());
       if (taken.email !== undefined) return { kind: 'taken', lease: taken.email, end: taken.end, admission };
-      unused();
+      admission.cancel();
       return { kind: 'empty' };
     } catch (error) {
-      unused();
+      admission.cancel();
       throw error;
     }
   };

@@ -7,9 +7,9 @@ import type { TenantUse } from '../store/registries/workers';
 import type { Admission, Refusal } from '../store/limits/transport-limits';
 import type { Schedule } from '../jobs/layout/schedule';
 import { createDueWatcher, LOOK_AGAIN_MS, type DueWatcher } from './due-watcher';
-import { giveBack, recoverStalled, type Lease, type LeaseEnd } from '../jobs/transitions/lease';
+import { giveBack, type Lease, type LeaseEnd } from '../jobs/transitions/lease';
 import { createLeaseRenewal, type LeaseRenewal } from './lease-renewal';
-import { createReschedule } from './reschedule';
+import { createReschedule, recoverAndTell } from './reschedule';
 import { newlyOpen, type OpenQueue } from './open-queue';
 import { createOpenQueues } from './open-queues';
 import type { Slot } from './shares';
@@ -49,7 +49,9 @@ export interface DispatcherDeps {
   permission: (address: QueueAddress) => Promise<Permission>;
   /** The right to one attempt in this queue, asked for before an email is taken; or when to ask again. */
   admit: (address: QueueAddress) => Promise<Admission | Refusal>;
-  /** One attempt, settled. Never rejects. */
+  /** Emails went back to the queue whose worker is gone. */
+  onRecovered: (address: QueueAddress, ids: readonly string[]) => void;
+  /** One attempt, settled; owns the admission and gives it back. Never rejects. */
   work: (lease: Lease, admission: Admission) => Promise<void>;
 }
 
@@ -192,7 +194,6 @@ export class Dispatcher {
       this.keeper.release(lease);
     } finally {
       clearTimeout(timer);
-      admission.end();
     }
   }
 
@@ -256,7 +257,9 @@ export class Dispatcher {
 
   private checkStalled(): void {
     for (const turn of this.openQueues.all()) {
-      recoverStalled(turn.queue).catch((error: unknown) => this.complain(`recover in ${turn.name}`, error));
+      recoverAndTell(turn.queue, this.deps.onRecovered).catch((error: unknown) =>
+        this.complain(`recover in ${turn.name}`, error),
+      );
     }
   }
 

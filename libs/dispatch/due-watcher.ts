@@ -32,6 +32,77 @@ export const LOOK_AGAIN_MS = 1_000;
 const LONGEST_WAIT_MS = 15_000;
 
 /**
+ * When this worker comes to which due queue: the more workers there are, the fewer come at once. All times are of the process'
+ * own running time (ms), which nobody can set.
+ */
+const createComing = (schedule: Schedule, random: () => number) => {
+  let workers = { at: -Infinity, count: 1 };
+  /** One that is not due any more is forgotten by the next look. */
+  let coming = new Map<string, number>();
+  const decide = (now: number): number => {
+    const [earliest, latest] = COME_LATER;
+    const atOnce = workers.count <= COME_AT_ONCE || random() < COME_AT_ONCE / workers.count;
+    return atOnce ? now : now + earliest + random() * (latest - earliest);
+  };
+  return {
+    /** Looks what is due. @returns when this worker comes to each, and when the next one becomes due */
+    async look(now: number, most: number): Promise<{ due: ReadonlyMap<string, number>; nextIn?: number | undefined }> {
+      if (now - workers.at >= COUNT_MS) workers = { at: now, count: await schedule.listeners() };
+      const { queues, nextIn } = await schedule.look(most, random());
+      coming = new Map(queues.map((queue) => [queue, coming.get(queue) ?? decide(now)]));
+      return { due: coming, nextIn };
+    },
+    /** A call says that the queue was not due before: what was decided for an earlier time is over. @returns when it comes */
+    called(queue: string, now: number): number {
+      const decided = coming.get(queue) ?? 0;
+      const comes = decided > now ? decided : decide(now);
+      coming.set(queue, comes);
+      return comes;
+    },
+  };
+};
+
+type Call = ReturnType<typeof parseWake>;
+
+/** Hears the calls that a queue is due. @param heard told when it begins to hear @returns ends it */
+const hearCalls = (subscriber: Redis, onCall: (call: Call) => void, heard: () => void): (() => void) => {
+  const subscribe = (): void => {
+    // What was called out while nobody listened is found in the sorted set. A failed subscription means a lost
+    // connection; the next `ready` subscribes again.
+    subscriber.subscribe(CHANNELS.wake).then(heard, () => undefined);
+  };
+  const onMessage = (channel: string, message: string): void => {
+    if (channel === CHANNELS.wake) onCall(parseWake(message));
+  };
+  subscriber.on('message', onMessage);
+  subscriber.on('ready', subscribe);
+  if (subscriber.status === 'ready') subscribe();
+  return () => {
+    subscriber.off('message', onMessage);
+    subscriber.off('ready', subscribe);
+  };
+};
+
+/** One timer, of the earliest of all the times that were asked for; `wake` is called then. */
+const createAlarm = (wake: () => void) => {
+  let timer: NodeJS.Timeout | undefined;
+  let timerAt = Infinity;
+  return {
+    /** @param ms from now */
+    within(ms: number): void {
+      const wait = Math.max(0, Math.min(ms, LONGEST_WAIT_MS));
+      if (uptime() + wait >= timerAt) return;
+      clearTimeout(timer);
+      timerAt = uptime() + wait;
+      timer = setTimeout(wake, wait);
+    },
+    /** It has woken: what is asked for from now on counts anew. */
+    over: (): void => void (timerAt = Infinity),
+    stop: (): void => clearTimeout(timer),
+  };
+};
+
+/**
  * @param deps.most queues asked for at once
  * @param deps.onDue called for each queue that has work now
  */
@@ -45,46 +116,25 @@ export const createDueWatcher = (deps: {
   onDue: (queue: string) => void;
 }): DueWatcher => {
   let running = false;
-  // All times in here are of the process' own running time (ms), which nobody can set.
-  let workers = { at: -Infinity, count: 1 };
-  /** Due queues, and when this worker comes to each; one that is not due any more is forgotten by the next look. */
-  let coming = new Map<string, number>();
-  let timer: NodeJS.Timeout | undefined;
-  let timerAt = Infinity;
+  let stopHearing = (): void => undefined;
+  const coming = createComing(deps.schedule, deps.random);
+  const alarm = createAlarm(() => void look());
 
   const lookIn = (ms: number): void => {
-    const wait = Math.max(0, Math.min(ms, LONGEST_WAIT_MS));
-    if (!running || uptime() + wait >= timerAt) return;
-    clearTimeout(timer);
-    timerAt = uptime() + wait;
-    timer = setTimeout(() => void look(), wait);
-  };
-
-  /** When this worker comes to a queue that has become due. */
-  const decide = (now: number): number => {
-    const [earliest, latest] = COME_LATER;
-    const atOnce = workers.count <= COME_AT_ONCE || deps.random() < COME_AT_ONCE / workers.count;
-    return atOnce ? now : now + earliest + deps.random() * (latest - earliest);
-  };
-
-  const countWorkers = async (now: number): Promise<void> => {
-    if (now - workers.at < COUNT_MS) return;
-    workers = { at: now, count: await deps.schedule.listeners() };
+    if (running) alarm.within(ms);
   };
 
   const look = async (): Promise<void> => {
-    timerAt = Infinity;
+    alarm.over();
     try {
       const now = uptime();
-      await countWorkers(now);
-      const { queues, nextIn = Infinity } = await deps.schedule.look(deps.most, deps.random());
-      coming = new Map(queues.map((queue) => [queue, coming.get(queue) ?? decide(now)]));
-      for (const [queue, at] of coming) {
+      const { due, nextIn = Infinity } = await coming.look(now, deps.most);
+      for (const [queue, at] of due) {
         if (at <= now) deps.onDue(queue);
         else lookIn(at - uptime());
       }
       // What is due and stays so is in work here or elsewhere; the look again finds what another replica left.
-      if (queues.length > 0) lookIn(LOOK_AGAIN_MS);
+      if (due.size > 0) lookIn(LOOK_AGAIN_MS);
       lookIn(nextIn);
     } catch (error) {
       if (running) deps.log.error({ error }, 'the due queues could not be read; trying again');
@@ -92,25 +142,12 @@ export const createDueWatcher = (deps: {
     }
   };
 
-  const subscribe = (): void => {
-    // What was called out while nobody listened is found in the sorted set. A failed subscription means a lost
-    // connection; the next `ready` subscribes again.
-    deps.subscriber.subscribe(CHANNELS.wake).then(
-      () => lookIn(0),
-      () => undefined,
-    );
-  };
-
-  const onMessage = (channel: string, message: string): void => {
-    if (channel !== CHANNELS.wake || !running) return;
-    const { queue, at } = parseWake(message);
+  const onCall = ({ queue, at }: Call): void => {
+    if (!running) return;
     const wait = at - deps.clock.now();
     if (wait > 0) return lookIn(wait);
     const now = uptime();
-    // A call says that it was not due before: what was decided for an earlier time is over.
-    const decided = coming.get(queue) ?? 0;
-    const comes = decided > now ? decided : decide(now);
-    coming.set(queue, comes);
+    const comes = coming.called(queue, now);
     if (comes <= now) deps.onDue(queue);
     // While anything is due, a look now and then finds those whose call was not heard.
     lookIn(comes <= now ? LOOK_AGAIN_MS : comes - now);
@@ -119,16 +156,13 @@ export const createDueWatcher = (deps: {
   return {
     start() {
       running = true;
-      deps.subscriber.on('message', onMessage);
-      deps.subscriber.on('ready', subscribe);
-      if (deps.subscriber.status === 'ready') subscribe();
+      stopHearing = hearCalls(deps.subscriber, onCall, () => lookIn(0));
       lookIn(0);
     },
     stop() {
       running = false;
-      clearTimeout(timer);
-      deps.subscriber.off('message', onMessage);
-      deps.subscriber.off('ready', subscribe);
+      alarm.stop();
+      stopHearing();
     },
     lookBy: (at) => lookIn(at - deps.clock.now()),
   };

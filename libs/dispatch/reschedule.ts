@@ -17,6 +17,15 @@ export interface Looked {
   gaveWay: boolean;
 }
 
+/** Hears of emails that went back to their queue because their worker is gone. */
+type OnRecovered = (address: QueueAddress, ids: readonly string[]) => void;
+
+/** Any replica may ask; one of them hears of each email. */
+export const recoverAndTell = async (queue: EmailQueue, onRecovered: OnRecovered): Promise<void> => {
+  const ids = await recoverStalled(queue);
+  if (ids.length > 0) onRecovered(queue.address, ids);
+};
+
 /**
  * The announcement of the queue is moved a little ahead first, the queue is looked into after, and only an announcement
  * that is still ours is taken away: an email that was added in between is seen here, one added later announces itself
@@ -29,6 +38,7 @@ export const createReschedule = (deps: {
   clock: Clock;
   permission: (address: QueueAddress) => Promise<{ enabled: boolean }>;
   lookBy: (at: number) => void;
+  onRecovered: OnRecovered;
 }) => {
   const { schedule, lookBy } = deps;
 
@@ -46,7 +56,7 @@ export const createReschedule = (deps: {
     }
     await lookAt(name, soon);
     const peek = await readQueueDepth(deps.redis, queue);
-    if (peek.active > 0) await recoverStalled(queue);
+    if (peek.active > 0) await recoverAndTell(queue, deps.onRecovered);
     const { enabled } = await deps.permission(queue.address);
     const times = [
       ...(peek.waiting > 0 && !peek.paused && enabled ? [now] : []),

@@ -1,14 +1,16 @@
 // The only place that ends a job: from the outcome of an attempt to BullMQ's state of it.
-import { writeFailure, type Failure, type FailureCode } from '../mail/email/failure';
+import { writeFailure, type Failure } from '../mail/email/failure';
 import type { Attempt, LogLine, Outcome } from '../mail/email/outcome';
 import { retryDelay } from '../mail/email/retry';
+import { failedState } from '../mail/email/state';
 import type { ResolvedSettings } from '../mail/settings/settings';
 import type { Clock } from '../runtime/clock';
 import { readArchive } from '../jobs/transitions/hand-over-journal';
-import { announceUpkeep } from '../jobs/layout/upkeep-index';
+import { announceUpkeep } from '../store/redis/upkeep-index';
 import type { Redis } from '../store/redis/redis';
 import { giveBack, type Lease } from '../jobs/transitions/lease';
 import type { Erase } from '../jobs/layout/erase';
+import { tellingOf } from '../jobs/layout/telling';
 import { endEmail, type End } from '../jobs/transitions/end';
 import { postponeEmail } from '../jobs/transitions/postpone';
 
@@ -36,30 +38,32 @@ const exhausted = (outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>
   return { code: partly ? 'partly-sent' : 'attempts-exhausted', text: `${attempts} failed: ${outcome.text}` };
 };
 
-export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => number; erase: Erase }): Settle => {
-  const { redis, clock } = deps;
+interface EndingDeps {
+  redis: Redis;
+  clock: Clock;
+  erase: Erase;
+}
 
+/** The two ways in which an email is over: it was sent, or it is not tried again. */
+const createEndings = ({ redis, clock, erase }: EndingDeps) => {
   /** Ends an email of which something is kept for so many days. */
   const end = async (lease: Lease, days: number, how: Omit<End, 'removeAt'>): Promise<void> => {
     const removeAt = clock.now() + days * DAY;
+    // Sent before the end over the same connection, which keeps the order. A full Redis may refuse it: the sweep was told of
+    // its expiry when it was accepted, and sees then what is due.
+    const isEarlier = removeAt < Date.parse(lease.email.expiresAt);
+    const announced = isEarlier ? announceUpkeep(redis, lease.queue, removeAt).catch(() => undefined) : undefined;
     await endEmail(redis, lease, { ...how, removeAt });
-    // The sweep was told of its expiry when it was accepted, and sees then what is due later. So nothing is lost where it
-    // is not told of what is due before; a full Redis may refuse that.
-    if (removeAt < Date.parse(lease.email.expiresAt)) {
-      await announceUpkeep(redis, lease.queue, removeAt).catch(() => undefined);
-    }
+    await announced;
   };
 
-  const complete = async (
-    lease: Lease,
-    keep: ResolvedSettings['history'],
-    line: LogLine | undefined,
-  ): Promise<Settled> => {
-    const sent = { place: 'completed', result: '""' } as const;
+  const complete = async (lease: Lease, settings: ResolvedSettings, line: LogLine | undefined): Promise<Settled> => {
+    const keep = settings.history;
+    const sent = { place: 'completed', result: '""', telling: tellingOf(lease.queue, settings) } as const;
     if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line });
     else {
       const archive = await readArchive(redis, lease.queue, lease.id);
-      await deps.erase(lease.queue, lease.id, lease.email, archive);
+      await erase(lease.queue, lease.id, lease.email, archive);
       await endEmail(redis, lease, { ...sent, now: clock.now() });
     }
     return { state: 'sent' };
@@ -81,9 +85,17 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
       now: Math.min(now, expiredAt),
       line: line ?? change,
       untried: line === undefined,
+      telling: tellingOf(lease.queue, settings),
     });
-    return { state: FAILED_STATE[failure.code] ?? 'failed', failure };
+    return { state: failedState(failure.code), failure };
   };
+
+  return { complete, fail };
+};
+
+export const createSettle = (deps: EndingDeps & { random: () => number }): Settle => {
+  const { redis, clock } = deps;
+  const { complete, fail } = createEndings(deps);
 
   const postpone = async (
     lease: Lease,
@@ -113,7 +125,7 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
     const line = attempt && { kind: 'attempt' as const, ...attempt };
     switch (outcome.kind) {
       case 'sent':
-        return complete(lease, settings.history, line);
+        return complete(lease, settings, line);
       case 'refused':
         return fail(lease, { code: outcome.code, text: outcome.text }, settings, line);
       case 'expired':
@@ -132,11 +144,4 @@ export const createSettle = (deps: { redis: Redis; clock: Clock; random: () => n
         return { state: 'queued', nextAt: clock.now() };
     }
   };
-};
-
-const FAILED_STATE: Partial<Record<FailureCode, 'held' | 'uncertain' | 'expired' | 'canceled'>> = {
-  held: 'held',
-  uncertain: 'uncertain',
-  expired: 'expired',
-  canceled: 'canceled',
 };

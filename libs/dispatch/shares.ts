@@ -49,31 +49,46 @@ const [TENANT_PART, TRANSPORT_PART] = [5, 2];
 const NONE: Count = { held: 0, waiting: 0 };
 const isFull = ({ held, waiting }: Count, most: number): boolean => waiting > 0 && held + waiting >= most;
 
+/** What all tenants have, each of them, and each of their transports. */
+const createCounts = () => {
+  const tenants = new Map<string, Tenant>();
+  const all: Count = { ...NONE };
+  /** How many tenants have some that wait. */
+  let parts = 0;
+  return {
+    all,
+    tenants,
+    get parts() {
+      return parts;
+    },
+    of: (name: string): Count => tenants.get(name) ?? NONE,
+    ofTransport: (name: string, transport: string): Count => tenants.get(name)?.transports.get(transport) ?? NONE,
+    change(name: string, transport: string, by: Count): void {
+      const tenant = tenants.get(name) ?? { ...NONE, transports: new Map<string, Count>() };
+      const ofTransport = tenant.transports.get(transport) ?? { ...NONE };
+      const before = tenant.waiting > 0 ? 1 : 0;
+      for (const count of [all, tenant, ofTransport]) {
+        count.held += by.held;
+        count.waiting += by.waiting;
+      }
+      parts += (tenant.waiting > 0 ? 1 : 0) - before;
+      if (ofTransport.held + ofTransport.waiting > 0) tenant.transports.set(transport, ofTransport);
+      else tenant.transports.delete(transport);
+      if (tenant.transports.size > 0) tenants.set(name, tenant);
+      else tenants.delete(name);
+    },
+  };
+};
+
 export const createShares = (bounds: SlotBounds): Shares => {
   /** Taken by tenants alone that hold none. */
   const reserve = reserveOf(bounds.slots);
-  const tenants = new Map<string, Tenant>();
-  const all: Count = { held: 0, waiting: 0 };
-  /** How many tenants have some that wait. */
-  let parts = 0;
+  const counts = createCounts();
+  const { all } = counts;
 
   /** How many emails of one tenant may wait: the more tenants have some that do, the fewer. */
-  const ofTenant = (): number => Math.max(1, Math.floor(bounds.waiting / Math.max(TENANT_PART, parts)));
+  const ofTenant = (): number => Math.max(1, Math.floor(bounds.waiting / Math.max(TENANT_PART, counts.parts)));
   const ofTransport = (): number => Math.max(1, Math.floor(ofTenant() / TRANSPORT_PART));
-
-  const countOf = (name: string, transport: string): { tenant: Tenant; counts: Count[] } => {
-    const tenant = tenants.get(name) ?? { ...NONE, transports: new Map<string, Count>() };
-    tenants.set(name, tenant);
-    const count = tenant.transports.get(transport) ?? { ...NONE };
-    tenant.transports.set(transport, count);
-    return { tenant, counts: [all, tenant, count] };
-  };
-  const tidy = (name: string, transport: string): void => {
-    const tenant = tenants.get(name);
-    const { held, waiting } = tenant?.transports.get(transport) ?? NONE;
-    if (held + waiting === 0) tenant?.transports.delete(transport);
-    if (tenant?.transports.size === 0) tenants.delete(name);
-  };
 
   const useOf = (tenant: Tenant): TenantUse => {
     const slow = [...tenant.transports].filter(([, count]) => isFull(count, ofTransport()));
@@ -85,44 +100,39 @@ export const createShares = (bounds: SlotBounds): Shares => {
     };
   };
 
+  const take = (name: string, transport: string): Slot => {
+    let has: Count = { held: 1, waiting: 0 };
+    counts.change(name, transport, has);
+    const become = (now: Count): void => {
+      counts.change(name, transport, { held: now.held - has.held, waiting: now.waiting - has.waiting });
+      has = now;
+    };
+    return {
+      wait(bytes) {
+        const weight = 1 + Math.floor(bytes / WEIGHED_BYTES);
+        const more = weight - has.waiting;
+        const tooMuch = counts.of(name).waiting + more > ofTenant() || all.waiting + more > bounds.waiting;
+        // Where there are too few slots to share, emails at once are as many as was said.
+        if (more <= 0 || reserve === 0 || bounds.waiting === 0 || (more > 1 && tooMuch)) return false;
+        become({ held: 0, waiting: weight });
+        return true;
+      },
+      free: () => become(NONE),
+    };
+  };
+
   return {
     get taken() {
       return all.held;
     },
-    held: (tenant) => tenants.get(tenant)?.held ?? 0,
+    held: (tenant) => counts.of(tenant).held,
     mayHave(name) {
-      const tenant = tenants.get(name) ?? NONE;
+      const tenant = counts.of(name);
       const free = bounds.slots - all.held;
       return free > (tenant.held > 0 ? reserve : 0) && !isFull(tenant, ofTenant());
     },
-    isSlow: (tenant, transport) => isFull(tenants.get(tenant)?.transports.get(transport) ?? NONE, ofTransport()),
-    take(name, transport) {
-      const { tenant, counts } = countOf(name, transport);
-      let weight = 0;
-      const change = (what: keyof Count, by: number): void => {
-        const before = tenant.waiting > 0 ? 1 : 0;
-        for (const count of counts) count[what] += by;
-        parts += (tenant.waiting > 0 ? 1 : 0) - before;
-      };
-      change('held', 1);
-      return {
-        wait(bytes) {
-          const more = 1 + Math.floor(bytes / WEIGHED_BYTES) - weight;
-          const tooMuch = tenant.waiting + more > ofTenant() || all.waiting + more > bounds.waiting;
-          // Where there are too few slots to share, emails at once are as many as was said.
-          if (more <= 0 || reserve === 0 || bounds.waiting === 0 || (more > 1 && tooMuch)) return false;
-          if (weight === 0) change('held', -1);
-          change('waiting', more);
-          weight += more;
-          return true;
-        },
-        free() {
-          if (weight === 0) change('held', -1);
-          else change('waiting', -weight);
-          tidy(name, transport);
-        },
-      };
-    },
-    use: () => Object.fromEntries([...tenants].map(([name, tenant]) => [name, useOf(tenant)])),
+    isSlow: (tenant, transport) => isFull(counts.ofTransport(tenant, transport), ofTransport()),
+    take,
+    use: () => Object.fromEntries([...counts.tenants].map(([name, tenant]) => [name, useOf(tenant)])),
   };
 };

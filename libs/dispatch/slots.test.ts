@@ -28,14 +28,14 @@ const start = (slots: number, waiting = slots * 10) => {
     all,
     given,
     pump,
-    add(...users: SlotUser[]) {
+    add: (...users: SlotUser[]): void => {
       users.forEach((user) => all.add(user));
       pump();
     },
     held: (tenant: string): number => all.use()[tenant]?.held ?? 0,
     waiting: (tenant: string): number => all.use()[tenant]?.waiting ?? 0,
     /** The tenant's oldest slot that it has not waited with or freed here. */
-    oldest(tenant: string): Slot {
+    oldest: (tenant: string): Slot => {
       const at = given.findIndex((one) => one.tenant === tenant);
       const [{ slot } = { slot: undefined }] = at < 0 ? [] : given.splice(at, 1);
       if (slot === undefined) throw new Error(`${tenant} has no slot`);

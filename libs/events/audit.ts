@@ -21,6 +21,8 @@ export interface AuditEntry {
 export interface AuditFilter {
   tenant?: string | undefined;
   application?: string | undefined;
+  /** ISO 8601; what is older is not given. */
+  since?: string | undefined;
   limit: number;
   cursor?: string | undefined;
 }
@@ -41,7 +43,8 @@ export const createAudit = (deps: { redis: Redis; clock: Clock }): Audit => ({
     const line = JSON.stringify({ at: new Date(deps.clock.now()).toISOString(), ...entry });
     await deps.redis.xadd(KEYS.audit, 'MAXLEN', '~', KEPT, '*', 'entry', line);
   },
-  async read({ tenant, application, limit, cursor }) {
+  async read({ tenant, application, since, limit, cursor }) {
+    const earliest = since === undefined ? -Infinity : Date.parse(since);
     const entries: AuditEntry[] = [];
     let from = cursor === undefined ? '+' : `(${cursor}`;
     for (let read = 0; read < MOST_READ; read += CHUNK) {
@@ -50,6 +53,8 @@ export const createAudit = (deps: { redis: Redis; clock: Clock }): Audit => ({
         from = `(${id}`;
         const entry = JSON.parse(line) as AuditEntry;
         if (tenant !== undefined && entry.tenant !== tenant) continue;
+        // Newest first: all that follow are older.
+        if (Date.parse(entry.at) < earliest) return { entries };
         if (application !== undefined && entry.application !== application) continue;
         entries.push(entry);
         if (entries.length === limit) return { entries, cursor: id };

@@ -51,6 +51,10 @@ export interface MailLog {
   changed(email: AboutEmail, how: { by: string; what: string; fields?: readonly string[] }): void;
   /** An attempt ended. */
   attempted(email: AboutEmail, end: AttemptEnd): void;
+  /** The worker that had it in an attempt is gone: it is in its queue again. */
+  recovered(email: AboutEmail): void;
+  /** It was sent or erased before, and a late repetition of its add has brought it back: it is removed once more. */
+  removedAgain(email: AboutEmail): void;
   /** Of a batch, while others were accepted or not. `codes`: of their problems, one a line. */
   linesRefused(address: QueueAddress, how: { by?: string | undefined; of: number; codes: readonly string[] }): void;
   refused(request: RefusedRequest): void;
@@ -61,8 +65,8 @@ export interface MailLog {
 /** Words of others may be long. */
 const MOST_CHARACTERS = 500;
 const MOST_REPLIES = 5;
-/** Their words may quote what templates and sources were given. */
-const WORDS_STAY: ReadonlySet<string> = new Set(['template-failed', 'data-invalid']);
+/** Failures whose text may quote data of the email: it stays out of the log. */
+const TEXT_LEFT_OUT: ReadonlySet<string> = new Set(['template-failed', 'data-invalid']);
 
 /** An address in somebody else's words, whatever stands around it; `%40` in a path. */
 const ADDRESS = /(?:"[^"]{1,64}"|[^\s<>()"',;:[\]/?&=]{1,256})(?:@|%40)[^\s<>()"',;:[\]/?&]{1,255}/gi;
@@ -109,7 +113,7 @@ const given = (fields: Record<string, unknown>): Record<string, unknown> =>
 const attemptLine = ({ attempt, outcome, state, transport, code, text, replies, nextAt }: AttemptEnd) => {
   const words = wordsOf(replies);
   const taken = replies.find((reply) => reply.recipient === undefined && reply.code >= 200 && reply.code < 300);
-  const silent = code !== undefined && WORDS_STAY.has(code);
+  const silent = code !== undefined && TEXT_LEFT_OUT.has(code);
   return given({
     attempt,
     outcome,
@@ -139,6 +143,8 @@ export const createMailLog = (log: Log): MailLog => {
       else if (state === 'queued') lines.debug(line, 'put back');
       else lines.warn(line, state === 'deferred' ? 'deferred' : 'ended unsent');
     },
+    recovered: (email) => lines.warn(about(email), 'put back: its worker is gone'),
+    removedAgain: (email) => lines.info(about(email), 'removed again: it was sent or erased before'),
     linesRefused: ({ tenant, application }, { by, of, codes }) =>
       lines.info(
         { tenant, application, by, of, refused: codes.length, codes: [...new Set(codes)] },

@@ -19,9 +19,9 @@ export interface DataRequest {
 }
 
 /** By the rules that hold for data in the body of a request. @throws FetchFailure */
-const parse = (bytes: Buffer, where: string): unknown => {
+const parse = async (bytes: Buffer, where: string): Promise<unknown> => {
   try {
-    return readJson(bytes, `the answer of ${where}`);
+    return await readJson(bytes, `the answer of ${where}`);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const isInside = error.errors.some(({ path }) => path !== '');
@@ -44,7 +44,7 @@ export const fetchData = async (fetcher: Fetcher, order: DataRequest): Promise<R
   const chunks: Buffer[] = [];
   for await (const chunk of body) chunks.push(chunk);
   const where = shownUrl(new URL(order.url));
-  const data = parse(Buffer.concat(chunks), where);
+  const data = await parse(Buffer.concat(chunks), where);
   if (typeof data !== 'object' || data === null || Array.isArray(data))
     throw new FetchFailure('invalid', `${where} did not answer with a JSON object`);
   return data as Record<string, unknown>;

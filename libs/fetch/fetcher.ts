@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher } from 'undici';
 import { isAllowedSource } from '../mail/settings/data-source';
 import { codeOf, messageOf } from '../runtime/fault';
-import { createAddressRule, createAllowance, type AddressRule } from './addresses';
+import { createAddressRule, createAllowance, type AddressRule } from '../runtime/addresses';
 import { bounded } from './body';
 import { FetchFailure, notAllowed, shownUrl } from './failure';
 import { redirectOf } from './redirect';
@@ -126,6 +126,39 @@ const dropped = (body: Readable): void => {
   body.destroy();
 };
 
+/** What ended a request, in words. @param timeout the signal of the order's own limit */
+const toFailure = (error: unknown, url: URL, order: FetchRequest, timeout: AbortSignal): unknown => {
+  if (error instanceof FetchFailure) return error;
+  if (order.signal?.aborted === true) return order.signal.reason;
+  if (timeout.aborted) return new FetchFailure('for-now', `${shownUrl(url)} was not done within ${order.limits.ms} ms`);
+  const why = messageOf(error) || (codeOf(error) ?? 'the connection failed');
+  return new FetchFailure('for-now', `${shownUrl(url)} could not be fetched: ${why}`);
+};
+
+/** The signal that ends a request: of its time, or of whoever asked. */
+const signalOf = (order: FetchRequest, timeout: AbortSignal): AbortSignal =>
+  order.signal === undefined ? timeout : AbortSignal.any([timeout, order.signal]);
+
+/** @param broken what to make of a body that breaks off */
+const fetched = (
+  response: Dispatcher.ResponseData,
+  url: URL,
+  order: FetchRequest,
+  broken: (error: unknown) => unknown,
+): Fetched => {
+  const contentType = headerOf(response, 'content-type');
+  return {
+    status: response.statusCode,
+    ...(contentType !== undefined && { contentType }),
+    body: bounded(response.body, headerOf(response, 'content-encoding'), order.limits.bytes, url, broken),
+  };
+};
+
+const urlOf = (order: FetchRequest): URL => {
+  if (!URL.canParse(order.url)) throw new FetchFailure('refused', 'this is no URL');
+  return new URL(order.url);
+};
+
 /**
  * @param deps.allowPrivate hosts, addresses and ranges of private networks that may be reached all the same
  * @param deps.resolve the system's resolver unless another is given
@@ -134,15 +167,6 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
   const mayReach = createAddressRule(deps.allowPrivate);
   const lookup = guardedLookup(mayReach, deps.resolve ?? resolveBySystem);
   const agent = new Agent({ connect: { lookup, timeout: CONNECT_MS }, maxHeaderSize: 16_384 });
-
-  const toFailure = (error: unknown, url: URL, order: FetchRequest, timeout: AbortSignal): unknown => {
-    if (error instanceof FetchFailure) return error;
-    if (order.signal?.aborted === true) return order.signal.reason;
-    if (timeout.aborted)
-      return new FetchFailure('for-now', `${shownUrl(url)} was not done within ${order.limits.ms} ms`);
-    const why = messageOf(error) || (codeOf(error) ?? 'the connection failed');
-    return new FetchFailure('for-now', `${shownUrl(url)} could not be fetched: ${why}`);
-  };
 
   const ask = (url: URL, order: FetchRequest, sameOrigin: boolean, signal: AbortSignal) =>
     request(url, {
@@ -154,7 +178,7 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
     });
 
   const follow = async (first: URL, order: FetchRequest, timeout: AbortSignal): Promise<Fetched> => {
-    const signal = order.signal === undefined ? timeout : AbortSignal.any([timeout, order.signal]);
+    const signal = signalOf(order, timeout);
     let url = first;
     let sameOrigin = true;
     for (let hops = 0; ; hops++) {
@@ -163,14 +187,7 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
         const response = await ask(url, order, sameOrigin, signal);
         if (response.statusCode >= 200 && response.statusCode < 300) {
           const at = url;
-          const contentType = headerOf(response, 'content-type');
-          return {
-            status: response.statusCode,
-            ...(contentType !== undefined && { contentType }),
-            body: bounded(response.body, headerOf(response, 'content-encoding'), order.limits.bytes, at, (error) =>
-              toFailure(error, at, order, timeout),
-            ),
-          };
+          return fetched(response, at, order, (error) => toFailure(error, at, order, timeout));
         }
         dropped(response.body);
         const location = headerOf(response, 'location');
@@ -186,35 +203,23 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
   };
 
   const exchange = async (url: URL, order: FetchRequest, timeout: AbortSignal): Promise<Exchanged> => {
-    const signal = order.signal === undefined ? timeout : AbortSignal.any([timeout, order.signal]);
+    const signal = signalOf(order, timeout);
     check(url, order, mayReach);
     try {
       const response = await ask(url, order, true, signal);
-      const [contentType, encoding] = [headerOf(response, 'content-type'), headerOf(response, 'content-encoding')];
       const retryAfter = retryAfterOf(headerOf(response, 'retry-after'));
+      const answer = fetched(response, url, order, (error) => toFailure(error, url, order, timeout));
       const chunks: Buffer[] = [];
-      const broken = (error: unknown): unknown => toFailure(error, url, order, timeout);
-      for await (const chunk of bounded(response.body, encoding, order.limits.bytes, url, broken)) chunks.push(chunk);
-      return {
-        status: response.statusCode,
-        ...(contentType !== undefined && { contentType }),
-        ...(retryAfter !== undefined && { retryAfter }),
-        body: Buffer.concat(chunks),
-      };
+      for await (const chunk of answer.body) chunks.push(chunk);
+      return { ...answer, ...(retryAfter !== undefined && { retryAfter }), body: Buffer.concat(chunks) };
     } catch (error) {
       throw toFailure(error, url, order, timeout);
     }
   };
 
   return {
-    async fetch(order) {
-      if (!URL.canParse(order.url)) throw new FetchFailure('refused', 'this is no URL');
-      return follow(new URL(order.url), order, AbortSignal.timeout(order.limits.ms));
-    },
-    async exchange(order) {
-      if (!URL.canParse(order.url)) throw new FetchFailure('refused', 'this is no URL');
-      return exchange(new URL(order.url), order, AbortSignal.timeout(order.limits.ms));
-    },
+    fetch: async (order) => follow(urlOf(order), order, AbortSignal.timeout(order.limits.ms)),
+    exchange: async (order) => exchange(urlOf(order), order, AbortSignal.timeout(order.limits.ms)),
     allows: createAllowance(deps.allowPrivate),
     close: () => agent.destroy(),
   };

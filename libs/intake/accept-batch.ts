@@ -3,7 +3,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { Problem } from '../mail/input/problem';
 import type { QueueAddress } from '../mail/address/queue-address';
 import { emailIdAt, newEmailId } from '../jobs/layout/email-id';
-import { wasAdded } from '../jobs/layout/gone';
+import { wasAdded } from '../jobs/layout/tombstones';
 import type { Clock } from '../runtime/clock';
 import { claimKey, confirmKey, hashBody, hashKey, recall, type Remembered } from '../store/contents/idempotency';
 import { queueKeys, type QueueKeys } from '../store/redis/keys';

@@ -4,7 +4,7 @@ import { Problem } from '../mail/input/problem';
 import type { QueueAddress } from '../mail/address/queue-address';
 import { contentIdsOf, contentsOf } from '../mail/email/stored-email';
 import type { Budget } from './budget';
-import { isGone } from '../jobs/layout/gone';
+import { isGone } from '../jobs/layout/tombstones';
 import type { Queues } from '../jobs/layout/queues';
 import type { Enqueue } from './enqueue';
 import type { Templating } from '../render/templates';
@@ -15,9 +15,9 @@ import type { Templates } from '../store/registries/templates';
 import type { Transports } from '../store/registries/transports';
 import { createAcceptBatch, isDraft } from './accept-batch';
 import { createDraft, remembered, type Draft, type DraftDeps, type Request } from './draft';
-import { createReadUploaded } from './large-parts';
+import { createPauses } from '../runtime/pauses';
 import { packReceipt, unpackReceipt, type Receipt } from './receipt';
-import { createReferences } from './references';
+import { createReferences } from './check-references';
 
 export interface AcceptDeps extends DraftDeps {
   transports: Transports;
@@ -58,10 +58,9 @@ const claim = async (redis: Redis, keys: QueueKeys, made: Draft): Promise<Draft>
   };
 };
 
-export const createAccept = (deps: AcceptDeps) => {
+/** What is done with drafts: room is required for them, they are written, and told of. */
+const createWriting = (deps: AcceptDeps) => {
   const { redis } = deps;
-  const checkReferences = createReferences(deps);
-  const draft = createDraft(deps, checkReferences);
 
   /**
    * Before keys are stored: who is refused must come back as if it were for the first time, and who was let in once needs no
@@ -128,6 +127,15 @@ export const createAccept = (deps: AcceptDeps) => {
     else deps.mailLog.accepted(email, { by, state: receipt.state, resentFrom: accepted.email.resentFrom });
   };
 
+  return { requireRoom, write, tell };
+};
+
+export const createAccept = (deps: AcceptDeps) => {
+  const { redis } = deps;
+  const checkReferences = createReferences(deps);
+  const draft = createDraft(deps, checkReferences);
+  const { requireRoom, write, tell } = createWriting(deps);
+
   return {
     checkReferences,
     /** Accepts one email. @throws Problem */
@@ -146,10 +154,7 @@ export const createAccept = (deps: AcceptDeps) => {
       redis,
       clock: deps.clock,
       async prepare(address, keys, requests) {
-        const readUploaded = createReadUploaded(deps.content);
-        const drafted = await Promise.all(
-          requests.map((request) => draft(address, keys, { ...request, readUploaded }).catch(toProblem)),
-        );
+        const drafted = await draftAll(requests, (request) => draft(address, keys, request).catch(toProblem));
         await requireRoom(address, drafted.filter(isDraft));
         return Promise.all(
           drafted.map(async (made) => (isDraft(made) ? claim(redis, keys, made).catch(toProblem) : made)),
@@ -163,6 +168,20 @@ export const createAccept = (deps: AcceptDeps) => {
       },
     }),
   };
+};
+
+/** All at once, but with pauses between their beginnings: checking a thousand emails would hold everybody up. */
+const draftAll = async <T>(requests: Request[], draft: (request: Request) => Promise<T>): Promise<T[]> => {
+  const pauses = createPauses();
+  const begun: Promise<T>[] = [];
+  for (const request of requests) {
+    const drafted = draft(request);
+    // Whoever awaits them all hears of it; until then it is not unhandled.
+    drafted.catch(() => undefined);
+    begun.push(drafted);
+    await pauses.pause();
+  }
+  return Promise.all(begun);
 };
 
 /** Two of a batch may carry the same idempotency key: they are one email. */

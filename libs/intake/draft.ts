@@ -14,8 +14,9 @@ import type { QueueKeys } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
 import type { Tenants } from '../store/registries/tenants';
 import { unpackReceipt, type Receipt } from './receipt';
-import { prepareParts, type Parts, type ReadUploaded } from './large-parts';
-import type { CheckReferences } from './references';
+import { prepareParts, type Parts } from './large-parts';
+import type { SharedParts } from './shared-parts';
+import type { CheckReferences } from './check-references';
 import { parseInput } from '../mail/input/parse-input';
 
 export interface Request {
@@ -24,8 +25,8 @@ export interface Request {
   resentFrom?: string;
   /** The message of the email that it is made from, which was checked before. */
   known?: StoredRaw;
-  /** That of the whole batch. */
-  readUploaded?: ReadUploaded;
+  /** What it has in common with the others of its batch. */
+  shared?: SharedParts;
   /** Where the body stands in a batch, for pointers. */
   base?: readonly PropertyKey[];
   idempotencyKey?: string;
@@ -123,9 +124,7 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
     const id = known?.id ?? decided?.id ?? newEmailId(acceptedAt);
     const replayed = known !== undefined || decided?.again === true;
     const settings = await deps.tenants.settings(address, input);
-    const parts = known?.done
-      ? SETTLED
-      : await prepareParts(deps, address, input, base, request.known, request.readUploaded);
+    const parts = known?.done ? SETTLED : await prepareParts(deps, address, input, base, request.known, request.shared);
     if (!replayed) await checkReferences(address, input, settings, base, parts.raw);
     const expiresAt = known
       ? Date.parse(unpackReceipt(known.answer, known).expiresAt)

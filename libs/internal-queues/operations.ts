@@ -96,6 +96,47 @@ const EVENTS_KEPT = 100;
 
 const STATES: Record<string, Operation<unknown>['state']> = { completed: 'done', failed: 'failed', active: 'running' };
 
+const progressOf = (job: Job): Progress =>
+  typeof job.progress === 'object' ? { ...NOTHING_YET, ...(job.progress as Partial<Progress>) } : NOTHING_YET;
+
+/** @throws Error where another replica has taken the operation over: this one stood still for too long, and must stop */
+const save = async (job: Job, token: string, progress: Progress): Promise<void> => {
+  if ((await job.extendLock(token, LOCK_MS)) !== 1) throw new Error(`operation ${job.id} is in other hands`);
+  await job.updateProgress(progress);
+};
+
+const readOperation = async <T>(id: string, job: Job): Promise<Operation<T>> => ({
+  id,
+  state: STATES[await job.getState()] ?? 'waiting',
+  data: job.data as T,
+  progress: progressOf(job),
+  createdAt: job.timestamp,
+  ...(job.finishedOn !== undefined && { finishedAt: job.finishedOn }),
+  ...(job.failedReason && { failedReason: job.failedReason }),
+});
+
+/** Who is next: the first operation of each tenant before the second of any, and nobody goes on for long while others wait. */
+const createLine = (redis: Redis, queue: Queue) => ({
+  /** @returns the place of the tenant's next operation; the lowest is first. @param now ms */
+  async join(tenant: string, id: string, now: number): Promise<number> {
+    const pending = KEYS.pendingOperations(tenant);
+    await redis.zremrangebyscore(pending, '-inf', now - COUNTED_MS);
+    await redis.zadd(pending, now, id);
+    await redis.pexpire(pending, COUNTED_MS);
+    return Math.min(LAST_PRIORITY, await redis.zcard(pending));
+  },
+  /** It is done with. Its name is its tenant's. */
+  async leave({ id = '', name }: Job): Promise<void> {
+    await redis.zrem(KEYS.pendingOperations(name), id).catch(() => undefined);
+  },
+  /** Makes way for others, once the slice is used up. @throws DelayedError when it did */
+  async makeWay({ id = '' }: Job, token: string, begun: number): Promise<void> {
+    if (uptime() - begun < SLICE_MS || (await queue.getPrioritizedCount()) === 0) return;
+    await queue.backend.moveToDelayed(id, AT_ONCE, 0, token, { skipAttempt: true });
+    throw new DelayedError();
+  },
+});
+
 /**
  * @param deps.waiting a connection that may wait; the worker makes another one like it
  * @param deps.run does one operation from its progress on; saves progress as it goes; may be called again after a crash
@@ -107,23 +148,7 @@ export const createOperations = <T>(deps: {
   run: (data: T, progress: Progress, save: (progress: Progress) => Promise<void>) => Promise<void>;
 }): Operations<T> => {
   const queue = new Queue(NAME, { ...options, connection: deps.redis, streams: { events: { maxLen: EVENTS_KEPT } } });
-  const progressOf = (job: Job): Progress =>
-    typeof job.progress === 'object' ? { ...NOTHING_YET, ...(job.progress as Partial<Progress>) } : NOTHING_YET;
-  /** Makes way for others at the next sign of progress, once its slice is used up. @throws DelayedError when it did */
-  const makeWay = async (job: Job, token: string, begun: number): Promise<void> => {
-    if (uptime() - begun < SLICE_MS || (await queue.getPrioritizedCount()) === 0) return;
-    await queue.backend.moveToDelayed(job.id ?? '', AT_ONCE, 0, token, { skipAttempt: true });
-    throw new DelayedError();
-  };
-  /** @throws Error where another replica has taken the operation over: this one stood still for too long, and must stop */
-  const save = async (job: Job, token: string, progress: Progress): Promise<void> => {
-    if ((await job.extendLock(token, LOCK_MS)) !== 1) throw new Error(`operation ${job.id} is in other hands`);
-    await job.updateProgress(progress);
-  };
-  /** It is not counted any more. Its name is its tenant's. */
-  const settled = async ({ id = '', name }: Job): Promise<void> => {
-    await deps.redis.zrem(KEYS.pendingOperations(name), id).catch(() => undefined);
-  };
+  const line = createLine(deps.redis, queue);
   const worker = new Worker(
     NAME,
     async (job: Job, token = '') => {
@@ -131,12 +156,12 @@ export const createOperations = <T>(deps: {
       try {
         await deps.run(job.data as T, progressOf(job), async (progress) => {
           await save(job, token, progress);
-          await makeWay(job, token, begun);
+          await line.makeWay(job, token, begun);
         });
-        await settled(job);
+        await line.leave(job);
       } catch (error) {
         if (error instanceof DelayedError) throw error;
-        if (job.attemptsMade + 1 >= TRIES) await settled(job);
+        if (job.attemptsMade + 1 >= TRIES) await line.leave(job);
         // Here, not by BullMQ's delay: that would be a time of this process' own clock, which another one may see years ahead.
         await pause(AGAIN_MS);
         throw error;
@@ -158,12 +183,7 @@ export const createOperations = <T>(deps: {
     async add(id, data, tenant) {
       const kept = { age: KEPT };
       const timestamp = deps.clock.now();
-      const pending = KEYS.pendingOperations(tenant);
-      await deps.redis.zremrangebyscore(pending, '-inf', timestamp - COUNTED_MS);
-      await deps.redis.zadd(pending, timestamp, id);
-      await deps.redis.pexpire(pending, COUNTED_MS);
-      // The first ones of all tenants come before the second ones.
-      const priority = Math.min(LAST_PRIORITY, await deps.redis.zcard(pending));
+      const priority = await line.join(tenant, id, timestamp);
       await queue.add(tenant, data, {
         priority,
         jobId: id,
@@ -175,16 +195,7 @@ export const createOperations = <T>(deps: {
     },
     async get(id) {
       const job = (await queue.getJob(id)) as Job | undefined;
-      if (job === undefined) return undefined;
-      return {
-        id,
-        state: STATES[await job.getState()] ?? 'waiting',
-        data: job.data as T,
-        progress: progressOf(job),
-        createdAt: job.timestamp,
-        ...(job.finishedOn !== undefined && { finishedAt: job.finishedOn }),
-        ...(job.failedReason && { failedReason: job.failedReason }),
-      };
+      return job && readOperation<T>(id, job);
     },
     async close() {
       await closeBull(deps.waiting, worker, queue);

@@ -1,10 +1,12 @@
 // Access tokens as they are kept in Redis: one record a transport, sealed, good only for what it was asked with.
 import { createHash } from 'node:crypto';
-import type { OpenOAuth2, StoredOAuth2 } from '../mail/settings/oauth';
+import { askedWith, type OpenOAuth2 } from '../mail/settings/oauth';
+import type { StoredTransport } from '../mail/settings/transport';
 import { tenantKeys } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
 import { defineScript } from '../store/redis/script';
-import type { SecretBox } from '../store/redis/secrets';
+import { keyIdOf, type SecretBox } from '../store/redis/secrets';
+import type { SealedOwner } from '../store/registries/reseal';
 import type { IssuedToken, NoToken } from './token-endpoint';
 
 /** Whose token it is. */
@@ -12,7 +14,7 @@ export interface TokenOwner {
   tenant: string;
   transport: string;
   oauth2: OpenOAuth2;
-  /** Of everything that a token is asked with, as `fingerprint` makes it. */
+  /** Of everything that a token is asked with, as `askedWith` makes it. */
   askedWith: string;
 }
 
@@ -41,12 +43,6 @@ const AHEAD_MS = 300_000;
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url');
 
-/**
- * Of everything that a token is asked with. The secrets are in it as they are sealed: from their clear text a weak one could be
- * guessed by whoever reads Redis.
- */
-export const fingerprint = (user: string, oauth2: StoredOAuth2): string => sha256(JSON.stringify([user, oauth2]));
-
 // KEYS: the token. ARGV: what must stand there, what replaces it. Result: 1, or 0 where it has changed. Atomic: of many that
 // were refused with the same token one says so.
 const replace = defineScript(`
@@ -54,11 +50,65 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1`);
 
+type Place = Pick<TokenOwner, 'tenant' | 'transport'>;
+const keyOf = ({ tenant, transport }: Place): string => tenantKeys(tenant).accessToken(transport);
+const place = ({ tenant, transport }: Place, what: string): string => `transport:${tenant}/${transport}:${what}`;
+
+/** Which keys records are sealed with, and how they come under the newest one. */
+const createKeyChange = (secrets: SecretBox) => {
+  const anew = (sealed: string, at: string): string => (secrets.holds(sealed) ? secrets.reseal(sealed, at) : sealed);
+
+  /** Under the newest key, as far as the keys are here. */
+  const underNewest = (owner: Place, stored: StoredToken): StoredToken => ({
+    ...stored,
+    sealed: stored.sealed === '' ? '' : anew(stored.sealed, place(owner, 'access-token')),
+    ...(stored.sealedRefresh !== undefined && {
+      sealedRefresh: anew(stored.sealedRefresh, place(owner, 'refresh-token')),
+    }),
+  });
+
+  /** Keys that the record needs: an access token whose key is gone is asked for anew, a refresh token cannot be. */
+  const keysOf = ({ sealed, sealedRefresh }: StoredToken): string[] => [
+    ...(sealed !== '' && secrets.holds(sealed) ? [keyIdOf(sealed)] : []),
+    ...(sealedRefresh === undefined ? [] : [keyIdOf(sealedRefresh)]),
+  ];
+
+  return { underNewest, keysOf };
+};
+
+/** Puts the tokens of all transports of a tenant under the newest key. */
+const createReseal = (redis: Redis, secrets: SecretBox): SealedOwner['reseal'] => {
+  const { underNewest, keysOf } = createKeyChange(secrets);
+
+  const resealOne = async (owner: Place, isFor: string, rewrite: boolean): ReturnType<SealedOwner['reseal']> => {
+    for (;;) {
+      const text = await redis.get(keyOf(owner));
+      const stored = text === null ? undefined : (JSON.parse(text) as StoredToken);
+      // After a correction it is nobody's any more.
+      if (text === null || stored?.for !== isFor) return { resealed: 0, keys: [] };
+      const next = rewrite ? underNewest(owner, stored) : stored;
+      const changed = JSON.stringify(next);
+      if (changed === text) return { resealed: 0, keys: keysOf(stored) };
+      if ((await replace(redis, [keyOf(owner)], [text, changed])) === 1) return { resealed: 1, keys: keysOf(next) };
+    }
+  };
+
+  return async (tenant, rewrite) => {
+    const all = Object.entries(await redis.hgetall(tenantKeys(tenant).transports)).flatMap(([transport, text]) => {
+      const { auth } = JSON.parse(text) as StoredTransport;
+      return auth?.oauth2 === undefined ? [] : [{ transport, isFor: askedWith(auth.user, auth.oauth2) }];
+    });
+    const done = [];
+    for (const { transport, isFor } of all) done.push(await resealOne({ tenant, transport }, isFor, rewrite));
+    return { resealed: done.reduce((sum, one) => sum + one.resealed, 0), keys: done.flatMap(({ keys }) => keys) };
+  };
+};
+
 export const createTokenRecords = ({ redis, secrets }: { redis: Redis; secrets: SecretBox }) => {
-  const keyOf = ({ tenant, transport }: TokenOwner): string => tenantKeys(tenant).accessToken(transport);
-  const place = ({ tenant, transport }: TokenOwner, what: string): string => `transport:${tenant}/${transport}:${what}`;
+  const { underNewest } = createKeyChange(secrets);
 
   return {
+    reseal: createReseal(redis, secrets),
     /** @returns the record and its text, where it is of this owner as it is now */
     async read(owner: TokenOwner): Promise<{ text: string; stored: StoredToken } | undefined> {
       const text = await redis.get(keyOf(owner));
@@ -67,11 +117,12 @@ export const createTokenRecords = ({ redis, secrets }: { redis: Redis; secrets: 
       return stored.for === owner.askedWith ? { text, stored } : undefined;
     },
     write: async (owner: TokenOwner, stored: StoredToken): Promise<void> => {
-      await redis.set(keyOf(owner), JSON.stringify(stored));
+      // Parts of it may be of before a change of keys.
+      await redis.set(keyOf(owner), JSON.stringify(underNewest(owner, stored)));
     },
     /** Only where `text` still stands there. */
     replace: async (owner: TokenOwner, text: string, stored: StoredToken): Promise<void> => {
-      await replace(redis, [keyOf(owner)], [text, JSON.stringify(stored)]);
+      await replace(redis, [keyOf(owner)], [text, JSON.stringify(underNewest(owner, stored))]);
     },
     /** @returns the token, if it is good for a while yet. @param now ms since 1970 */
     usable(owner: TokenOwner, stored: StoredToken | undefined, now: number): string | undefined {

@@ -1,6 +1,7 @@
 // What an email says at its time: finished content as it came, a template with the data and the version of now.
 import { hasControlCharacters } from '../mail/address/address';
 import type { StoredEmail } from '../mail/email/stored-email';
+import type { TemplateVersion } from '../mail/settings/template';
 import type { ContentStore } from '../content/store';
 import { codeOf, messageOf } from '../runtime/fault';
 import type { Templates } from '../store/registries/templates';
@@ -25,6 +26,28 @@ export interface Renderer {
   /** @throws RenderFailure where the email cannot be made: it fails with that code and text */
   render(tenant: string, email: Renderable): Promise<Rendered>;
 }
+
+/** @throws RenderFailure where a template does not exist, or is none of an email */
+const requireEmail = (
+  name: string,
+  wanted: number | undefined,
+  found: TemplateVersion | undefined,
+): TemplateVersion => {
+  if (found === undefined) {
+    const which = wanted === undefined ? name : `${name}, version ${wanted},`;
+    throw new RenderFailure(
+      'template-unknown',
+      `the template ${which} does not exist: put it again and release the email`,
+    );
+  }
+  if (found.subject === undefined) {
+    throw new RenderFailure(
+      'template-failed',
+      `the template ${name} has no subject: it is a part for other templates, not an email`,
+    );
+  }
+  return found;
+};
 
 export const createRenderer = (deps: {
   templates: Templates;
@@ -52,20 +75,7 @@ export const createRenderer = (deps: {
     email: Renderable,
     { name, version: wanted }: { name: string; version?: number },
   ): Promise<Omit<Rendered, 'text'> & { text?: string }> => {
-    const version = await deps.templates.get(tenant, name, wanted);
-    if (version === undefined) {
-      const which = wanted === undefined ? name : `${name}, version ${wanted},`;
-      throw new RenderFailure(
-        'template-unknown',
-        `the template ${which} does not exist: put it again and release the email`,
-      );
-    }
-    if (version.subject === undefined) {
-      throw new RenderFailure(
-        'template-failed',
-        `the template ${name} has no subject: it is a part for other templates, not an email`,
-      );
-    }
+    const version = requireEmail(name, wanted, await deps.templates.get(tenant, name, wanted));
     const own = (await part(email, 'data')) ?? JSON.stringify(email.data ?? {});
     const data =
       email.fetched === undefined ? own : JSON.stringify({ ...(JSON.parse(own) as object), ...email.fetched });

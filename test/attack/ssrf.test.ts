@@ -2,7 +2,7 @@
 import type { LookupAddress } from 'node:dns';
 import { createServer, type Server } from 'node:net';
 import { createFetcher } from '../../libs/fetch/fetcher';
-import { startHttpSource, type HttpSource } from '../support/http-source';
+import { startHttpSource, type HttpSource } from '../support/http/http-source';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { eventually } from '../support/wait';
 

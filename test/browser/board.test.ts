@@ -1,8 +1,8 @@
 // Bull Board in a real browser: a typo in an address, corrected and released by hand.
 import type { Browser, Locator, Page } from 'playwright-core';
-import { startBrowser } from '../support/browser';
+import { startBrowser } from '../support/http/browser';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
-import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
+import { startSmtpServer, type SmtpServer } from '../support/smtp/smtp-server';
 import { eventually } from '../support/wait';
 
 let service: Service;

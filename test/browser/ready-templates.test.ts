@@ -3,9 +3,9 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { readReadyTemplates } from '../../dev/ready-templates';
-import { startBrowser } from '../support/browser';
+import { startBrowser } from '../support/http/browser';
 import { setUpQueue, startService, type Service } from '../support/service';
-import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
+import { startSmtpServer, type SmtpServer } from '../support/smtp/smtp-server';
 
 interface Shown {
   subject: string;

@@ -1,64 +1,72 @@
 // Who may what: a foreign place looks like one that does not exist, and a role does no more than it may.
+import type { Endpoint } from '../../apps/api/http/endpoint/endpoint';
+import { ENDPOINTS } from '../../apps/api/routes/table';
+import { may, type Role } from '../../libs/mail/settings/api-key';
 import { anEmail, setUpQueue, startService, type Service } from '../support/service';
 
 let service: Service;
+/** Keys of acme, by role; `... of one` those of its application app. */
 const keys: Record<string, string> = {};
-const ids: Record<string, string> = {};
+/** An email of each tenant, and a key of each. */
+const ids: Record<string, { email: string; key: string }> = {};
+
+const issue = (more: object) => service.ok<{ id: string; key: string }>('POST', '/v1/keys', more);
 
 beforeAll(async () => {
-  service = await startService({ workers: 0 });
+  service = await startService({ workers: 0, verifyWaitMs: 100 });
   for (const tenant of ['acme', 'other']) {
     await setUpQueue(service, `${tenant}/app`, 1);
     await service.ok('PUT', `/v1/tenants/${tenant}/templates/welcome`, { subject: 'Hi', text: 'Hi' });
-    ids[tenant] = (await service.ok<{ id: string }>('POST', `/v1/queues/${tenant}/app/emails`, anEmail())).id;
+    const email = await service.ok<{ id: string }>('POST', `/v1/queues/${tenant}/app/emails`, anEmail());
+    ids[tenant] = { email: email.id, key: (await issue({ role: 'reader', tenant })).id };
   }
   for (const role of ['admin', 'sender', 'reader']) {
-    keys[role] = (await service.ok<{ key: string }>('POST', '/v1/keys', { role, tenant: 'acme' })).key;
-    keys[`${role} of one`] = (
-      await service.ok<{ key: string }>('POST', '/v1/keys', { role, tenant: 'acme', application: 'app' })
-    ).key;
+    keys[role] = (await issue({ role, tenant: 'acme' })).key;
+    keys[`${role} of one`] = (await issue({ role, tenant: 'acme', application: 'app' })).key;
   }
+  await setUpQueue(service, 'acme/second', 1);
 });
 afterAll(() => service.close());
 
-/** Every call of the API on something of a tenant. */
-const calls = (tenant: string): [method: string, path: string, body?: unknown][] => {
-  const queue = `/v1/queues/${tenant}/app`;
-  const own = `/v1/tenants/${tenant}`;
-  return [
-    ['POST', `${queue}/emails`, anEmail()],
-    ['POST', `${queue}/emails/batch`, { emails: [anEmail()] }],
-    ['POST', `${queue}/emails/render`, anEmail()],
-    ['GET', `${queue}/emails`],
-    ['GET', `${queue}/emails/${ids[tenant]}`],
-    ['POST', `${queue}/content`, 'bytes'],
-    ['GET', `/v1/queues/${tenant}`],
-    ['GET', queue],
-    ['PUT', queue, { from: 'x@y.example' }],
-    ['POST', `${queue}/pause`],
-    ['POST', `${queue}/resume`],
-    ['DELETE', queue],
-    ['GET', own],
-    ['PUT', own, {}],
-    ['DELETE', own],
-    ['GET', `${own}/transports`],
-    ['GET', `${own}/transports/default`],
-    ['PUT', `${own}/transports/default`, { host: 'evil.example' }],
-    ['DELETE', `${own}/transports/default`],
-    ['POST', `${own}/transports/default/verify`],
-    ['GET', `${own}/signing-secret`],
-    ['POST', `${own}/signing-secret`],
-    ['GET', `${own}/templates`],
-    ['GET', `${own}/templates/welcome`],
-    ['PUT', `${own}/templates/welcome`, { subject: 'x', text: 'x' }],
-    ['DELETE', `${own}/templates/welcome`],
-    ['GET', `${own}/templates/welcome/versions`],
-    ['GET', `${own}/templates/welcome/versions/1`],
-    ['GET', `${own}/templates/welcome/compare?from=1`],
-    ['POST', `${own}/templates/welcome/versions/1/restore`],
-    ['POST', `${own}/templates/welcome/render`, {}],
-  ];
+/** What each endpoint with a body is given, by its id; it need not succeed. */
+const BODIES: Record<string, unknown> = {
+  acceptEmail: anEmail(),
+  acceptBatch: { emails: [anEmail()] },
+  renderEmail: anEmail(),
+  correctEmail: { tags: ['x'] },
+  resolveEmail: { as: 'sent' },
+  beginQueueBulk: { action: 'hold', all: true, dryRun: true },
+  beginTenantBulk: { action: 'hold', all: true, dryRun: true },
+  uploadContent: 'bytes',
+  putQueue: { from: 'x@y.example' },
+  putTransport: { host: 'evil.example' },
+  putTemplate: { subject: 'x', text: 'x' },
+  issueKey: { role: 'reader', tenant: 'acme', application: 'app' },
 };
+const QUERIES: Record<string, string> = { compareTemplateVersions: '?from=1' };
+
+type Place = { tenant: string; application: string; id?: string; name?: string };
+
+const addressOf = ({ path, id }: Endpoint<never>, place: Place): string => {
+  const values: Record<string, string> = {
+    name: path.includes('/transports/') ? 'default' : 'welcome',
+    version: '1',
+    id: ids[place.tenant]?.email ?? 'none',
+    ...place,
+  };
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '') + (QUERIES[id] ?? '');
+};
+
+const ask = (endpoint: Endpoint<never>, place: Place, key: string) => {
+  const { method, id, body } = endpoint;
+  const given = body === undefined ? undefined : (BODIES[id] ?? {});
+  return service.call(method.toUpperCase(), addressOf(endpoint, place), given, { key });
+};
+
+/** Of a key by its name in `keys`. */
+const identityOf = (who: string) => ({ id: 'x', role: who.split(' ')[0] as Role });
+
+const over = (...kinds: string[]) => ENDPOINTS.filter(({ may: { over } }) => kinds.includes(over));
 
 const snapshot = async (): Promise<string> =>
   JSON.stringify(
@@ -76,23 +84,63 @@ const snapshot = async (): Promise<string> =>
 test('no key reads or changes anything of another tenant, nor learns that it exists', async () => {
   const before = await snapshot();
   for (const key of Object.values(keys)) {
-    for (const [method, path, body] of calls('other')) {
-      const foreign = await service.call(method, path, body, { key });
-      const unknown = await service.call(method, path.replaceAll('/other', '/nobody'), body, { key });
-      expect({ method, path, status: foreign.status }).toMatchObject({ status: 404 });
-      expect({ method, path, status: unknown.status }).toMatchObject({ status: 404 });
+    for (const endpoint of over('queue', 'tenant')) {
+      const foreign = await ask(endpoint, { tenant: 'other', application: 'app' }, key);
+      const unknown = await ask(endpoint, { tenant: 'nobody', application: 'app' }, key);
+      expect([endpoint.id, foreign.status, unknown.status]).toEqual([endpoint.id, 404, 404]);
     }
   }
   expect(await snapshot()).toBe(before);
 });
 
 test('a key of one application reaches nothing of another one, nor of the tenant', async () => {
-  await setUpQueue(service, 'acme/second', 1);
   for (const role of ['admin', 'sender', 'reader']) {
     const key = keys[`${role} of one`] ?? '';
-    expect((await service.call('GET', '/v1/queues/acme/second', undefined, { key })).status).toBe(404);
-    expect((await service.call('GET', '/v1/tenants/acme', undefined, { key })).status).toBe(404);
+    for (const endpoint of over('queue')) {
+      const { status } = await ask(endpoint, { tenant: 'acme', application: 'second' }, key);
+      expect([endpoint.id, status]).toEqual([endpoint.id, 404]);
+    }
+    for (const endpoint of over('tenant')) {
+      const { status } = await ask(endpoint, { tenant: 'acme', application: 'app' }, key);
+      expect([endpoint.id, status]).toEqual([endpoint.id, 404]);
+    }
     expect((await service.call('GET', '/v1/queues/acme/app', undefined, { key })).status).toBe(200);
+  }
+});
+
+test('lists show what lies within the key’s reach alone, and what is foreign in them is not there', async () => {
+  const begun = await service.call('POST', '/v1/tenants/other/bulk', { action: 'hold', all: true, dryRun: true });
+  const id = String(begun.body['id']);
+  for (const [who, key] of Object.entries(keys)) {
+    for (const endpoint of over('reach', 'installation')) {
+      const { status, body } = await ask(endpoint, { tenant: 'acme', application: 'app', id }, key);
+      expect([who, endpoint.id, JSON.stringify(body).includes('other')]).toEqual([who, endpoint.id, false]);
+      const isForeign = endpoint.path.endsWith('{id}') && may(identityOf(who), endpoint.may.action);
+      if (isForeign) expect([who, endpoint.id, status]).toEqual([who, endpoint.id, 404]);
+    }
+    const foreign = await service.call('DELETE', `/v1/keys/${ids['other']?.key}`, undefined, { key });
+    expect([who, foreign.status]).toEqual([who, who.startsWith('admin') ? 404 : 403]);
+  }
+  expect((await service.call('GET', `/v1/operations/${id}`)).status).toBe(200);
+});
+
+test('what a role may not is 403, and what it may is not: of every endpoint', async () => {
+  for (const [who, key] of Object.entries(keys)) {
+    const ofOne = who.endsWith('of one');
+    for (const endpoint of ENDPOINTS) {
+      if (ofOne && endpoint.may.over === 'tenant') continue;
+      const allowed = may(identityOf(who), endpoint.may.action);
+      // What would be taken away, or changed for the others, is asked for where there is nothing.
+      const nowhere = allowed &&
+        endpoint.method === 'delete' && { name: 'none', ...(!ofOne && { application: 'none' }) };
+      const place = { tenant: 'acme', application: 'app', id: 'none', ...nowhere };
+      const { status, body } = await ask(endpoint, place, key);
+      expect({ who, id: endpoint.id, code: status === 403 ? body['code'] : undefined }).toEqual({
+        who,
+        id: endpoint.id,
+        code: allowed ? undefined : 'forbidden',
+      });
+    }
   }
 });
 
@@ -197,7 +245,7 @@ test('secrets are in no answer and, in clear, nowhere in Redis', async () => {
   for (const key of (await redis.call('KEYS', '*')) as string[]) {
     dump.push(await redis.call('HGETALL', key).catch(() => ''));
   }
-  redis.close();
+  redis.disconnect();
   for (const text of [...answers, JSON.stringify(dump)]) {
     expect(text).not.toContain(secret);
     expect(text).not.toContain(issued.key.slice(-20));

@@ -1,7 +1,7 @@
 // The archive is what was sent: whoever lost the email meanwhile changes nothing of it, and leaves nothing behind.
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
-import { archiveMessage } from '../../apps/worker/archive';
+import { archiveMessage } from '../../apps/worker/attempt/archive';
 import { createFileStore } from '../../libs/content/file-store';
 import type { ContentStore } from '../../libs/content/store';
 import type { StoredRaw } from '../../libs/mail/email/stored-email';
@@ -12,7 +12,7 @@ import { createEnqueue } from '../../libs/intake/enqueue';
 import { systemClock } from '../../libs/runtime/clock';
 import { createContentRefs, type ContentRefs } from '../../libs/store/contents/content-refs';
 import { MARK } from '../../libs/store/redis/keys';
-import { aStoredEmail, useBareRedis } from '../support/bare-redis';
+import { aStoredEmail, useBareRedis } from '../support/redis/bare-redis';
 
 let folder: string;
 const bare = useBareRedis();

@@ -2,12 +2,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startRedis, type RedisServer } from '../../dev/redis';
-import { findRedisBinary } from '../../dev/redis-binary';
+import type { RedisServer } from '../../dev/redis';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
 import { createBreakers, type Breakers } from '../../libs/store/limits/breaker';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis/redis';
+import { startTestRedis } from '../support/redis/test-redis';
 import { deferred, eventually } from '../support/wait';
 
 const LEASE_MS = 400;
@@ -20,7 +20,7 @@ let other: Breakers;
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-breaker-'));
-  server = await startRedis({ dataDir, binary: await findRedisBinary(dataDir) });
+  server = await startTestRedis({ dataDir });
   redis = connectRedis({ url: server.url, patience: 'wait', name: 'breaker', log: createLog('test', 'silent') });
   await whenReady(redis);
   one = createBreakers({ redis, clock: systemClock, replica: 'one', leaseMs: LEASE_MS });

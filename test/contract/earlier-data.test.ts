@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { untilState } from '../support/emails';
-import { startService, type EmailBody, type Service } from '../support/service';
-import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
+import { startService, type Answer, type EmailBody, type Service } from '../support/service';
+import { startSmtpServer, type SmtpServer } from '../support/smtp/smtp-server';
 
 const FOLDER = join(__dirname, '../fixtures/format-1');
 const { keys, ids } = JSON.parse(readFileSync(join(FOLDER, 'ids.json'), 'utf8')) as {
@@ -17,13 +17,19 @@ const idOf = (name: string): string => {
 };
 const BILLING = '/v1/queues/acme/billing/emails';
 
+const TRANSPORT = '/v1/tenants/acme/transports/default';
+
 let service: Service;
 let smtp: SmtpServer;
+/** What an administrator got who changed a transport of then: its limits, its port. */
+let patched: Answer[];
 
 beforeAll(async () => {
   smtp = await startSmtpServer();
   service = await startService({ data: FOLDER, workers: 0 });
-  await service.ok('PUT', '/v1/tenants/acme/transports/default', {
+  const patch = (body: object) => service.call('PATCH', TRANSPORT, body, { key: keys.admin });
+  patched = [await patch({ limits: { connections: 5 } }), await patch({ port: 1 })];
+  await service.ok('PUT', TRANSPORT, {
     host: '127.0.0.1',
     port: smtp.port,
     security: 'none',
@@ -36,6 +42,13 @@ afterAll(async () => {
 });
 
 const read = (name: string) => service.ok<EmailBody>('GET', `${BILLING}/${idOf(name)}`);
+
+test('a transport of then keeps its private host, until an administrator moves it', () => {
+  expect(patched).toMatchObject([
+    { status: 200, body: { host: '127.0.0.1', hostBy: 'operator' } },
+    { status: 422, body: { code: 'host-not-allowed' } },
+  ]);
+});
 
 test('every email is in the state in which it was left', async () => {
   const states = {

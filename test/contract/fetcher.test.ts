@@ -3,8 +3,8 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { createFetcher, type FetchRequest, type Fetcher } from '../../libs/fetch/fetcher';
-import { startHttpSource, type HttpSource } from '../support/http-source';
-import { serverCertificate, serverKey } from '../support/tls';
+import { startHttpSource, type HttpSource } from '../support/http/http-source';
+import { serverCertificate, serverKey } from '../support/smtp/tls';
 
 let source: HttpSource;
 let other: HttpSource;

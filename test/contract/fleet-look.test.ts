@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startRedis, type RedisServer } from '../../dev/redis';
+import type { RedisServer } from '../../dev/redis';
 import { createSchedule, type Schedule } from '../../libs/jobs/layout/schedule';
 import { Dispatcher, type DispatcherDeps } from '../../libs/dispatch/dispatcher';
 import { createQueues, type EmailQueue, type Queues } from '../../libs/jobs/layout/queues';
@@ -11,7 +11,8 @@ import { endEmail } from '../../libs/jobs/transitions/end';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis/redis';
-import { aStoredEmail } from '../support/bare-redis';
+import { aStoredEmail } from '../support/redis/bare-redis';
+import { startTestRedis } from '../support/redis/test-redis';
 import { eventually } from '../support/wait';
 
 const log = createLog('test', 'silent');
@@ -39,7 +40,7 @@ const failNow = (what: keyof typeof failing): void => {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
-  server = await startRedis({ dataDir: folder });
+  server = await startTestRedis({ dataDir: folder });
   redis = connectRedis({ url: server.url, patience: 'wait', name: 'main', log });
   subscriber = connectRedis({ url: server.url, patience: 'wait', name: 'subscriber', log });
   await Promise.all([whenReady(redis), whenReady(subscriber)]);
@@ -83,7 +84,8 @@ beforeEach(async () => {
       return { enabled: true, concurrency: 5, transport: 'default' };
     },
     admit: (address) => admit(address),
-    work: (lease, admission) => work(lease, admission),
+    onRecovered: () => undefined,
+    work: (lease, admission) => work(lease, admission).finally(admission.end),
   });
   fleet.start();
   // It sleeps until somebody calls.

@@ -1,7 +1,7 @@
 // Bad input: a clear problem document with a pointer, and nothing lost or accepted by halves.
 import { request } from 'node:http';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type Answer, type Service } from '../support/service';
-import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
+import { startSmtpServer, type SmtpServer } from '../support/smtp/smtp-server';
 
 interface ProblemBody extends Record<string, unknown> {
   code: string;

@@ -1,4 +1,7 @@
-// The OpenAPI document names every route that exists, and no other.
+// The OpenAPI document names every endpoint with all that it answers, and every route that exists is one of them.
+import { exampleOf } from '../../apps/api/http/endpoint/openapi';
+import { TAGS } from '../../apps/api/http/endpoint/endpoint';
+import { ENDPOINTS } from '../../apps/api/routes/table';
 import { startService, type Service } from '../support/service';
 
 let service: Service;
@@ -8,9 +11,17 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
+interface Endpoint {
+  operationId?: string;
+  tags?: string[];
+  description?: string;
+  requestBody?: unknown;
+  responses: Record<string, { description: string; content?: Record<string, { schema?: object; example?: unknown }> }>;
+}
+
 interface Document {
   openapi: string;
-  paths: Record<string, Record<string, { requestBody?: unknown }>>;
+  paths: Record<string, Record<string, Endpoint>>;
   components: { schemas: Record<string, { properties?: Record<string, unknown>; additionalProperties?: unknown }> };
 }
 
@@ -37,6 +48,51 @@ test('what is heeded besides the body is described, and what is not JSON', async
   expect(paths[`${email}/message`]?.['get']).toMatchObject({
     responses: { 200: { content: { 'message/rfc822': {} } } },
   });
+});
+
+test('every endpoint has an id of its own, a tag, a description, and the schemas of all its answers', async () => {
+  const document = await service.ok<Document>('GET', '/openapi.json');
+  const endpoints = Object.values(document.paths).flatMap((methods) => Object.values(methods));
+  expect(new Set(endpoints.map(({ operationId }) => operationId)).size).toBe(ENDPOINTS.length);
+  for (const { operationId, tags = [], description = '', responses } of endpoints) {
+    expect({ operationId, tags: tags.every((tag) => tag in TAGS), said: description.length > 40 }).toEqual({
+      operationId: expect.stringMatching(/^[a-z][A-Za-z]+$/) as string,
+      tags: tags.length === 1,
+      said: true,
+    });
+    const statuses = Object.keys(responses);
+    expect(statuses).toEqual(expect.arrayContaining(['400', '401', '500', '503']));
+    for (const [status, { content = {} }] of Object.entries(responses)) {
+      const isProblem = Number(status) >= 400;
+      const bodies = Object.entries(content);
+      const isWhole = bodies.every(([type, { schema }]) => schema !== undefined || type === 'message/rfc822');
+      expect({ operationId, status, isWhole, empty: bodies.length === 0 }).toEqual({
+        operationId,
+        status,
+        isWhole: true,
+        empty: status === '204',
+      });
+      if (isProblem)
+        expect(content['application/problem+json']?.schema).toEqual({ $ref: '#/components/schemas/Problem' });
+    }
+  }
+});
+
+test('each answer has an example that is as its schema says', () => {
+  for (const { id, answers } of ENDPOINTS) {
+    for (const [status, { schema }] of Object.entries(answers)) {
+      if (schema === undefined) continue;
+      const { error } = schema.safeParse(exampleOf(schema));
+      expect([id, status, error]).toEqual([id, status, undefined]);
+    }
+  }
+});
+
+test('answers may get new fields, which clients bear; what is taken may not', async () => {
+  const { schemas } = (await service.ok<Document>('GET', '/openapi.json')).components;
+  expect(schemas['EmailDetails']).not.toHaveProperty('additionalProperties');
+  expect(schemas['Problem']).not.toHaveProperty('additionalProperties');
+  expect(schemas['Transport']).toHaveProperty('additionalProperties', false);
 });
 
 test('every path of the document is there: none answers that there is nothing under its address', async () => {

@@ -112,4 +112,16 @@ describe('a cursor that is not one of the list is 400', () => {
     }
     expect((await service.call('GET', `${path}?cursor=a&cursor=b`)).status).toBe(400);
   });
+
+  // They have no pages, so no cursor is theirs.
+  test.each(['/v1/keys', '/v1/workers', ...['transports', 'templates'].map((list) => `/v1/tenants/acme/${list}`)])(
+    '%s',
+    async (path) => {
+      expect((await service.call('GET', path)).status).toBe(200);
+      expect(await service.call('GET', `${path}?cursor=AAAA`)).toMatchObject({
+        status: 400,
+        body: { code: 'bad-cursor' },
+      });
+    },
+  );
 });

@@ -1,7 +1,7 @@
 // What a look at the due queues sees where more are due than it asks for: something of each tenant.
 import { createSchedule, DUE_NOW } from '../../libs/jobs/layout/schedule';
 import { KEYS } from '../../libs/store/redis/keys';
-import { useBareRedis } from '../support/bare-redis';
+import { useBareRedis } from '../support/redis/bare-redis';
 
 const bare = useBareRedis();
 beforeEach(() => bare.redis.del(KEYS.due));

@@ -1,5 +1,5 @@
 // The contract with the pinned BullMQ: what our transitions write, BullMQ reads as its own.
-import type { MinimalJob } from 'bullmq';
+import { Worker, type MinimalJob } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { StoredEmail } from '../../libs/mail/email/stored-email';
 import { readStatus } from '../../libs/jobs/read/counts';
@@ -11,11 +11,16 @@ import { createQueues, type EmailQueue } from '../../libs/jobs/layout/queues';
 import { BULL_PRIORITY, createEnqueue } from '../../libs/intake/enqueue';
 import { correctEmail } from '../../libs/jobs/transitions/correct';
 import { endEmail } from '../../libs/jobs/transitions/end';
-import { putAside } from '../../libs/jobs/transitions/put-aside';
+import { withdraw, type Withdrawal } from '../../libs/jobs/transitions/withdraw';
 import { releaseEmail } from '../../libs/jobs/transitions/release';
 import { removeJob } from '../../libs/jobs/transitions/remove';
+import { resolveSent } from '../../libs/jobs/transitions/resolve-sent';
+import { EVENTS_KEPT } from '../../libs/jobs/layout/telling';
+import { TESTED_BULLMQ } from '../../libs/jobs/layout/tested-bullmq';
+import { dependencies } from '../../package.json';
 import { KEYS } from '../../libs/store/redis/keys';
-import { aStoredEmail, useBareRedis } from '../support/bare-redis';
+import { aStoredEmail, useBareRedis } from '../support/redis/bare-redis';
+import { eventually } from '../support/wait';
 
 const bare = useBareRedis();
 let redis: Redis;
@@ -37,12 +42,12 @@ const add = async (id: string, more: Partial<StoredEmail> = {}): Promise<StoredE
   await createEnqueue({ redis, schedule: createSchedule(redis) }).add(queue, [accepted]);
   return stored;
 };
-const aside = (id: string, fromErrorLog = false) =>
-  putAside(redis, queue, id, {
+const aside = (id: string, from: Withdrawal['from'] = 'send-queue') =>
+  withdraw(redis, queue, id, {
     failure: { code: 'held', text: 'by a test' },
     now: Date.now(),
     keepUntil: Date.now() + 1e6,
-    fromErrorLog,
+    from,
   });
 const line = { kind: 'change' as const, at: '', by: 'test', what: 'tested' };
 const back = (id: string, before: StoredEmail, due = Date.now()) =>
@@ -54,7 +59,7 @@ const take = async (): Promise<string | undefined> => {
   return taken.email.id;
 };
 
-const PLACES: [string, Partial<StoredEmail>][] = [
+const LAYOUT: [string, Partial<StoredEmail>][] = [
   ['waiting', { priority: 'high' }],
   ['prioritized', {}],
   ['delayed', { sendAt: '2034-01-01T00:00:00.000Z' }],
@@ -155,6 +160,120 @@ test.each([
   await expect(endEmail(redis, mine.email, { place, result, now })).rejects.toThrow('the lock of m_1 was lost');
 });
 
+test('the bullmq of package.json is the one that processes insist on', () => {
+  expect(dependencies.bullmq).toBe(TESTED_BULLMQ);
+});
+
+/** Our email and BullMQ's job in their error logs, each after one attempt, for the same reason. */
+const bothFailed = async (reason: string, more: Partial<StoredEmail> = {}) => {
+  const theirs = theirQueue();
+  const stored = await add('m_1', more);
+  const priority = BULL_PRIORITY[more.priority ?? 'normal'];
+  await theirs.bull.add('email', stored, { jobId: 'm_1', ...(priority > 0 && { priority }) });
+  const [mine, bare] = [await takeEmail(redis, queue, 'mine'), await takeEmail(redis, theirs, 'theirs')];
+  if (mine.email === undefined || bare.email === undefined) throw new Error('there is no email');
+  const now = Date.now();
+  await endEmail(redis, mine.email, { place: 'failed', result: reason, now, removeAt: now + 1e6 });
+  await theirs.backend.moveToFailed({ id: 'm_1', opts: { attempts: 0 } } as MinimalJob, reason, false, 'theirs', false);
+  return { theirs, stored };
+};
+
+/** All that a BullMQ client reads of the only job of a queue, and where BullMQ looks for it. */
+const seenOf = async ({ bull, keys }: EmailQueue) => {
+  const job = await bull.getJob('m_1');
+  const { wait, prioritized, delayed } = {
+    wait: await redis.lrange(`${keys.bull}wait`, 0, -1),
+    prioritized: await redis.zrange(`${keys.bull}prioritized`, 0, '-1', 'WITHSCORES'),
+    delayed: await redis.zrange(`${keys.bull}delayed`, 0, '-1'),
+  };
+  return {
+    places: { wait, prioritized, delayed },
+    state: await job?.getState(),
+    counts: await bull.getJobCounts(),
+    attempts: [job?.attemptsMade, job?.attemptsStarted, job?.stalledCounter],
+    times: [job?.finishedOn, job?.processedOn].map((time) => time !== undefined),
+    result: [job?.returnvalue as unknown, job?.failedReason, job?.stacktrace],
+    locked: await redis.exists(keys.lock('m_1')),
+  };
+};
+
+test.each<'high' | 'normal' | 'low'>(['high', 'normal', 'low'])(
+  'what is released (%s) stands where a retry of BullMQ would have put it, and is read as the same job',
+  async (priority) => {
+    const { theirs, stored } = await bothFailed('refused: no', { priority });
+    expect(await back('m_1', stored)).toBeUndefined();
+    await (await theirs.bull.getJob('m_1'))?.retry('failed', { resetAttemptsMade: true });
+    expect(await seenOf(queue)).toEqual(await seenOf(theirs));
+    for (const from of [queue, theirs]) {
+      const [job] = (await from.backend.moveToActive('token', 'test')) as unknown[];
+      expect(job).toMatchObject({ attemptsMade: 0 });
+    }
+  },
+);
+
+test('what is resolved as sent is read as a job that BullMQ has completed', async () => {
+  await bothFailed('uncertain: nobody knows');
+  const times = { now: Date.now(), keepUntil: Date.now() + 1e6 };
+  expect(await resolveSent(redis, queue, 'm_1', line, times)).toBeUndefined();
+  const theirs = theirQueue();
+  await theirs.bull.add('email', aStoredEmail(), { jobId: 'm_1', priority: 10 });
+  await takeEmail(redis, theirs, 'theirs');
+  await theirs.backend.moveToCompleted({ id: 'm_1', opts: { attempts: 0 } } as MinimalJob, '', false, 'theirs', false);
+  expect(await seenOf(queue)).toEqual(await seenOf(theirs));
+  expect(await resolveSent(redis, queue, 'm_1', line, times)).toBe('wrong-state');
+});
+
+test.each([
+  ['completed', ''],
+  ['failed', 'refused: 550 no such user ann@example.org'],
+] as const)('of what has %s is told what a BullMQ worker tells, with a code for the words', async (place, result) => {
+  const theirs = theirQueue();
+  await add('m_1');
+  await theirs.bull.add('email', aStoredEmail(), { jobId: 'm_1' });
+  // Six minutes of which nothing was counted but the first end.
+  const counted = { prevTS: Date.now() - 6 * 60_000, prevCount: 0, count: 1 };
+  for (const { keys } of [queue, theirs]) await redis.hset(`${keys.bull}metrics:${place}`, counted);
+  const { email: mine } = await takeEmail(redis, queue, 'mine');
+  if (mine === undefined) throw new Error('there is no email');
+  const now = Date.now();
+  await endEmail(redis, mine, { place, result, now, removeAt: now + 1e6, telling: 'told' });
+  const worker = new Worker(
+    theirs.name,
+    () => (place === 'failed' ? Promise.reject(new Error(result)) : Promise.resolve(result)),
+    { connection: { url: bare.server.url }, prefix: `rohrpost:{${theirs.name}}`, metrics: { maxDataPoints: 1_440 } },
+  );
+  const told = async ({ keys }: EmailQueue) => {
+    const events = await redis.xrange(`${keys.bull}events`, '-', '+');
+    return events.map(([, fields]) => fields).find((fields) => fields.includes(place));
+  };
+  await eventually(async () => expect(await told(theirs)).toBeDefined());
+  await worker.close();
+  const words = { '"sent"': JSON.stringify(result), refused: result } as Record<string, string>;
+  expect((await told(queue))?.map((field) => words[field] ?? field)).toEqual(await told(theirs));
+  const { meta, ...points } = await queue.bull.getMetrics(place);
+  const bullmq = await theirs.bull.getMetrics(place);
+  expect(points).toEqual({ data: bullmq.data, count: bullmq.count });
+  expect(meta).toEqual({ ...bullmq.meta, prevTS: expect.any(Number) as number });
+});
+
+test('the stream of events stays bounded, and one that is spoilt spoils no end', async () => {
+  const events = `${queue.keys.bull}events`;
+  const pipeline = redis.pipeline();
+  for (let n = 0; n < 5 * EVENTS_KEPT; n++) pipeline.xadd(events, '*', 'event', 'completed');
+  await pipeline.exec();
+  const endOne = async (id: string) => {
+    await add(id);
+    const { email } = await takeEmail(redis, queue, id);
+    if (email === undefined) throw new Error('there is no email');
+    await endEmail(redis, email, { place: 'completed', result: '""', now: 1, removeAt: 2, telling: 'told' });
+  };
+  await endOne('m_1');
+  expect(await redis.xlen(events)).toBeLessThan(1.2 * EVENTS_KEPT);
+  for (const key of [events, `${queue.keys.bull}metrics:completed`]) await redis.set(key, 'spoilt');
+  await endOne('m_2');
+  expect(await queue.bull.getJobCounts()).toMatchObject({ active: 0, completed: 2 });
+});
+
 test('a repetition of the add changes nothing of an email that is there', async () => {
   const before = await add('m_1', { to: [{ address: 'ann@example.org' }] });
   const after = { ...before, rev: 2, to: [{ address: 'bob@example.org' }] };
@@ -238,17 +357,17 @@ test('what has ended and is not kept leaves nothing, and only who has the email 
   expect(await queue.bull.getJobCounts()).toMatchObject({ active: 0, completed: 0 });
 });
 
-test.each(PLACES)('a %s email is put aside: BullMQ counts it as failed and gives it to nobody', async (_name, more) => {
+test.each(LAYOUT)('a %s email is put aside: BullMQ counts it as failed and gives it to nobody', async (_name, more) => {
   await add('m_1', more);
   expect(await aside('m_1')).toBeUndefined();
   expect(await queue.bull.getJobCounts()).toMatchObject({ failed: 1, waiting: 0, prioritized: 0, delayed: 0 });
   expect(await (await queue.bull.getJob('m_1'))?.getState()).toBe('failed');
   expect(await take()).toBeUndefined();
   expect(await aside('m_1')).toBe('wrong-state');
-  expect(await aside('m_1', true)).toBeUndefined();
+  expect(await aside('m_1', 'anywhere')).toBeUndefined();
 });
 
-test.each(PLACES)(
+test.each(LAYOUT)(
   'a %s email that was put aside is released and taken by BullMQ, with attempts anew',
   async (_name, more) => {
     const stored = await add('m_1', more);
@@ -262,6 +381,23 @@ test.each(PLACES)(
     expect(await back('m_1', stored)).toBe('sent');
   },
 );
+
+test('of two people who decide differently one is refused, whoever read the email before the other', async () => {
+  const stored = await add('m_1');
+  const failed = { failure: { code: 'refused', text: 'by a test' }, now: 1, keepUntil: 2, from: 'uncertain' } as const;
+  const canceled = { ...failed, failure: { code: 'canceled', text: 'by a test' }, from: 'anywhere' } as const;
+  // Neither waiting nor held: only what is uncertain is resolved as failed.
+  expect(await withdraw(redis, queue, 'm_1', failed)).toBe('wrong-state');
+  await aside('m_1');
+  expect(await withdraw(redis, queue, 'm_1', failed)).toBe('wrong-state');
+  const uncertain = { ...canceled, failure: { code: 'uncertain', text: 'by a test' } } as const;
+  expect(await withdraw(redis, queue, 'm_1', uncertain)).toBeUndefined();
+  expect(await withdraw(redis, queue, 'm_1', failed)).toBeUndefined();
+  // Canceled is for good, also for whoever saw it before.
+  expect(await withdraw(redis, queue, 'm_1', canceled)).toBeUndefined();
+  expect(await back('m_1', stored)).toBe('wrong-state');
+  expect(await queue.bull.getJobCounts()).toMatchObject({ failed: 1, waiting: 0, prioritized: 0, delayed: 0 });
+});
 
 test('a release for later waits, and of two releases one is made', async () => {
   const stored = await add('m_1');
@@ -327,7 +463,7 @@ test('more than two thousand in a state are counted as what they are', async () 
   expect(await counts()).toMatchObject({ scheduled: 0, queued: 0, held: 2_100, failed: 0 });
 });
 
-test.each(PLACES)('a %s email is removed without a trace in BullMQ', async (_name, more) => {
+test.each(LAYOUT)('a %s email is removed without a trace in BullMQ', async (_name, more) => {
   await add('m_1', more);
   expect(await removeJob(redis, queue, 'm_1', AT)).toBeUndefined();
   expect(await queue.bull.getJobCounts()).toMatchObject({ failed: 0, waiting: 0, prioritized: 0, delayed: 0 });
@@ -361,7 +497,7 @@ test('the time of expiry is known to the sweep, also where it looked between the
     ...schedule,
     async announce(name, at, upkeepAt) {
       await schedule.announce(name, at, upkeepAt);
-      // As apps/worker/sweep.ts does, which finds no entry yet.
+      // As apps/worker/upkeep/sweep.ts does, which finds no entry yet.
       if (announced++ === 0) await redis.zrem(KEYS.upkeep, name);
     },
   };

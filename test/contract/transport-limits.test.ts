@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startRedis, type RedisServer } from '../../dev/redis';
-import { findRedisBinary } from '../../dev/redis-binary';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { RedisServer } from '../../dev/redis';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
 import { createChanges, type Changes } from '../../libs/store/redis/changes';
@@ -11,6 +11,7 @@ import { tenantKeys } from '../../libs/store/redis/keys';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis/redis';
 import type { TransportLimits } from '../../libs/mail/settings/transport';
 import { createLimits, type Admission, type Limits } from '../../libs/store/limits/transport-limits';
+import { startTestRedis } from '../support/redis/test-redis';
 import { eventually } from '../support/wait';
 
 let dataDir: string;
@@ -21,7 +22,7 @@ const changesOf: Changes[] = [];
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-limits-'));
-  server = await startRedis({ dataDir, binary: await findRedisBinary(dataDir) });
+  server = await startTestRedis({ dataDir });
   const log = createLog('test', 'silent');
   for (const replica of ['a', 'b', 'c']) {
     const redis = connectRedis({ url: server.url, patience: 'wait', name: replica, log });
@@ -42,8 +43,7 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-const until = (at: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, Math.max(1, at - Date.now())));
+const until = (at: number): Promise<void> => pause(Math.max(1, at - Date.now()));
 const granted = (answer: Admission | { until: number }): answer is Admission => 'end' in answer;
 const pick = (index: number): Limits => replicas[index % replicas.length] as Limits;
 

@@ -1,8 +1,8 @@
 // Accidents that happened once, each by its name, so that it does not happen again.
 import { untilState } from '../support/emails';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
-import { serviceEnv, startProcess } from '../support/process';
-import { startSmtpServer, type SmtpServer } from '../support/smtp-server';
+import { serviceEnv, startProcess } from '../support/processes/process';
+import { startSmtpServer, type SmtpServer } from '../support/smtp/smtp-server';
 import { deferred, eventually } from '../support/wait';
 
 let service: Service;
@@ -16,12 +16,12 @@ afterEach(async () => {
   await smtp.close();
 });
 
-const command = async (...words: string[]): Promise<unknown> => {
+const command = async (...words: [string, ...string[]]): Promise<unknown> => {
   const redis = await service.redis.connect();
   try {
     return await redis.call(...words);
   } finally {
-    redis.close();
+    redis.disconnect();
   }
 };
 const stateIs = (queue: string, id: string, state: string) => untilState(service, queue, id, state, 60_000);
@@ -149,7 +149,7 @@ test('past the bound of open queues, one whose call nobody had heard was never s
   // Announced already, so that the announcement of its email calls nobody: like a call while the connection was away.
   const redis = await service.redis.connect();
   await redis.call('ZADD', 'rohrpost:{fleet}:due', '0', 'other.app');
-  redis.close();
+  redis.disconnect();
   await service.ok('POST', second.emails, anEmail({ to: ['other@example.org'] }));
   const other = () => smtp.messages.findIndex(({ to }) => to[0] === 'other@example.org');
   await eventually(() => expect(other()).toBeGreaterThanOrEqual(0), { timeout: 40_000 });

@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ALL_WELL, keepOnS3 } from '../support/s3-process';
-import { startS3Server, type S3Server } from '../support/s3-server';
+import { ALL_WELL, keepOnS3 } from '../support/s3/s3-process';
+import { startS3Server, type S3Server } from '../support/s3/s3-server';
 
 const NODES = (process.env['ROHRPOST_TEST_NODES'] ?? process.execPath).split(':');
 

@@ -1,6 +1,6 @@
 // S3 as Swift speaks it.
-import { keepOnS3, ALL_WELL } from '../support/s3-process';
-import { startSwift, type Swift } from '../support/swift';
+import { keepOnS3, ALL_WELL } from '../support/s3/s3-process';
+import { startSwift, type Swift } from '../support/s3/swift';
 
 let swift: Swift;
 beforeAll(async () => {

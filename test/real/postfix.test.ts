@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { simpleParser } from 'mailparser';
-import { startPostfix, type Postfix } from '../support/postfix';
+import { startPostfix, type Postfix } from '../support/smtp/postfix';
 import { setUpQueue, startService, type Service } from '../support/service';
 import { eventually } from '../support/wait';
 

@@ -7,8 +7,12 @@ import type { ApiConfig } from '../../apps/api/config';
 import type { WorkerConfig } from '../../apps/worker/config';
 import { BOUNDS, startWorker, type Bounds, type RunningWorker } from '../../apps/worker/worker';
 import { findRedisBinary } from '../../dev/redis-binary';
-import { startRedis, type RedisServer } from '../../dev/redis';
+import type { RedisServer } from '../../dev/redis';
+import { TRANSITIONS, type Transition } from '../../libs/mail/email/state';
 import { createLog } from '../../libs/runtime/log';
+import { watchLives, type LifeWatch } from './life/life-watch';
+import { startTestRedis } from './redis/test-redis';
+import { requireDeclared } from './http/declared-answer';
 import { eventually } from './wait';
 
 export const OPERATOR_KEY = 'operator-key-of-the-tests-0123456789';
@@ -52,6 +56,8 @@ export interface Service {
   redis: RedisServer;
   api: RunningApi;
   workers: RunningWorker[];
+  /** Sees every state that an email comes to. */
+  lives: LifeWatch;
   call<T = Record<string, unknown>>(
     method: string,
     path: string,
@@ -84,9 +90,12 @@ const client = (url: string): Service['call'] => {
       ...(options.raw !== undefined && { body: options.raw }),
       ...(options.raw === undefined && body !== undefined && { body: JSON.stringify(body) }),
     });
+    const { status, headers } = response;
     const text = await response.text();
-    const isJson = /json/.test(response.headers.get('content-type') ?? '');
-    return { status: response.status, body: (isJson ? JSON.parse(text) : { text }) as T, headers: response.headers };
+    const isJson = /json/.test(headers.get('content-type') ?? '');
+    const answer = { status, body: (isJson ? JSON.parse(text) : { text }) as T, headers };
+    requireDeclared(method, path, answer);
+    return answer;
   };
   return call;
 };
@@ -98,21 +107,25 @@ export interface ServiceOptions {
   bounds?: Partial<Bounds>;
   /** A folder with what an earlier version left: `dump.rdb` and `content`. */
   data?: string;
+  /** A Redis without `cluster-enabled` (test-redis.ts). */
+  plainRedis?: boolean;
   /** ms that the API waits for a try of a transport. */
   verifyWaitMs?: number;
+  /** Changes of state that may happen here besides: where another BullMQ client, or the test itself, makes them. */
+  otherChanges?: readonly Transition[];
 }
 
 /** Starts the Redis of the service, with the data of an earlier one where a folder is given. */
-const startRedisWith = async (dataDir: string, data: string | undefined): Promise<RedisServer> => {
-  const binary = await findRedisBinary(dataDir);
-  if (data === undefined) return startRedis({ dataDir, binary });
+const startRedisWith = async (dataDir: string, { data, plainRedis }: ServiceOptions): Promise<RedisServer> => {
+  const from = { dataDir, binary: await findRedisBinary(dataDir), plain: plainRedis === true };
+  if (data === undefined) return startTestRedis(from);
   await cp(join(data, 'content'), join(dataDir, 'content'), { recursive: true });
   await cp(join(data, 'dump.rdb'), join(dataDir, 'redis', 'dump.rdb'));
   // With an append-only file to come Redis would not read the snapshot.
-  const redis = await startRedis({ dataDir, binary, appendonly: false });
+  const redis = await startTestRedis({ ...from, appendonly: false });
   const connection = await redis.connect();
   await connection.call('CONFIG', 'SET', 'appendonly', 'yes');
-  connection.close();
+  connection.disconnect();
   return redis;
 };
 
@@ -120,7 +133,8 @@ let replicas = 0;
 
 export const startService = async (options: ServiceOptions = {}): Promise<Service> => {
   const dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
-  const redis = await startRedisWith(dataDir, options.data);
+  const redis = await startRedisWith(dataDir, options);
+  const lives = watchLives(dataDir, [...TRANSITIONS, ...(options.otherChanges ?? [])]);
   const api = await startApi(
     {
       redisUrl: redis.url,
@@ -135,6 +149,7 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
       memoryShare: 1,
       render: { threads: 2, trusted: false },
       allowPrivate: [],
+      allowPrivateSmtp: [],
       grace: 5_000,
       stopDelay: 0,
       ...options.api,
@@ -152,6 +167,7 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
     redis,
     api,
     workers,
+    lives,
     call,
     async ok<T>(method: string, path: string, body?: unknown, callOptions?: CallOptions) {
       const answer = await call<T>(method, path, body, callOptions);
@@ -170,6 +186,7 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
           maxOpenQueues: 500,
           render: { threads: 2, trusted: false },
           allowPrivate: [],
+          allowPrivateSmtp: [],
           grace: 5_000,
           replica: `test-${replicas++}`,
           ...options.worker,
@@ -186,7 +203,11 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
       await Promise.all(workers.map((worker) => worker.lifecycle.stop('end of test')));
       await api.lifecycle.stop('end of test');
       await service.redis.stop();
-      await rm(dataDir, { recursive: true, force: true });
+      try {
+        await lives.end();
+      } finally {
+        await rm(dataDir, { recursive: true, force: true });
+      }
     },
   };
   // The API listens before Redis is there; tests begin when it is.

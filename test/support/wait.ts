@@ -1,4 +1,5 @@
 // The one place of the tests that asks again and again: for what announces itself to nobody.
+import { setTimeout as pause } from 'node:timers/promises';
 
 /** Retries an assertion until it holds; after the timeout its last error is thrown. */
 export const eventually = async <T>(
@@ -11,7 +12,7 @@ export const eventually = async <T>(
       return await assertion();
     } catch (error) {
       if (Date.now() >= until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, every));
+      await pause(every);
     }
   }
 };

@@ -53,8 +53,8 @@ const withoutSizes = (value: unknown): unknown =>
       )
     : value;
 
-export const boardActions = (rooms: Rooms, commands: Commands): Router => {
-  const router = Router();
+/** Does what a button asks for, to an email or to a queue that its user reaches, and answers as Bull Board's page reads it. */
+const createHandlers = (rooms: Rooms) => {
   const queueOf = async (request: Request, response: Response) => {
     const address = parseQueueName(param(request, 'queueName'));
     if (address === undefined || !reaches(identityOf(response), address)) throw notFound('this queue');
@@ -83,6 +83,13 @@ export const boardActions = (rooms: Rooms, commands: Commands): Router => {
         sendError(response, error);
       }
     };
+
+  return { onEmail, onQueue };
+};
+
+export const boardActions = (rooms: Rooms, commands: Commands): Router => {
+  const router = Router();
+  const { onEmail, onQueue } = createHandlers(rooms);
 
   const email = '/api/queues/:queueName/:jobId';
   router.put(

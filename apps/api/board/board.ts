@@ -2,20 +2,21 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
-import { Router, type NextFunction, type Request, type Response } from 'express';
+import { Router, type Express, type NextFunction, type Request, type Response } from 'express';
 import { may, reaches, type Identity } from '../../../libs/mail/settings/api-key';
 import { formatAddress } from '../../../libs/mail/address/address';
 import { Problem } from '../../../libs/mail/input/problem';
 import { queueName, type QueueAddress } from '../../../libs/mail/address/queue-address';
 import { bullQueueOf } from '../../../libs/jobs/layout/queues';
 import { recipientsOf, subjectOf, type StoredEmail } from '../../../libs/mail/email/stored-email';
-import type { ApiKeys } from '../../../libs/store/registries/api-keys';
 import type { Changes } from '../../../libs/store/redis/changes';
 import { boardActions } from './board-actions';
 import { boardSchema } from './board-schema';
 import type { Commands } from '../../../libs/administration/commands';
 import type { Rooms } from '../http/rooms';
-import { sendEmail } from '../routes/emails';
+import { identityOf, permit } from '../http/auth';
+import { sendAnswer } from '../http/endpoint/router';
+import { emailAnswer } from '../views/email-answer';
 import { existingQueue, existingEmail } from '../../../libs/administration/existing';
 
 export const BOARD_PATH = '/board';
@@ -32,12 +33,12 @@ const keyOf = (authorization: string | undefined): string | undefined => {
   return decoded.slice(decoded.indexOf(':') + 1);
 };
 
-export const identifyBoard = async (
-  keys: ApiKeys,
+const identifyBoard = async (
+  identify: (key: string) => Promise<Identity | undefined>,
   authorization: string | undefined,
 ): Promise<Identity | undefined> => {
   const key = keyOf(authorization);
-  const identity = key === undefined ? undefined : await keys.identify(key);
+  const identity = key === undefined ? undefined : await identify(key);
   return identity !== undefined && may(identity, 'administer') ? identity : undefined;
 };
 
@@ -80,10 +81,20 @@ const adapterOf = (rooms: Rooms, address: QueueAddress): BullMQAdapter => {
   });
   adapter.setFormatter('name', (job: Row) => rowName(job, rooms.clock.now()));
   adapter.setVisibilityGuard(async ({ headers }) => {
-    const identity = await identifyBoard(rooms.keys, headers['authorization']);
+    const identity = await identifyBoard((key) => rooms.keys.identify(key), headers['authorization']);
     return identity !== undefined && reaches(identity, address);
   });
   return adapter;
+};
+
+const UI = {
+  boardTitle: 'Rohrpost',
+  overview: { groupByDelimiter: true },
+  sortQueues: true,
+  showWorkers: false,
+  showMetrics: false,
+  hideRedisDetails: true,
+  pollingInterval: { forceInterval: 5 },
 };
 
 /** @returns a router for `/board` */
@@ -92,17 +103,7 @@ export const createBoard = (rooms: Rooms, changes: Changes, commands: Commands):
   const board = createBullBoard({
     queues: [],
     serverAdapter: server,
-    options: {
-      uiConfig: {
-        boardTitle: 'Rohrpost',
-        overview: { groupByDelimiter: true },
-        sortQueues: true,
-        showWorkers: false,
-        showMetrics: false,
-        hideRedisDetails: true,
-        pollingInterval: { forceInterval: 5 },
-      },
-    },
+    options: { uiConfig: UI },
   });
 
   const load = async (): Promise<void> => {
@@ -124,10 +125,12 @@ export const createBoard = (rooms: Rooms, changes: Changes, commands: Commands):
     });
   };
 
+  const who = { tenants: rooms.tenants, trusted: rooms.config.render.trusted };
   const router = Router();
   router.use(async (request: Request, response: Response, next: NextFunction) => {
     response.set('Content-Security-Policy', POLICY);
-    const identity = await identifyBoard(rooms.keys, request.get('Authorization'));
+    const identify = (key: string) => rooms.credentials.identify(request, key);
+    const identity = await identifyBoard(identify, request.get('Authorization'));
     if (identity === undefined) {
       response.set('WWW-Authenticate', 'Basic realm="Rohrpost", charset="UTF-8"').status(401).type('text/plain');
       response.send('Log in with any user name and a key of an operator or administrator as the password.\n');
@@ -139,11 +142,14 @@ export const createBoard = (rooms: Rooms, changes: Changes, commands: Commands):
     next();
   });
   router.get('/email/:tenant/:application/:id', async (request, response) => {
-    const { address } = await rooms.guard.queue(request, response, 'read');
+    const { tenant, application, id } = request.params;
+    const address = { tenant, application };
+    await permit(who, identityOf(response), { action: 'read', over: 'queue' }, address);
     const queue = await existingQueue(rooms, address);
-    await sendEmail(rooms, response, queue, await existingEmail(rooms, queue, String(request.params.id)));
+    await sendAnswer(response, await emailAnswer(rooms, queue, await existingEmail(rooms, queue, id)));
   });
   router.use(boardActions(rooms, commands));
-  router.use(server.getRouter() as Router);
+  // An application of its own, with a header of its own.
+  router.use((server.getRouter() as Express).disable('x-powered-by'));
   return router;
 };

@@ -5,6 +5,7 @@ import { ContentStoreAway } from '../../../libs/content/store-fault';
 import { Problem } from '../../../libs/mail/input/problem';
 import { statusOf, toDocument } from '../../../libs/mail/input/problem-document';
 import type { Log } from '../../../libs/runtime/log';
+import { SecretKeyMissing } from '../../../libs/store/redis/secrets';
 import { redisProblem } from '../../../libs/store/redis/redis-problem';
 
 /** Seconds: what is away is soon back, room has to be made. */
@@ -14,8 +15,8 @@ export const sendProblem = (response: Response, problem: Problem): void => {
   // For the log of requests.
   response.locals['problem'] = problem.code;
   const status = statusOf(problem);
-  const wait = RETRY_AFTER[status];
-  if (wait !== undefined) response.set('Retry-After', wait);
+  const wait = problem.extra['retryAfter'] ?? RETRY_AFTER[status];
+  if (wait !== undefined) response.set('Retry-After', String(wait));
   if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="rohrpost"');
   response
     .status(status)
@@ -51,6 +52,7 @@ const ofExpress = (error: BodyError): Problem | undefined => {
 
 export const toProblem = (error: unknown): Problem | undefined => {
   if (error instanceof Problem) return error;
+  if (error instanceof SecretKeyMissing) return new Problem('key-missing', error.message);
   return (
     contentProblem(error) ??
     redisProblem(error) ??

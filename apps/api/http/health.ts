@@ -2,13 +2,17 @@
 import { Router } from 'express';
 import type { ContentStore } from '../../../libs/content/store';
 import { redisProblems, type Redis } from '../../../libs/store/redis/redis';
+import type { SecretBox } from '../../../libs/store/redis/secrets';
+import { missingSecretKeys, type MissingKeys } from '../../../libs/store/registries/reseal';
+
+const NO_KEY_MISSING: MissingKeys = { problems: [], all: false };
 
 /**
  * Liveness never asks Redis: a restart of every replica would not bring it back.
  * @param stopping whoever balances load looks for another replica then, while this one still answers
  */
 export const healthRoutes = (
-  deps: { redis: Redis; content: Pick<ContentStore, 'problems'> },
+  deps: { redis: Redis; content: Pick<ContentStore, 'problems'>; secrets: Pick<SecretBox, 'keys'> },
   trusted: boolean,
   stopping: () => boolean,
 ): Router => {
@@ -16,13 +20,22 @@ export const healthRoutes = (
   const router = Router();
   router.get('/livez', (_request, response) => void response.json({ status: 'ok' }));
   router.get('/readyz', async (_request, response) => {
-    const [ofRedis, ofContent] = stopping()
-      ? [['this process is stopping'], []]
-      : await Promise.all([redisProblems(deps.redis), deps.content.problems()]);
-    const problems = [...ofRedis, ...ofContent.map(({ text }) => text)];
-    response
-      .status(problems.length === 0 ? 200 : 503)
-      .json({ status: problems.length === 0 ? 'ok' : 'unfit', problems, templates });
+    const [ofRedis, ofContent, secrets] = stopping()
+      ? [['this process is stopping'], [], NO_KEY_MISSING]
+      : await Promise.all([
+          redisProblems(deps.redis),
+          deps.content.problems(),
+          missingSecretKeys(deps.redis, deps.secrets),
+        ]);
+    // A key that only some secrets need keeps no request from being answered: no reason to send callers away.
+    const problems = [...ofRedis, ...ofContent.map(({ text }) => text), ...(secrets.all ? secrets.problems : [])];
+    const warnings = secrets.all ? [] : secrets.problems;
+    response.status(problems.length === 0 ? 200 : 503).json({
+      status: problems.length === 0 ? 'ok' : 'unfit',
+      problems,
+      ...(warnings.length > 0 && { warnings }),
+      templates,
+    });
   });
   return router;
 };

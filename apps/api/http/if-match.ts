@@ -7,15 +7,17 @@ const MALFORMED =
 // entity-tag of RFC 9110 8.8.3; without the quotes many clients send it, so that is taken too, as long as it is one word.
 const TAG = /^(?:W\/)?(?:"([!#-~\u0080-\u00ff]*)"|(?!W\/$)([!#-)+\--~]+))$/;
 
+/** '*' for any version that exists, undefined where there is no such header. */
+export type IfMatch = '*' | string[] | undefined;
+
 /**
  * The versions that a request names, without quotes; compare them with the ETag's own text.
  * A weak tag counts as its strong one: our ETags name what is stored, not the bytes of an answer, and proxies that compress
  * answers make them weak on their way.
  * @param header as Node gives it; several headers are joined by commas there
- * @returns '*' for any version that exists, undefined where there is no such header
  * @throws Problem `malformed-if-match`
  */
-export const parseIfMatch = (header: string | undefined): '*' | string[] | undefined => {
+export const parseIfMatch = (header: string | undefined): IfMatch => {
   if (header === undefined) return undefined;
   if (header.trim() === '*') return '*';
   if (header.length > 1_000) throw new Problem('malformed-if-match', MALFORMED);

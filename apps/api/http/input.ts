@@ -39,9 +39,9 @@ export const jsonBody = (limit: number): RequestHandler[] => [
     next();
   },
   express.raw({ limit, type: () => true }),
-  (request, _response, next) => {
+  async (request, _response, next) => {
     const bytes = request.body as Buffer | undefined;
-    request.body = bytes === undefined || bytes.length === 0 ? undefined : readJson(bytes, 'the body');
+    request.body = bytes === undefined || bytes.length === 0 ? undefined : await readJson(bytes, 'the body');
     next();
   },
 ];

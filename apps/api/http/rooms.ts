@@ -10,20 +10,23 @@ import type { Queues } from '../../../libs/jobs/layout/queues';
 import type { Removal } from '../../../libs/jobs/transitions/removal';
 import type { Renderer } from '../../../libs/render/render';
 import type { Templating } from '../../../libs/render/templates';
+import type { AddressRule } from '../../../libs/runtime/addresses';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { ApiKeys } from '../../../libs/store/registries/api-keys';
 import type { Breakers } from '../../../libs/store/limits/breaker';
 import type { ContentRefs } from '../../../libs/store/contents/content-refs';
 import type { Installation } from '../../../libs/store/registries/installation';
 import type { Redis } from '../../../libs/store/redis/redis';
+import type { SecretBox } from '../../../libs/store/redis/secrets';
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
 import type { Templates } from '../../../libs/store/registries/templates';
 import type { Tenants } from '../../../libs/store/registries/tenants';
+import type { KeyRates } from '../../../libs/store/limits/key-rates';
 import type { Limits } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
 import type { Accept } from '../../../libs/intake/accept';
-import type { Guard } from './auth';
+import type { Credentials } from './credentials';
 
 export interface Rooms {
   config: {
@@ -32,20 +35,27 @@ export interface Rooms {
     /** Most bytes of a body. */
     maxBody: number;
     render: { trusted: boolean };
+    /** Ranges of proxies whose X-Forwarded-For is believed. */
+    trustedProxies?: string[];
   };
   clock: Clock;
   redis: Redis;
   installation: Installation;
   tenants: Tenants;
   transports: Transports;
+  /** Which addresses the hosts of transports may stand for that administrators set. */
+  mayReachSmtp: AddressRule;
   breakers: Breakers;
   limits: Limits;
   workers: Workers;
   templates: Templates;
   templating: Templating;
   keys: ApiKeys;
+  credentials: Credentials;
+  keyRates: KeyRates;
   content: ContentStore;
   fetcher: Fetcher;
+  secrets: SecretBox;
   signingSecrets: SigningSecretStore;
   refs: ContentRefs;
   queues: Queues;
@@ -55,7 +65,6 @@ export interface Rooms {
   orders: VerifyRequests;
   renderer: Renderer;
   accept: Accept;
-  guard: Guard;
   audit: Audit;
   mailLog: MailLog;
 }

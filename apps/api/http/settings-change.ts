@@ -1,7 +1,7 @@
 // How settings are put and patched: a PUT takes what GET answered, a PATCH changes what it names, an If-Match guards both.
-import type { Request, Response } from 'express';
+import type { Request } from 'express';
 import { Problem, problemAt, notFound } from '../../../libs/mail/input/problem';
-import { parseIfMatch } from './if-match';
+import type { IfMatch } from './if-match';
 import { mergePatch } from './merge-patch';
 
 type Fields = Record<string, unknown>;
@@ -28,16 +28,16 @@ export const settingsIn = (body: unknown, { identity, computed }: NoSettings): u
 };
 
 /** Media types of a patch (RFC 7396 section 4). */
-const PATCH_TYPES = ['application/merge-patch+json', 'application/json'];
+export const PATCH_TYPES = ['application/merge-patch+json', 'application/json'];
 
 const mediaType = (request: Request): string =>
   (request.get('Content-Type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 
 /** Other kinds of patches mean something else by the same members. @throws Problem `unsupported-media-type` (RFC 5789 2.2) */
-const requirePatchType = (request: Request, response: Response): void => {
+export const requirePatchType = (request: Request): void => {
   const type = mediaType(request);
   if (type === '' || PATCH_TYPES.includes(type)) return;
-  response.set('Accept-Patch', PATCH_TYPES.join(', '));
+  request.res?.set('Accept-Patch', PATCH_TYPES.join(', '));
   throw new Problem(
     'unsupported-media-type',
     `a PATCH of settings is a JSON Merge Patch: send ${PATCH_TYPES.join(' or ')}`,
@@ -69,16 +69,27 @@ export interface SettingsChange {
   requireVersion(tag: string | undefined): void;
   /** A PATCH: what it does not name stays. */
   isPatch: boolean;
+  /** Is one of these fields decided by what was sent? By a PUT all are. */
+  names(...fields: string[]): boolean;
 }
 
-/** @throws Problem of what is wrong with the request, whatever it is to change */
-export const readChange = (request: Request, response: Response, none: NoSettings, what: string): SettingsChange => {
+/** A PUT or a PATCH as it was asked for. */
+interface AskedChange {
+  request: Request;
+  body: unknown;
+  ifMatch: IfMatch;
+}
+
+/**
+ * @param what names it, for whoever is told that there is none
+ * @throws Problem of what is wrong with the request, whatever it is to change
+ */
+export const readChange = ({ request, body, ifMatch }: AskedChange, none: NoSettings, what: string): SettingsChange => {
   const isPatch = request.method === 'PATCH';
-  if (isPatch) requirePatchType(request, response);
-  const body = request.body as unknown;
-  const given = settingsIn(body === undefined ? {} : body, none);
+  const given = settingsIn(body, none);
   return {
     isPatch,
+    names: (...fields) => !isPatch || fields.some((field) => isObject(given) && field in given),
     wanted(shown) {
       if (!isPatch) {
         if (shown !== undefined) requireMeant(request);
@@ -87,14 +98,14 @@ export const readChange = (request: Request, response: Response, none: NoSetting
       if (shown === undefined) throw notFound(what);
       return mergePatch(shown, given);
     },
-    requireVersion: versionGuard(request),
+    requireVersion: versionGuard(ifMatch),
   };
 };
 
-/** Whoever names the version that he has read changes no other (RFC 9110 13.1.1). @throws Problem `malformed-if-match` */
-export const versionGuard = (request: Request): ((tag: string | undefined) => void) => {
-  const match = parseIfMatch(request.get('If-Match'));
-  return (tag) => {
+/** Whoever names the version that he has read changes no other (RFC 9110 13.1.1). */
+export const versionGuard =
+  (match: IfMatch): ((tag: string | undefined) => void) =>
+  (tag) => {
     if (match === undefined || (tag !== undefined && (match === '*' || match.includes(tag)))) return;
     throw new Problem(
       'version-mismatch',
@@ -103,9 +114,3 @@ export const versionGuard = (request: Request): ((tag: string | undefined) => vo
         : 'this was changed by somebody else meanwhile: read it again (GET), then decide',
     );
   };
-};
-
-/** Answers with a document and its ETag. */
-export const sendDocument = (response: Response, status: number, version: string, document: object): void => {
-  response.status(status).set('ETag', `"${version}"`).json(document);
-};

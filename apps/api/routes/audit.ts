@@ -1,33 +1,45 @@
 // Who changed what, when.
-import { Router } from 'express';
 import { z } from 'zod';
-import type { Audit } from '../../../libs/events/audit';
-import { may } from '../../../libs/mail/settings/api-key';
-import { Problem } from '../../../libs/mail/input/problem';
-import { identityOf } from '../http/auth';
-import { parseQuery } from '../http/input';
+import { AuditPage } from '../answers/installation';
+import { tenantSince } from '../http/auth';
+import { endpoint } from '../http/endpoint/endpoint';
 import { openCursor, sealCursor } from '../http/page';
+import type { Rooms } from '../http/rooms';
 
-export const AuditQuery = z.strictObject({
+const AuditQuery = z.strictObject({
   tenant: z.string().optional(),
   application: z.string().optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().optional(),
 });
 
-export const auditRoutes = (audit: Audit): Router => {
-  const router = Router();
-  router.get('/', async (request, response) => {
-    const identity = identityOf(response);
-    if (!may(identity, 'administer'))
-      throw new Problem('forbidden', `a key with the role ${identity.role} may not do this`);
-    const { limit, cursor: given, ...query } = parseQuery(AuditQuery, request);
+const readAudit = endpoint({
+  method: 'get',
+  path: '/v1/audit',
+  id: 'readAudit',
+  tag: 'Installation',
+  summary: 'Who changed what, newest first',
+  description: 'Changes of settings, keys, templates and emails, within the key’s reach. Secrets never stand in it.',
+  may: { action: 'administer', over: 'reach' },
+  query: AuditQuery,
+  answers: { 200: { description: 'One page.', schema: AuditPage } },
+  async handle(
+    { audit, tenants }: Pick<Rooms, 'audit' | 'tenants'>,
+    { identity, query: { limit, cursor: given, ...query } },
+  ) {
     const tenant = identity.tenant ?? query.tenant;
     const application = identity.application ?? query.application;
     const list = `audit ${tenant ?? ''}/${application ?? ''}`;
     const after = given === undefined ? undefined : openCursor(list, given);
-    const { entries, cursor } = await audit.read({ tenant, application, limit, cursor: after });
-    response.json({ entries, nextCursor: cursor === undefined ? null : sealCursor(list, cursor) });
-  });
-  return router;
-};
+    const { entries, cursor } = await audit.read({
+      tenant,
+      application,
+      since: await tenantSince(tenants, identity),
+      limit,
+      cursor: after,
+    });
+    return { body: { entries, nextCursor: cursor === undefined ? null : sealCursor(list, cursor) } };
+  },
+});
+
+export const AUDIT_ENDPOINTS = [readAudit];

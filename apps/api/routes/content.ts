@@ -1,7 +1,10 @@
 // Uploads: bytes for attachments of emails to come, kept by their hash.
-import { Router } from 'express';
 import { Transform } from 'node:stream';
 import { Problem } from '../../../libs/mail/input/problem';
+import { StoredContent } from '../answers/content';
+import { bytes } from '../http/endpoint/body';
+import { endpoint } from '../http/endpoint/endpoint';
+import { QUEUE } from '../http/endpoint/paths';
 import type { Rooms } from '../http/rooms';
 
 /** Passes bytes through, up to a limit. */
@@ -16,24 +19,34 @@ const limited = (most: number): Transform => {
   });
 };
 
-export const contentRoutes = (rooms: Rooms): Router => {
-  const router = Router({ mergeParams: true });
-  router.post('/', async (request, response) => {
-    const { address } = await rooms.guard.queue(request, response, 'send');
-    const most = rooms.config.maxBody;
+const uploadContent = endpoint({
+  method: 'post',
+  path: `${QUEUE}/content`,
+  id: 'uploadContent',
+  tag: 'Content',
+  summary: 'Upload bytes for an attachment or a complete message',
+  description:
+    'Emails of this queue name the bytes by the `contentId` that is answered. What no email names is removed after a day.',
+  may: { action: 'send', over: 'queue' },
+  body: bytes(),
+  answers: { 201: { description: 'The bytes are kept.', schema: StoredContent } },
+  problems: ['content-full', 'storage-full'],
+  async handle(deps: Pick<Rooms, 'config' | 'tenants' | 'content' | 'budget' | 'refs'>, { address, request }) {
+    const most = deps.config.maxBody;
     if (Number(request.headers['content-length'] ?? 0) > most)
       throw new Problem('too-large', `the upload is larger than ${most} bytes`);
-    await rooms.tenants.ensureQueue(address);
+    await deps.tenants.ensureQueue(address);
     const body = request.pipe(limited(most));
     // Whoever reads the body is told; until then an aborted upload must not end the process.
     body.on('error', () => undefined);
     request.once('error', (error) => body.destroy(error));
     request.once('aborted', () => body.destroy(new Problem('bad-request', 'the upload ended before it was whole')));
-    const stored = await rooms.content.put(body, async (content) => {
-      await rooms.budget.requireContent(address, [content]);
-      await rooms.refs.claimUpload(address, content);
+    const stored = await deps.content.put(body, async (content) => {
+      await deps.budget.requireContent(address, [content]);
+      await deps.refs.claimUpload(address, content);
     });
-    response.status(201).json(stored);
-  });
-  return router;
-};
+    return { status: 201, body: stored };
+  },
+});
+
+export const CONTENT_ENDPOINTS = [uploadContent];

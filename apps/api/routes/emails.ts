@@ -1,37 +1,39 @@
-// Emails of a queue: accepted, looked at, listed, previewed.
-import { Router, type Request, type Response } from 'express';
+// Emails of a queue: accepted one by one or many at once, listed, and looked at.
 import { z } from 'zod';
-import { formatAddress } from '../../../libs/mail/address/address';
-import { EmailInput } from '../../../libs/mail/email/email';
-import { Slug } from '../../../libs/mail/address/queue-address';
-import { RecipientFilter } from '../../../libs/mail/address/recipient-pattern';
-import { STATES } from '../../../libs/mail/email/state';
-import { toStoredEmail } from '../../../libs/mail/email/stored-email';
-import { type EmailRecord } from '../../../libs/jobs/layout/email-record';
-import { readHistory } from '../../../libs/jobs/read/history';
-import { listEmails } from '../../../libs/jobs/read/list';
-import type { EmailQueue } from '../../../libs/jobs/layout/queues';
-import { param, signatureOf } from '../http/auth';
-import { previewOfRaw, rendered } from '../views/preview';
-import { bodyOf, parseBody, parseQuery } from '../http/input';
-import { openCursor, sealCursor } from '../http/page';
-import { prepareParts } from '../../../libs/intake/large-parts';
-import { withData } from '../../../libs/intake/preview-data';
-import type { Rooms } from '../http/rooms';
-import { emailSummary, emailView, etagOf } from '../views/view';
-import { parseInput } from '../../../libs/mail/input/parse-input';
 import { existingEmail, existingQueue } from '../../../libs/administration/existing';
+import { BatchInput, readBatch } from '../../../libs/intake/batch-lines';
+import { listEmails } from '../../../libs/jobs/read/list';
+import { Slug, type QueueAddress } from '../../../libs/mail/address/queue-address';
+import { RecipientFilter } from '../../../libs/mail/address/recipient-pattern';
+import { EmailInput } from '../../../libs/mail/email/email';
+import { STATES } from '../../../libs/mail/email/state';
+import { BatchResults, EmailDetails, EmailPage, Receipt } from '../answers/emails';
+import { json, uncheckedJson } from '../http/endpoint/body';
+import { endpoint } from '../http/endpoint/endpoint';
+import { EMAILS } from '../http/endpoint/paths';
+import { openCursor, sealCursor } from '../http/page';
+import type { Rooms } from '../http/rooms';
+import { emailAnswer } from '../views/email-answer';
+import { emailSummary } from '../views/view';
 
-const IdempotencyKey = z.string().regex(/^[ -~]{1,255}$/, 'must be 1 to 255 printable ASCII characters');
-
-export const BatchInput = z.strictObject({
-  emails: z.array(z.unknown()).min(1).max(1_000),
-  defaults: z.record(z.string(), z.unknown()).optional(),
-});
+/** What may be wrong with an email besides its fields: with what it names, and the room that is left for it. */
+export const EMAIL_PROBLEMS = [
+  'not-supported-yet',
+  'transport-unknown',
+  'from-not-allowed',
+  'source-not-allowed',
+  'template-unknown',
+  'template-failed',
+  'data-invalid',
+  'content-unknown',
+  'content-missing',
+  'content-full',
+  'storage-full',
+] as const;
 
 const Time = z.iso.datetime({ offset: true });
 
-export const ListQuery = z.strictObject({
+const ListQuery = z.strictObject({
   state: z.enum(STATES).optional(),
   recipient: RecipientFilter.optional(),
   template: Slug.optional(),
@@ -42,134 +44,116 @@ export const ListQuery = z.strictObject({
   cursor: z.string().optional(),
 });
 
-/** Answers with an email as a whole, and its ETag. */
-export const sendEmail = async (
-  rooms: Rooms,
-  response: Response,
-  queue: EmailQueue,
-  record: EmailRecord,
-): Promise<void> => {
-  const [settings, history] = await Promise.all([
-    rooms.tenants.settings(queue.address, record.email),
-    readHistory(rooms.redis, queue, record),
-  ]);
-  response.set('ETag', etagOf(record)).json(emailView(queue.address, record, settings, history));
-};
+export const emailPath = ({ tenant, application }: QueueAddress, id: string): string =>
+  `/v1/queues/${tenant}/${application}/emails/${id}`;
+
+/** Of an answer that was given before. */
+export const replayedHeader = (replayed: boolean): { 'Idempotency-Replayed'?: string } =>
+  replayed ? { 'Idempotency-Replayed': 'true' } : {};
+
+const acceptEmail = endpoint({
+  method: 'post',
+  path: EMAILS,
+  id: 'acceptEmail',
+  tag: 'Emails',
+  summary: 'Accept one email',
+  description:
+    'Accepts an email, finished or as a template and data, for now or for later. When this has answered, the email is not lost any more.',
+  may: { action: 'send', over: 'queue' },
+  body: uncheckedJson(EmailInput),
+  heeds: ['Idempotency-Key'],
+  answers: {
+    202: { description: 'It is accepted.', schema: Receipt, headers: ['Location', 'Idempotency-Replayed'] },
+  },
+  problems: EMAIL_PROBLEMS,
+  async handle({ accept }: Pick<Rooms, 'accept'>, { address, by, body, idempotencyKey }) {
+    const { receipt, replayed } = await accept.one(address, {
+      body,
+      by,
+      ...(idempotencyKey !== undefined && { idempotencyKey }),
+    });
+    return {
+      status: 202,
+      headers: { Location: emailPath(address, receipt.id), ...replayedHeader(replayed) },
+      body: receipt,
+    };
+  },
+});
+
+const acceptBatch = endpoint({
+  method: 'post',
+  path: `${EMAILS}/batch`,
+  id: 'acceptBatch',
+  tag: 'Emails',
+  summary: 'Accept up to 1,000 emails',
+  description:
+    'Each line is accepted or refused by itself; `defaults` are put under every line. An Idempotency-Key holds for the whole batch, and a line may have an `idempotencyKey` of its own.',
+  may: { action: 'send', over: 'queue' },
+  body: json(BatchInput),
+  heeds: ['Idempotency-Key'],
+  answers: {
+    202: { description: 'At least one line is accepted.', schema: BatchResults, headers: ['Idempotency-Replayed'] },
+    422: { description: 'No line is accepted: nothing was done.', schema: BatchResults },
+  },
+  problems: EMAIL_PROBLEMS,
+  async handle({ accept, mailLog, content }: Pick<Rooms, 'accept' | 'mailLog' | 'content'>, asked) {
+    const { address, by, body, idempotencyKey, request } = asked;
+    const { results, replayed } = await accept.many(
+      address,
+      readBatch(content, body, by),
+      idempotencyKey === undefined ? undefined : { key: idempotencyKey, body: request.body as unknown },
+    );
+    const codes = results.flatMap((result) => ('problem' in result ? [result.problem.code] : []));
+    if (codes.length > 0) mailLog.linesRefused(address, { by, of: results.length, codes });
+    const none = codes.length === results.length;
+    return { status: none ? 422 : 202, headers: replayedHeader(replayed), body: { results } };
+  },
+});
 
 const toTime = (text: string | undefined): number | undefined => (text === undefined ? undefined : Date.parse(text));
 
-/** The request's idempotency key. @throws Problem `invalid` */
-export const keyOf = (request: Request): string | undefined => {
-  const given = request.get('Idempotency-Key');
-  return given === undefined ? undefined : parseInput(IdempotencyKey, given, ['Idempotency-Key']);
-};
+const listOfEmails = endpoint({
+  method: 'get',
+  path: EMAILS,
+  id: 'listEmails',
+  tag: 'Emails',
+  summary: 'List emails, newest first',
+  description: 'Pages of the emails of a queue, by state, recipient, template, tag and time of acceptance.',
+  may: { action: 'read', over: 'queue' },
+  query: ListQuery,
+  answers: { 200: { description: 'One page.', schema: EmailPage } },
+  async handle({ tenants, queues, redis, clock }: Pick<Rooms, 'tenants' | 'queues' | 'redis' | 'clock'>, asked) {
+    const { limit, cursor, since, until, recipient, ...filter } = asked.query;
+    const queue = await existingQueue({ tenants, queues }, asked.address);
+    const order = `emails ${queue.name} ${recipient ?? ''}`;
+    const page = await listEmails(
+      redis,
+      queue,
+      { ...filter, recipient, since: toTime(since), until: toTime(until) },
+      { limit, cursor: cursor === undefined ? undefined : openCursor(order, cursor), now: clock.now() },
+    );
+    return {
+      body: {
+        emails: page.emails.map((record) => emailSummary(asked.address, record)),
+        nextCursor: page.cursor === undefined ? null : sealCursor(order, page.cursor),
+      },
+    };
+  },
+});
 
-const acceptOne = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { address, identity } = await rooms.guard.queue(request, response, 'send');
-  const idempotencyKey = keyOf(request);
-  const body = bodyOf(request);
-  const { receipt, replayed } = await rooms.accept.one(address, {
-    body,
-    by: signatureOf(identity),
-    ...(idempotencyKey !== undefined && { idempotencyKey }),
-  });
-  if (replayed) response.set('Idempotency-Replayed', 'true');
-  response
-    .status(202)
-    .location(`/v1/queues/${address.tenant}/${address.application}/emails/${receipt.id}`)
-    .json(receipt);
-};
+const getEmail = endpoint({
+  method: 'get',
+  path: `${EMAILS}/{id}`,
+  id: 'getEmail',
+  tag: 'Emails',
+  summary: 'One email with its attempts and changes',
+  description: 'The email as it is kept, the settings that hold for it now, what servers said, and who changed what.',
+  may: { action: 'read', over: 'queue' },
+  answers: { 200: { description: 'The email.', schema: EmailDetails, headers: ['ETag'] } },
+  async handle(rooms: Pick<Rooms, 'tenants' | 'queues' | 'redis' | 'clock'>, { address, params }) {
+    const queue = await existingQueue(rooms, address);
+    return emailAnswer(rooms, queue, await existingEmail(rooms, queue, params.id));
+  },
+});
 
-/** One line of a batch: its own key taken out, the defaults put under. */
-const batchLine = (line: unknown, defaults: Record<string, unknown> | undefined, index: number) => {
-  const base = ['emails', index];
-  if (typeof line !== 'object' || line === null || Array.isArray(line)) return { body: line, base };
-  const { idempotencyKey, ...email } = line as Record<string, unknown>;
-  const body = { ...defaults, ...email };
-  if (idempotencyKey === undefined) return { body, base };
-  return { body, base, idempotencyKey: parseInput(IdempotencyKey, idempotencyKey, [...base, 'idempotencyKey']) };
-};
-
-const acceptBatch = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { address, identity } = await rooms.guard.queue(request, response, 'send');
-  const { emails, defaults } = parseBody(BatchInput, request);
-  const key = keyOf(request);
-  const by = signatureOf(identity);
-  const { results, replayed } = await rooms.accept.many(
-    address,
-    emails.map((line, index) => ({ ...batchLine(line, defaults, index), by })),
-    key === undefined ? undefined : { key, body: bodyOf(request) },
-  );
-  if (replayed) response.set('Idempotency-Replayed', 'true');
-  const codes = results.flatMap((result) => ('problem' in result ? [result.problem.code] : []));
-  if (codes.length > 0) rooms.mailLog.linesRefused(address, { by, of: results.length, codes });
-  const none = codes.length === results.length;
-  response.status(none ? 422 : 202).json({ results });
-};
-
-/** Headers, boundaries and line breaks that come on top of the parts, roughly. Bytes. */
-const FRAME_SIZE = 1_024;
-
-const preview = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { address } = await rooms.guard.queue(request, response, 'read');
-  const input = parseBody(EmailInput, request);
-  // Whoever only reads emails must not read what lies beside them at the sources.
-  if (input.dataUrl !== undefined) await rooms.guard.queue(request, response, 'send');
-  const settings = await rooms.tenants.settings(address, input);
-  const parts = await prepareParts(rooms, address, input, []);
-  await rooms.accept.checkReferences(address, input, settings, [], parts.raw);
-  if (input.raw !== undefined) return void response.json(await previewOfRaw(rooms, address, input.raw));
-  const email = toStoredEmail(input, { domain: rooms.config.name, expiresAt: rooms.clock.now(), attachments: [] });
-  const { subject, html, text, version } = await rendered(rooms, address, await withData(rooms, address, email));
-  const headers = {
-    ...(settings.from && { From: formatAddress(settings.from) }),
-    To: email.to.map(formatAddress).join(', '),
-    ...(email.cc && { Cc: email.cc.map(formatAddress).join(', ') }),
-    ...(settings.replyTo.length > 0 && { 'Reply-To': settings.replyTo.map(formatAddress).join(', ') }),
-    Subject: subject,
-    ...email.headers,
-  };
-  const attached = (input.attachments ?? []).reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
-  const size = Buffer.byteLength(html ?? '') + Buffer.byteLength(text) + attached + FRAME_SIZE;
-  response.json({
-    subject,
-    ...(html !== undefined && { html }),
-    text,
-    headers,
-    size,
-    ...(version !== undefined && { templateVersion: version }),
-  });
-};
-
-const list = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { address } = await rooms.guard.queue(request, response, 'read');
-  const { limit, cursor, since, until, recipient, ...filter } = parseQuery(ListQuery, request);
-  const queue = await existingQueue(rooms, address);
-  const order = `emails ${queue.name} ${recipient ?? ''}`;
-  const page = await listEmails(
-    rooms.redis,
-    queue,
-    { ...filter, recipient, since: toTime(since), until: toTime(until) },
-    { limit, cursor: cursor === undefined ? undefined : openCursor(order, cursor), now: rooms.clock.now() },
-  );
-  response.json({
-    emails: page.emails.map((record) => emailSummary(address, record)),
-    nextCursor: page.cursor === undefined ? null : sealCursor(order, page.cursor),
-  });
-};
-
-const one = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { address } = await rooms.guard.queue(request, response, 'read');
-  const queue = await existingQueue(rooms, address);
-  await sendEmail(rooms, response, queue, await existingEmail(rooms, queue, param(request, 'id')));
-};
-
-export const emailRoutes = (rooms: Rooms): Router => {
-  const router = Router({ mergeParams: true });
-  router.post('/', acceptOne(rooms));
-  router.post('/batch', acceptBatch(rooms));
-  router.post('/render', preview(rooms));
-  router.get('/', list(rooms));
-  router.get('/:id', one(rooms));
-  return router;
-};
+export const EMAIL_ENDPOINTS = [acceptEmail, acceptBatch, listOfEmails, getEmail];

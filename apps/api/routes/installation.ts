@@ -1,36 +1,88 @@
-// The whole installation: paused and resumed by the operator.
-import { Router } from 'express';
-import { signatureOf } from '../http/auth';
-import { parseBody } from '../http/input';
+// The whole installation: paused and resumed by the operator, and which workers run.
 import { PauseInput } from '../../../libs/administration/pause';
-import type { Rooms } from '../http/rooms';
 import type { PauseNote } from '../../../libs/store/registries/installation';
+import { InstallationPause, WorkerList } from '../answers/installation';
+import { optionalJson } from '../http/endpoint/body';
+import { endpoint } from '../http/endpoint/endpoint';
+import type { Rooms } from '../http/rooms';
+
+const MAY = { action: 'operate', over: 'installation' } as const;
+type Deps = Pick<Rooms, 'installation' | 'audit'>;
 
 const view = (note: PauseNote | undefined) => ({ paused: note !== undefined, ...note });
 
-export const installationRoutes = ({ guard, installation, audit }: Rooms): Router => {
-  const router = Router();
+const given = (reason: string | undefined) => (reason === undefined ? {} : { reason });
 
-  router.get('/pause', async (_request, response) => {
-    guard.installation(response, 'operate');
-    response.json(view(await installation.pauseNote()));
-  });
+const getPause = endpoint({
+  method: 'get',
+  path: '/v1/pause',
+  id: 'getPause',
+  tag: 'Installation',
+  summary: 'Whether the whole installation is paused',
+  description: 'By whom, since when and why, where it is.',
+  may: MAY,
+  answers: { 200: { description: 'The pause, or that there is none.', schema: InstallationPause } },
+  handle: async ({ installation }: Deps) => ({ body: view(await installation.pauseNote()) }),
+});
 
-  router.post('/pause', async (request, response) => {
-    const by = signatureOf(guard.installation(response, 'operate'));
-    const { reason } = parseBody(PauseInput, request);
+const pause = endpoint({
+  method: 'post',
+  path: '/v1/pause',
+  id: 'pauseInstallation',
+  tag: 'Installation',
+  summary: 'Pause the whole installation',
+  description: 'It accepts and keeps emails, and sends nothing until it is resumed.',
+  may: MAY,
+  body: optionalJson(PauseInput),
+  answers: { 200: { description: 'It is paused.', schema: InstallationPause } },
+  async handle({ installation, audit }: Deps, { by, body: { reason } }) {
     const note = await installation.pause(by, reason);
-    await audit.record({ by, what: 'installation paused', ...(reason !== undefined && { reason }) });
-    response.json(view(note));
-  });
+    await audit.record({ by, what: 'installation paused', ...given(reason) });
+    return { body: view(note) };
+  },
+});
 
-  router.post('/resume', async (request, response) => {
-    const by = signatureOf(guard.installation(response, 'operate'));
-    const { reason } = parseBody(PauseInput, request);
+const resume = endpoint({
+  method: 'post',
+  path: '/v1/resume',
+  id: 'resumeInstallation',
+  tag: 'Installation',
+  summary: 'Resume the whole installation',
+  description: 'It sends again; queues that are paused themselves stay so.',
+  may: MAY,
+  body: optionalJson(PauseInput),
+  answers: { 200: { description: 'It is not paused.', schema: InstallationPause } },
+  async handle({ installation, audit }: Deps, { by, body: { reason } }) {
     await installation.resume();
-    await audit.record({ by, what: 'installation resumed', ...(reason !== undefined && { reason }) });
-    response.json(view(undefined));
-  });
+    await audit.record({ by, what: 'installation resumed', ...given(reason) });
+    return { body: view(undefined) };
+  },
+});
 
-  return router;
-};
+const listWorkers = endpoint({
+  method: 'get',
+  path: '/v1/workers',
+  id: 'listWorkers',
+  tag: 'Installation',
+  summary: 'Which workers run',
+  description: 'Since when, with how many places, and when each was last heard of.',
+  may: MAY,
+  answers: { 200: { description: 'The workers, by name.', schema: WorkerList } },
+  async handle({ workers }: Pick<Rooms, 'workers'>) {
+    const all = await workers.list();
+    return {
+      body: {
+        workers: all.map(({ id, version, startedAt, seenAt, places, busy }) => ({
+          id,
+          version,
+          startedAt,
+          seenAt,
+          places,
+          busy,
+        })),
+      },
+    };
+  },
+});
+
+export const INSTALLATION_ENDPOINTS = [getPause, pause, resume, listWorkers];

@@ -1,33 +1,17 @@
 // API keys: issued, listed, revoked.
-import { Router, type Response } from 'express';
-import { ApiKeyInput, may, reaches, type Identity } from '../../../libs/mail/settings/api-key';
-import { Problem, notFound } from '../../../libs/mail/input/problem';
-import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
-import { identityOf, param, signatureOf } from '../http/auth';
+import { z } from 'zod';
+import { boundedKey, isWithinReach, requireShortChain, revokeWith } from '../../../libs/administration/api-keys';
 import { changesBetween } from '../../../libs/administration/field-diff';
-import { parseBody } from '../http/input';
+import { notFound } from '../../../libs/mail/input/problem';
+import { ApiKeyInput } from '../../../libs/mail/settings/api-key';
+import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
+import { IssuedKey, KeyList } from '../answers/installation';
+import { json } from '../http/endpoint/body';
+import { endpoint } from '../http/endpoint/endpoint';
 import type { Rooms } from '../http/rooms';
 import { apiKeyView } from '../views/view';
 
-const administrator = (response: Response): Identity => {
-  const identity = identityOf(response);
-  if (!may(identity, 'administer'))
-    throw new Problem('forbidden', `a key with the role ${identity.role} may not do this`);
-  return identity;
-};
-
-/** A key's reach lies within the administrator's. */
-const within = (
-  identity: Identity,
-  key: { role: string; tenant?: string | undefined; application?: string | undefined },
-): boolean => {
-  if (identity.role === 'operator') return true;
-  if (key.role === 'operator' || key.tenant === undefined) return false;
-  return reaches(identity, {
-    tenant: key.tenant,
-    ...(key.application !== undefined && { application: key.application }),
-  });
-};
+const MAY = { action: 'administer', over: 'reach' } as const;
 
 /** Where a key belongs, for the audit. */
 const placeOf = ({ tenant, application }: StoredApiKey): { tenant?: string; application?: string } => ({
@@ -35,47 +19,78 @@ const placeOf = ({ tenant, application }: StoredApiKey): { tenant?: string; appl
   ...(application && { application }),
 });
 
-export const keyRoutes = (rooms: Rooms): Router => {
-  const { keys, tenants } = rooms;
-  const router = Router();
-
-  router.post('/', async (request, response) => {
-    const identity = administrator(response);
-    const input = parseBody(ApiKeyInput, request);
-    if (!within(identity, input)) throw new Problem('forbidden', 'a key may reach no farther than yours');
+const issueKey = endpoint({
+  method: 'post',
+  path: '/v1/keys',
+  id: 'issueKey',
+  tag: 'Keys',
+  summary: 'Issue a key',
+  description:
+    'The key is shown this once: only its hash is kept. It reaches no farther than the key that issues it, ends no later, and is good from its addresses only.',
+  may: MAY,
+  body: json(ApiKeyInput),
+  answers: { 201: { description: 'The key.', schema: IssuedKey } },
+  problems: ['not-found', 'key-chain-too-long'],
+  async handle({ keys, tenants, audit }: Pick<Rooms, 'keys' | 'tenants' | 'audit'>, { identity, by, body }) {
+    const input = boundedKey(identity, body);
     if (input.tenant !== undefined && (await tenants.tenant(input.tenant)) === undefined)
       throw notFound(`tenant ${input.tenant}`);
-    const { stored, key } = await keys.issue(input);
-    await rooms.audit.record({
-      by: signatureOf(identity),
+    await requireShortChain(keys, identity);
+    const { stored, key } = await keys.issue(input, identity);
+    await audit.record({
+      by,
       what: `key issued (${stored.role})`,
       ...placeOf(stored),
       target: stored.id,
       fields: changesBetween({}, apiKeyView(stored)),
     });
-    response.status(201).json({ ...apiKeyView(stored), key });
-  });
+    return { status: 201, body: { ...apiKeyView(stored), key } };
+  },
+});
 
-  router.get('/', async (_request, response) => {
-    const identity = administrator(response);
-    response.json({ keys: (await keys.list()).filter((key) => within(identity, key)).map(apiKeyView) });
-  });
+const listKeys = endpoint({
+  method: 'get',
+  path: '/v1/keys',
+  id: 'listKeys',
+  tag: 'Keys',
+  summary: 'The keys that the key administers',
+  description: 'Without their secrets, those that have expired too.',
+  may: MAY,
+  answers: { 200: { description: 'The keys.', schema: KeyList } },
+  async handle({ keys }: Pick<Rooms, 'keys'>, { identity }) {
+    const all = await keys.list();
+    return { body: { keys: all.filter((key) => isWithinReach(identity, key)).map(apiKeyView) } };
+  },
+});
 
-  router.delete('/:id', async (request, response) => {
-    const identity = administrator(response);
-    const id = param(request, 'id');
+const revokeKey = endpoint({
+  method: 'delete',
+  path: '/v1/keys/{id}',
+  id: 'revokeKey',
+  tag: 'Keys',
+  summary: 'Revoke a key',
+  description:
+    'From the next request on nobody gets in by it. Where it issued others that hold still, `issued` says what becomes of them: they are revoked too, or kept under whoever issued it.',
+  may: MAY,
+  query: z.strictObject({ issued: z.enum(['keep', 'revoke']).optional() }),
+  answers: { 204: { description: 'It is revoked.' } },
+  problems: ['not-found', 'key-has-issued'],
+  async handle(
+    { keys, audit, clock }: Pick<Rooms, 'keys' | 'audit' | 'clock'>,
+    { identity, by, params: { id }, query: { issued } },
+  ) {
     const key = (await keys.list()).find((one) => one.id === id);
-    if (key === undefined || !within(identity, key)) throw notFound(`key ${id}`);
-    await keys.revoke(id);
-    await rooms.audit.record({
-      by: signatureOf(identity),
-      what: 'key revoked',
-      ...placeOf(key),
-      target: id,
-      fields: changesBetween(apiKeyView(key), {}),
-    });
-    response.status(204).end();
-  });
+    if (key === undefined || !isWithinReach(identity, key)) throw notFound(`key ${id}`);
+    for (const revoked of await revokeWith({ keys, clock }, key, issued))
+      await audit.record({
+        by,
+        what: 'key revoked',
+        ...placeOf(revoked),
+        target: revoked.id,
+        fields: changesBetween(apiKeyView(revoked), {}),
+      });
+    return { status: 204 };
+  },
+});
 
-  return router;
-};
+export const KEY_ENDPOINTS = [issueKey, listKeys, revokeKey];

@@ -1,18 +1,23 @@
 // What takes longer than a request: bulk operations, begun on a queue or on all of a tenant, and tries of transports; looked up by their id.
-import { Router, type Request, type Response } from 'express';
-import { reaches } from '../../../libs/mail/settings/api-key';
-import { newOperationId } from '../../../libs/jobs/layout/email-id';
-import type { Verification } from '../../../libs/internal-queues/verify-requests';
-import type { Operation, Operations } from '../../../libs/internal-queues/operations';
-import { identityOf, param, signatureOf } from '../http/auth';
+import type { z } from 'zod';
 import { BulkInput, requireForMany } from '../../../libs/administration/bulk/bulk-input';
 import { keptFilter, type BulkOperation, type BulkPlace } from '../../../libs/administration/bulk/bulk-operation';
 import { readReplacement } from '../../../libs/administration/bulk/bulk-replace';
-import { changesBetween } from '../../../libs/administration/field-diff';
-import { parseBody } from '../http/input';
-import type { Rooms } from '../http/rooms';
-import { notFound } from '../../../libs/mail/input/problem';
 import { existingQueue } from '../../../libs/administration/existing';
+import { changesBetween } from '../../../libs/administration/field-diff';
+import type { Operation, Operations } from '../../../libs/internal-queues/operations';
+import type { Verification } from '../../../libs/internal-queues/verify-requests';
+import { idTime, newOperationId } from '../../../libs/jobs/layout/email-id';
+import { notFound } from '../../../libs/mail/input/problem';
+import { reaches } from '../../../libs/mail/settings/api-key';
+import { OperationBegun, OperationDetails } from '../answers/operations';
+import { json } from '../http/endpoint/body';
+import { tenantSince } from '../http/auth';
+import { endpoint } from '../http/endpoint/endpoint';
+import { EMAILS, TENANT } from '../http/endpoint/paths';
+import type { Rooms } from '../http/rooms';
+
+type BulkDeps = Pick<Rooms, 'clock' | 'audit'> & { operations: Operations<BulkOperation> };
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -36,64 +41,76 @@ const view = ({ id, state, data, progress, createdAt, finishedAt, failedReason }
 });
 
 /** What is asked for, checked as far as it can be without looking at an email. @throws Problem */
-const orderOf = (rooms: Rooms, request: Request, response: Response, address: BulkPlace): BulkOperation => {
-  const { filter, action, as, patch, replace, dryRun } = parseBody(BulkInput, request);
+const orderOf = (now: number, given: z.infer<typeof BulkInput>, address: BulkPlace, by: string): BulkOperation => {
+  const { filter, action, as, patch, replace, dryRun } = given;
   requireForMany(patch);
   if (replace !== undefined) readReplacement(replace);
   return {
-    id: newOperationId(rooms.clock.now()),
+    id: newOperationId(now),
     address,
-    filter: keptFilter(filter, rooms.clock.now()),
+    filter: keptFilter(filter, now),
     action,
     dryRun: dryRun === true,
-    by: signatureOf(identityOf(response)),
+    by,
     ...(as && { as }),
     ...(patch && { patch }),
     ...(replace && { replace }),
   };
 };
 
-const begin = async (
-  rooms: Rooms,
-  operations: Operations<BulkOperation>,
-  order: BulkOperation,
-  response: Response,
-): Promise<void> => {
+const begin = async ({ operations, audit }: BulkDeps, order: BulkOperation) => {
   const { id, address, by, action, filter, patch, replace } = order;
   await operations.add(id, order, address.tenant);
   if (!order.dryRun)
-    await rooms.audit.record({
+    await audit.record({
       by,
       what: `bulk ${action}`,
       ...address,
       target: id,
       fields: changesBetween({}, { filter, patch, replace }),
     });
-  response.status(202).location(`/v1/operations/${id}`).json({ id, state: 'waiting' });
+  return { status: 202, headers: { Location: `/v1/operations/${id}` }, body: { id, state: 'waiting' } };
 };
 
-/** `POST .../emails/bulk`: the emails of one queue. */
-export const bulkRoutes = (rooms: Rooms, operations: Operations<BulkOperation>): Router => {
-  const router = Router({ mergeParams: true });
-  router.post('/', async (request, response) => {
-    const { address } = await rooms.guard.queue(request, response, 'administer');
-    await existingQueue(rooms, address);
-    await begin(rooms, operations, orderOf(rooms, request, response, address), response);
-  });
-  return router;
-};
+const BEGUN = {
+  202: { description: 'It has begun, and goes on by itself.', schema: OperationBegun, headers: ['Location'] },
+} as const;
 
-/** `POST /v1/tenants/{tenant}/bulk`: those of all its queues. */
-export const tenantBulkRoutes = (rooms: Rooms, operations: Operations<BulkOperation>): Router => {
-  const router = Router({ mergeParams: true });
-  router.post('/', async (request, response) => {
-    const { tenant } = await rooms.guard.tenant(request, response, 'administer');
-    const order = orderOf(rooms, request, response, { tenant });
-    const applications = (await rooms.tenants.queues(tenant)).map(({ application }) => application);
-    await begin(rooms, operations, { ...order, applications }, response);
-  });
-  return router;
-};
+const beginQueueBulk = endpoint({
+  method: 'post',
+  path: `${EMAILS}/bulk`,
+  id: 'beginQueueBulk',
+  tag: 'Bulk',
+  summary: 'One action on all emails of a filter',
+  description:
+    'Releases, cancels, holds, sends, resolves, sends again or deletes each email that the filter finds, and may correct it first. `dryRun` changes nothing and tells what would be done.',
+  may: { action: 'administer', over: 'queue' },
+  body: json(BulkInput),
+  answers: BEGUN,
+  problems: ['not-supported-yet'],
+  async handle(deps: BulkDeps & Pick<Rooms, 'tenants' | 'queues'>, { address, by, body }) {
+    await existingQueue(deps, address);
+    return begin(deps, orderOf(deps.clock.now(), body, address, by));
+  },
+});
+
+const beginTenantBulk = endpoint({
+  method: 'post',
+  path: `${TENANT}/bulk`,
+  id: 'beginTenantBulk',
+  tag: 'Bulk',
+  summary: 'One action on emails of all queues of a tenant',
+  description: 'As `beginQueueBulk`, over the queues that the tenant has now.',
+  may: { action: 'administer', over: 'tenant' },
+  body: json(BulkInput),
+  answers: BEGUN,
+  problems: ['not-supported-yet'],
+  async handle(deps: BulkDeps & Pick<Rooms, 'tenants'>, { tenant, by, body }) {
+    const order = orderOf(deps.clock.now(), body, { tenant }, by);
+    const applications = (await deps.tenants.queues(tenant)).map(({ application }) => application);
+    return begin(deps, { ...order, applications });
+  },
+});
 
 const verificationView = ({ id, order, state, result, createdAt, finishedAt, failedReason }: Verification) => ({
   id,
@@ -107,19 +124,30 @@ const verificationView = ({ id, order, state, result, createdAt, finishedAt, fai
   ...(failedReason && { reason: failedReason }),
 });
 
-/** `GET /v1/operations/{id}` */
-export const operationRoutes = ({ orders }: Rooms, operations: Operations<BulkOperation>): Router => {
-  const router = Router();
-  router.get('/:id', async (request, response) => {
-    const id = param(request, 'id');
-    const identity = identityOf(response);
+const getOperation = endpoint({
+  method: 'get',
+  path: '/v1/operations/{id}',
+  id: 'getOperation',
+  tag: 'Bulk',
+  summary: 'Progress of an operation',
+  description: 'How far a bulk operation is, or what came of a try of a transport. Kept for a week.',
+  may: { action: 'read', over: 'reach' },
+  answers: { 200: { description: 'The operation.', schema: OperationDetails } },
+  problems: ['not-found'],
+  async handle(
+    { operations, orders, tenants }: Pick<Rooms, 'orders' | 'tenants'> & Pick<BulkDeps, 'operations'>,
+    { identity, params: { id } },
+  ) {
     const isId = /^o_[0-9a-v]{26}$/.test(id);
-    const operation = isId ? await operations.get(id) : undefined;
-    const verification = isId && operation === undefined ? await orders.get(id) : undefined;
-    if (operation !== undefined && reaches(identity, operation.data.address)) response.json(view(operation));
-    else if (verification !== undefined && reaches(identity, verification.order))
-      response.json(verificationView(verification));
-    else throw notFound(`operation ${id}`);
-  });
-  return router;
-};
+    const since = await tenantSince(tenants, identity);
+    const isOurs = (place: BulkPlace): boolean =>
+      reaches(identity, place) && (since === undefined || idTime(id) >= Date.parse(since));
+    const bulk = isId ? await operations.get(id) : undefined;
+    if (bulk !== undefined && isOurs(bulk.data.address)) return { body: view(bulk) };
+    const verification = isId && bulk === undefined ? await orders.get(id) : undefined;
+    if (verification !== undefined && isOurs(verification.order)) return { body: verificationView(verification) };
+    throw notFound(`operation ${id}`);
+  },
+});
+
+export const BULK_ENDPOINTS = [beginQueueBulk, beginTenantBulk, getOperation];

@@ -1,167 +1,180 @@
 // Queues: settings, what they hold, pause and resume.
-import { Router, type Request, type Response } from 'express';
-import { QueueSettings } from '../../../libs/mail/settings/settings';
-import { Problem, notFound } from '../../../libs/mail/input/problem';
-import { queueName, Slug, type QueueAddress } from '../../../libs/mail/address/queue-address';
-import { readStatus } from '../../../libs/jobs/read/counts';
-import type { RegisteredQueue, Tenants } from '../../../libs/store/registries/tenants';
-import { keepOperatorSettings, requireNoSources } from '../../../libs/administration/operator-settings';
-import { identityOf, signatureOf } from '../http/auth';
-import { changesBetween } from '../../../libs/administration/field-diff';
-import { COMPUTED, queueDocument, queueVersion } from '../views/documents';
-import { parseBody, parseQuery } from '../http/input';
-import { checkNames, pageOf, PageQuery, sortByName, type Page } from '../http/page';
-import { applySettings, noteFor, PauseInput, setPaused } from '../../../libs/administration/pause';
-import type { Rooms } from '../http/rooms';
-import { readChange, sendDocument, versionGuard } from '../http/settings-change';
-import { queueView } from '../views/view';
-import { parseInput } from '../../../libs/mail/input/parse-input';
-import { emptyQueue } from '../../../libs/jobs/transitions/empty-queue';
 import { existingQueue } from '../../../libs/administration/existing';
+import { changesBetween } from '../../../libs/administration/field-diff';
+import { keepOperatorSettings, requireNoSources } from '../../../libs/administration/operator-settings';
+import { applySettings, noteFor, PauseInput, setPaused, type PauseDeps } from '../../../libs/administration/pause';
+import { readStatus } from '../../../libs/jobs/read/counts';
+import { emptyQueue, type EmptyQueueDeps } from '../../../libs/jobs/transitions/empty-queue';
+import { queueName, Slug, type QueueAddress } from '../../../libs/mail/address/queue-address';
+import { parseInput } from '../../../libs/mail/input/parse-input';
+import { notFound, Problem } from '../../../libs/mail/input/problem';
+import { QueueSettings } from '../../../libs/mail/settings/settings';
+import type { RegisteredQueue } from '../../../libs/store/registries/tenants';
+import { QueueDetails } from '../answers/settings';
+import { mergePatchOf, optionalJson, uncheckedJson } from '../http/endpoint/body';
+import { endpoint, type Answer, type Asked } from '../http/endpoint/endpoint';
+import { QUEUE } from '../http/endpoint/paths';
+import type { Rooms } from '../http/rooms';
+import { readChange, versionGuard } from '../http/settings-change';
+import { documentAnswer, COMPUTED, queueDocument, queueVersion } from '../views/documents';
+import { viewOfQueue, type QueueViewDeps } from '../views/queue-view';
 
-const viewOf = async (rooms: Rooms, registered: RegisteredQueue) => {
-  const { transport } = await rooms.tenants.settings(registered);
-  const [status, contentBytes, breaker] = await Promise.all([
-    readStatus(rooms.redis, rooms.queues.open(registered), rooms.clock.now()),
-    rooms.refs.bytesOf([registered]),
-    rooms.breakers.read(registered.tenant, transport),
-  ]);
-  return { ...queueView(registered, status, contentBytes), breaker: breaker?.state ?? 'closed' };
-};
+const MAY_CHANGE = { action: 'administer', over: 'queue' } as const;
 
-const sendQueue = async (rooms: Rooms, response: Response, status: number, queue: RegisteredQueue): Promise<void> =>
-  sendDocument(response, status, queueVersion(queue), await viewOf(rooms, queue));
+type ChangeDeps = QueueViewDeps & PauseDeps;
 
-const pauseOrResume = (rooms: Rooms, paused: boolean) => async (request: Request, response: Response) => {
-  const { address, identity } = await rooms.guard.queue(request, response, 'administer');
-  const { reason } = parseBody(PauseInput, request);
-  const guard = versionGuard(request);
-  await setPaused(rooms, address, paused, { by: signatureOf(identity), reason }, (present) =>
-    guard(queueVersion(present)),
-  );
-  const registered = await rooms.tenants.queue(address);
-  if (registered !== undefined) await sendQueue(rooms, response, 200, registered);
+const queueAnswer = async (deps: QueueViewDeps, status: number, queue: RegisteredQueue): Promise<Answer> =>
+  documentAnswer(status, queueVersion(queue), await viewOfQueue(deps, queue));
+
+/** The queue of the path as it is now. @throws Problem `not-found` */
+const presentQueue = async (deps: QueueViewDeps, address: QueueAddress): Promise<Answer> => {
+  const registered = await deps.tenants.queue(address);
+  if (registered === undefined) throw notFound(`queue ${queueName(address)}`);
+  return queueAnswer(deps, 200, registered);
 };
 
 /** PUT and PATCH. */
-const change = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { identity, address } = await rooms.guard.queue(request, response, 'administer');
+const change = async (deps: ChangeDeps, asked: Asked<'queue', typeof QUEUE, never, unknown>): Promise<Answer> => {
+  const { identity, address, by } = asked;
   parseInput(Slug, address.application, ['application']);
   const none = { identity: { ...address }, computed: COMPUTED.queue };
-  const asked = readChange(request, response, none, `queue ${queueName(address)}`);
-  const by = signatureOf(identity);
-  const { before, after } = await rooms.tenants.changeQueue(address, (present) => {
-    asked.requireVersion(present && queueVersion(present));
-    const given = parseInput(QueueSettings, asked.wanted(present && queueDocument(present.settings)));
+  const change = readChange(asked, none, `queue ${queueName(address)}`);
+  const { before, after } = await deps.tenants.changeQueue(address, (present) => {
+    change.requireVersion(present && queueVersion(present));
+    const given = parseInput(QueueSettings, change.wanted(present && queueDocument(present.settings)));
     // A pause is lifted by whoever says so, never by who leaves it out.
-    const enabled = given.enabled ?? (asked.isPatch ? undefined : present?.settings.enabled);
+    const enabled = given.enabled ?? (change.isPatch ? undefined : present?.settings.enabled);
     const settings = keepOperatorSettings(
       identity,
       { ...given, ...(enabled !== undefined && { enabled }) },
       present?.settings,
-      asked.isPatch,
+      change.isPatch,
     );
-    return { settings, ...noteFor(settings, present, by, rooms.clock.now()) };
+    return { settings, ...noteFor(settings, present, by, deps.clock.now()) };
   });
-  await rooms.audit.record({
+  await deps.audit.record({
     by,
-    what: `queue ${asked.isPatch ? 'patched' : 'put'}`,
+    what: `queue ${change.isPatch ? 'patched' : 'put'}`,
     ...address,
     fields: changesBetween(before ? queueDocument(before.settings) : {}, queueDocument(after.settings)),
   });
-  const body = (request.body ?? {}) as object;
-  await applySettings(rooms, rooms.queues.open(address), { pause: 'enabled' in body });
-  await sendQueue(rooms, response, before === undefined ? 201 : 200, after);
+  await applySettings(deps, deps.queues.open(address), { pause: 'enabled' in (asked.body as object) });
+  return queueAnswer(deps, before === undefined ? 201 : 200, after);
 };
 
-const remove = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { address } = await rooms.guard.queue(request, response, 'administer');
-  const queue = await existingQueue(rooms, address);
-  const present = await rooms.tenants.queue(address);
-  versionGuard(request)(present && queueVersion(present));
-  requireNoSources(identityOf(response), present?.settings);
-  const { counts } = await readStatus(rooms.redis, queue, rooms.clock.now());
-  const unsent = counts.scheduled + counts.queued + counts.sending + counts.deferred;
-  if (unsent > 0) {
-    throw new Problem(
-      'queue-not-empty',
-      `${unsent} emails of this queue are not sent yet: let them be sent or cancel them first`,
-    );
-  }
-  const by = signatureOf(identityOf(response));
-  await emptyQueue(rooms, queue, (id) => rooms.mailLog.changed({ id, address }, { by, what: 'erased' }));
-  // Last: what is still known can be deleted again where this was interrupted.
-  await rooms.tenants.removeQueue(address);
-  await rooms.audit.record({
-    by,
-    what: 'queue deleted',
-    ...address,
-    fields: changesBetween(present ? queueDocument(present.settings) : {}, {}),
+const changed = { schema: QueueDetails, headers: ['ETag'] } as const;
+
+const getQueue = endpoint({
+  method: 'get',
+  path: QUEUE,
+  id: 'getQueue',
+  tag: 'Queues',
+  summary: 'A queue, its settings and counts',
+  description: 'The settings that were put, how many emails it holds in each state, and whether its transport is up.',
+  may: { action: 'read', over: 'queue' },
+  answers: { 200: { description: 'The queue.', ...changed } },
+  handle: (deps: QueueViewDeps, { address }) => presentQueue(deps, address),
+});
+
+const putQueue = endpoint({
+  method: 'put',
+  path: QUEUE,
+  id: 'putQueue',
+  tag: 'Queues',
+  summary: 'Put a queue',
+  description:
+    'Replaces all its settings, but for its pause: that is lifted by whoever says so. `dataSources` are the operator’s alone.',
+  may: MAY_CHANGE,
+  body: uncheckedJson(QueueSettings),
+  heeds: ['If-Match'],
+  answers: { 200: { description: 'It is changed.', ...changed }, 201: { description: 'It is new.', ...changed } },
+  problems: ['not-supported-yet'],
+  handle: change,
+});
+
+const patchQueue = endpoint({
+  method: 'patch',
+  path: QUEUE,
+  id: 'patchQueue',
+  tag: 'Queues',
+  summary: 'Change settings of a queue',
+  description: 'A JSON Merge Patch (RFC 7396): what is not named stays, null takes a setting away.',
+  may: MAY_CHANGE,
+  body: mergePatchOf(QueueSettings),
+  heeds: ['If-Match'],
+  answers: { 200: { description: 'It is changed.', ...changed } },
+  problems: ['not-supported-yet'],
+  handle: change,
+});
+
+const deleteQueue = endpoint({
+  method: 'delete',
+  path: QUEUE,
+  id: 'deleteQueue',
+  tag: 'Queues',
+  summary: 'Delete a queue that has nothing unsent',
+  description: 'Its history, its error log and their contents go with it.',
+  may: MAY_CHANGE,
+  heeds: ['If-Match'],
+  answers: { 204: { description: 'It is gone.' } },
+  problems: ['queue-not-empty'],
+  async handle(deps: EmptyQueueDeps & Pick<Rooms, 'tenants' | 'queues' | 'mailLog' | 'audit'>, asked) {
+    const { address, identity, by } = asked;
+    const queue = await existingQueue(deps, address);
+    const present = await deps.tenants.queue(address);
+    versionGuard(asked.ifMatch)(present && queueVersion(present));
+    requireNoSources(identity, present?.settings);
+    const { counts } = await readStatus(deps.redis, queue, deps.clock.now());
+    const unsent = counts.scheduled + counts.queued + counts.sending + counts.deferred;
+    if (unsent > 0) {
+      throw new Problem(
+        'queue-not-empty',
+        `${unsent} emails of this queue are not sent yet: let them be sent or cancel them first`,
+      );
+    }
+    await emptyQueue(deps, queue, (id) => deps.mailLog.changed({ id, address }, { by, what: 'erased' }));
+    // Last: what is still known can be deleted again where this was interrupted.
+    await deps.tenants.removeQueue(address);
+    await deps.audit.record({
+      by,
+      what: 'queue deleted',
+      ...address,
+      fields: changesBetween(present ? queueDocument(present.settings) : {}, {}),
+    });
+    deps.queues.forget(address);
+    return { status: 204 };
+  },
+});
+
+const pauseOrResume = (name: 'pause' | 'resume', about: { id: string; summary: string; description: string }) =>
+  endpoint({
+    method: 'post',
+    path: `${QUEUE}/${name}`,
+    tag: 'Queues',
+    may: MAY_CHANGE,
+    body: optionalJson(PauseInput),
+    heeds: ['If-Match'],
+    answers: { 200: { description: 'The queue as it is now.', ...changed } },
+    ...about,
+    async handle(deps: ChangeDeps, { address, by, body: { reason }, ifMatch }) {
+      const requireVersion = versionGuard(ifMatch);
+      await setPaused(deps, address, name === 'pause', { by, reason }, (present) =>
+        requireVersion(queueVersion(present)),
+      );
+      return presentQueue(deps, address);
+    },
   });
-  rooms.queues.forget(address);
-  response.status(204).end();
-};
 
-const pathOf = ({ tenant, application }: QueueAddress): string => `${tenant}/${application}`;
+const pause = pauseOrResume('pause', {
+  id: 'pauseQueue',
+  summary: 'Send nothing until resumed',
+  description: 'The queue accepts and keeps emails; those that are being sent are sent.',
+});
 
-/** Tenants whose queues are asked for at once. */
-const TENANTS_AT_ONCE = 50;
+const resume = pauseOrResume('resume', {
+  id: 'resumeQueue',
+  summary: 'Send again',
+  description: 'What became due meanwhile is sent now.',
+});
 
-/** Queues after the cursor, tenant by tenant until there are more than the page takes. */
-const queuesAfter = async (
-  tenants: Tenants,
-  slugs: string[],
-  { limit, cursor = '' }: Page,
-  isReached: (queue: QueueAddress) => boolean,
-): Promise<RegisteredQueue[]> => {
-  // `0` comes right after `/`: all queues of a tenant sort before it.
-  const rest = sortByName(slugs, (slug) => `${slug}/`).filter((slug) => `${slug}0` > cursor);
-  const found: RegisteredQueue[] = [];
-  for (let from = 0; from < rest.length && found.length <= limit; from += TENANTS_AT_ONCE) {
-    const some = await Promise.all(rest.slice(from, from + TENANTS_AT_ONCE).map((slug) => tenants.queues(slug)));
-    found.push(...some.flat().filter((queue) => isReached(queue) && pathOf(queue) > cursor));
-  }
-  return found;
-};
-
-const listOf = async (rooms: Rooms, all: RegisteredQueue[], asked: Page) => {
-  const { page, nextCursor } = pageOf(all, pathOf, asked);
-  return { queues: await Promise.all(page.map((queue) => viewOf(rooms, queue))), nextCursor };
-};
-
-export const queueRoutes = (rooms: Rooms): Router => {
-  const { guard, tenants } = rooms;
-  const router = Router();
-
-  router.get('/', async (request, response) => {
-    const identity = identityOf(response);
-    const page = parseQuery(PageQuery, request);
-    checkNames(page, { parts: 2 });
-    const slugs =
-      identity.tenant === undefined ? (await tenants.list()).map(({ tenant }) => tenant) : [identity.tenant];
-    const isReached = ({ application }: QueueAddress): boolean =>
-      identity.application === undefined || identity.application === application;
-    response.json(await listOf(rooms, await queuesAfter(tenants, slugs, page, isReached), page));
-  });
-
-  router.get('/:tenant', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'read');
-    const page = parseQuery(PageQuery, request);
-    checkNames(page, { parts: 2, first: tenant });
-    response.json(await listOf(rooms, await tenants.queues(tenant), page));
-  });
-
-  router.get('/:tenant/:application', async (request, response) => {
-    const { address } = await guard.queue(request, response, 'read');
-    const registered = await tenants.queue(address);
-    if (registered === undefined) throw notFound(`queue ${queueName(address)}`);
-    await sendQueue(rooms, response, 200, registered);
-  });
-
-  router.put('/:tenant/:application', change(rooms));
-  router.patch('/:tenant/:application', change(rooms));
-  router.delete('/:tenant/:application', remove(rooms));
-  router.post('/:tenant/:application/pause', pauseOrResume(rooms, true));
-  router.post('/:tenant/:application/resume', pauseOrResume(rooms, false));
-  return router;
-};
+export const QUEUE_ENDPOINTS = [getQueue, putQueue, patchQueue, deleteQueue, pause, resume];

@@ -1,26 +1,32 @@
-// Templates of a tenant: versions put, read, compared, made current again, rendered.
-import { Router, type Request, type Response } from 'express';
+// Templates of a tenant: put, looked at, rendered, deleted.
 import { z } from 'zod';
-import type { Identity } from '../../../libs/mail/settings/api-key';
-import { Slug, SLUG } from '../../../libs/mail/address/queue-address';
-import { TemplateInput, type TemplateVersion } from '../../../libs/mail/settings/template';
-import { param, signatureOf } from '../http/auth';
 import { changesBetween } from '../../../libs/administration/field-diff';
-import { COMPUTED } from '../views/documents';
-import { parseBody, parseQuery } from '../http/input';
-import type { Rooms } from '../http/rooms';
-import { sendDocument, settingsIn, versionGuard } from '../http/settings-change';
-import { rendered } from '../views/preview';
-import { notFound } from '../../../libs/mail/input/problem';
+import { Slug, SLUG } from '../../../libs/mail/address/queue-address';
 import { parseInput } from '../../../libs/mail/input/parse-input';
+import { notFound } from '../../../libs/mail/input/problem';
+import { TemplateInput, type TemplateVersion } from '../../../libs/mail/settings/template';
+import { TemplatePreview } from '../answers/content';
+import { TemplateDetails, TemplateList } from '../answers/templates';
+import { json, uncheckedJson } from '../http/endpoint/body';
+import { endpoint, type Asked } from '../http/endpoint/endpoint';
+import { TENANT } from '../http/endpoint/paths';
+import type { Rooms } from '../http/rooms';
+import { settingsIn, versionGuard } from '../http/settings-change';
+import { documentAnswer, COMPUTED } from '../views/documents';
+import { rendered, type PreviewDeps } from '../views/preview';
+import { RENDER_PROBLEMS } from './email-content';
 
-export const TemplateData = z.strictObject({
+const TEMPLATES = `${TENANT}/templates` as const;
+export const TEMPLATE = `${TEMPLATES}/{name}` as const;
+export const MAY_READ = { action: 'read', over: 'tenant' } as const;
+export const MAY_CHANGE = { action: 'administer', over: 'tenant', whenTrusted: 'operate' } as const;
+
+export type TemplateStore = Pick<Rooms, 'templates'>;
+
+const TemplateData = z.strictObject({
   data: z.record(z.string(), z.unknown()).optional(),
   version: z.int().min(1).optional(),
 });
-
-const Version = z.coerce.number().int().min(1);
-export const CompareQuery = z.strictObject({ from: Version, to: Version.optional() });
 
 /** What a person wrote of a version. */
 const sourceOf = (version: TemplateVersion | undefined): object => {
@@ -28,132 +34,145 @@ const sourceOf = (version: TemplateVersion | undefined): object => {
   return Object.fromEntries(Object.entries(version).filter(([name]) => !COMPUTED.template.has(name)));
 };
 
+/** @throws Problem `not-found` */
+export const existingVersion = async (
+  { templates }: TemplateStore,
+  tenant: string,
+  name: string,
+  version?: string | number,
+) => {
+  const number = version === undefined ? undefined : Number(version);
+  const isNumber = number === undefined || (Number.isSafeInteger(number) && number > 0);
+  const found = isNumber && SLUG.test(name) ? await templates.get(tenant, name, number) : undefined;
+  if (found !== undefined) return found;
+  throw notFound(version === undefined ? `template ${name}` : `template ${name}, version ${version}`);
+};
+
 /**
  * Puts a version and answers with the one that is present now.
  * @throws Problem `version-mismatch` where an If-Match names another one than the present
  */
-const putVersion = async (
-  { templates, audit }: Rooms,
-  request: Request,
-  response: Response,
-  given: { identity: Identity; tenant: string; input: TemplateInput; why: string },
-): Promise<void> => {
-  const { identity, tenant, input, why } = given;
-  const name = param(request, 'name');
-  const { version, created } = await templates.put(tenant, name, input, versionGuard(request));
+export const putVersion = async (
+  { templates, audit }: Pick<Rooms, 'templates' | 'audit'>,
+  { tenant, by, params: { name }, ifMatch }: Asked<'tenant', typeof TEMPLATE, never, unknown>,
+  input: TemplateInput,
+  why: string,
+) => {
+  const { version, created } = await templates.put(tenant, name, input, versionGuard(ifMatch));
   if (created) {
     // Numbers rise by one; where the one before is gone, the template was removed in between.
     const before = await templates.get(tenant, name, version.version - 1);
     await audit.record({
-      by: signatureOf(identity),
+      by,
       what: `template ${why}, version ${version.version}`,
       tenant,
       target: name,
       fields: changesBetween(sourceOf(before), sourceOf(version)),
     });
   }
-  sendDocument(response, created ? 201 : 200, String(version.version), { name, ...version });
+  return documentAnswer(created ? 201 : 200, String(version.version), { name, ...version });
 };
 
-export const templateRoutes = (rooms: Rooms): Router => {
-  const { guard, templates, templating } = rooms;
-  const router = Router({ mergeParams: true });
-  /** Templates that run in no sandbox can do whatever the service can: only the operator may bring any. */
-  const mayChange = rooms.config.render.trusted ? 'operate' : 'administer';
+export const PUT_ANSWERS = {
+  200: { description: 'Nothing changed: the present version.', schema: TemplateDetails, headers: ['ETag'] },
+  201: { description: 'The new version.', schema: TemplateDetails, headers: ['ETag'] },
+} as const;
 
-  /** A version, or the present one. @throws Problem `not-found` */
-  const existing = async (tenant: string, name: string, version?: number | string): Promise<TemplateVersion> => {
-    const number = version === undefined ? undefined : Number(version);
-    const isNumber = number === undefined || (Number.isInteger(number) && number > 0);
-    const found = isNumber && SLUG.test(name) ? await templates.get(tenant, name, number) : undefined;
-    if (found !== undefined) return found;
-    throw notFound(version === undefined ? `template ${name}` : `template ${name}, version ${version}`);
-  };
+const listTemplates = endpoint({
+  method: 'get',
+  path: TEMPLATES,
+  id: 'listTemplates',
+  tag: 'Templates',
+  summary: 'The templates of a tenant',
+  description: 'Their names, and the number of the present version of each.',
+  may: MAY_READ,
+  answers: { 200: { description: 'The templates.', schema: TemplateList } },
+  handle: async ({ templates }: TemplateStore, { tenant }) => ({ body: { templates: await templates.list(tenant) } }),
+});
 
-  const put = async (request: Request, response: Response, input: TemplateInput, why: string): Promise<void> => {
-    const { identity, tenant } = await guard.tenant(request, response, mayChange);
-    await putVersion(rooms, request, response, { identity, tenant, input, why });
-  };
+const putTemplate = endpoint({
+  method: 'put',
+  path: TEMPLATE,
+  id: 'putTemplate',
+  tag: 'Templates',
+  summary: 'Put a template',
+  description:
+    'Makes a new version where it changed. Emails are rendered from the version that is present when they are sent.',
+  may: MAY_CHANGE,
+  body: uncheckedJson(TemplateInput),
+  heeds: ['If-Match'],
+  answers: PUT_ANSWERS,
+  problems: ['template-syntax'],
+  async handle(deps: Pick<Rooms, 'templates' | 'templating' | 'audit'>, asked) {
+    const name = parseInput(Slug, asked.params.name, ['name']);
+    const input = parseInput(
+      TemplateInput,
+      settingsIn(asked.body, { identity: { name }, computed: COMPUTED.template }),
+    );
+    await deps.templating.check(asked.tenant, input);
+    return putVersion(deps, asked, input, 'put');
+  },
+});
 
-  router.get('/', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'read');
-    response.json({ templates: await templates.list(tenant) });
-  });
+const getTemplate = endpoint({
+  method: 'get',
+  path: TEMPLATE,
+  id: 'getTemplate',
+  tag: 'Templates',
+  summary: 'The present version of a template',
+  description: 'As it was put.',
+  may: MAY_READ,
+  answers: { 200: { description: 'The version.', schema: TemplateDetails, headers: ['ETag'] } },
+  async handle(deps: TemplateStore, { tenant, params: { name } }) {
+    const found = await existingVersion(deps, tenant, name);
+    return documentAnswer(200, String(found.version), { name, ...found });
+  },
+});
 
-  router.put('/:name', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, mayChange);
-    parseInput(Slug, param(request, 'name'), ['name']);
-    const none = { identity: { name: param(request, 'name') }, computed: COMPUTED.template };
-    const input = parseInput(TemplateInput, settingsIn((request.body as unknown) ?? {}, none));
-    await templating.check(tenant, input);
-    await put(request, response, input, 'put');
-  });
-
-  router.get('/:name', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'read');
-    const name = param(request, 'name');
-    const found = await existing(tenant, name);
-    sendDocument(response, 200, String(found.version), { name, ...found });
-  });
-
-  router.delete('/:name', async (request, response) => {
-    const { identity, tenant } = await guard.tenant(request, response, mayChange);
-    const name = param(request, 'name');
+const deleteTemplate = endpoint({
+  method: 'delete',
+  path: TEMPLATE,
+  id: 'deleteTemplate',
+  tag: 'Templates',
+  summary: 'Delete a template',
+  description: 'With all its versions. Emails that name it fail with `template-unknown` when they are due.',
+  may: MAY_CHANGE,
+  answers: { 204: { description: 'It is gone.' } },
+  async handle({ templates, audit }: Pick<Rooms, 'templates' | 'audit'>, { tenant, by, params: { name } }) {
     const before = await templates.get(tenant, name);
     if (!(await templates.remove(tenant, name))) throw notFound(`template ${name}`);
-    await rooms.audit.record({
-      by: signatureOf(identity),
+    await audit.record({
+      by,
       what: 'template deleted',
       tenant,
       target: name,
       fields: changesBetween(sourceOf(before), {}),
     });
-    response.status(204).end();
-  });
+    return { status: 204 };
+  },
+});
 
-  router.get('/:name/versions', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'read');
-    const name = param(request, 'name');
-    const versions = await templates.versions(tenant, name);
-    if (versions.length === 0) throw notFound(`template ${name}`);
-    response.json({ versions: versions.map(({ version, createdAt }) => ({ version, createdAt })) });
-  });
-
-  router.get('/:name/versions/:version', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'read');
-    const name = param(request, 'name');
-    response.json({ name, ...(await existing(tenant, name, param(request, 'version'))) });
-  });
-
-  router.get('/:name/compare', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'read');
-    const name = param(request, 'name');
-    const { from, to } = parseQuery(CompareQuery, request);
-    const [before, after] = [await existing(tenant, name, from), await existing(tenant, name, to)];
-    const diffs = await templating.compare(tenant, before, after);
-    response.json({ name, from: before.version, to: after.version, diffs });
-  });
-
-  router.post('/:name/versions/:version/restore', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, mayChange);
-    const version = param(request, 'version');
-    const { subject, html, text, layout, inlineCss, schema } = await existing(tenant, param(request, 'name'), version);
-    await put(request, response, { subject, html, text, layout, inlineCss, schema }, `version ${version} restored`);
-  });
-
-  router.post('/:name/render', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'read');
-    const name = param(request, 'name');
-    const { data, version: wanted } = parseBody(TemplateData, request);
-    await existing(tenant, name);
+const renderTemplate = endpoint({
+  method: 'post',
+  path: `${TEMPLATE}/render`,
+  id: 'renderTemplate',
+  tag: 'Templates',
+  summary: 'Render a template with data',
+  description: 'As a worker would, for people to look at; nothing is sent.',
+  may: MAY_READ,
+  body: json(TemplateData),
+  answers: { 200: { description: 'What it makes of the data.', schema: TemplatePreview } },
+  problems: RENDER_PROBLEMS,
+  async handle(deps: PreviewDeps & TemplateStore, { tenant, params: { name }, body: { data, version: wanted } }) {
+    await existingVersion(deps, tenant, name);
     const template = { name, ...(wanted !== undefined && { version: wanted }) };
     const { subject, html, text, version } = await rendered(
-      rooms,
+      deps,
       { tenant, application: '' },
       { template, ...(data && { data }) },
     );
-    response.json({ subject, ...(html !== undefined && { html }), text, templateVersion: version });
-  });
+    return { body: { subject, ...(html !== undefined && { html }), text, templateVersion: version } };
+  },
+});
 
-  return router;
-};
+export const TEMPLATE_ENDPOINTS = [listTemplates, putTemplate, getTemplate, deleteTemplate, renderTemplate];

@@ -1,96 +1,194 @@
-// Tenants and their settings.
-import { Router, type Request, type Response } from 'express';
-import { may } from '../../../libs/mail/settings/api-key';
-import { Problem, notFound } from '../../../libs/mail/input/problem';
-import { queueName, Slug } from '../../../libs/mail/address/queue-address';
-import { TenantSettings } from '../../../libs/mail/settings/settings';
-import { DUE_NOW } from '../../../libs/jobs/layout/schedule';
-import { keepOperatorSettings } from '../../../libs/administration/operator-settings';
-import { identityOf, param, signatureOf } from '../http/auth';
+// Tenants: their settings, and the secret that their data sources check our requests with.
 import { changesBetween } from '../../../libs/administration/field-diff';
-import { COMPUTED, tenantDocument, tenantVersion, tenantView } from '../views/documents';
-import { parseQuery } from '../http/input';
+import { keepOperatorSettings } from '../../../libs/administration/operator-settings';
+import { DUE_NOW } from '../../../libs/jobs/layout/schedule';
+import { queueName, Slug } from '../../../libs/mail/address/queue-address';
+import { parseInput } from '../../../libs/mail/input/parse-input';
+import { notFound, Problem } from '../../../libs/mail/input/problem';
+import { TenantSettings } from '../../../libs/mail/settings/settings';
+import type { SigningSecrets } from '../../../libs/store/registries/signing-secrets';
+import { SigningSecret } from '../answers/installation';
+import { TenantDetails, TenantPage } from '../answers/settings';
+import { mergePatchOf, uncheckedJson } from '../http/endpoint/body';
+import { endpoint, type Asked } from '../http/endpoint/endpoint';
+import { TENANT } from '../http/endpoint/paths';
 import { checkNames, pageOf, PageQuery } from '../http/page';
 import type { Rooms } from '../http/rooms';
-import { readChange, sendDocument, versionGuard } from '../http/settings-change';
-import { parseInput } from '../../../libs/mail/input/parse-input';
+import { readChange, versionGuard } from '../http/settings-change';
+import { documentAnswer, COMPUTED, tenantDocument, tenantVersion, tenantView } from '../views/documents';
+
+type Store = Pick<Rooms, 'tenants'>;
+type ChangeDeps = Pick<Rooms, 'tenants' | 'schedule' | 'audit'>;
 
 /** A tenant that may send again, by other limits perhaps: whatever became due meanwhile is looked at. */
-export const wakeQueues = async (rooms: Rooms, tenant: string): Promise<void> => {
-  const queues = await rooms.tenants.queues(tenant);
-  await Promise.all(queues.map((queue) => rooms.schedule.announce(queueName(queue), DUE_NOW)));
+export const wakeQueues = async (
+  { tenants, schedule }: Pick<Rooms, 'tenants' | 'schedule'>,
+  tenant: string,
+): Promise<void> => {
+  const queues = await tenants.queues(tenant);
+  await Promise.all(queues.map((queue) => schedule.announce(queueName(queue), DUE_NOW)));
 };
 
 /** PUT and PATCH. */
-const change = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { guard, tenants } = rooms;
-  const slug = param(request, 'tenant');
-  const known = (await tenants.tenant(slug)) !== undefined;
-  if (known) await guard.tenant(request, response, 'administer');
-  // As for a foreign one: nobody learns which exist.
-  else if (!may(identityOf(response), 'operate')) throw notFound(`tenant ${slug}`);
-  parseInput(Slug, slug, ['tenant']);
-  const identity = identityOf(response);
-  const asked = readChange(
-    request,
-    response,
-    { identity: { tenant: slug }, computed: COMPUTED.tenant },
-    `tenant ${slug}`,
-  );
-  const { before, after } = await tenants.change(slug, (present) => {
-    asked.requireVersion(present && tenantVersion(present));
-    const settings = parseInput(TenantSettings, asked.wanted(present && tenantDocument(present.settings)));
-    return keepOperatorSettings(identity, settings, present?.settings, asked.isPatch);
+const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof TENANT, never, unknown>) => {
+  const { identity, by } = asked;
+  const tenant = parseInput(Slug, asked.tenant, ['tenant']);
+  const change = readChange(asked, { identity: { tenant }, computed: COMPUTED.tenant }, `tenant ${tenant}`);
+  const { before, after } = await deps.tenants.change(tenant, (present) => {
+    change.requireVersion(present && tenantVersion(present));
+    const settings = parseInput(TenantSettings, change.wanted(present && tenantDocument(present.settings)));
+    return keepOperatorSettings(identity, settings, present?.settings, change.isPatch);
   });
-  await rooms.audit.record({
-    by: signatureOf(identity),
-    what: `tenant ${asked.isPatch ? 'patched' : 'put'}`,
-    tenant: slug,
+  await deps.audit.record({
+    by,
+    what: `tenant ${change.isPatch ? 'patched' : 'put'}`,
+    tenant,
     fields: changesBetween(before ? tenantDocument(before.settings) : {}, tenantDocument(after.settings)),
   });
-  if (after.settings.enabled !== false) await wakeQueues(rooms, slug);
-  sendDocument(response, before === undefined ? 201 : 200, tenantVersion(after), tenantView(after));
+  if (after.settings.enabled !== false) await wakeQueues(deps, tenant);
+  return documentAnswer(before === undefined ? 201 : 200, tenantVersion(after), tenantView(after));
 };
 
-export const tenantRoutes = (rooms: Rooms): Router => {
-  const { guard, tenants } = rooms;
-  const router = Router();
+const MAY_CHANGE = { action: 'administer', over: 'tenant', whenNew: 'operate' } as const;
+const changed = { schema: TenantDetails, headers: ['ETag'] } as const;
 
-  router.get('/', async (request, response) => {
-    guard.installation(response, 'operate');
-    const asked = parseQuery(PageQuery, request);
-    checkNames(asked, { parts: 1 });
-    const { page, nextCursor } = pageOf(await tenants.list(), ({ tenant }) => tenant, asked);
-    response.json({ tenants: page.map(tenantView), nextCursor });
-  });
+const listTenants = endpoint({
+  method: 'get',
+  path: '/v1/tenants',
+  id: 'listTenants',
+  tag: 'Tenants',
+  summary: 'All tenants, by name',
+  description: 'Pages of the tenants of the installation, with their settings.',
+  may: { action: 'operate', over: 'installation' },
+  query: PageQuery,
+  answers: { 200: { description: 'One page.', schema: TenantPage } },
+  async handle({ tenants }: Store, { query }) {
+    checkNames(query, { parts: 1 });
+    const { page, nextCursor } = pageOf(await tenants.list(), ({ tenant }) => tenant, query);
+    return { body: { tenants: page.map(tenantView), nextCursor } };
+  },
+});
 
-  router.put('/:tenant', change(rooms));
-  router.patch('/:tenant', change(rooms));
+const putTenant = endpoint({
+  method: 'put',
+  path: TENANT,
+  id: 'putTenant',
+  tag: 'Tenants',
+  summary: 'Put a tenant',
+  description: 'Replaces all its settings. `dataSources`, `maxWaiting` and `maxContentBytes` are the operator’s alone.',
+  may: MAY_CHANGE,
+  body: uncheckedJson(TenantSettings),
+  heeds: ['If-Match'],
+  answers: { 200: { description: 'It is changed.', ...changed }, 201: { description: 'It is new.', ...changed } },
+  handle: change,
+});
 
-  router.get('/:tenant', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'read');
+const patchTenant = endpoint({
+  method: 'patch',
+  path: TENANT,
+  id: 'patchTenant',
+  tag: 'Tenants',
+  summary: 'Change settings of a tenant',
+  description: 'A JSON Merge Patch (RFC 7396): what is not named stays, null takes a setting away.',
+  may: MAY_CHANGE,
+  body: mergePatchOf(TenantSettings),
+  heeds: ['If-Match'],
+  answers: { 200: { description: 'It is changed.', ...changed } },
+  handle: change,
+});
+
+const getTenant = endpoint({
+  method: 'get',
+  path: TENANT,
+  id: 'getTenant',
+  tag: 'Tenants',
+  summary: 'A tenant and its settings',
+  description: 'The settings that were put; what they lack is as the defaults say.',
+  may: { action: 'read', over: 'tenant' },
+  answers: { 200: { description: 'The tenant.', ...changed } },
+  async handle({ tenants }: Store, { tenant }) {
     const found = await tenants.tenant(tenant);
-    if (found !== undefined) sendDocument(response, 200, tenantVersion(found), tenantView(found));
-  });
+    if (found === undefined) throw notFound(`tenant ${tenant}`);
+    return documentAnswer(200, tenantVersion(found), tenantView(found));
+  },
+});
 
-  router.delete('/:tenant', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'operate');
+const deleteTenant = endpoint({
+  method: 'delete',
+  path: TENANT,
+  id: 'deleteTenant',
+  tag: 'Tenants',
+  summary: 'Delete a tenant without queues',
+  description: 'Its keys, transports and templates go with it.',
+  may: { action: 'operate', over: 'tenant' },
+  heeds: ['If-Match'],
+  answers: { 204: { description: 'It is gone.' } },
+  problems: ['tenant-not-empty'],
+  async handle({ tenants, keys, audit }: Pick<Rooms, 'tenants' | 'keys' | 'audit'>, { tenant, by, ifMatch }) {
     const present = await tenants.tenant(tenant);
-    versionGuard(request)(present && tenantVersion(present));
+    versionGuard(ifMatch)(present && tenantVersion(present));
     const queues = await tenants.queues(tenant);
     if (queues.length > 0) {
       throw new Problem('tenant-not-empty', `the tenant has ${queues.length} queues: delete those first`);
     }
-    for (const key of await rooms.keys.list()) if (key.tenant === tenant) await rooms.keys.revoke(key.id);
+    for (const key of await keys.list()) if (key.tenant === tenant) await keys.revoke(key.id);
     await tenants.remove(tenant);
-    await rooms.audit.record({
-      by: signatureOf(identityOf(response)),
+    await audit.record({
+      by,
       what: 'tenant deleted',
       tenant,
       fields: changesBetween(present ? tenantDocument(present.settings) : {}, {}),
     });
-    response.status(204).end();
-  });
+    return { status: 204 };
+  },
+});
 
-  return router;
-};
+const SIGNING_SECRET = `${TENANT}/signing-secret` as const;
+const MAY_SIGN = { action: 'administer', over: 'tenant' } as const;
+
+const secretView = ({ secret, previous }: SigningSecrets, now: number) => ({
+  secret,
+  ...(previous !== undefined &&
+    previous.until > now && { previous: { secret: previous.secret, until: new Date(previous.until).toISOString() } }),
+});
+
+const getSigningSecret = endpoint({
+  method: 'get',
+  path: SIGNING_SECRET,
+  id: 'getSigningSecret',
+  tag: 'Tenants',
+  summary: 'What data sources check our requests with',
+  description: 'Made when it is first asked for.',
+  may: MAY_SIGN,
+  answers: { 200: { description: 'The secret.', schema: SigningSecret } },
+  problems: ['key-missing'],
+  async handle({ signingSecrets, clock }: Pick<Rooms, 'signingSecrets' | 'clock'>, { tenant }) {
+    return { body: secretView(await signingSecrets.get(tenant), clock.now()) };
+  },
+});
+
+const rotateSigningSecret = endpoint({
+  method: 'post',
+  path: SIGNING_SECRET,
+  id: 'rotateSigningSecret',
+  tag: 'Tenants',
+  summary: 'Make a new signing secret',
+  description: 'The one before it holds for a day, so that every source can be told.',
+  may: MAY_SIGN,
+  answers: { 201: { description: 'The new secret, and the one before it.', schema: SigningSecret } },
+  async handle(deps: Pick<Rooms, 'signingSecrets' | 'audit' | 'clock'>, { tenant, by }) {
+    const rotated = await deps.signingSecrets.rotate(tenant);
+    await deps.audit.record({ by, what: 'signing secret changed', tenant });
+    return { status: 201, body: secretView(rotated, deps.clock.now()) };
+  },
+});
+
+export const TENANT_ENDPOINTS = [
+  listTenants,
+  putTenant,
+  patchTenant,
+  getTenant,
+  deleteTenant,
+  getSigningSecret,
+  rotateSigningSecret,
+];

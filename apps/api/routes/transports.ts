@@ -1,18 +1,39 @@
 // Transports of a tenant: put, looked at, tried.
-import { Router, type Request, type Response } from 'express';
-import { may, type Identity } from '../../../libs/mail/settings/api-key';
-import { problemAt, notFound } from '../../../libs/mail/input/problem';
+import { changesBetween } from '../../../libs/administration/field-diff';
+import { decideHost } from '../../../libs/administration/transport-host';
+import { newOperationId } from '../../../libs/jobs/layout/email-id';
 import { Slug, SLUG } from '../../../libs/mail/address/queue-address';
+import { parseInput } from '../../../libs/mail/input/parse-input';
+import { notFound, problemAt } from '../../../libs/mail/input/problem';
+import { may, type Identity } from '../../../libs/mail/settings/api-key';
 import { TransportInput, type StoredTransport } from '../../../libs/mail/settings/transport';
 import { keepsLogin } from '../../../libs/mail/settings/transport-login';
-import { newOperationId } from '../../../libs/jobs/layout/email-id';
-import { param, signatureOf } from '../http/auth';
-import { changesBetween } from '../../../libs/administration/field-diff';
-import { auditedTransport, COMPUTED, transportDocument, transportVersion, transportView } from '../views/documents';
+import { OperationBegun } from '../answers/operations';
+import { TransportDetails, TransportList, VerifyResult } from '../answers/transports';
+import { mergePatchOf, uncheckedJson } from '../http/endpoint/body';
+import { endpoint, type Asked } from '../http/endpoint/endpoint';
+import { TENANT } from '../http/endpoint/paths';
 import type { Rooms } from '../http/rooms';
-import { readChange, sendDocument, versionGuard } from '../http/settings-change';
+import { readChange, versionGuard } from '../http/settings-change';
+import {
+  documentAnswer,
+  auditedTransport,
+  COMPUTED,
+  transportDocument,
+  transportVersion,
+  transportView,
+} from '../views/documents';
 import { wakeQueues } from './tenants';
-import { parseInput } from '../../../libs/mail/input/parse-input';
+
+const TRANSPORTS = `${TENANT}/transports` as const;
+const TRANSPORT = `${TRANSPORTS}/{name}` as const;
+const MAY_READ = { action: 'read', over: 'tenant' } as const;
+const MAY_CHANGE = { action: 'administer', over: 'tenant' } as const;
+
+type Store = Pick<Rooms, 'transports'>;
+type ChangeDeps = Store &
+  Pick<Rooms, 'fetcher' | 'mayReachSmtp' | 'breakers' | 'limits' | 'audit'> &
+  Parameters<typeof wakeQueues>[0];
 
 /**
  * Credentials leave in clear only where the operator said so. What he allowed may be changed by others as long as the same
@@ -30,7 +51,7 @@ const requireCover = (identity: Identity, input: TransportInput, present: Stored
 };
 
 /** A client's secret and the token leave in clear only within a network that the operator named. @throws Problem `invalid` */
-const requireHttps = ({ fetcher }: Rooms, { auth }: TransportInput): void => {
+const requireHttps = ({ fetcher }: Pick<Rooms, 'fetcher'>, { auth }: TransportInput): void => {
   const url = auth?.oauth2 === undefined ? undefined : new URL(auth.oauth2.tokenUrl);
   if (url === undefined || url.protocol === 'https:' || fetcher.allows(url.hostname)) return;
   throw problemAt(
@@ -41,83 +62,159 @@ const requireHttps = ({ fetcher }: Rooms, { auth }: TransportInput): void => {
 };
 
 /** PUT and PATCH. */
-const change = (rooms: Rooms) => async (request: Request, response: Response) => {
-  const { identity, tenant } = await rooms.guard.tenant(request, response, 'administer');
-  const name = parseInput(Slug, param(request, 'name'), ['name']);
+const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof TRANSPORT, never, unknown>) => {
+  const { identity, tenant, by } = asked;
+  const name = parseInput(Slug, asked.params.name, ['name']);
   const none = { identity: { transport: name }, computed: COMPUTED.transport };
-  const asked = readChange(request, response, none, `transport ${name}`);
-  const { before, after } = await rooms.transports.change(tenant, name, (present) => {
-    asked.requireVersion(present && transportVersion(present));
-    const input = parseInput(TransportInput, asked.wanted(present && transportDocument(present)));
+  const change = readChange(asked, none, `transport ${name}`);
+  const { before, after } = await deps.transports.change(tenant, name, (present) => {
+    change.requireVersion(present && transportVersion(present));
+    const input = parseInput(TransportInput, change.wanted(present && transportDocument(present)));
     requireCover(identity, input, present);
-    requireHttps(rooms, input);
-    return input;
+    requireHttps(deps, input);
+    const hostBy = decideHost(identity, deps.mayReachSmtp, { present, input, named: change.names('host', 'port') });
+    return { ...input, hostBy };
   });
-  await rooms.breakers.reset(tenant, name);
-  await rooms.limits.reset(tenant, name);
-  await wakeQueues(rooms, tenant);
-  await rooms.audit.record({
-    by: signatureOf(identity),
-    what: `transport ${asked.isPatch ? 'patched' : 'put'}`,
+  await deps.breakers.reset(tenant, name);
+  await deps.limits.reset(tenant, name);
+  await wakeQueues(deps, tenant);
+  await deps.audit.record({
+    by,
+    what: `transport ${change.isPatch ? 'patched' : 'put'}`,
     tenant,
     target: name,
     fields: changesBetween(before ? transportDocument(before) : {}, auditedTransport(after, before)),
   });
-  sendDocument(response, before === undefined ? 201 : 200, transportVersion(after), transportView(name, after));
+  return documentAnswer(before === undefined ? 201 : 200, transportVersion(after), transportView(name, after));
 };
 
-export const transportRoutes = (rooms: Rooms): Router => {
-  const { guard, transports } = rooms;
-  const router = Router({ mergeParams: true });
+/** @throws Problem `not-found` */
+const existing = async ({ transports }: Store, tenant: string, name: string): Promise<StoredTransport> => {
+  const found = SLUG.test(name) ? await transports.get(tenant, name) : undefined;
+  if (found === undefined) throw notFound(`transport ${name}`);
+  return found;
+};
 
-  /** @throws Problem `not-found` */
-  const existing = async (tenant: string, name: string): Promise<StoredTransport> => {
-    const found = SLUG.test(name) ? await transports.get(tenant, name) : undefined;
-    if (found === undefined) throw notFound(`transport ${name}`);
-    return found;
-  };
+const changed = { schema: TransportDetails, headers: ['ETag'] } as const;
+const CHANGE_PROBLEMS = ['plaintext-auth', 'host-not-allowed', 'secret-missing', 'secret-needed'];
 
-  router.get('/', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'read');
+const listTransports = endpoint({
+  method: 'get',
+  path: TRANSPORTS,
+  id: 'listTransports',
+  tag: 'Transports',
+  summary: 'The transports of a tenant',
+  description: 'All of them, without their secrets.',
+  may: MAY_READ,
+  answers: { 200: { description: 'The transports.', schema: TransportList } },
+  async handle({ transports }: Store, { tenant }) {
     const all = await transports.list(tenant);
-    response.json({ transports: all.map(({ name, transport }) => transportView(name, transport)) });
-  });
+    return { body: { transports: all.map(({ name, transport }) => transportView(name, transport)) } };
+  },
+});
 
-  router.put('/:name', change(rooms));
-  router.patch('/:name', change(rooms));
+const putTransport = endpoint({
+  method: 'put',
+  path: TRANSPORT,
+  id: 'putTransport',
+  tag: 'Transports',
+  summary: 'Put a transport',
+  description:
+    'Replaces all its settings; a secret given as `{"set": true}` stays as it is. Connections of before are not used again.',
+  may: MAY_CHANGE,
+  body: uncheckedJson(TransportInput),
+  heeds: ['If-Match'],
+  answers: { 200: { description: 'It is changed.', ...changed }, 201: { description: 'It is new.', ...changed } },
+  problems: CHANGE_PROBLEMS,
+  handle: change,
+});
 
-  router.get('/:name', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'read');
-    const name = param(request, 'name');
-    const found = await existing(tenant, name);
-    sendDocument(response, 200, transportVersion(found), transportView(name, found));
-  });
+const patchTransport = endpoint({
+  method: 'patch',
+  path: TRANSPORT,
+  id: 'patchTransport',
+  tag: 'Transports',
+  summary: 'Change settings of a transport',
+  description: 'A JSON Merge Patch (RFC 7396): what is not named stays, null takes a setting away.',
+  may: MAY_CHANGE,
+  body: mergePatchOf(TransportInput),
+  heeds: ['If-Match'],
+  answers: { 200: { description: 'It is changed.', ...changed } },
+  problems: CHANGE_PROBLEMS,
+  handle: change,
+});
 
-  router.delete('/:name', async (request, response) => {
-    const { identity, tenant } = await guard.tenant(request, response, 'administer');
-    const name = param(request, 'name');
-    const requireVersion = versionGuard(request);
+const getTransport = endpoint({
+  method: 'get',
+  path: TRANSPORT,
+  id: 'getTransport',
+  tag: 'Transports',
+  summary: 'A transport, without its secrets',
+  description: 'Of a secret it says only that there is one.',
+  may: MAY_READ,
+  answers: { 200: { description: 'The transport.', ...changed } },
+  async handle(deps: Store, { tenant, params: { name } }) {
+    const found = await existing(deps, tenant, name);
+    return documentAnswer(200, transportVersion(found), transportView(name, found));
+  },
+});
+
+const deleteTransport = endpoint({
+  method: 'delete',
+  path: TRANSPORT,
+  id: 'deleteTransport',
+  tag: 'Transports',
+  summary: 'Delete a transport',
+  description: 'Emails that name it fail with `transport-unknown` when they are due.',
+  may: MAY_CHANGE,
+  heeds: ['If-Match'],
+  answers: { 204: { description: 'It is gone.' } },
+  async handle({ transports, audit }: Pick<Rooms, 'transports' | 'audit'>, { tenant, by, params: { name }, ifMatch }) {
+    const requireVersion = versionGuard(ifMatch);
     const removed = await transports.remove(tenant, name, (present) => requireVersion(transportVersion(present)));
     if (removed === undefined) throw notFound(`transport ${name}`);
-    await rooms.audit.record({
-      by: signatureOf(identity),
+    await audit.record({
+      by,
       what: 'transport deleted',
       tenant,
       target: name,
       fields: changesBetween(transportDocument(removed), {}),
     });
-    response.status(204).end();
-  });
+    return { status: 204 };
+  },
+});
 
-  router.post('/:name/verify', async (request, response) => {
-    const { tenant } = await guard.tenant(request, response, 'administer');
-    const name = param(request, 'name');
-    await existing(tenant, name);
-    const id = newOperationId(rooms.clock.now());
-    const result = await rooms.orders.verify(id, { tenant, transport: name });
-    if (result !== undefined) response.json(result);
-    else response.status(202).location(`/v1/operations/${id}`).json({ id, state: 'running' });
-  });
+const verifyTransport = endpoint({
+  method: 'post',
+  path: `${TRANSPORT}/verify`,
+  id: 'verifyTransport',
+  tag: 'Transports',
+  summary: 'Connect, greet and log in now',
+  description: 'A worker tries the transport at once, and nothing is sent. What takes longer is looked up.',
+  may: MAY_CHANGE,
+  answers: {
+    200: { description: 'What came of it.', schema: VerifyResult },
+    202: {
+      description: 'It takes longer: its result will be in the operation that Location names.',
+      schema: OperationBegun,
+      headers: ['Location'],
+    },
+  },
+  problems: ['no-worker'],
+  async handle(deps: Pick<Rooms, 'transports' | 'clock' | 'orders'>, { tenant, params: { name } }) {
+    await existing(deps, tenant, name);
+    const id = newOperationId(deps.clock.now());
+    const result = await deps.orders.verify(id, { tenant, transport: name });
+    if (result !== undefined) return { body: result };
+    return { status: 202, headers: { Location: `/v1/operations/${id}` }, body: { id, state: 'running' } };
+  },
+});
 
-  return router;
-};
+export const TRANSPORT_ENDPOINTS = [
+  listTransports,
+  putTransport,
+  patchTransport,
+  getTransport,
+  deleteTransport,
+  verifyTransport,
+];

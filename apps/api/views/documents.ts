@@ -4,6 +4,9 @@ import type { QueueSettings, TenantSettings } from '../../../libs/mail/settings/
 import type { OAuthSecret } from '../../../libs/mail/settings/oauth';
 import type { StoredTransport } from '../../../libs/mail/settings/transport';
 import type { RegisteredQueue, Tenant } from '../../../libs/store/registries/tenants';
+import type { Answer } from '../http/endpoint/endpoint';
+import { secretIdOf } from '../../../libs/store/redis/secrets';
+import { sealedOf } from '../../../libs/store/registries/transport-secrets';
 import { versionOf } from './version';
 
 /** Fields of each kind's answer that the service computes. */
@@ -11,7 +14,7 @@ export const COMPUTED = {
   tenant: new Set(['createdAt', 'updatedAt']),
   queue: new Set(['paused', 'pause', 'counts', 'contentBytes', 'oldestDueAt', 'breaker', 'createdAt', 'updatedAt']),
   template: new Set(['version', 'createdAt']),
-  transport: new Set(['version', 'createdAt', 'updatedAt']),
+  transport: new Set(['version', 'createdAt', 'updatedAt', 'hostBy']),
 };
 
 const withAddresses = <S extends { from?: Address | undefined; replyTo?: Address[] | undefined }>(settings: S) => ({
@@ -44,14 +47,15 @@ export const queueVersion = ({ settings }: RegisteredQueue): string =>
 const keptOf = (transport: StoredTransport) =>
   Object.fromEntries(Object.entries(transport).filter(([name]) => !COMPUTED.transport.has(name))) as Omit<
     StoredTransport,
-    'version' | 'createdAt' | 'updatedAt'
+    'version' | 'createdAt' | 'updatedAt' | 'hostBy'
   >;
 
 const SET = { set: true };
 
 const loginDocument = ({ user, oauth2 }: NonNullable<StoredTransport['auth']>): Record<string, unknown> => {
   if (oauth2 === undefined) return { user, pass: SET };
-  const { sealed, ...given } = oauth2;
+  const { tokenUrl, clientId, scope, grant, sealed } = oauth2;
+  const given = { tokenUrl, clientId, ...(scope !== undefined && { scope }), grant };
   return { user, oauth2: { ...given, ...Object.fromEntries(Object.keys(sealed).map((secret) => [secret, SET])) } };
 };
 
@@ -68,13 +72,16 @@ export const transportDocument = (transport: StoredTransport) => {
 export const transportView = (name: string, transport: StoredTransport) => ({
   ...transportDocument(transport),
   transport: name,
+  // Nobody kept it at first: what was there then is the operator's.
+  hostBy: transport.hostBy ?? 'operator',
   version: transport.version,
   createdAt: transport.createdAt,
   updatedAt: transport.updatedAt,
 });
 
-/** By what is stored, sealed secrets too: one that was given anew is another version. */
-export const transportVersion = (transport: StoredTransport): string => versionOf(keptOf(transport));
+/** By its settings and by which secrets it has: one that was given anew is another version, one under another key is not. */
+export const transportVersion = (transport: StoredTransport): string =>
+  versionOf({ ...transportDocument(transport), secrets: sealedOf(transport).map(secretIdOf) });
 
 /** The document for the audit: a secret says whether it was given anew, never what it is. */
 export const auditedTransport = (transport: StoredTransport, before: StoredTransport | undefined) => {
@@ -105,3 +112,10 @@ export const auditedTransport = (transport: StoredTransport, before: StoredTrans
       }),
   };
 };
+
+/** An answer with a document and its ETag. */
+export const documentAnswer = (status: number, version: string, body: object): Answer => ({
+  status,
+  headers: { ETag: `"${version}"` },
+  body,
+});

@@ -2,7 +2,6 @@
 import { createGunzip, gunzip } from 'node:zlib';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import type { Response } from 'express';
 import type { EmailInput } from '../../../libs/mail/email/email';
 import type { ParsedMessage } from '../../../libs/mail/message/parsed-message';
 import { Problem } from '../../../libs/mail/input/problem';
@@ -11,6 +10,7 @@ import type { StoredRaw } from '../../../libs/mail/email/stored-email';
 import { sentMessage, type EmailRecord } from '../../../libs/jobs/layout/email-record';
 import { RenderFailure } from '../../../libs/render/source/failure';
 import { codeOf } from '../../../libs/runtime/fault';
+import type { Answer } from '../http/endpoint/endpoint';
 import { withData, type PreviewDataDeps } from '../../../libs/intake/preview-data';
 import type { ContentStore } from '../../../libs/content/store';
 import type { Renderer } from '../../../libs/render/render';
@@ -39,7 +39,7 @@ export const rendered = async (deps: PreviewDeps, address: QueueAddress, email: 
 /** A message for people to look at. @throws Problem `message-invalid` where it cannot be taken apart */
 const shown = async (deps: PreviewDeps, { tenant }: QueueAddress, bytes: Buffer): Promise<ParsedMessage> => {
   try {
-    return await deps.templating.takeApart(tenant, bytes);
+    return await deps.templating.parseMessage(tenant, bytes);
   } catch (error) {
     throw error instanceof RenderFailure ? new Problem(error.code, error.message) : error;
   }
@@ -83,8 +83,8 @@ export const previewOfRaw = async (deps: PreviewDeps, address: QueueAddress, raw
   return { ...(await shown(deps, address, bytes)), size: bytes.length };
 };
 
-/** Answers with the message itself, byte for byte as it was handed over. @throws Problem `not-archived` */
-export const sendMessageFile = async (deps: PreviewDeps, response: Response, record: EmailRecord): Promise<void> => {
+/** An answer with the message itself, byte for byte as it was handed over. @throws Problem `not-archived` */
+export const messageFile = async ({ content }: Pick<PreviewDeps, 'content'>, record: EmailRecord): Promise<Answer> => {
   const archive = sentMessage(record);
   if (archive === undefined) {
     throw new Problem(
@@ -92,10 +92,12 @@ export const sendMessageFile = async (deps: PreviewDeps, response: Response, rec
       'there is no message of this email as it was sent: it was not sent yet, or not archived (setting "archive")',
     );
   }
-  if ((await deps.content.size(archive.contentId)) === undefined) throw missing();
-  response
-    .type('message/rfc822')
-    .set('Content-Disposition', `attachment; filename="${record.id}.eml"`)
-    .set('Content-Length', String(archive.size));
-  await pipeline(deps.content.read(archive.contentId), createGunzip(), response);
+  if ((await content.size(archive.contentId)) === undefined) throw missing();
+  return {
+    headers: { 'Content-Disposition': `attachment; filename="${record.id}.eml"` },
+    write: (response) => {
+      response.type('message/rfc822').set('Content-Length', String(archive.size));
+      return pipeline(content.read(archive.contentId), createGunzip(), response);
+    },
+  };
 };

@@ -87,12 +87,26 @@ export const queueView = (queue: RegisteredQueue, status: QueueStatus, contentBy
 });
 
 /** A key without its secret. */
-export const apiKeyView = ({ id, role, tenant, application, name, expiresAt, createdAt }: StoredApiKey) => ({
+export const apiKeyView = ({
+  id,
+  role,
+  tenant,
+  application,
+  name,
+  expiresAt,
+  addresses,
+  rate,
+  issuedBy,
+  createdAt,
+}: StoredApiKey) => ({
   id,
   role,
   ...(tenant && { tenant }),
   ...(application && { application }),
   ...(name && { name }),
   ...(expiresAt && { expiresAt }),
+  ...(addresses && { addresses }),
+  ...(rate && { rate }),
+  ...(issuedBy && { issuedBy }),
   createdAt,
 });

@@ -1,15 +1,14 @@
 // One email of an operation on many: whether the action can be done to it, and the action itself.
 import { formatAddress, type Address } from '../../mail/address/address';
 import { Problem } from '../../mail/input/problem';
-import type { State } from '../../mail/email/state';
 import { dueAt, type StoredEmail } from '../../mail/email/stored-email';
-import { readRecords, type EmailRecord } from '../../jobs/layout/email-record';
+import { readRecords } from '../../jobs/layout/email-record';
 import { readHistory } from '../../jobs/read/history';
-import type { BulkAction } from './bulk-input';
 import type { BulkOperation } from './bulk-operation';
 import { replacedIn, type Replacement } from './bulk-replace';
 import { changesBetween } from '../field-diff';
-import { insist, refuse, requireUncertain, type Commands, type Subject } from '../commands';
+import { requireAllowed } from '../allowed';
+import type { Commands, Subject } from '../commands';
 import { correct, draftCorrection, type CorrectDeps, type Patch } from '../correct';
 import { checkResend, resend, type ResendDeps } from '../resend';
 
@@ -42,22 +41,6 @@ export const correctionOf = (
     throw new Skip('nothing-to-replace', 'none of its recipients is replaced: it stays as it is');
   const now = action === 'send-now' ? { sendAt: null } : undefined;
   return patch || addresses || now ? { ...patch, ...addresses, ...now } : undefined;
-};
-
-const UNSENT_ENDS: readonly State[] = ['held', 'uncertain', 'failed', 'expired'];
-
-/** Would the transition be made? As its script decides. @throws Problem `email-state`, `email-sending`, `email-finished` */
-const requireState = (action: BulkAction, record: EmailRecord): void => {
-  const { state } = record;
-  if (action === 'resolve') return requireUncertain({ record });
-  // What only what was sent can be asked for is asked for by `checkResend`.
-  if (action === 'resend') return;
-  if (state === 'sending') throw refuse('sending', record);
-  if (state === 'sent' && action !== 'delete') throw refuse('sent', record);
-  const isEnded = UNSENT_ENDS.includes(state) || state === 'canceled';
-  if (action === 'release' && !UNSENT_ENDS.includes(state)) throw refuse('wrong-state', record);
-  if (action === 'hold' && isEnded) throw refuse('wrong-state', record);
-  if (action === 'send-now' && state === 'canceled') throw refuse('wrong-state', record);
 };
 
 const stateAfter = ({ action, as }: BulkOperation, email: StoredEmail, now: number): string => {
@@ -94,7 +77,7 @@ export const tryOn = async (
   patch: Patch | undefined,
 ): Promise<{ before: Record<string, unknown>; after: Record<string, unknown> }> => {
   const { record } = subject;
-  requireState(order.action, record);
+  requireAllowed(order.action, record);
   if (order.action === 'resend') await checkResend(deps, subject, ANEW);
   const after = patch === undefined ? record.email : (await draftCorrection(deps, subject, patch)).after;
   const recipients = { to: record.email.to, cc: record.email.cc, bcc: record.email.bcc };
@@ -121,7 +104,7 @@ export const actOn = async (
 ): Promise<void> => {
   let subject = given;
   if (patch !== undefined) {
-    requireState(order.action, given.record);
+    requireAllowed(order.action, given.record);
     await correct(deps, commands, subject, patch);
     const [fresh] = await readRecords(deps.redis, subject.queue, [subject.record.id], deps.clock.now());
     if (fresh !== undefined) subject = { ...subject, record: fresh };
@@ -142,7 +125,6 @@ export const actOn = async (
       if (order.as === undefined) throw new Problem('invalid', 'as is missing');
       return commands.resolve(subject, order.as);
     case 'resend':
-      if (record.state !== 'sent') insist('wrong-state', record);
       await resend(deps, commands, subject, ANEW, `bulk:${order.id}:${record.id}`);
   }
 };

@@ -5,7 +5,7 @@ import { pointer, Problem, type InputError } from '../../mail/input/problem';
 import { Slug } from '../../mail/address/queue-address';
 import { RecipientFilter } from '../../mail/address/recipient-pattern';
 import { EMAIL_SETTINGS } from '../../mail/settings/settings';
-import { STATES } from '../../mail/email/state';
+import { STATES, type Action } from '../../mail/email/state';
 import { ReplaceInput } from './bulk-replace';
 import { parseInput } from '../../mail/input/parse-input';
 
@@ -24,7 +24,15 @@ export const BulkFilter = z.strictObject({
   ).optional(),
 });
 
-export const ACTIONS = ['release', 'cancel', 'hold', 'send-now', 'resolve', 'resend', 'delete'] as const;
+export const ACTIONS = [
+  'release',
+  'cancel',
+  'hold',
+  'send-now',
+  'resolve',
+  'resend',
+  'delete',
+] as const satisfies readonly Action[];
 export type BulkAction = (typeof ACTIONS)[number];
 const CORRECTING: readonly BulkAction[] = ['release', 'hold', 'send-now'];
 

@@ -2,8 +2,11 @@
 import type { EmailRecord } from '../../jobs/layout/email-record';
 import type { EmailQueue } from '../../jobs/layout/queues';
 import { countInWork } from '../../jobs/read/standing';
+import { isLinked } from '../../mail/email/stored-email';
 import { reserveOf } from '../../runtime/reserve';
 import { keyIdOf } from '../../store/redis/secrets';
+import type { SigningSecretStore } from '../../store/registries/signing-secrets';
+import { sealedOf } from '../../store/registries/transport-secrets';
 import type { Worker, Workers } from '../../store/registries/workers';
 import type { Redis } from '../../store/redis/redis';
 import type { Tenants } from '../../store/registries/tenants';
@@ -14,6 +17,7 @@ export interface ExplainWorkersDeps {
   tenants: Tenants;
   transports: Transports;
   workers: Workers;
+  signingSecrets: Pick<SigningSecretStore, 'keyOf'>;
 }
 
 /** Something that stands in an email's way. */
@@ -24,31 +28,42 @@ export interface Reason {
   until?: string;
 }
 
-/** Secrets of the email's transport that workers lack the key of. */
-const missingKeys = async (
+/** What is sealed that a worker must open to send the email, in words, and with which key. */
+const sealedFor = async (
   deps: ExplainWorkersDeps,
   { address }: EmailQueue,
   { email }: EmailRecord,
-  workers: Worker[],
-): Promise<Reason[]> => {
+): Promise<{ what: string; key: string }[]> => {
   const { transport: name } = await deps.tenants.settings(address, email);
   const transport = await deps.transports.get(address.tenant, name);
-  const sealed = [
-    transport?.auth?.sealedPass,
-    ...Object.values(transport?.auth?.oauth2?.sealed ?? {}),
-    transport?.dkim?.sealedKey,
-  ].filter((one) => one !== undefined);
-  return [...new Set(sealed.map(keyIdOf))].flatMap((key): Reason[] => {
+  const keys = new Set((transport === undefined ? [] : sealedOf(transport)).map(keyIdOf));
+  const isFetched = email.dataUrl !== undefined || (email.attachments ?? []).some(isLinked);
+  const signing = isFetched ? await deps.signingSecrets.keyOf(address.tenant) : undefined;
+  return [
+    ...[...keys].map((key) => ({ what: `a secret of the transport ${name}`, key })),
+    ...(signing === undefined
+      ? []
+      : [{ what: `the secret that requests of the tenant ${address.tenant} are signed with`, key: signing }]),
+  ];
+};
+
+/** Secrets that it needs and that workers lack the key of. */
+const missingKeys = async (
+  deps: ExplainWorkersDeps,
+  queue: EmailQueue,
+  record: EmailRecord,
+  workers: Worker[],
+): Promise<Reason[]> =>
+  (await sealedFor(deps, queue, record)).flatMap(({ what, key }): Reason[] => {
     const without = workers.filter(({ secretKeys }) => !secretKeys.includes(key));
     if (without.length === 0) return [];
     const who =
       without.length === workers.length
         ? 'no running worker holds'
         : `${without.length} of ${workers.length} running workers (${without.map(({ id }) => id).join(', ')}) do not hold`;
-    const text = `a secret of the transport ${name} is sealed with the key "${key}", which ${who}: add it to their ROHRPOST_SECRET_KEYS and restart them`;
+    const text = `${what} is sealed with the key "${key}", which ${who}: add it to their ROHRPOST_SECRET_KEYS and restart them`;
     return [{ code: 'key-missing', text }];
   });
-};
 
 /** What a tenant has of a worker, and what that leaves it. */
 interface Standing {

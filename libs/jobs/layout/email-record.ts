@@ -7,6 +7,7 @@ import { dueAt, readStored, recipientsOf, type StoredEmail, type StoredRaw } fro
 import { MARK, SCORE_UNIT } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
+import { PLACE } from './layout';
 import type { EmailQueue } from './queues';
 
 export interface EmailRecord {
@@ -51,26 +52,18 @@ const FIELDS = [
 // KEYS: BullMQ's key prefix of the queue. ARGV: how many fields, the fields, the ids. Result: per id {place, score of
 // the delayed set or '', fields} or {} for one that is not there. Atomic, so that an email in motion is seen in one
 // place. The list of active jobs is as short as the workers' concurrency; waiting lists are never searched.
-const readEmails = defineScript(`
+const readEmails = defineScript(`${PLACE}
 local prefix, count = KEYS[1], tonumber(ARGV[1])
 local fields, result = {}, {}
 for index = 2, count + 1 do fields[#fields + 1] = ARGV[index] end
 for index = count + 2, #ARGV do
   local id = ARGV[index]
-  local key = prefix .. id
-  if redis.call('EXISTS', key) == 0 then
+  local where = place(prefix, id)
+  if where == 'missing' then
     result[#result + 1] = {}
   else
-    local place, score = 'waiting', ''
-    if redis.call('ZSCORE', prefix .. 'completed', id) then place = 'completed'
-    elseif redis.call('ZSCORE', prefix .. 'failed', id) then place = 'failed'
-    elseif redis.call('EXISTS', key .. ':lock') == 1 or redis.call('LPOS', prefix .. 'active', id) then place = 'active'
-    elseif redis.call('ZSCORE', prefix .. 'prioritized', id) then place = 'prioritized'
-    else
-      local found = redis.call('ZSCORE', prefix .. 'delayed', id)
-      if found then place, score = 'delayed', found end
-    end
-    result[#result + 1] = {place, score, redis.call('HMGET', key, unpack(fields))}
+    local score = where == 'delayed' and redis.call('ZSCORE', prefix .. 'delayed', id) or ''
+    result[#result + 1] = {where, score, redis.call('HMGET', prefix .. id, unpack(fields))}
   end
 end
 return result`);

@@ -3,7 +3,7 @@ import { contentIdsOf, type StoredEmail, type StoredRaw } from '../../mail/email
 import type { QueueAddress } from '../../mail/address/queue-address';
 import type { Clock } from '../../runtime/clock';
 import type { Redis } from '../../store/redis/redis';
-import { setGone } from './gone';
+import { setTombstone } from './tombstones';
 import { leaveIndexes } from './index-entries';
 import type { EmailQueue } from './queues';
 
@@ -24,7 +24,7 @@ export const createErase =
     releaseContent: (address: QueueAddress, id: string, contentIds: string[]) => Promise<void>;
   }): Erase =>
   async (queue, id, email, archive) => {
-    await setGone(deps.redis, queue.keys, id);
+    await setTombstone(deps.redis, queue.keys, id);
     const archived = archive === undefined ? [] : [archive.contentId];
     await deps.releaseContent(queue.address, id, [...contentIdsOf(email), ...archived]);
     await leaveIndexes(deps.redis, queue.keys, id, email);

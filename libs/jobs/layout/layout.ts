@@ -1,5 +1,6 @@
 // Where BullMQ keeps a job, in Lua: found, left and entered as BullMQ 6.7 does it (docs/decisions/0006-transitions.md).
-import { ASIDE_STATES, BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
+import { ASIDE_STATES } from '../../mail/email/state';
+import { BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
 
 /** In Lua: the set of the state that a failed reason stands for, where it has one (`BESIDE.aside`). */
 export const ASIDE = `
@@ -10,15 +11,8 @@ local function asideSet(prefix, reason)
 end
 `;
 
-/**
- * Functions for our transitions. `place` says where a job is; `marks` whether it was sent, and whether a worker vanished
- * while handing it over (docs/decisions/0004-marks.md); `leave` takes it out; `enter` puts it where it is due:
- * delayed by `ms * 4096`, prioritized by `priority * 2^32 + counter`, else at the end of the waiting list; its field `delay`
- * is there where it waits for its time. `leave` takes it out of the sets of `BESIDE`, too: it comes before the failed reason
- * is changed.
- * BullMQ's markers are left alone: they wake blocked workers, and none of ours blocks.
- */
-export const PLACES = `${ASIDE}
+/** In Lua: `place` says where a job is, BullMQ's waiting list being the place of whatever stands nowhere else: it is never searched. */
+export const PLACE = `
 local function place(prefix, id)
   local key = prefix .. id
   if redis.call('EXISTS', key) == 0 then return 'missing' end
@@ -29,7 +23,17 @@ local function place(prefix, id)
   if redis.call('ZSCORE', prefix .. 'prioritized', id) then return 'prioritized' end
   return 'waiting'
 end
-local function marks(key)
+`;
+
+/**
+ * In Lua, for our transitions: `place` as above; `marks` whether it was sent, and whether a worker vanished
+ * while handing it over (docs/decisions/0004-marks.md); `leave` takes it out; `enter` puts it where it is due:
+ * delayed by `ms * 4096`, prioritized by `priority * 2^32 + counter`, else at the end of the waiting list; its field `delay`
+ * is there where it waits for its time. `leave` takes it out of the sets of `BESIDE`, too: it comes before the failed reason
+ * is changed.
+ * BullMQ's markers are left alone: they wake blocked workers, and none of ours blocks.
+ */
+export const LAYOUT = `${ASIDE}${PLACE}local function marks(key)
   local generation, intent, sent = unpack(redis.call('HMGET', key, '${MARK.generation}', '${MARK.intent}', '${MARK.sent}'))
   local open = intent and string.match(intent, '^(%d+)|') == (generation or '0')
   return sent and true or false, open and true or false

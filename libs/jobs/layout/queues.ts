@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { queueName, type QueueAddress } from '../../mail/address/queue-address';
 import { queueKeys, queuePrefix, type QueueKeys } from '../../store/redis/keys';
 import { requireReady, type Redis } from '../../store/redis/redis';
+import { EVENTS_KEPT, EVENTS_KEPT_UNASKED } from './telling';
 
 /** A worker's hold on an email, renewed while it works; recovery after a crash takes about this long. */
 export const LOCK_MS = 10_000;
@@ -11,8 +12,6 @@ export const LOCK_MS = 10_000;
 export const STALLED_CHECK_MS = 5_000;
 /** BullMQ would fail a job at its second stall although nothing is wrong with it; what to do then we decide (0002). */
 const NEVER = 1_000_000_000;
-/** Nobody reads these streams (QueueEvents costs a connection a queue); they are kept as short as Redis allows. */
-const EVENTS_KEPT = 100;
 
 export interface EmailQueue {
   address: QueueAddress;
@@ -22,6 +21,8 @@ export interface EmailQueue {
   backend: RedisQueueBackend;
   /** BullMQ's queue: adding, pausing, counting. */
   bull: Queue;
+  /** BullMQ clients are told of ends (telling.ts). */
+  tells: boolean;
 }
 
 export interface Queues {
@@ -33,8 +34,11 @@ export interface Queues {
 
 /**
  * @param deps.waits whether operations wait for Redis (a worker) or fail at once (the API)
+ * @param deps.tells whether BullMQ clients are told of ends; not where it is not given
  */
-export const createQueues = (deps: { redis: Redis; waits: boolean }): Queues => {
+export const createQueues = (deps: { redis: Redis; waits: boolean; tells?: boolean }): Queues => {
+  const tells = deps.tells === true;
+  const streams = { events: { maxLen: tells ? EVENTS_KEPT : EVENTS_KEPT_UNASKED } };
   const opened = new LRUCache<string, EmailQueue>({ max: 20_000 });
   let connection: RedisConnection;
 
@@ -63,9 +67,9 @@ export const createQueues = (deps: { redis: Redis; waits: boolean }): Queues => 
     };
     const toKey = (type: string): string => bullKeys.toKey(name, type);
     const backend = new RedisQueueBackend(connection, name, bullKeys.getKeys(name), toKey, options, undefined, false);
-    const bull = new Queue(name, { ...options, streams: { events: { maxLen: EVENTS_KEPT } } }, () => backend);
+    const bull = new Queue(name, { ...options, streams }, () => backend);
     bull.on('error', () => undefined);
-    return { address, name, keys: queueKeys(address), backend, bull };
+    return { address, name, keys: queueKeys(address), backend, bull, tells };
   };
 
   return {

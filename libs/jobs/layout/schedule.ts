@@ -1,6 +1,7 @@
 // Tells the fleet which queue has work and when: one sorted set for the installation, and a call for those asleep.
 import { CHANNELS, KEYS } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
+import { replaceTime } from '../../store/redis/replace-time';
 import { defineScript } from '../../store/redis/script';
 
 /** Due whatever the clocks say: those of the API and of the workers may differ. */
@@ -41,6 +42,7 @@ export interface Schedule {
   forget(queue: string, announcedFor?: number): Promise<void>;
 }
 
+// In the same call, since whoever adds emails announces both: the work, and the upkeep as upkeep-index.ts says.
 // KEYS: due, upkeep. ARGV: queue, when due, channel, when upkeep is due or ''. Result: 1 where the queue became due
 // earlier than known. Atomic, so that a call goes out exactly when the set changed.
 const announce = defineScript(`
@@ -49,13 +51,6 @@ local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if known and tonumber(known) <= tonumber(ARGV[2]) then return 0 end
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 redis.call('PUBLISH', ARGV[3], ARGV[1] .. ' ' .. ARGV[2])
-return 1`);
-
-// KEYS: due (or upkeep). ARGV: queue, the new time or '' to take it away, the time that it must have or ''. Result: 1 where it was
-// replaced. Atomic, so that an announcement that came meanwhile stays.
-export const replaceTime = defineScript(`
-if ARGV[3] ~= '' and redis.call('ZSCORE', KEYS[1], ARGV[1]) ~= ARGV[3] then return 0 end
-if ARGV[2] == '' then redis.call('ZREM', KEYS[1], ARGV[1]) else redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) end
 return 1`);
 
 /**

@@ -1,7 +1,8 @@
 // How full a queue is, by state, and since when its oldest due email waits: what its lists would show, without reading an email.
 import type { State } from '../../mail/email/state';
 import type { QueueAddress } from '../../mail/address/queue-address';
-import { ASIDE_STATES, BESIDE, queueKeys, SCORE_UNIT } from '../../store/redis/keys';
+import { ASIDE_STATES } from '../../mail/email/state';
+import { BESIDE, queueKeys, SCORE_UNIT } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { idTime } from '../layout/email-id';
@@ -75,11 +76,15 @@ export const readStatus = async (redis: Redis, queue: EmailQueue, now: number): 
 
 /** How many emails of these queues are not sent yet: waiting for their time, due, or in work. */
 export const countUnsent = async (redis: Redis, queues: QueueAddress[]): Promise<number> => {
-  const pipeline = redis.pipeline();
-  for (const queue of queues) {
+  // No pipeline: the queues lie in different slots.
+  const counts = queues.flatMap((queue) => {
     const { bull } = queueKeys(queue);
-    pipeline.llen(`${bull}wait`).llen(`${bull}active`).zcard(`${bull}prioritized`).zcard(`${bull}delayed`);
-  }
-  const counts = (await pipeline.exec()) ?? [];
-  return counts.reduce((sum, [, count]) => sum + Number(count ?? 0), 0);
+    return [
+      redis.llen(`${bull}wait`),
+      redis.llen(`${bull}active`),
+      redis.zcard(`${bull}prioritized`),
+      redis.zcard(`${bull}delayed`),
+    ];
+  });
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 };

@@ -6,14 +6,10 @@ import { KEYS, queueKeys, SCORE_UNIT } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { DUE_NOW, isStopped, type Schedule } from '../layout/schedule';
 
-/** Queues that are looked at in one round trip: Redis answers others in between. */
+/** Queues that are looked at in one round trip: Redis answers others in between. No pipeline, since they lie in different slots. */
 const AT_A_TIME = 200;
 /** An announcement that is so little late is none that is missing: a queue in work is looked at every few seconds. ms */
 const LITTLE_LATE_MS = 10_000;
-
-/** What is in a pipeline's answer, in the order in which it was asked. */
-const answersOf = async (pipeline: ReturnType<Redis['pipeline']>): Promise<unknown[]> =>
-  ((await pipeline.exec()) ?? []).map(([, value]) => value);
 
 const PLACES = ['wait', 'prioritized', 'active', 'delayed'];
 
@@ -60,10 +56,23 @@ export const createFindForgotten = (deps: {
       const announcedFor = score === null ? Infinity : Number(score);
       return announcedFor > now + LITTLE_LATE_MS ? [{ address, announcedFor }] : [];
     });
-    const pipeline = redis.pipeline();
-    for (const { address } of late) pipeline.exists(...PLACES.map((place) => `${queueKeys(address).bull}${place}`));
-    const found = await answersOf(pipeline);
+    const found = await Promise.all(
+      late.map(({ address }) => redis.exists(...PLACES.map((place) => `${queueKeys(address).bull}${place}`))),
+    );
     return late.filter((_, index) => found[index] !== 0);
+  };
+
+  const workIn = async (address: QueueAddress): Promise<Work | undefined> => {
+    const { bull } = queueKeys(address);
+    return workOf(
+      await Promise.all([
+        redis.hexists(`${bull}meta`, 'paused'),
+        redis.llen(`${bull}wait`),
+        redis.zcard(`${bull}prioritized`),
+        redis.llen(`${bull}active`),
+        redis.zrange(`${bull}delayed`, 0, '0', 'WITHSCORES'),
+      ]),
+    );
   };
 
   const isForgotten = async ({ address, announcedFor }: Suspect, work: Work, now: number): Promise<boolean> => {
@@ -75,16 +84,10 @@ export const createFindForgotten = (deps: {
 
   const look = async (addresses: QueueAddress[], now: number): Promise<string[]> => {
     const suspects = await suspectsOf(addresses, now);
-    const pipeline = redis.pipeline();
-    for (const { address } of suspects) {
-      const { bull } = queueKeys(address);
-      pipeline.hexists(`${bull}meta`, 'paused').llen(`${bull}wait`).zcard(`${bull}prioritized`);
-      pipeline.llen(`${bull}active`).zrange(`${bull}delayed`, 0, '0', 'WITHSCORES');
-    }
-    const answers = await answersOf(pipeline);
+    const works = await Promise.all(suspects.map(({ address }) => workIn(address)));
     const forgotten: string[] = [];
     for (const [index, suspect] of suspects.entries()) {
-      const work = workOf(answers.slice(index * 5, index * 5 + 5));
+      const work = works[index];
       if (work === undefined || !(await isForgotten(suspect, work, now))) continue;
       await schedule.announce(queueName(suspect.address), work.at);
       forgotten.push(queueName(suspect.address));

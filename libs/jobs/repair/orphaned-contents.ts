@@ -3,7 +3,7 @@ import { contentNeeds, type ContentRefs } from '../../store/contents/content-ref
 import type { Redis } from '../../store/redis/redis';
 import { idTime, isEmailId } from '../layout/email-id';
 import type { EmailQueue } from '../layout/queues';
-import { GONE_KEPT } from '../layout/gone';
+import { TOMBSTONE_KEPT_S } from '../layout/tombstones';
 
 export interface OrphanedContentsDeps {
   redis: Redis;
@@ -13,7 +13,7 @@ export interface OrphanedContentsDeps {
 }
 
 /** Nobody comes back with the key of an email that was never added after this, ms. */
-const ABANDONED_MS = GONE_KEPT * 1_000;
+const ABANDONED_MS = TOMBSTONE_KEPT_S * 1_000;
 
 /** @returns lets go of those of one queue, and says how many there were */
 export const createDropOrphanedContents = ({ redis, refs, removeContent, now }: OrphanedContentsDeps) => {

@@ -6,10 +6,10 @@ import type { Schedule } from '../layout/schedule';
 import { idTime, isEmailId } from '../layout/email-id';
 import { readRecords } from '../layout/email-record';
 import { enterIndexes, memberId, takeOverIndex } from '../layout/index-entries';
-import { mendBeside } from './mend-beside';
+import { reconcileSets } from './reconcile-sets';
 import { readQueueDepth } from '../read/queue-depth';
 import type { EmailQueue } from '../layout/queues';
-import { PLACES } from '../layout/layout';
+import { LAYOUT } from '../layout/layout';
 import { createDropOrphanedContents, type OrphanedContentsDeps } from './orphaned-contents';
 
 /** What was found wrong, and mended. */
@@ -35,7 +35,7 @@ const SETS = ['prioritized', 'delayed', 'completed', 'failed'] as const;
 
 // KEYS: BullMQ's prefix. ARGV: id, now, when it is due (ms since 1970, both). Result: 1 where the email was in no place and is back in one, else 0. Atomic, so
 // that an email in motion is left alone. LPOS looks through the whole waiting list: only for the suspects.
-const rehome = defineScript(`${PLACES}
+const rehome = defineScript(`${LAYOUT}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[2])
 if place(prefix, id) ~= 'waiting' then return 0 end
 if redis.call('LPOS', prefix .. 'wait', id) or redis.call('LPOS', prefix .. 'paused', id) then return 0 end
@@ -43,18 +43,40 @@ redis.call('HDEL', prefix .. id, 'finishedOn', 'failedReason')
 enter(prefix, id, tonumber(ARGV[3]), now)
 return 1`);
 
+const exist = async (redis: Redis, queue: EmailQueue, ids: string[]): Promise<boolean[]> => {
+  const pipeline = redis.pipeline();
+  for (const id of ids) pipeline.exists(queue.keys.job(id));
+  return ((await pipeline.exec()) ?? []).map(([, found]) => found === 1);
+};
+
+/** Emails that BullMQ has and the index by time has not. */
+const index = async (redis: Redis, queue: EmailQueue, ids: string[], findings: Findings): Promise<void> => {
+  const pipeline = redis.pipeline();
+  for (const id of ids) pipeline.zscore(queue.keys.byTime, id).hget(queue.keys.job(id), 'data');
+  const answers = ((await pipeline.exec()) ?? []).map(([, value]) => value as string | null);
+  const missing = ids.flatMap((id, position) => {
+    const [score, data] = [answers[position * 2], answers[position * 2 + 1]];
+    return score === null && typeof data === 'string' && isEmailId(id) ? [{ id, email: readStored(data) }] : [];
+  });
+  if (missing.length === 0) return;
+  await enterIndexes(redis, queue.keys, missing);
+  findings.unlisted += missing.length;
+};
+
+const indexAll = async (redis: Redis, queue: EmailQueue, findings: Findings): Promise<void> => {
+  for (const set of SETS)
+    for await (const ids of scan(redis, `${queue.keys.bull}${set}`)) await index(redis, queue, ids, findings);
+  const waiting = await redis.lrange(`${queue.keys.bull}wait`, 0, -1);
+  for (let from = 0; from < waiting.length; from += CHUNK)
+    await index(redis, queue, waiting.slice(from, from + CHUNK), findings);
+};
+
 /**
  * @param deps.settled ms after which an email is under way no more
  */
 export const createReconcile = (deps: OrphanedContentsDeps & { schedule: Schedule; settled?: number }) => {
   const { redis, schedule, settled: settledMs = SETTLED_MS } = deps;
   const dropUnneeded = createDropOrphanedContents(deps);
-
-  const exist = async (queue: EmailQueue, ids: string[]): Promise<boolean[]> => {
-    const pipeline = redis.pipeline();
-    for (const id of ids) pipeline.exists(queue.keys.job(id));
-    return ((await pipeline.exec()) ?? []).map(([, found]) => found === 1);
-  };
 
   /** Entries of the two indexes whose email is not there. */
   const dropDangling = async (queue: EmailQueue, findings: Findings): Promise<void> => {
@@ -64,7 +86,7 @@ export const createReconcile = (deps: OrphanedContentsDeps & { schedule: Schedul
     ] as const) {
       for await (const members of scan(redis, key)) {
         const settled = members.filter((member) => idTime(idOf(member)) < deps.now() - settledMs);
-        const found = await exist(queue, settled.map(idOf));
+        const found = await exist(redis, queue, settled.map(idOf));
         const gone = settled.filter((_, index) => found[index] === false);
         if (gone.length === 0) continue;
         await redis.zrem(key, ...gone);
@@ -90,28 +112,6 @@ export const createReconcile = (deps: OrphanedContentsDeps & { schedule: Schedul
     }
   };
 
-  /** Emails that BullMQ has and the index by time has not. */
-  const index = async (queue: EmailQueue, ids: string[], findings: Findings): Promise<void> => {
-    const pipeline = redis.pipeline();
-    for (const id of ids) pipeline.zscore(queue.keys.byTime, id).hget(queue.keys.job(id), 'data');
-    const answers = ((await pipeline.exec()) ?? []).map(([, value]) => value as string | null);
-    const missing = ids.flatMap((id, position) => {
-      const [score, data] = [answers[position * 2], answers[position * 2 + 1]];
-      return score === null && typeof data === 'string' && isEmailId(id) ? [{ id, email: readStored(data) }] : [];
-    });
-    if (missing.length === 0) return;
-    await enterIndexes(redis, queue.keys, missing);
-    findings.unlisted += missing.length;
-  };
-
-  const indexAll = async (queue: EmailQueue, findings: Findings): Promise<void> => {
-    for (const set of SETS)
-      for await (const ids of scan(redis, `${queue.keys.bull}${set}`)) await index(queue, ids, findings);
-    const waiting = await redis.lrange(`${queue.keys.bull}wait`, 0, -1);
-    for (let from = 0; from < waiting.length; from += CHUNK)
-      await index(queue, waiting.slice(from, from + CHUNK), findings);
-  };
-
   const announce = async (queue: EmailQueue, findings: Findings): Promise<void> => {
     const peek = await readQueueDepth(redis, queue);
     const work =
@@ -135,8 +135,8 @@ export const createReconcile = (deps: OrphanedContentsDeps & { schedule: Schedul
     await dropDangling(queue, findings);
     findings.unneeded = await dropUnneeded(queue);
     await rehomeAll(queue, findings);
-    await indexAll(queue, findings);
-    findings.miscounted = await mendBeside(redis, queue, (key) => scan(redis, key), deps.now());
+    await indexAll(redis, queue, findings);
+    findings.miscounted = await reconcileSets(redis, queue, (key) => scan(redis, key), deps.now());
     await announce(queue, findings);
     return findings;
   };

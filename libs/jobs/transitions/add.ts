@@ -4,7 +4,7 @@ import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { addressMembers, ENTER_INDEXES } from '../layout/index-entries';
 import type { EmailQueue } from '../layout/queues';
-import { PLACES } from '../layout/layout';
+import { LAYOUT } from '../layout/layout';
 
 /** What Bull Board groups by; its lists show the email instead. */
 const JOB_NAME = 'email';
@@ -15,7 +15,7 @@ const AT_ONCE = 100;
 // it expires, how many members of the index by address, those members. Result: how many were added; one that is there already
 // is left as it is. Fields that say nothing (opts, delay, priority) are left out: each would cost Redis some 70 bytes. Atomic,
 // so that no email is without its index entries.
-const addScript = defineScript(`${PLACES}${ENTER_INDEXES}
+const addScript = defineScript(`${LAYOUT}${ENTER_INDEXES}
 local prefix, index, added = KEYS[1], 1, 0
 while index <= #ARGV do
   local id, accepted, priority = ARGV[index], ARGV[index + 2], ARGV[index + 4]

@@ -6,13 +6,13 @@ import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { addressMembers } from '../layout/index-entries';
 import type { EmailQueue } from '../layout/queues';
-import { PLACES, readRefusal, type Refusal } from '../layout/layout';
+import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
 // KEYS: BullMQ's prefix, index by address, upkeep. ARGV: id, version that it must have, data, log line, now, due or '',
 // BullMQ's priority, when it expires, JSON of members to remove and to add. Result: 1, or 0 missing, -1 sending,
 // -2 sent, -4 changed by somebody else. Atomic: a worker that takes the email sends the old one or the new one, and whoever
 // corrects knows which.
-const correctScript = defineScript(`${PLACES}
+const correctScript = defineScript(`${LAYOUT}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[5])
 local key = prefix .. id
 local from = place(prefix, id)

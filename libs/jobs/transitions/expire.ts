@@ -1,11 +1,13 @@
 // Puts an email aside whose time is over: the sweep does so, and whoever acts on one before the sweep has come.
 import { expiredFailure } from '../../mail/email/failure';
 import type { Change } from '../../mail/email/outcome';
+import type { ResolvedSettings } from '../../mail/settings/settings';
 import type { Redis } from '../../store/redis/redis';
 import type { EmailRecord } from '../layout/email-record';
 import type { EmailQueue } from '../layout/queues';
+import { tellingOf } from '../layout/telling';
 import type { Refusal } from '../layout/layout';
-import { putAside } from './put-aside';
+import { withdraw } from './withdraw';
 
 /** The line of its history: the same whenever it is read, before it is written and after. */
 export const expiryChange = (expiresAt: string): Change => ({
@@ -16,20 +18,21 @@ export const expiryChange = (expiresAt: string): Change => ({
 
 /**
  * It ended when its time was over, whenever that was noticed.
- * @param keepUntil ms since 1970
+ * @param how until when the error log keeps it (ms since 1970), and its settings
  * @returns why not: it is being sent, was sent, is gone, or expires at another time by now
  */
 export const expireEmail = (
   redis: Redis,
   queue: EmailQueue,
   { id, email }: EmailRecord,
-  keepUntil: number,
+  { keepUntil, settings }: { keepUntil: number; settings: ResolvedSettings },
 ): Promise<Refusal | undefined> =>
-  putAside(redis, queue, id, {
+  withdraw(redis, queue, id, {
     failure: expiredFailure(email.expiresAt),
     line: { kind: 'change', ...expiryChange(email.expiresAt) },
     now: Date.parse(email.expiresAt),
     keepUntil,
-    fromErrorLog: false,
+    from: 'send-queue',
     expiring: email.expiresAt,
+    telling: tellingOf(queue, settings),
   });

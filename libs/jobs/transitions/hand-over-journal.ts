@@ -1,10 +1,10 @@
 // The marks of a hand-over: written around the moment at which an email leaves, so that every possible twin is known.
-import type { Reply } from '../../mail/email/outcome';
+import type { RecipientsDone, Reply } from '../../mail/email/outcome';
 import type { StoredRaw } from '../../mail/email/stored-email';
 import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
-import { GONE, isGone } from '../layout/gone';
+import { GONE, isGone } from '../layout/tombstones';
 import { toArchive } from '../layout/email-record';
 import type { EmailQueue } from '../layout/queues';
 
@@ -26,11 +26,6 @@ export interface SentMark {
   /** ms since 1970 */
   at: number;
   replies: Reply[];
-}
-
-export interface RecipientsDone {
-  accepted: string[];
-  refused: Reply[];
 }
 
 /** The right to go on with an email: proven by the lock, which another worker has if this one was taken for dead. */

@@ -5,19 +5,19 @@ import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
-import { PLACES, readRefusal, type Refusal } from '../layout/layout';
+import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, version that it must have, data, log line, now, due, when it expires, fields of
-// generation, intent and earlier attempts, and of why it was parked. Result: 1, or 0 missing, -1 sending, -2 sent, -3 not in the error log, -4 changed by somebody
+// generation, intent and earlier attempts, and of why it was parked. Result: 1, or 0 missing, -1 sending, -2 sent, -3 not in the error log or canceled, -4 changed by somebody
 // else. Atomic, so that of two who release one does.
-const releaseScript = defineScript(`${PLACES}
+const releaseScript = defineScript(`${LAYOUT}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[5])
 local key = prefix .. id
 local from = place(prefix, id)
 if from == 'missing' then return 0 end
 if from == 'active' then return -1 end
 if from == 'completed' then return -2 end
-if from ~= 'failed' then return -3 end
+if from ~= 'failed' or string.sub(redis.call('HGET', key, 'failedReason') or '', 1, 9) == 'canceled:' then return -3 end
 if cjson.decode(redis.call('HGET', key, 'data')).rev ~= tonumber(ARGV[2]) then return -4 end
 leave(prefix, id, from)
 local made = tonumber(redis.call('HGET', key, 'atm') or '0')

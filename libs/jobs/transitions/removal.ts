@@ -6,7 +6,7 @@ import type { Redis } from '../../store/redis/redis';
 import type { Erase } from '../layout/erase';
 import { toArchive } from '../layout/email-record';
 import type { EmailQueue } from '../layout/queues';
-import { announceUpkeep } from '../layout/upkeep-index';
+import { announceUpkeep } from '../../store/redis/upkeep-index';
 import type { Refusal } from '../layout/layout';
 import { removeJob } from './remove';
 

@@ -1,14 +1,14 @@
 // Takes an email's job away from everybody, unless a worker has it; what belongs to it is still to be erased.
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
-import { GONE, GONE_KEPT } from '../layout/gone';
+import { GONE, TOMBSTONE_KEPT_S } from '../layout/tombstones';
 import type { EmailQueue } from '../layout/queues';
-import { PLACES, readRefusal, type Refusal } from '../layout/layout';
+import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
 // KEYS: BullMQ's prefix, the job's key while it is removed, where those that are gone begin, upkeep, finished. ARGV: id, now, when the
 // sweep goes on with the removal, how long it is remembered (s). Result: 1, or 0 missing, -1 sending. Atomic, so that no
 // worker takes it meanwhile, and nobody ever finds less of it than what is needed to remove the rest.
-const removeScript = defineScript(`${PLACES}${GONE}
+const removeScript = defineScript(`${LAYOUT}${GONE}
 local prefix, id = KEYS[1], ARGV[1]
 local key = prefix .. id
 local from = place(prefix, id)
@@ -19,7 +19,7 @@ if open and UNFINISHED[from] then return -1 end
 leave(prefix, id, from)
 redis.call('DEL', key .. ':logs')
 redis.call('RENAME', key, KEYS[2])
-setGone(KEYS[3], id, ARGV[4])
+setTombstone(KEYS[3], id, ARGV[4])
 redis.call('ZREM', KEYS[4], id)
 redis.call('ZADD', KEYS[5], ARGV[3], id)
 return 1`);
@@ -36,6 +36,6 @@ export const removeJob = async (
 ): Promise<Refusal | undefined> => {
   const { bull, removal, gone, upkeep, finished } = queue.keys;
   return readRefusal(
-    await removeScript(redis, [bull, removal(id), gone, upkeep, finished], [id, at.now, at.resumeAt, GONE_KEPT]),
+    await removeScript(redis, [bull, removal(id), gone, upkeep, finished], [id, at.now, at.resumeAt, TOMBSTONE_KEPT_S]),
   );
 };

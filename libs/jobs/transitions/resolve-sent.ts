@@ -5,12 +5,13 @@ import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
-import { PLACES, readRefusal, type Refusal } from '../layout/layout';
+import { TELL, type Telling } from '../layout/telling';
+import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
 // KEYS: BullMQ's prefix, finished. ARGV: id, log line, now, keep until, the failed reason that it must have, field of
-// `sent`, its value. Result: 1, or 0 missing, -1 sending, -2 sent, -3 in another state. Atomic, so that nobody releases it
+// `sent`, its value, what is told of it (telling.ts). Result: 1, or 0 missing, -1 sending, -2 sent, -3 in another state. Atomic, so that nobody releases it
 // meanwhile.
-const resolveScript = defineScript(`${PLACES}
+const resolveScript = defineScript(`${LAYOUT}${TELL}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[3])
 local key = prefix .. id
 local from = place(prefix, id)
@@ -24,21 +25,31 @@ redis.call('HSET', key, 'finishedOn', now, 'returnvalue', '""', ARGV[6], ARGV[7]
 redis.call('ZADD', prefix .. 'completed', now, id)
 redis.call('ZADD', KEYS[2], ARGV[4], id)
 log(prefix, id, ARGV[2])
+tell(ARGV[8], prefix, id, from, 'completed')
 return 1`);
 
-/** @param times ms since 1970 */
+/** @param how times in ms since 1970, and what BullMQ clients are told */
 export const resolveSent = async (
   redis: Redis,
   queue: EmailQueue,
   id: string,
   line: LogLine,
-  times: { now: number; keepUntil: number },
+  how: { now: number; keepUntil: number; telling?: Telling },
 ): Promise<Refusal | undefined> => {
   const reason = await redis.hget(queue.keys.job(id), 'failedReason');
   if (reason === null || readFailure(reason).code !== 'uncertain') return 'wrong-state';
-  const sent = JSON.stringify({ at: times.now, replies: [] });
+  const sent = JSON.stringify({ at: how.now, replies: [] });
   const keys = [queue.keys.bull, queue.keys.finished];
   return readRefusal(
-    await resolveScript(redis, keys, [id, JSON.stringify(line), times.now, times.keepUntil, reason, MARK.sent, sent]),
+    await resolveScript(redis, keys, [
+      id,
+      JSON.stringify(line),
+      how.now,
+      how.keepUntil,
+      reason,
+      MARK.sent,
+      sent,
+      how.telling ?? '',
+    ]),
   );
 };

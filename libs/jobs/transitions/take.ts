@@ -3,7 +3,7 @@ import { BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
-import { PLACES } from '../layout/layout';
+import { LAYOUT } from '../layout/layout';
 
 /** Emails whose time has come, put into line at once. */
 const PROMOTED_AT_ONCE = 1_000;
@@ -13,7 +13,7 @@ const PROMOTED_AT_ONCE = 1_000;
 // email is due or 0}. Atomic, so that an email has one worker; by Redis' own clock, so that no worker's clock sends anything early.
 // As BullMQ 6.7 does it (moveToActive): what is due is promoted; the pause and the bound of active jobs that its queue's meta
 // names are kept. The queue's rate is asked for before (libs/store/limits/rates.ts).
-const takeScript = defineScript(`${PLACES}
+const takeScript = defineScript(`${LAYOUT}
 local prefix, time = KEYS[1], redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local paused, most = unpack(redis.call('HMGET', prefix .. 'meta', 'paused', 'concurrency'))

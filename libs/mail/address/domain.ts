@@ -3,6 +3,9 @@ import { domainToASCII, domainToUnicode } from 'node:url';
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
 
+/** Characters of a domain as people write it; in ASCII it has 253 at most. Normalizing longer texts takes minutes. */
+const LONGEST = 1_000;
+
 /** A lone number at the end would be the end of an IPv4 address: no top-level domain is one (RFC 3696 2). */
 const NUMBER = /^\d+$/;
 
@@ -26,6 +29,7 @@ const isLabel = (label: string): boolean =>
  * @returns undefined where it is no domain that an address may have
  */
 export const asciiDomain = (domain: string): string | undefined => {
+  if (domain.length > LONGEST) return undefined;
   const labels = domain.split('.').map((label) => (/^[ -~]*$/.test(label) ? label : (wideLabel(label) ?? '')));
   const ascii = labels.join('.').toLowerCase();
   return ascii.length <= 253 && labels.every(isLabel) && !NUMBER.test(labels.at(-1) ?? '') ? ascii : undefined;

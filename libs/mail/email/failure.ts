@@ -16,7 +16,6 @@ export const FAILURE_CODES = [
   'content-missing',
   'source-not-allowed',
   'data-gone',
-  'data-invalid',
   'attachment-gone',
   'attachment-invalid',
   'from-missing',
@@ -32,12 +31,12 @@ export interface Failure {
   text: string;
 }
 
-/** As it is written into a job's `failedReason`; a few bytes, since BullMQ copies it into its event stream. */
+/** As it is written into a job's `failedReason`; short, since every list reads it. */
 export const writeFailure = ({ code, text }: Failure): string => `${code}: ${text.slice(0, 500)}`;
 
 /**
- * Reads a failed reason back. What did not come from here (a fault of BullMQ itself, an older version) is shown as
- * `refused` with its own words, so that it stands in the error log like any other.
+ * Reads a failed reason back. What did not come from here (a fault of BullMQ itself, an older version) is shown with
+ * the code `refused` and its own words, so that it stands in the error log like any other.
  */
 export const readFailure = (reason: string): Failure => {
   const code = FAILURE_CODES.find((known) => reason.startsWith(`${known}: `));

@@ -18,6 +18,12 @@ export interface RecipientOutcomes {
   deferred: string[];
 }
 
+/** Recipients that nothing more is to be done for: taken, or refused for good in these words. */
+export interface RecipientsDone {
+  accepted: string[];
+  refused: Reply[];
+}
+
 /** The ending of an attempt. `settle` makes BullMQ's state of it. */
 export type Outcome =
   | { kind: 'sent'; replies: Reply[]; recipients: RecipientOutcomes }
@@ -35,8 +41,11 @@ export type Outcome =
       retryAfter?: number;
       recipients?: RecipientOutcomes;
     }
-  /** Could not be tried: a limit, a broken transport, not due. `until` in ms since 1970. No attempt is counted. */
-  | { kind: 'throttled'; text: string; until: number }
+  /**
+   * Could not be tried: a limit, a broken transport, not due. `until` in ms since 1970. No attempt is counted. With `blame` others
+   * would fare no better: it is a fault for the transport's breaker.
+   */
+  | { kind: 'throttled'; text: string; until: number; blame?: 'transport' }
   /** The connection was lost after the message was handed over: nobody knows whether the server took it (RFC 1047). */
   | { kind: 'uncertain'; text: string; replies: Reply[]; blame?: 'transport' }
   | { kind: 'expired'; text: string }

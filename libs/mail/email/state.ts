@@ -30,12 +30,13 @@ export interface StateEvidence {
   expiresAt: number;
 }
 
-const OF_FAILURE: Partial<Record<FailureCode, State>> = {
-  held: 'held',
-  uncertain: 'uncertain',
-  expired: 'expired',
-  canceled: 'canceled',
-};
+/** States of the error log beside `failed`; each is the code of the failed reason that it is read from. */
+export const ASIDE_STATES = ['held', 'uncertain', 'expired', 'canceled'] as const satisfies readonly (State &
+  FailureCode)[];
+
+/** The state of an email in the error log, by the code of its failed reason. */
+export const failedState = (code: FailureCode | undefined): (typeof ASIDE_STATES)[number] | 'failed' =>
+  ASIDE_STATES.find((state) => state === code) ?? 'failed';
 
 /**
  * The state of an email: a reading, never stored (docs/lifecycle.md).
@@ -48,7 +49,7 @@ export const readState = (evidence: StateEvidence, now: number): State => {
     case 'completed':
       return 'sent';
     case 'failed':
-      return (evidence.failureCode && OF_FAILURE[evidence.failureCode]) ?? 'failed';
+      return failedState(evidence.failureCode);
     case 'active':
       return 'sending';
     case 'delayed':
@@ -61,8 +62,11 @@ export const readState = (evidence: StateEvidence, now: number): State => {
   }
 };
 
-/** What may happen to an email: from a state, by an event, to a state. docs/lifecycle.md draws exactly this. */
-export const TRANSITIONS: readonly (readonly [from: State | 'new', event: string, to: State])[] = [
+/** A change of state: from a state (`new`: it was not there), by an event, to a state (`gone`: nothing of it is left). */
+export type Transition = readonly [from: State | 'new', event: string, to: State | 'gone'];
+
+/** What may happen to an email. docs/lifecycle.md draws exactly this, and the tests watch that nothing else happens. */
+export const TRANSITIONS: readonly Transition[] = [
   ['new', 'accepted for later', 'scheduled'],
   ['new', 'accepted', 'queued'],
   ['scheduled', 'due', 'queued'],
@@ -70,19 +74,23 @@ export const TRANSITIONS: readonly (readonly [from: State | 'new', event: string
   ['deferred', 'due', 'queued'],
   ['queued', 'corrected for later', 'scheduled'],
   ['sending', '250', 'sent'],
+  ['sending', '250, nothing of it is kept', 'gone'],
   ['sending', 'refused for good', 'failed'],
   ['sending', 'attempts used up', 'failed'],
   ['sending', 'failed for now', 'deferred'],
   ['sending', 'interrupted or throttled', 'queued'],
   ['sending', 'throttled after an attempt', 'deferred'],
   ['sending', 'outcome unknown', 'uncertain'],
+  ['sending', 'outcome unknown, policy resend', 'deferred'],
   ['sending', 'too late', 'expired'],
   ['sending', 'its worker vanished', 'queued'],
   ['sending', 'took five workers down', 'held'],
-  ['uncertain', 'policy resend', 'deferred'],
   ['scheduled', 'hold', 'held'],
   ['queued', 'hold', 'held'],
   ['deferred', 'hold', 'held'],
+  ['queued', 'stopped after its worker vanished while handing it over', 'uncertain'],
+  ['deferred', 'stopped after its worker vanished while handing it over', 'uncertain'],
+  ['expired', 'stopped after its worker vanished while handing it over', 'uncertain'],
   ['scheduled', 'cancel', 'canceled'],
   ['queued', 'cancel', 'canceled'],
   ['deferred', 'cancel', 'canceled'],
@@ -90,7 +98,6 @@ export const TRANSITIONS: readonly (readonly [from: State | 'new', event: string
   ['uncertain', 'cancel', 'canceled'],
   ['failed', 'cancel', 'canceled'],
   ['expired', 'cancel', 'canceled'],
-  ['scheduled', 'time over', 'expired'],
   ['queued', 'time over', 'expired'],
   ['deferred', 'time over', 'expired'],
   ['held', 'release', 'queued'],
@@ -109,5 +116,47 @@ export const TRANSITIONS: readonly (readonly [from: State | 'new', event: string
   ['expired', 'send now', 'queued'],
   ['uncertain', 'resolve as sent', 'sent'],
   ['uncertain', 'resolve as resend', 'queued'],
+  ['uncertain', 'resolve as resend, for later', 'scheduled'],
   ['uncertain', 'resolve as failed', 'failed'],
+  ['scheduled', 'delete', 'gone'],
+  ['queued', 'delete', 'gone'],
+  ['deferred', 'delete', 'gone'],
+  ['held', 'delete or kept long enough', 'gone'],
+  ['uncertain', 'delete or kept long enough', 'gone'],
+  ['sent', 'delete or kept long enough', 'gone'],
+  ['failed', 'delete or kept long enough', 'gone'],
+  ['expired', 'delete or kept long enough', 'gone'],
+  ['canceled', 'delete or kept long enough', 'gone'],
 ];
+
+/** What else happens where another BullMQ client works on the queue (docs/operations.md, "Other BullMQ clients"). */
+export const BY_OTHER_CLIENTS: readonly Transition[] = [
+  ['sent', 'put back', 'queued'],
+  ['canceled', 'put back', 'queued'],
+  ['sending', 'canceled before it was put back', 'canceled'],
+  ['sending', 'throttled, promoted before its time', 'scheduled'],
+];
+
+/** What a person may ask for. */
+export const ACTIONS = ['correct', 'hold', 'release', 'cancel', 'send-now', 'resolve', 'resend', 'delete'] as const;
+export type Action = (typeof ACTIONS)[number];
+
+const WAITING: readonly State[] = ['scheduled', 'queued', 'deferred'];
+/** The error log but for what was canceled, which is for good. */
+const STOPPED: readonly State[] = ['held', 'uncertain', 'failed', 'expired'];
+const UNSENT: readonly State[] = [...WAITING, ...STOPPED];
+
+/**
+ * In which states what may be asked for. The transitions (libs/jobs/transitions) have the last word: an email may have
+ * changed since its state was read.
+ */
+export const ALLOWED: Readonly<Record<Action, readonly State[]>> = {
+  correct: [...UNSENT, 'canceled'],
+  hold: WAITING,
+  release: STOPPED,
+  cancel: [...UNSENT, 'canceled'],
+  'send-now': UNSENT,
+  resolve: ['uncertain'],
+  resend: ['sent'],
+  delete: [...UNSENT, 'sent', 'canceled'],
+};

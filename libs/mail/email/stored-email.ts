@@ -170,8 +170,8 @@ export const contentIdsOf = (email: StoredEmail): string[] => contentsOf(email).
 export const dueAt = (email: { sendAt?: string | undefined }, acceptedAt: number): number =>
   email.sendAt === undefined ? acceptedAt : Math.max(acceptedAt, Date.parse(email.sendAt));
 
-/** Fields of the input that are not kept as they were given. */
-const REMADE = new Set(['to', 'template', 'attachments', 'sendAt', 'expiresAt', 'raw', 'confidential']);
+/** Fields of the input that are kept in another form: `toStoredEmail` writes those anew. */
+const KEPT_OTHERWISE = new Set(['to', 'template', 'attachments', 'sendAt', 'expiresAt', 'raw', 'confidential']);
 
 const isGiven = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0);
 
@@ -203,7 +203,7 @@ export const toStoredEmail = (
     to: input.to ?? [],
     expiresAt: new Date(made.expiresAt).toISOString(),
   };
-  give(email, input, REMADE);
+  give(email, input, KEPT_OTHERWISE);
   give(email, {
     template: typeof input.template === 'string' ? { name: input.template } : input.template,
     attachments: made.attachments,
@@ -215,8 +215,8 @@ export const toStoredEmail = (
   return email;
 };
 
-/** Fields of a stored email that are not fields of an input. */
-const OURS = new Set([
+/** Fields of a stored email that are not fields of an input, or not in this form: `toInput` writes those anew. */
+const NOT_OF_INPUT = new Set([
   'v',
   'rev',
   'domain',
@@ -234,7 +234,7 @@ const OURS = new Set([
  * @param parts contents of those that are in the content store
  */
 export const toInput = (email: StoredEmail, parts: Partial<Record<LargePart, string>>): Record<string, unknown> => ({
-  ...Object.fromEntries(Object.entries(email).filter(([name]) => !OURS.has(name))),
+  ...Object.fromEntries(Object.entries(email).filter(([name]) => !NOT_OF_INPUT.has(name))),
   ...(parts.html !== undefined && { html: parts.html }),
   ...(parts.text !== undefined && { text: parts.text }),
   ...(parts.data !== undefined && { data: JSON.parse(parts.data) as unknown }),

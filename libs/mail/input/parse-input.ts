@@ -2,7 +2,8 @@
 import type { z } from 'zod';
 import { inputWords, wantedKinds } from './input-words';
 import { NOT_YET } from './not-yet';
-import { pointer, Problem, type InputError } from './problem';
+import { pointer, Problem, problemAt, type InputError } from './problem';
+import { tooMany } from './too-many';
 
 type Issue = z.core.$ZodIssue;
 
@@ -66,6 +67,8 @@ export const parseInput = <T extends z.ZodType>(
   value: unknown,
   base: readonly PropertyKey[] = [],
 ): z.infer<T> => {
+  const counted = tooMany(schema, value);
+  if (counted !== undefined) throw problemAt('invalid', [...base, ...counted.path], counted.message);
   const result = schema.safeParse(value, { error: inputWords });
   if (!result.success) throw invalidInput(result.error, value, base);
   return result.data;

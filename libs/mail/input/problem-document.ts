@@ -12,6 +12,7 @@ const STATUS: Record<string, number> = {
   'bad-cursor': 400,
   unauthenticated: 401,
   forbidden: 403,
+  'address-not-allowed': 403,
   'not-found': 404,
   'method-not-allowed': 405,
   'idempotency-key-reused': 409,
@@ -21,18 +22,24 @@ const STATUS: Record<string, number> = {
   'not-archived': 409,
   'queue-not-empty': 409,
   'tenant-not-empty': 409,
+  'key-has-issued': 409,
   'version-mismatch': 412,
   'too-large': 413,
   'unsupported-media-type': 415,
+  'rate-limited': 429,
+  'too-many-wrong-keys': 429,
   'internal-error': 500,
   unavailable: 503,
   'no-worker': 503,
+  'key-missing': 503,
   'queue-full': 507,
   'content-full': 507,
   'storage-full': 507,
 };
 
-export const statusOf = (problem: Problem): number => STATUS[problem.code] ?? 422;
+export const statusOfCode = (code: string): number => STATUS[code] ?? 422;
+
+export const statusOf = (problem: Problem): number => statusOfCode(problem.code);
 
 const TITLES: Record<string, string> = {
   invalid: 'The input is not valid',

@@ -11,10 +11,15 @@ const POISON = new Set(['__proto__', 'constructor', 'prototype']);
 export interface Shape {
   /** Names of members in all of its objects. */
   names: number;
+  /** A string or a name has half a surrogate pair, or NUL. */
+  hasBrokenText: boolean;
   fault?: InputError;
 }
 
-const walk = (value: unknown, path: PropertyKey[], shape: Shape): void => {
+const isBroken = (text: string): boolean => !text.isWellFormed() || text.includes('\0');
+
+const walk = (value: unknown, path: PropertyKey[], shape: Shape, texts: boolean): void => {
+  if (texts && typeof value === 'string' && isBroken(value)) shape.hasBrokenText = true;
   if (typeof value !== 'object' || value === null || shape.fault !== undefined) return;
   if (path.length > DEEPEST) {
     shape.fault = { path: pointer(path), message: `is nested deeper than ${DEEPEST} levels: make it flatter` };
@@ -22,18 +27,24 @@ const walk = (value: unknown, path: PropertyKey[], shape: Shape): void => {
   }
   const isList = Array.isArray(value);
   for (const [key, inner] of isList ? value.entries() : Object.entries(value)) {
-    if (!isList) shape.names++;
+    if (!isList) {
+      shape.names++;
+      if (texts && isBroken(String(key))) shape.hasBrokenText = true;
+    }
     path.push(key);
     if (!isList && POISON.has(String(key)))
       shape.fault = { path: pointer(path), message: 'is not allowed as the name of a field: give it another one' };
-    walk(inner, path, shape);
+    walk(inner, path, shape, texts);
     path.pop();
   }
 };
 
-/** @returns how many names it has, and the first thing that is not allowed in it, with its place */
-export const shapeOf = (value: unknown): Shape => {
-  const shape: Shape = { names: 0 };
-  walk(value, [], shape);
+/**
+ * @param texts whether texts are looked into
+ * @returns how many names it has, and the first thing that is not allowed in it, with its place
+ */
+export const shapeOf = (value: unknown, texts: boolean): Shape => {
+  const shape: Shape = { names: 0, hasBrokenText: false };
+  walk(value, [], shape, texts);
   return shape;
 };

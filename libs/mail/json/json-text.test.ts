@@ -2,9 +2,9 @@
 import { readJson } from './json-text';
 import type { Problem } from '../input/problem';
 
-const problemOf = (text: string | Buffer): Problem | undefined => {
+const problemOf = async (text: string | Buffer): Promise<Problem | undefined> => {
   try {
-    readJson(Buffer.from(text as string), 'the body');
+    await readJson(Buffer.from(text as string), 'the body');
     return undefined;
   } catch (error) {
     return error as Problem;
@@ -20,8 +20,8 @@ test.each([
   ['{"a": "\\": 1, \\"a\\": -0, 1e400, 12345678901234567890", "b": ": \\\\ud800"}'],
   ['{"a": "\\ud83d\\ude00", "\\ud83d\\ude00": "😀"}'],
   ['\ufeff{"a": "ä"}'],
-])('is taken as it is: %s', (text) => {
-  expect(readJson(Buffer.from(text), 'the body')).toEqual(JSON.parse(text.replace(/^\ufeff/, '')));
+])('is taken as it is: %s', async (text) => {
+  expect(await readJson(Buffer.from(text), 'the body')).toEqual(JSON.parse(text.replace(/^\ufeff/, '')));
 });
 
 test.each<[string, string, string]>([
@@ -43,12 +43,12 @@ test.each<[string, string, string]>([
   ['a NUL', '{"a": "x\\u0000y"}', '/a'],
   ['a poisoned name', '{"a": [{"b/c": {"__proto__": 1}}]}', '/a/0/b~1c/__proto__'],
   ['deep nesting', `{"a": ${'['.repeat(40)}${']'.repeat(40)}}`, `/a${'/0'.repeat(32)}`],
-])('%s is refused with its place', (_name, text, path) => {
-  expect(problemOf(text)).toMatchObject({ code: 'invalid', errors: [{ path }] });
+])('%s is refused with its place', async (_name, text, path) => {
+  expect(await problemOf(text)).toMatchObject({ code: 'invalid', errors: [{ path }] });
 });
 
-test('a great many faults are counted, not told', () => {
-  expect(problemOf(`[${'-0,'.repeat(100)}0]`)?.errors).toHaveLength(20);
+test('a great many faults are counted, not told', async () => {
+  expect((await problemOf(`[${'-0,'.repeat(100)}0]`))?.errors).toHaveLength(20);
 });
 
 test.each<[string, Buffer, number]>([
@@ -58,8 +58,8 @@ test.each<[string, Buffer, number]>([
   ['beyond the last character', Buffer.from('7b2261223a22f4908080227d', 'hex'), 6],
   ['a character cut off', Buffer.from('7b2261223a22e282227d', 'hex'), 6],
   ['UTF-16', Buffer.from('\ufeff{}', 'utf16le'), 0],
-])('%s is not UTF-8', (_name, bytes, at) => {
-  const problem = problemOf(bytes);
+])('%s is not UTF-8', async (_name, bytes, at) => {
+  const problem = await problemOf(bytes);
   expect(problem).toMatchObject({ code: 'not-utf-8' });
   expect(problem?.message).toContain(`from byte ${at} on`);
 });
@@ -81,9 +81,31 @@ test.each<[string, string]>([
   ['// x\n{}', 'line 1, column 1, there should be no comment'],
   ['{"a": 1', 'line 1, column 8, there should be a }'],
   [' ', 'it is empty'],
-  ['['.repeat(100_000), 'not be read to its end'],
-])('broken JSON is told with its place: %s', (text, place) => {
-  const problem = problemOf(text);
+  ['['.repeat(50_000), 'not be read to its end'],
+])('broken JSON is told with its place: %s', async (text, place) => {
+  const problem = await problemOf(text);
   expect(problem).toMatchObject({ code: 'malformed-json' });
   expect(problem?.message).toContain(place);
+});
+
+test.each<[string, string]>([
+  ['a list of zeros', `{"to": [${'0,'.repeat(300_000)}0]}`],
+  ['an object of many names', `{${Array.from({ length: 200_001 }, (_, n) => `"${n}":1`).join(',')}}`],
+  ['empty lists', `[${'[],'.repeat(200_000)}[]]`],
+])('%s is counted before it is read', async (_name, text) => {
+  const problem = await problemOf(text);
+  expect(problem).toMatchObject({ code: 'invalid' });
+  expect(problem?.message).toContain('more than 100000 values');
+});
+
+test('a text too large to be located is refused all the same, and others have their turn meanwhile', async () => {
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const large = `"${'x'.repeat(8 * 1024 * 1024)}"`;
+  expect((await problemOf(`{"a": ${large}, "b": 1e400}`))?.message).toContain('too large to say where');
+  expect((await problemOf(`{"a": ${large}, "b": "\\ud800"}`))?.message).toContain('too large to say where');
+  expect((await problemOf(`{"a": ${large}, "b": 1,}`))?.message).toContain('too large to say where');
+  expect((await problemOf(`{"a": ${large}, "b": "\\ud83d\\ude00 1e400"}`))?.message).toBeUndefined();
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(3);
 });

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { printParseErrorCode, visit } from 'jsonc-parser';
 import { lossesIn } from './json-loss';
+import { scanJson } from './json-scan';
 import { shapeOf } from './json-shape';
 import { MOST_ERRORS, Problem } from '../input/problem';
 
@@ -52,7 +53,12 @@ const parse = (json: string, what: string): unknown => {
   try {
     return JSON.parse(json) as unknown;
   } catch {
-    const hint = json.trim() === '' ? 'it is empty' : placeOf(json);
+    const hint =
+      json.trim() === ''
+        ? 'it is empty'
+        : json.length > LONGEST_LOCATED
+          ? 'it is too large to say where; was it cut off on its way?'
+          : placeOf(json);
     throw new Problem('malformed-json', `${what} is not valid JSON: ${hint}`);
   }
 };
@@ -77,39 +83,41 @@ const decode = (bytes: Buffer, what: string): string => {
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 };
 
-/** Escapes of halves of surrogate pairs, or of NUL. In valid UTF-8 they can stand in no other way. */
-const ESCAPES = /\\u(?:[dD][89a-fA-F]|0000)/;
-/** Numbers of 16 digits or more, with an exponent, or -0. */
-const NUMBERS = /[:,[\s](?:-?\d[\d.]{15}|-?\d[\d.]*[eE]|-0(?:\.0*)?[,}\]\s])/;
-/** The end of a name and what follows it; some strings hold the like. */
-const NAME_ENDS = /"\s*:/g;
+/** Values that one text may have: a million of them would hold everybody up while they are read. */
+const MOST_VALUES = 100_000;
+/** A text up to this is read once more to say where it is wrong; of a larger one only what. Characters. */
+const LONGEST_LOCATED = 1024 * 1024;
 
-const count = (text: string, pattern: RegExp): number => {
-  let found = 0;
-  for (pattern.lastIndex = 0; pattern.test(text);) found++;
-  return found;
-};
-
-/**
- * Reads JSON as RFC 8259 has it, and refuses what a value of JavaScript would not hold as it was written: numbers beyond a
- * double, a name given twice in an object, half a surrogate pair; NUL and what `shapeOf` does not allow, too. Whether the
- * text must be looked at closely is found by three cheap passes; each finds rather too much than too little.
- * @param what it is, for messages: `the body`
- * @throws Problem `not-utf-8`, `malformed-json`, `invalid` with pointers
- */
-export const readJson = (bytes: Buffer, what: string): unknown => {
-  const json = decode(bytes, what);
-  const value = parse(json, what);
-  const { names, fault } = shapeOf(value);
-  if (fault !== undefined) throw refusal(what, [fault]);
-  if (ESCAPES.test(json) || NUMBERS.test(json) || count(json, NAME_ENDS) !== names) {
-    const losses = lossesIn(json, MOST_ERRORS);
-    if (losses.length > 0) throw refusal(what, losses);
-  }
-  return value;
-};
+const WHAT_IS_LOST =
+  'has a number that cannot be kept as it is written, a name that is given twice in one object, half of a character ' +
+  '(a lone \\ud800 to \\udfff), or NUL (\\u0000); it is too large to say where: try a part of it alone';
 
 const refusal = (what: string, errors: { path: string; message: string }[]): Problem => {
   const [first] = errors;
   return new Problem('invalid', `${first?.path || what} ${first?.message}`, errors);
+};
+
+/**
+ * Reads JSON as RFC 8259 has it, and refuses what a value of JavaScript would not hold as it was written: numbers beyond a
+ * double, a name given twice in an object, half a surrogate pair; NUL, too many values and what `shapeOf` does not allow, too.
+ * Nothing in it holds up the process for longer than its parsing, which is bounded by the number of values.
+ * @param what it is, for messages: `the body`
+ * @throws Problem `not-utf-8`, `malformed-json`, `invalid` with pointers
+ */
+export const readJson = async (bytes: Buffer, what: string): Promise<unknown> => {
+  const json = decode(bytes, what);
+  const { values, names, hasLossyNumber, hasEscape } = await scanJson(bytes, MOST_VALUES);
+  if (values > MOST_VALUES) {
+    const message = `has more than ${MOST_VALUES} values: send less at once, in several requests`;
+    throw refusal(what, [{ path: '', message }]);
+  }
+  const value = parse(json, what);
+  const shape = shapeOf(value, hasEscape);
+  if (shape.fault !== undefined) throw refusal(what, [shape.fault]);
+  if (hasLossyNumber || shape.hasBrokenText || shape.names !== names) {
+    if (json.length > LONGEST_LOCATED) throw refusal(what, [{ path: '', message: WHAT_IS_LOST }]);
+    const losses = lossesIn(json, MOST_ERRORS);
+    if (losses.length > 0) throw refusal(what, losses);
+  }
+  return value;
 };

@@ -3,9 +3,23 @@ import { z } from 'zod';
 import { Instant } from '../input/instant';
 import { Slug } from '../address/queue-address';
 import { HeaderText } from '../address/address';
+import { Duration, parseDuration } from '../input/duration';
+import { AddressRange } from './address-ranges';
 
 export const ROLES = ['operator', 'admin', 'sender', 'reader'] as const;
 export type Role = (typeof ROLES)[number];
+
+/** Windows are whole seconds, a day at most. What is no span at all has been told. */
+const isWindow = (span: string): boolean => {
+  const ms = parseDuration(span);
+  return ms === undefined || (ms >= 1_000 && ms <= 86_400_000 && ms % 1_000 === 0);
+};
+
+/** Requests in a window. */
+const KeyRate = z.strictObject({
+  max: z.int().min(1).max(1_000_000),
+  per: Duration.refine(isWindow, 'must be whole seconds, from 1s to 1d'),
+});
 
 export const ApiKeyInput = z
   .strictObject({
@@ -14,6 +28,10 @@ export const ApiKeyInput = z
     application: Slug.optional(),
     name: HeaderText(100).optional(),
     expiresAt: Instant.optional(),
+    /** Where it may be used from; from everywhere where nothing is said. */
+    addresses: z.array(AddressRange).min(1).max(100).optional(),
+    /** Requests with this key, and with those that it issued, over all replicas. */
+    rate: KeyRate.optional(),
   })
   .superRefine((key, context) => {
     const complain = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
@@ -27,7 +45,15 @@ export const ApiKeyInput = z
 
 export type ApiKeyInput = z.infer<typeof ApiKeyInput>;
 
-/** Whoever makes a request. */
+/** Requests that a key may make: `max` in each window of `per` ms. */
+export interface RateOfKey {
+  /** Id of the key. */
+  key: string;
+  max: number;
+  per: number;
+}
+
+/** Whoever makes a request. What is said of a key holds for those that it issued, and for those that they issued. */
 export interface Identity {
   /** For records of changes: the key's id and name, never the key. */
   id: string;
@@ -35,6 +61,12 @@ export interface Identity {
   role: Role;
   tenant?: string;
   application?: string;
+  /** ISO 8601; the earliest of its own and of those above it. */
+  expiresAt?: string;
+  /** Ranges that its requests must come from: one of each list, its own and those of the keys above it. */
+  addresses?: string[][];
+  /** Its own first, then those of the keys above it. */
+  rates?: RateOfKey[];
 }
 
 /** Things that a role may do. */

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OAuth2 } from './oauth';
 
-const file = (name: string): string => readFileSync(join(__dirname, '../../test/support/tls', name), 'utf8');
+const file = (name: string): string => readFileSync(join(__dirname, '../../../test/support/smtp/tls', name), 'utf8');
 const [serverKey, serverCertificate] = [file('server.key'), file('server.crt')];
 
 const pemOf = (key: { export(options: { type: 'pkcs8'; format: 'pem' }): string | Buffer }): string =>

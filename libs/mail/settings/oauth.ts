@@ -1,5 +1,5 @@
 // How a transport logs in by OAuth 2.0 (RFC 6749) instead of a password: what an administrator gives.
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { SecretInput } from '../input/secret-input';
 
@@ -90,10 +90,22 @@ export interface StoredOAuth2 {
   scope?: string;
   grant: Grant;
   sealed: Partial<Record<OAuthSecret, string>>;
+  /** What `askedWith` was before the secrets were sealed with another key: tokens that were issued stay good. */
+  askedWith?: string;
 }
 
+/**
+ * Stands for everything that a token is asked with. The secrets are in it as they are sealed: from their clear text a weak one
+ * could be guessed by whoever reads Redis.
+ */
+export const askedWith = (user: string, oauth2: StoredOAuth2): string =>
+  oauth2.askedWith ??
+  createHash('sha256')
+    .update(JSON.stringify([user, oauth2]))
+    .digest('base64url');
+
 /** In clear, for whoever asks for a token. */
-export interface OpenOAuth2 extends Omit<StoredOAuth2, 'sealed'> {
+export interface OpenOAuth2 extends Omit<StoredOAuth2, 'sealed' | 'askedWith'> {
   /** The mailbox that is logged in to. */
   user: string;
   secrets: Partial<Record<OAuthSecret, string>>;

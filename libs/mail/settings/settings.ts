@@ -5,7 +5,7 @@ import { SourcePrefix } from './data-source';
 import { asciiDomain } from '../address/domain';
 import { notYetUnless } from '../input/not-yet';
 import { Slug } from '../address/queue-address';
-import { Span, spanMs } from '../input/span';
+import { Duration, durationMs } from '../input/duration';
 
 export const PRIORITIES = ['high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
@@ -20,8 +20,8 @@ const AddressList = z
 const Backoff = z
   .strictObject({
     type: z.enum(['exponential', 'fixed']),
-    delay: Span,
-    maxDelay: Span,
+    delay: Duration,
+    maxDelay: Duration,
     jitter: z.number().min(0).max(1),
   })
   .partial();
@@ -66,7 +66,7 @@ const everywhere = {
   replyTo: AddressList.optional(),
   attempts: z.int().min(1).max(1_000).optional(),
   backoff: Backoff.optional(),
-  expiresAfter: Span.optional(),
+  expiresAfter: Duration.optional(),
   history: History.optional(),
   log: z.enum(['none', 'attempts', 'dialogue']).optional(),
   onUncertain: z.enum(['resend', 'hold']).optional(),
@@ -97,7 +97,7 @@ export const QueueSettings = z.strictObject({
   errors: Errors.optional(),
   priority: z.enum(PRIORITIES).optional(),
   concurrency: z.int().min(1).max(1_000).optional(),
-  rate: z.strictObject({ max: z.int().min(1).max(1_000_000), per: Span }).optional(),
+  rate: z.strictObject({ max: z.int().min(1).max(1_000_000), per: Duration }).optional(),
   confidential: notYetUnless(false),
   dataSources: DataSources.optional(),
 });
@@ -137,7 +137,7 @@ export interface ResolvedSettings {
 
 /** A queue's own rate: at most so many emails in every window of so many ms. */
 export const rateOf = (settings: QueueSettings | undefined): { max: number; per: number } | undefined =>
-  settings?.rate && { max: settings.rate.max, per: spanMs(settings.rate.per) };
+  settings?.rate && { max: settings.rate.max, per: durationMs(settings.rate.per) };
 
 const DEFAULTS = {
   transport: 'default',
@@ -180,8 +180,8 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     from: nearest('from'),
     replyTo: nearest('replyTo') ?? [],
     attempts: nearest('attempts') ?? DEFAULTS.attempts,
-    backoff: { ...backoff, delay: spanMs(backoff.delay), maxDelay: spanMs(backoff.maxDelay) },
-    expiresAfter: spanMs(nearest('expiresAfter') ?? DEFAULTS.expiresAfter),
+    backoff: { ...backoff, delay: durationMs(backoff.delay), maxDelay: durationMs(backoff.maxDelay) },
+    expiresAfter: durationMs(nearest('expiresAfter') ?? DEFAULTS.expiresAfter),
     history: members<{ keep: boolean; days: number }>(DEFAULTS.history, 'history'),
     errors: members<{ days: number }>(DEFAULTS.errors, 'errors'),
     log: nearest('log') ?? DEFAULTS.log,

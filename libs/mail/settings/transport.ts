@@ -110,10 +110,22 @@ export const TransportInput = z
 
 export type TransportInput = z.infer<typeof TransportInput>;
 
+/**
+ * Who set a transport's host or port last: what an administrator of a tenant names is reached only where it is public, or where
+ * the operator allows it.
+ */
+export const HOST_AUTHORS = ['operator', 'admin'] as const;
+export type HostAuthor = (typeof HOST_AUTHORS)[number];
+
+/** What is put, and who set the host that is in it; undefined leaves it as in data of versions that kept no author. */
+export type TransportChange = TransportInput & { hostBy?: HostAuthor | undefined };
+
 /** A transport as it is kept: the password sealed, the port decided. */
 export interface StoredTransport {
   host: string;
   port: number;
+  /** Not there: it was put by a version that kept no author, and counts as the operator's. */
+  hostBy?: HostAuthor;
   security: 'none' | 'starttls' | 'tls';
   /** A sealed password, or what a token is asked for with. */
   auth?: { user: string; sealedPass?: string; oauth2?: StoredOAuth2 };

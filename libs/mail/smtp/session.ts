@@ -1,11 +1,8 @@
 // What a server's words mean for the connection that they were said on: is it used up, or is there one too many?
 import type { Reply } from '../email/outcome';
-import type { Phase } from './phase';
+import { OPENING_PHASES, type Phase } from './phase';
 
 type Said = Pick<Reply, 'code' | 'enhancedCode' | 'text'>;
-
-/** Up to here nothing was said of an email. */
-const OPENING: ReadonlySet<Phase> = new Set(['connect', 'greeting', 'ehlo', 'tls', 'auth']);
 
 /** Of messages, errors and the like: a session that has had its share, not one session too many. */
 const TOO_MUCH_IN_IT =
@@ -37,7 +34,7 @@ const TOO_MANY_CONNECTIONS = new RegExp(
 export const isCrowded = (phase: Phase, { code, enhancedCode, text }: Said): boolean => {
   if (phase === 'rcpt' && code !== 421) return false;
   const forNow = code >= 400 && code < 500;
-  if (!forNow && !(OPENING.has(phase) && code >= 500 && code < 600)) return false;
+  if (!forNow && !(OPENING_PHASES.has(phase) && code >= 500 && code < 600)) return false;
   if (forNow && enhancedCode === '4.3.2') return true;
   return TOO_MANY_CONNECTIONS.test(text) && !TOO_MUCH_IN_IT.test(text);
 };

@@ -15,6 +15,11 @@ const pathOf = (location: string): string => location.replace(/^#/, '');
 const isSummary = ({ keyword }: OutputUnit): boolean =>
   ['$ref', 'properties', 'items', 'prefixItems', 'allOf', 'anyOf', 'oneOf', 'then', 'else'].includes(keyword);
 
+const whyFaulty = (error: unknown): string => {
+  if (error instanceof RangeError) return 'it refers to itself without end';
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1).join().slice(0, 200);
+};
+
 /** @returns what is wrong with the data, with pointers that begin at the data; nothing where they fit */
 export const checkData = (schema: DataSchema, data: unknown): InputError[] => {
   try {
@@ -25,8 +30,7 @@ export const checkData = (schema: DataSchema, data: unknown): InputError[] => {
       .slice(0, MOST_ERRORS)
       .map((unit) => ({ path: pathOf(unit.instanceLocation), message: schemaWords(unit) }));
   } catch (error) {
-    const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    return [{ path: '', message: `cannot be checked, the template's schema is faulty: ${why?.slice(0, 200)}` }];
+    return [{ path: '', message: `cannot be checked, the template's schema is faulty: ${whyFaulty(error)}` }];
   }
 };
 

@@ -19,7 +19,7 @@ import {
   type Reply,
   type Sources,
 } from './job';
-import { withInlineCss } from './inline-css';
+import { InliningRefused, withInlineCss } from './inline-css';
 import { checkSource } from '../source/lint';
 import { quickTextFromHtml, textFromHtml } from './text-body';
 
@@ -195,6 +195,8 @@ export const createJobs = (engine: Engine): ((job: Exclude<Job, MessageJob>) => 
       return { answer: answer(job) };
     } catch (error) {
       if (error instanceof SourceFault) return { answer: { kind: 'fault', fault: error.fault } };
+      if (error instanceof InliningRefused)
+        return { answer: { kind: 'fault', fault: { key: 'html:', message: error.message } } };
       if (error instanceof OutputFault) return { exhausted: 'output', detail: '' };
       if (error instanceof EngineFault) return { exhausted: error.why, detail: error.message };
       return { exhausted: 'broken', detail: error instanceof Error ? error.message : String(error) };

@@ -77,6 +77,25 @@ const findLayout = (memory: Memory, { _malloc, _free }: Allocator): Layout => {
   return { lowEnd, heapStart, endAt: end * 4 };
 };
 
+/** Keeps the memory as it is at a moment, and writes it back. */
+const createImages = (memory: Memory, layout: Layout) => {
+  const heapEnd = (): number => new DataView(memory.buffer).getUint32(layout.endAt, true);
+  const capture = (): Image => ({
+    low: new Uint8Array(memory.buffer.slice(0, layout.lowEnd)),
+    heap: new Uint8Array(memory.buffer.slice(layout.heapStart, heapEnd())),
+  });
+  /** Also forgets what lay behind the image's end, and on the stack: no code will find it, whatever it finds. */
+  const restore = ({ low, heap }: Image): void => {
+    const bytes = new Uint8Array(memory.buffer);
+    const end = heapEnd();
+    bytes.fill(0, layout.heapStart - STACK, layout.heapStart);
+    bytes.set(low, 0);
+    bytes.set(heap, layout.heapStart);
+    bytes.fill(0, layout.heapStart + heap.length, Math.max(end, layout.heapStart + heap.length));
+  };
+  return { capture, restore };
+};
+
 /** Starts a runtime in a context, and gives its two functions. */
 const startRuntime = (context: QuickJSContext, host: (kind: string, values: string) => string) => {
   const answer = context.newFunction('host', (kind, values) =>
@@ -108,21 +127,7 @@ export const createMachine = async (deps: { limit: number; now: () => number }):
     return answerFormat(kind, values);
   });
 
-  const heapEnd = (): number => new DataView(memory.buffer).getUint32(layout.endAt, true);
-  const capture = (): Image => ({
-    low: new Uint8Array(memory.buffer.slice(0, layout.lowEnd)),
-    heap: new Uint8Array(memory.buffer.slice(layout.heapStart, heapEnd())),
-  });
-  /** Also forgets what lay behind the image's end, and on the stack: no code will find it, whatever it finds. */
-  const restore = ({ low, heap }: Image): void => {
-    const bytes = new Uint8Array(memory.buffer);
-    const end = heapEnd();
-    bytes.fill(0, layout.heapStart - STACK, layout.heapStart);
-    bytes.set(low, 0);
-    bytes.set(heap, layout.heapStart);
-    bytes.fill(0, layout.heapStart + heap.length, Math.max(end, layout.heapStart + heap.length));
-  };
-
+  const { capture, restore } = createImages(memory, layout);
   const clean = capture();
   const images = new LRUCache<string, Image>({
     maxSize: MOST_IMAGES,

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { Exhausted } from './engine';
 import type { AnswerOf, Job } from './job';
 import { startThread, TIME_LIMIT, type RenderThread, type ThreadEnd } from './render-thread';
-import { createTurns } from './turns';
+import { createTurns, type Turns } from './turns';
 
 /** A job that came to no answer because of what is in it. */
 export class JobExhausted extends Error {
@@ -23,7 +23,8 @@ export const WHY: Record<JobExhausted['why'], string> = {
   depth: 'its functions or templates call each other too deep',
   syntax: 'it is not JavaScript that the sandbox understands',
   output: 'it writes more than 5 MiB',
-  broken: 'it broke the sandbox that it runs in, or its html is nested too deep for inlineCss',
+  broken:
+    'it broke the sandbox that it runs in, or inlineCss, for which its html is nested too deep or becomes larger than 256 MiB',
 };
 
 export interface Pool {
@@ -52,45 +53,62 @@ export const defaultThreads = (): number => Math.max(2, availableParallelism());
 /** A task and one behind it. */
 const MOST_TASKS = 2;
 
+type Threads = ReadonlySet<RenderThread<Task>>;
+
+const running = (threads: Threads): Task[] => [...threads].flatMap(({ tasks: [task] }) => task ?? []);
+
+const exhaust = (turns: Turns<Task>, task: Task, why: Exhausted | 'output', detail: string): void => {
+  turns.offend(task.tenant);
+  task.reject(new JobExhausted(why, detail));
+};
+
+const countFree = (threads: Threads): number =>
+  [...threads].filter((thread) => !thread.isOver() && thread.tasks.length === 0).length;
+
+/** Gives each thread that has nothing to do a task, by turns. */
+const giveFirst = (threads: Threads, turns: Turns<Task>): void => {
+  for (const thread of threads) {
+    if (!thread.isReady() || thread.tasks.length > 0) continue;
+    const task = turns.next(running(threads));
+    if (task === undefined) return;
+    thread.give(task);
+  }
+};
+
+/** Gives each thread that is at work what it goes on with: a task of the same tenant. */
+const giveFollowers = (threads: Threads, turns: Turns<Task>): void => {
+  for (const thread of threads) {
+    const [task] = thread.isReady() ? thread.tasks : [];
+    if (task === undefined || thread.tasks.length === MOST_TASKS) continue;
+    const follower = turns.follower(task.tenant);
+    if (follower !== undefined) thread.give(follower);
+  }
+};
+
 export const createPool = (options: { threads: number; trusted: boolean; now: () => number }): Pool => {
   const threads = new Set<RenderThread<Task>>();
   const turns = createTurns<Task>(options);
   let badStarts = 0;
   let closed = false;
 
-  const running = (): Task[] => [...threads].flatMap(({ tasks: [task] }) => task ?? []);
-
   const dispatch = (): void => {
-    for (const thread of threads) {
-      if (!thread.isReady() || thread.tasks.length > 0) continue;
-      const task = turns.next(running());
-      if (task === undefined) break;
-      thread.give(task);
-    }
+    giveFirst(threads, turns);
     startMore();
-    for (const thread of threads) {
-      const [task] = thread.tasks;
-      if (task === undefined || thread.tasks.length === MOST_TASKS) continue;
-      const follower = turns.follower(task.tenant);
-      if (follower !== undefined) thread.give(follower);
-    }
+    giveFollowers(threads, turns);
   };
 
-  /** As many as are waited for and a spare one, so that nobody waits for a start when an attack has the others. */
+  /**
+   * As many as are waited for and a spare one, so that nobody waits for a start when an attack has the others. One that is being
+   * ended has its place until it is gone: whatever it does until then, there are never more threads than were allowed.
+   */
   const startMore = (): void => {
-    const free = [...threads].filter(({ tasks }) => tasks.length === 0).length;
-    const wanted = turns.ready(running()) + (badStarts === 0 ? 1 : 0);
-    for (let more = wanted - free; more > 0 && threads.size < options.threads && !closed; more--) start();
-  };
-
-  const exhaust = (task: Task, why: Exhausted | 'output', detail: string): void => {
-    turns.offend(task.tenant);
-    task.reject(new JobExhausted(why, detail));
+    const wanted = turns.ready(running(threads)) + (badStarts === 0 ? 1 : 0);
+    for (let more = wanted - countFree(threads); more > 0 && threads.size < options.threads && !closed; more--) start();
   };
 
   /** Another thread is started when somebody needs it. */
   const ended = ({ why, detail, culprit, innocent, wasReady }: ThreadEnd<Task>): void => {
-    if (culprit !== undefined) exhaust(culprit, why, detail);
+    if (culprit !== undefined) exhaust(turns, culprit, why, detail);
     for (const task of innocent) turns.add(task);
     if (!wasReady && ++badStarts >= MOST_BAD_STARTS) {
       badStarts = 0;
@@ -108,12 +126,13 @@ export const createPool = (options: { threads: number; trusted: boolean; now: ()
       },
       answered(task, reply) {
         if ('answer' in reply) task.resolve(reply.answer as never);
-        else exhaust(task, reply.exhausted, reply.detail);
+        else exhaust(turns, task, reply.exhausted, reply.detail);
         dispatch();
       },
-      ended(end) {
+      ended,
+      gone() {
         threads.delete(thread);
-        ended(end);
+        dispatch();
       },
     });
     threads.add(thread);

@@ -60,33 +60,90 @@ export interface RenderThread<T> {
   readonly tasks: readonly T[];
   /** It has started, and may be given work. */
   isReady(): boolean;
+  /** It is being ended: it does nothing for anybody any more. */
+  isOver(): boolean;
   give(task: T): void;
   /** Ends it without telling anybody; its tasks are whoever's that closes it. */
   close(): Promise<unknown>;
 }
 
+/** When a thread is ended: at first for how long it may take to start, then for what it does. */
+const createDeadline = (now: () => number, outOfTime: () => void) => {
+  let timer = setTimeout(outOfTime, START_LIMIT);
+  let current: object | undefined;
+  return {
+    /** Begins the time of a job, or of none: until a point of the thread's CPU time, or of the clock. */
+    begin(clock: CpuClock, job: Job | undefined): void {
+      clearTimeout(timer);
+      current = undefined;
+      if (job === undefined) return;
+      const turn = {};
+      current = turn;
+      const cpuEnd = clock.now() + limitOf(job);
+      const latest = now() + LONGEST_WAIT;
+      const look = (): void => {
+        const left = Math.min(cpuEnd - clock.now(), latest - now());
+        if (left > 0) timer = setTimeout(look, left);
+        // Where this process was busy, its answer may lie unread, and what counts is the time of the next job.
+        else setImmediate(() => current === turn && outOfTime());
+      };
+      look();
+    },
+    stop: (): void => clearTimeout(timer),
+  };
+};
+
+/** Leaves out of a job the sources that the thread has: they may be much larger than all the rest. */
+const createWithoutKnown = () => {
+  /** Keys of the programs that the thread has, counted as it counts. */
+  const programs = new LRUCache<string, true>({ max: MOST_PROGRAMS });
+  return (job: Job): Job => {
+    if (job.kind !== 'render') return job;
+    const isKnown = programs.get(job.key) === true;
+    programs.set(job.key, true);
+    if (!isKnown) return job;
+    const { sources, ...rest } = job;
+    return sources === undefined ? job : rest;
+  };
+};
+
+interface Hearer<T> {
+  ready: () => void;
+  answered: (task: T, reply: Reply) => void;
+  ended: (end: ThreadEnd<T>) => void;
+  gone: () => void;
+}
+
+const startWorkerThread = (trusted: boolean): Worker => {
+  const workerData: ThreadOptions = { trusted, limit: TIME_LIMIT };
+  const worker = new Worker(ENTRY, { workerData, env: {}, execArgv: EXEC_ARGV, resourceLimits: RESOURCES });
+  worker.unref();
+  return worker;
+};
+
 /**
  * Its answers come in the order of its tasks.
  * @param hear.answered a task is done, well or not
+ * @param hear.ended nothing more is heard of its tasks; the thread itself may take a moment longer
+ * @param hear.gone the system's thread has exited
  */
 export const startThread = <T extends { job: Job }>(
   options: { trusted: boolean; now: () => number },
-  hear: { ready: () => void; answered: (task: T, reply: Reply) => void; ended: (end: ThreadEnd<T>) => void },
+  hear: Hearer<T>,
 ): RenderThread<T> => {
-  const workerData: ThreadOptions = { trusted: options.trusted, limit: TIME_LIMIT };
-  const worker = new Worker(ENTRY, { workerData, env: {}, execArgv: EXEC_ARGV, resourceLimits: RESOURCES });
-  worker.unref();
+  const worker = startWorkerThread(options.trusted);
   let tasks: T[] = [];
-  /** Keys of the programs that it has, counted as it counts. */
-  const programs = new LRUCache<string, true>({ max: MOST_PROGRAMS });
+  const withoutKnown = createWithoutKnown();
   let cpu: CpuClock | undefined;
   let isOver = false;
 
+  let exit: Promise<unknown> | undefined;
   const close = (): Promise<unknown> => {
+    if (exit !== undefined) return exit;
     isOver = true;
-    clearTimeout(timer);
+    deadline.stop();
     cpu?.close();
-    return worker.terminate();
+    return (exit = worker.terminate());
   };
 
   /** @param isToBlame whether its first task brought it down */
@@ -95,61 +152,40 @@ export const startThread = <T extends { job: Job }>(
     if (isOver) return;
     void close();
     const [culprit, innocent] = isToBlame ? [tasks[0], tasks.slice(1)] : [undefined, tasks];
+    tasks = [];
     hear.ended({ why, detail, culprit, innocent, wasReady: cpu !== undefined });
   };
   const outOfTime = (): void => end('time', 'the thread was ended', true);
-  let timer = setTimeout(outOfTime, START_LIMIT);
-
-  /** Begins the time of its first task: until a point of the thread's CPU time, or of the clock. */
-  const watch = (clock: CpuClock): void => {
-    clearTimeout(timer);
-    const [task] = tasks;
-    if (task === undefined) return;
-    const cpuEnd = clock.now() + limitOf(task.job);
-    const latest = options.now() + LONGEST_WAIT;
-    const look = (): void => {
-      const left = Math.min(cpuEnd - clock.now(), latest - options.now());
-      if (left > 0) timer = setTimeout(look, left);
-      // Where this process was busy, its answer may lie unread, and what counts is the time of the next task.
-      else setImmediate(() => tasks[0] === task && outOfTime());
-    };
-    look();
-  };
-
-  /** The job without the sources that the thread has: they may be much larger than all the rest. */
-  const withoutKnown = (job: Job): Job => {
-    if (job.kind !== 'render') return job;
-    const isKnown = programs.get(job.key) === true;
-    programs.set(job.key, true);
-    if (!isKnown) return job;
-    const { sources, ...rest } = job;
-    return sources === undefined ? job : rest;
-  };
+  const deadline = createDeadline(options.now, outOfTime);
 
   const answered = (reply: Reply): void => {
     const task = tasks.shift();
-    if (cpu !== undefined) watch(cpu);
+    if (cpu !== undefined) deadline.begin(cpu, tasks[0]?.job);
     if (task !== undefined) hear.answered(task, reply);
     if ('exhausted' in reply && reply.exhausted === 'broken') end('broken', reply.detail, false);
   };
   worker.on('message', (said: Reply | Ready) => {
     if (isOver) return;
     if (!('ready' in said)) return answered(said);
-    clearTimeout(timer);
+    deadline.stop();
     cpu = openCpuClock(said.ready);
     hear.ready();
   });
   worker.on('error', (error) => end('memory', error.message, true));
-  worker.on('exit', () => end('broken', 'the thread was ended', true));
+  worker.on('exit', () => {
+    end('broken', 'the thread was ended', true);
+    hear.gone();
+  });
 
   return {
     get tasks() {
       return tasks;
     },
-    isReady: () => cpu !== undefined,
+    isReady: () => cpu !== undefined && !isOver,
+    isOver: () => isOver,
     give(task) {
       tasks = [...tasks, task];
-      if (cpu !== undefined && tasks.length === 1) watch(cpu);
+      if (cpu !== undefined && tasks.length === 1) deadline.begin(cpu, task.job);
       worker.postMessage(withoutKnown(task.job));
     },
     close,

@@ -1,6 +1,7 @@
 // Connections to SMTP servers: opened when needed, kept warm for a while, never shared by two transports.
 import { setTimeout as pause } from 'node:timers/promises';
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type { AddressRule } from '../../runtime/addresses';
 import type { Sockets } from '../../store/limits/sockets';
 import { createDialogue, type Dialogue } from './dialogue';
 import type { OpenTransport, SmtpError } from './open-transport';
@@ -67,7 +68,7 @@ interface Idle {
 
 /**
  * Does the server take addresses wide of ASCII (RFC 6531)? nodemailer would send them anyway. The list is its own field;
- * test/flow/sending.test.ts holds it to that.
+ * test/flow/sending/sending.test.ts holds it to that.
  */
 export const takes = ({ smtp }: Connection, extension: 'SMTPUTF8' | '8BITMIME'): boolean => {
   const { _supportedExtensions: extensions } = smtp as unknown as { _supportedExtensions?: string[] };
@@ -113,19 +114,21 @@ const createCounts = () => {
   };
 };
 
-/**
- * @param deps.name given in EHLO where the transport has none of its own
- * @param deps.bounds ms for each step of opening one
- * @param deps.sockets counts what is open, and bounds it where the transport does
- */
-export const createConnections = (deps: { name: string; bounds: StepBounds; sockets: Sockets }): Connections => {
-  const { sockets } = deps;
+/** Connections that are being ended. */
+const createEndings = () => {
+  const leaving = new Set<Promise<void>>();
+  const end = (smtp: SMTPConnection, how: 'quit' | 'close'): Promise<void> => {
+    const left = leave(smtp, how).finally(() => leaving.delete(left));
+    leaving.add(left);
+    return left;
+  };
+  return { end, allEnded: (): Promise<unknown> => Promise.all(leaving) };
+};
+
+/** Connections that are kept for the next email of their transport. @param quit ends one politely */
+const createIdle = (quit: (smtp: SMTPConnection) => void) => {
   /** Whoever lies longest first. */
   const lying = new Set<Idle>();
-  const ready = createCounts();
-  const leaving = new Set<Promise<void>>();
-
-  const nameFor = ({ transport }: OpenTransport): string => transport.name ?? deps.name;
 
   const drop = (entry: Idle): void => {
     lying.delete(entry);
@@ -133,23 +136,51 @@ export const createConnections = (deps: { name: string; bounds: StepBounds; sock
     entry.connection.smtp.off('end', entry.onEnd);
   };
 
-  const end = (smtp: SMTPConnection, how: 'quit' | 'close'): Promise<void> => {
-    const left = leave(smtp, how).finally(() => leaving.delete(left));
-    leaving.add(left);
-    return left;
-  };
-
-  const endIdle = (entry: Idle): void => {
+  const endOne = (entry: Idle): void => {
     drop(entry);
-    void end(entry.connection.smtp, 'quit');
+    quit(entry.connection.smtp);
   };
 
   /** The one that was used last. What was opened as the transport was before it changed is ended. */
-  const idleOf = ({ id, transport }: OpenTransport): Idle | undefined => {
+  const of = ({ id, transport }: OpenTransport): Idle | undefined => {
     const all = [...lying].filter((entry) => entry.transport.id === id);
-    for (const entry of all) if (entry.transport.transport.version !== transport.version) endIdle(entry);
+    for (const entry of all) if (entry.transport.transport.version !== transport.version) endOne(entry);
     return all.findLast((entry) => entry.transport.transport.version === transport.version);
   };
+
+  const keep = (transport: OpenTransport, connection: Connection, ms: number): void => {
+    const onEnd = (): void => drop(entry);
+    const timer = setTimeout(() => endOne(entry), ms);
+    timer.unref();
+    const entry: Idle = { transport, connection, timer, onEnd };
+    connection.smtp.once('end', onEnd);
+    lying.add(entry);
+    const [oldest] = lying;
+    if (lying.size > MOST_IDLE && oldest !== undefined) endOne(oldest);
+  };
+
+  return { of, keep, drop, end: endOne, endAll: (): void => [...lying].forEach(endOne) };
+};
+
+interface ConnectionsDeps {
+  /** Given in EHLO where the transport has none of its own. */
+  name: string;
+  /** ms for each step of opening one. */
+  bounds: StepBounds;
+  /** Counts what is open, and bounds it where the transport does. */
+  sockets: Sockets;
+  /** Which addresses the hosts may stand for that administrators of tenants set. */
+  mayReach: AddressRule;
+}
+
+export const createConnections = (deps: ConnectionsDeps): Connections => {
+  const { sockets } = deps;
+  const ready = createCounts();
+  const { end, allEnded } = createEndings();
+
+  const nameFor = ({ transport }: OpenTransport): string => transport.name ?? deps.name;
+
+  const idle = createIdle((smtp) => void end(smtp, 'quit'));
 
   const open = async (transport: OpenTransport, closed: () => void, options: TakeOptions): Promise<Connection> => {
     const { id } = transport;
@@ -159,7 +190,7 @@ export const createConnections = (deps: { name: string; bounds: StepBounds; sock
     let token: string | undefined;
     try {
       token = await tokenOf(transport);
-      const settings = { name: nameFor(transport), bounds: deps.bounds, signal: options.signal, token };
+      const settings = { ...deps, name: nameFor(transport), signal: options.signal, token };
       const opened = await openConnection(transport, dialogue, { ...settings, begun: (begun) => (smtp = begun) });
       void ready.while(id, whenClosed(opened)).then(closed);
       return { smtp: opened, reused: false, carried: 0, dialogue };
@@ -173,16 +204,16 @@ export const createConnections = (deps: { name: string; bounds: StepBounds; sock
   const take = async (transport: OpenTransport, options: TakeOptions): Promise<Connection> => {
     const { fresh, hear, signal } = options;
     for (;;) {
-      const entry = idleOf(transport);
+      const entry = idle.of(transport);
       if (entry !== undefined && !fresh) {
-        drop(entry);
+        idle.drop(entry);
         entry.connection.dialogue.hear = hear;
         return { ...entry.connection, reused: true };
       }
       const closed = sockets.open(transport.id);
       if (closed !== undefined) return open(transport, closed, options);
       // All that may be open are: one that lies idle makes room, else one that is being closed.
-      if (entry !== undefined) endIdle(entry);
+      if (entry !== undefined) idle.end(entry);
       await pause(ROOM_MS, undefined, { ...(signal && { signal }) }).catch((error: SmtpError) => {
         throw Object.assign(error, { phase: 'connect' as const, words: 'given up while connecting' });
       });
@@ -196,21 +227,14 @@ export const createConnections = (deps: { name: string; bounds: StepBounds; sock
       const { smtp, dialogue } = connection;
       dialogue.hear = undefined;
       if (connection.carried >= MOST_EMAILS || smtp.destroyed) return void end(smtp, 'quit');
-      const onEnd = (): void => drop(entry);
-      const timer = setTimeout(() => endIdle(entry), sockets.counted(transport.id) ? COUNTED_IDLE_MS : IDLE_MS);
-      timer.unref();
-      const entry: Idle = { transport, connection, timer, onEnd };
-      smtp.once('end', onEnd);
-      lying.add(entry);
-      const [oldest] = lying;
-      if (lying.size > MOST_IDLE && oldest !== undefined) endIdle(oldest);
+      idle.keep(transport, connection, sockets.counted(transport.id) ? COUNTED_IDLE_MS : IDLE_MS);
     },
     leave: ({ smtp }, how) => end(smtp, how),
     ready: ({ id }) => ready.of(id),
     nameFor,
     async close() {
-      for (const entry of [...lying]) endIdle(entry);
-      await Promise.all(leaving);
+      idle.endAll();
+      await allEnded();
     },
   };
 };

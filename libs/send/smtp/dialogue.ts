@@ -47,6 +47,16 @@ const asked = (line: string): Omit<Answer, 'text'> | undefined => {
   return { step, recipient: /<([^>]*)>/.exec(line)?.[1] ?? '' };
 };
 
+/**
+ * Is this how an SMTP server begins: 220, or a refusal (RFC 5321 3.1, 4.2), the same code in each line? What does not begin so is
+ * told to nobody: whoever sets a transport's host and port must not be able to read what other services say.
+ */
+export const isGreeting = (text: string): boolean => {
+  const [, code] = /^(220|[45]\d\d)(?:[ -]|$)/.exec(text) ?? [];
+  const lines = text.split(/\r?\n/).filter((line) => line !== '');
+  return code !== undefined && lines.every((line) => line.startsWith(code) && /^(?:[ -]|$)/.test(line.slice(3)));
+};
+
 export const createDialogue = (): Dialogue => {
   let waiting: Omit<Answer, 'text'>[] = [];
   let answers: Answer[] = [];
@@ -89,8 +99,9 @@ export const createDialogue = (): Dialogue => {
       said(text());
       tell('C', text());
     } else if (entry.tnx === 'server') {
+      const opens = step === 'greeting';
       heard(text());
-      tell('S', text());
+      tell('S', opens && !isGreeting(text()) ? '(no SMTP greeting)' : text());
     } else if (entry.tnx === 'network' && entry.remotePort !== undefined) waitFor({ step: 'greeting' });
     else if (entry.tnx === 'message') enter('dot');
   };

@@ -95,6 +95,10 @@ export const startTlsHint = (offered: boolean): string =>
 export const greetingHint = ({ security, port }: Facts): string =>
   security === 'tls' ? '' : `; where port ${port} is one for TLS at once, as 465 is, set security to tls`;
 
+/** What answered speaks another protocol; its words are not shown. */
+export const NO_GREETING =
+  'what answers there is no SMTP server: it did not begin with 220 (RFC 5321 3.1), check host and port of the transport';
+
 /** @param name as given in EHLO */
 export const nameHint = (name: string): string =>
   `the server may not take the name ${name} that was given in EHLO: set name of the transport, or ROHRPOST_NAME for all, to a name that the DNS knows for this machine`;

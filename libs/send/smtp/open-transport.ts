@@ -1,7 +1,7 @@
 // A transport as it is used, and what goes wrong with it.
 import type { Phase } from '../../mail/smtp/reply';
 import type { StoredTransport } from '../../mail/settings/transport';
-import type { TransportSecrets } from '../../store/registries/transports';
+import type { TransportSecrets } from '../../store/registries/transport-secrets';
 
 /** A transport with its secrets in clear. */
 export interface OpenTransport {
@@ -44,6 +44,6 @@ export type OpeningError = SmtpError & {
   hint?: string;
   /** The access token that it was tried with. */
   token?: string;
-  /** No server was asked, and none is to blame: the email waits so long. */
-  notBefore?: { ms: number };
+  /** No server was asked: the email waits so long. With `blame` somebody has to correct the transport first. */
+  notBefore?: { ms: number; blame?: 'transport' };
 };

@@ -2,9 +2,11 @@
 import type { Socket } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Phase } from '../../mail/smtp/reply';
+import type { AddressRule } from '../../runtime/addresses';
 import type { OpeningError, OpenTransport, SmtpError } from './open-transport';
-import type { Dialogue } from './dialogue';
-import { faultWords, greetingHint, isTlsFault, startTlsHint } from './fault-words';
+import { guardAddresses, HostNotAllowed } from './guard-addresses';
+import { isGreeting, type Dialogue } from './dialogue';
+import { faultWords, greetingHint, isTlsFault, NO_GREETING, startTlsHint } from './fault-words';
 import { login, LOGIN_HANDLERS } from './login';
 import { oauthHandlers, TokenRefused } from './oauth-login';
 import { watchSteps, type StepBounds } from './step-bounds';
@@ -53,6 +55,15 @@ const ehloOf = ({ answers }: Dialogue): string => answers.findLast(({ step }) =>
 
 const toOpeningError = (error: SmtpError, dialogue: Dialogue, { transport }: OpenTransport): OpeningError => {
   const phase = phaseOf(error, dialogue.step);
+  if (error instanceof HostNotAllowed)
+    return Object.assign(error, {
+      phase,
+      words: error.message,
+      notBefore: { ms: 0, blame: 'transport' as const },
+    });
+  // What speaks something else than SMTP is not a server that the tenant may read.
+  if (phase === 'greeting' && error.response && !isGreeting(error.response))
+    return Object.assign(new Error(NO_GREETING), { phase, words: NO_GREETING });
   const words = faultWords(error, transport) + (phase === 'greeting' && !error.response ? greetingHint(transport) : '');
   const ehlo = ehloOf(dialogue);
   const refusedTls = phase === 'tls' && error.command === 'STARTTLS' && error.response !== undefined;
@@ -65,6 +76,7 @@ const toOpeningError = (error: SmtpError, dialogue: Dialogue, { transport }: Ope
  * @param name given in EHLO (RFC 5321 4.1.1.1)
  * @param bounds ms for each step
  * @param token to log in with, where the transport logs in by one
+ * @param mayReach which addresses an administrator's host may stand for
  * @param begun hears of the connection before it is begun with
  * @throws OpeningError; the connection is being closed then
  */
@@ -76,10 +88,12 @@ export const openConnection = (
     bounds,
     signal,
     token,
+    mayReach,
     begun,
   }: {
     name: string;
     bounds: StepBounds;
+    mayReach: AddressRule;
     signal: AbortSignal | undefined;
     token: string | undefined;
     begun: (smtp: SMTPConnection) => void;
@@ -103,6 +117,7 @@ export const openConnection = (
     if (signal?.aborted) return giveUp();
     signal?.addEventListener('abort', giveUp, { once: true });
     smtp.once('error', fail);
+    if (transport.transport.hostBy === 'admin') guardAddresses(smtp, transport.transport.host, mayReach, fail);
     // The reason for an end is told after it: only where there is none, the end itself is the fault.
     const ended = Object.assign(new Error('the server closed the connection'), { code: 'ECONNECTION' });
     smtp.once('end', () => setImmediate(fail, ended));

@@ -1,10 +1,12 @@
 // Who needs which content: the last one to let go is told to remove the bytes.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { QueueAddress } from '../../mail/address/queue-address';
 import { queueName } from '../../mail/address/queue-address';
 import type { Clock } from '../../runtime/clock';
 import { KEYS, queueKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
 import { defineScript } from '../redis/script';
+import { announceUpkeep } from '../redis/upkeep-index';
 
 /** The field of a queue's contents that holds the sum of the others. */
 const TOTAL = 'total';
@@ -75,64 +77,64 @@ if size then
 end
 return left`);
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** @param until when the member lets go, ms, or +inf */
+const claimOne = async (
+  redis: Redis,
+  address: QueueAddress,
+  member: string,
+  until: number | '+inf',
+  { contentId: id, size }: Sized,
+): Promise<void> => {
+  const keys = queueKeys(address);
+  await claimMember(redis, [keys.content(id), keys.contents], [member, until, id, size]);
+  // A removal takes milliseconds; its sign expires by itself where the remover died.
+  while ((await claimContent(redis, [KEYS.content(id), KEYS.contentRemoval(id)], [queueName(address)])) === 0) {
+    await pause(20);
+  }
+};
+
+const releaseOne = async (
+  redis: Redis,
+  address: QueueAddress,
+  member: string,
+  id: string,
+  remove: (id: string) => Promise<void>,
+) => {
+  const keys = queueKeys(address);
+  const left = await releaseMember(redis, [keys.content(id), keys.contents], [member, id]);
+  if (left !== 0) return;
+  if ((await releaseContent(redis, [KEYS.content(id), KEYS.contentRemoval(id)], [queueName(address)])) === 0) return;
+  // Whoever claimed before the sign was set is seen here; whoever comes later waits for the sign to go.
+  try {
+    if ((await redis.exists(queueKeys(address).content(id))) === 1)
+      await redis.sadd(KEYS.content(id), queueName(address));
+    else await remove(id);
+  } finally {
+    await redis.del(KEYS.contentRemoval(id));
+  }
+};
 
 export const createContentRefs = (deps: { redis: Redis; clock: Clock }): ContentRefs => {
   const { redis } = deps;
 
-  /** @param until when the member lets go, ms, or +inf */
-  const claimOne = async (
-    address: QueueAddress,
-    member: string,
-    until: number | '+inf',
-    { contentId: id, size }: Sized,
-  ): Promise<void> => {
-    const keys = queueKeys(address);
-    await claimMember(redis, [keys.content(id), keys.contents], [member, until, id, size]);
-    // A removal takes milliseconds; its sign expires by itself where the remover died.
-    while ((await claimContent(redis, [KEYS.content(id), KEYS.contentRemoval(id)], [queueName(address)])) === 0) {
-      await pause(20);
-    }
-  };
-
-  const releaseOne = async (
-    address: QueueAddress,
-    member: string,
-    id: string,
-    remove: (id: string) => Promise<void>,
-  ) => {
-    const keys = queueKeys(address);
-    const left = await releaseMember(redis, [keys.content(id), keys.contents], [member, id]);
-    if (left !== 0) return;
-    if ((await releaseContent(redis, [KEYS.content(id), KEYS.contentRemoval(id)], [queueName(address)])) === 0) return;
-    // Whoever claimed before the sign was set is seen here; whoever comes later waits for the sign to go.
-    try {
-      if ((await redis.exists(queueKeys(address).content(id))) === 1)
-        await redis.sadd(KEYS.content(id), queueName(address));
-      else await remove(id);
-    } finally {
-      await redis.del(KEYS.contentRemoval(id));
-    }
-  };
-
   return {
     async claim(address, member, contents) {
-      for (const content of contents) await claimOne(address, member, '+inf', content);
+      for (const content of contents) await claimOne(redis, address, member, '+inf', content);
     },
     async claimUpload(address, content) {
       const until = deps.clock.now() + UPLOAD_KEPT;
       // First what leads to it: an upload that is only entered does no harm.
       await redis.zadd(queueKeys(address).uploads, until, content.contentId);
-      await redis.zadd(KEYS.upkeep, 'LT', until, queueName(address));
-      await claimOne(address, UPLOAD, until, content);
+      await announceUpkeep(redis, { name: queueName(address) }, until);
+      await claimOne(redis, address, UPLOAD, until, content);
     },
     async has(address, contentId) {
       return (await redis.exists(queueKeys(address).content(contentId))) === 1;
     },
     async bytesOf(queues) {
-      const pipeline = redis.pipeline();
-      for (const queue of queues) pipeline.hget(queueKeys(queue).contents, TOTAL);
-      return ((await pipeline.exec()) ?? []).reduce((sum, [, total]) => sum + Number(total ?? 0), 0);
+      // No pipeline: the queues lie in different slots.
+      const totals = await Promise.all(queues.map((queue) => redis.hget(queueKeys(queue).contents, TOTAL)));
+      return totals.reduce((sum, total) => sum + Number(total ?? 0), 0);
     },
     async growth(address, contents) {
       const sizes = new Map(contents.map(({ contentId, size }) => [contentId, size]));
@@ -141,14 +143,14 @@ export const createContentRefs = (deps: { redis: Redis; clock: Clock }): Content
       return [...sizes.values()].reduce((sum, size, index) => sum + (known[index] == null ? size : 0), 0);
     },
     async release(address, member, contentIds, remove) {
-      for (const id of contentIds) await releaseOne(address, member, id, remove);
+      for (const id of contentIds) await releaseOne(redis, address, member, id, remove);
     },
     async releaseUploads(address, remove, until = deps.clock.now()) {
       const { uploads } = queueKeys(address);
       for (;;) {
         const over = await redis.zrangebyscore(uploads, '-inf', until, 'LIMIT', 0, 1_000);
         for (const id of over) {
-          await releaseOne(address, UPLOAD, id, remove);
+          await releaseOne(redis, address, UPLOAD, id, remove);
           await redis.zrem(uploads, id);
         }
         if (over.length < 1_000) return;

@@ -127,6 +127,24 @@ end
 redis.call('HSET', KEYS[1], 'allowed', more)
 return {'none', 0, ''}`);
 
+const keysOf = (tenant: string, transport: string): string[] => {
+  const key = tenantKeys(tenant).breaker(transport);
+  return [key, `${key}:probe`, `${key}:in-flight`];
+};
+
+const read = async (redis: Redis, key: string): Promise<BreakerState | undefined> => {
+  const [state, since, openUntil, words] = await redis.hmget(key, 'state', 'since', 'openUntil', 'words');
+  if (state !== 'open' && state !== 'recovering') return undefined;
+  return { state, since: Number(since), nextProbeAt: Number(openUntil), ...(words && { words }) };
+};
+
+/** Renews the leases of a pass again and again. @returns ends that */
+const renewing = (leaseMs: number, once: () => Promise<unknown>): (() => void) => {
+  // What cannot be renewed now may be at the next time; a lease holds for three of them.
+  const renewal = setInterval(() => void once().catch(() => undefined), leaseMs / 3);
+  return () => clearInterval(renewal);
+};
+
 /**
  * @param deps.leaseMs how long a pass holds that is not renewed
  */
@@ -135,11 +153,6 @@ export const createBreakers = (deps: { redis: Redis; clock: Clock; replica: stri
   const believedClosed = new Map<string, number>();
   const faulty = new Set<string>();
   let count = 0;
-
-  const keysOf = (tenant: string, transport: string): string[] => {
-    const key = tenantKeys(tenant).breaker(transport);
-    return [key, `${key}:probe`, `${key}:in-flight`];
-  };
 
   return {
     async permit(tenant, transport) {
@@ -162,15 +175,11 @@ export const createBreakers = (deps: { redis: Redis; clock: Clock; replica: stri
     async hold(tenant, transport, pass, work) {
       if (pass.kind === 'wait' || !pass.leased) return work();
       const [, ...leases] = keysOf(tenant, transport);
-      const again = (): void => {
-        // What cannot be renewed now may be at the next time; a lease holds for three of them.
-        renew(redis, leases, [clock.now(), pass.token, leaseMs]).catch(() => undefined);
-      };
-      const renewal = setInterval(again, leaseMs / 3);
+      const stop = renewing(leaseMs, () => renew(redis, leases, [clock.now(), pass.token, leaseMs]));
       try {
         return await work();
       } finally {
-        clearInterval(renewal);
+        stop();
       }
     },
     async report(tenant, transport, pass, email, fault) {
@@ -195,12 +204,7 @@ export const createBreakers = (deps: { redis: Redis; clock: Clock; replica: stri
       else if (change === 'closed' || change === 'none') faulty.delete(id);
       return { change, counted: counted === 1, ...(until !== '' && { until: Number(until) }) };
     },
-    async read(tenant, transport) {
-      const key = tenantKeys(tenant).breaker(transport);
-      const [state, since, openUntil, words] = await redis.hmget(key, 'state', 'since', 'openUntil', 'words');
-      if (state !== 'open' && state !== 'recovering') return undefined;
-      return { state, since: Number(since), nextProbeAt: Number(openUntil), ...(words && { words }) };
-    },
+    read: (tenant, transport) => read(redis, tenantKeys(tenant).breaker(transport)),
     async reset(tenant, transport) {
       await redis.del(...keysOf(tenant, transport));
     },

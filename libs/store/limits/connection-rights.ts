@@ -5,7 +5,7 @@ import type { Redis } from '../redis/redis';
 import { renewRights, takeRight, type Lowered, type RightsKeys } from './connection-scripts';
 import { createHeldRights, type Held, type HeldRights } from './held-rights';
 import { createLowering, RISE_MS } from './lowering';
-import { createSockets, type Sockets } from './sockets';
+import { createSockets, type CountedSockets, type Sockets } from './sockets';
 
 /** The right to use one connection. */
 export interface Right {
@@ -51,6 +51,22 @@ const handed = async (held: HeldRights<Right>, id: string, keys: RightsKeys): Pr
   return none ? undefined : given;
 };
 
+/** Asks again and again, and takes what is handed on meanwhile. @throws the signal's reason */
+const untilRight = async (
+  take: () => Promise<Right | { until: number }>,
+  handedOn: () => Promise<Right | undefined>,
+  signal: AbortSignal,
+): Promise<Right> => {
+  for (;;) {
+    const right = await take();
+    if (!('until' in right)) return right;
+    const next = await handedOn();
+    if (!signal.aborted && next !== undefined) return next;
+    next?.giveBack();
+    signal.throwIfAborted();
+  }
+};
+
 /** Renews what is held. What others have by now, since this replica stood still, is not used for another email. */
 const renewAll = (redis: Redis, held: HeldRights<Right>): (() => void) => {
   const renew = async (id: string, { keys, inUse, spare }: Held<Right>): Promise<void> => {
@@ -64,13 +80,11 @@ const renewAll = (redis: Redis, held: HeldRights<Right>): (() => void) => {
   return () => clearInterval(timer);
 };
 
-export const createConnectionRights = (deps: { redis: Redis; clock: Clock; replica: string }): ConnectionRights => {
-  const { redis } = deps;
-  const held = createHeldRights<Right>();
-  const sockets = createSockets((id) => held.count(id));
-  let count = 0;
+type Handle = (id: string, keys: RightsKeys, token: string, most: number, giveBack: () => void) => Right;
+
+/** Rights in use; given back, they are handed on, or kept for the next email, and let go of when none comes. */
+const createHolding = (redis: Redis, held: HeldRights<Right>, sockets: CountedSockets, handle: Handle) => {
   let stopped = false;
-  const newToken = (): string => `${deps.replica}:${count++}`;
 
   const letGo = async (id: string, token: string): Promise<void> => {
     const rights = held.get(id)?.keys.rights;
@@ -87,20 +101,6 @@ export const createConnectionRights = (deps: { redis: Redis; clock: Clock; repli
     };
     held.of(id, keys).spare.set(token, setTimeout(expire, ms));
   };
-
-  const lowering = createLowering({
-    redis,
-    held,
-    sockets,
-    leaseMs: LEASE_MS,
-    newToken,
-    spare: (id, keys, token) => keepSpare(id, keys, token, SPARE_MS),
-  });
-  const handle = (id: string, keys: RightsKeys, token: string, most: number, giveBack: () => void): Right => ({
-    giveBack,
-    refused: (words) => lowering.refused({ id, keys, token, most, words }),
-  });
-  const free = (id: string, keys: RightsKeys): Right => handle(id, keys, '', -1, () => undefined);
 
   /** A right that is used until it is given back. */
   const use = (id: string, keys: RightsKeys, token: string, most: number): Right => {
@@ -120,6 +120,37 @@ export const createConnectionRights = (deps: { redis: Redis; clock: Clock; repli
     });
   };
 
+  const stop = async (): Promise<void> => {
+    stopped = true;
+    const spare = [...held.all()].flatMap(([id, mine]) => [...mine.spare.keys()].map((token) => ({ id, token })));
+    await Promise.all(spare.map(({ id, token }) => letGo(id, token)));
+  };
+
+  return { letGo, keepSpare, use, stop };
+};
+
+export const createConnectionRights = (deps: { redis: Redis; clock: Clock; replica: string }): ConnectionRights => {
+  const { redis } = deps;
+  const held = createHeldRights<Right>();
+  const sockets = createSockets((id) => held.count(id));
+  let count = 0;
+  const { letGo, keepSpare, use, stop } = createHolding(redis, held, sockets, (...right) => handle(...right));
+  const newToken = (): string => `${deps.replica}:${count++}`;
+
+  const lowering = createLowering({
+    redis,
+    held,
+    sockets,
+    leaseMs: LEASE_MS,
+    newToken,
+    spare: (id, keys, token) => keepSpare(id, keys, token, SPARE_MS),
+  });
+  const handle: Handle = (id, keys, token, most, giveBack) => ({
+    giveBack,
+    refused: (words) => lowering.refused({ id, keys, token, most, words }),
+  });
+  const free = (id: string, keys: RightsKeys): Right => handle(id, keys, '', -1, () => undefined);
+
   const take = async (id: string, keys: RightsKeys, limit: number | undefined): Promise<Right | { until: number }> => {
     const most = limit ?? -1;
     const known = held.get(id);
@@ -137,24 +168,18 @@ export const createConnectionRights = (deps: { redis: Redis; clock: Clock; repli
 
   return {
     take,
-    async wait(id, keys, most, signal) {
-      for (;;) {
-        const right = await take(id, keys, most);
-        if (!('until' in right)) return right;
-        const next = await handed(held, id, keys);
-        if (!signal.aborted && next !== undefined) return next;
-        next?.giveBack();
-        signal.throwIfAborted();
-      }
-    },
+    wait: (id, keys, most, signal) =>
+      untilRight(
+        () => take(id, keys, most),
+        () => handed(held, id, keys),
+        signal,
+      ),
     free,
     adopt: lowering.adopt,
     sockets,
     async stop() {
-      stopped = true;
       stopRenewing();
-      const spare = [...held.all()].flatMap(([id, mine]) => [...mine.spare.keys()].map((token) => ({ id, token })));
-      await Promise.all(spare.map(({ id, token }) => letGo(id, token)));
+      await stop();
     },
   };
 };

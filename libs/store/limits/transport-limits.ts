@@ -3,7 +3,7 @@ import type { QueueAddress } from '../../mail/address/queue-address';
 import type { TransportLimits } from '../../mail/settings/transport';
 import type { Clock } from '../../runtime/clock';
 import type { Changes } from '../redis/changes';
-import { createConnectionRights, type Right } from './connection-rights';
+import { createConnectionRights, type ConnectionRights, type Right } from './connection-rights';
 import type { Lowered, RightsKeys } from './connection-scripts';
 import { queueKeys, tenantKeys } from '../redis/keys';
 import { createRates, type Full, type Passage, type Rate, type Rates } from './rates';
@@ -74,20 +74,15 @@ export const RATE = '(rate)';
 
 const refusal = ({ until, underWay }: Full, full: string): Refusal => ({ until, ...(underWay && { full }) });
 
-/**
- * @param deps.changes tells replicas that let a transport have any number of connections that its server will not have them
- */
-export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string; changes: Changes }): Limits => {
-  const { redis, changes } = deps;
-  const rights = createConnectionRights(deps);
-  const rates: Rates = createRates({ ...deps, now: deps.clock.now });
+const countsOf = (tenant: string, transport: string): string => tenantKeys(tenant).limits(transport);
+const rateOf = (address: QueueAddress): string => queueKeys(address).rate;
+const keysOf = (tenant: string, transport: string): RightsKeys => ({
+  rights: `${countsOf(tenant, transport)}:connections`,
+  lowered: tenantKeys(tenant).lowered(transport),
+});
 
-  const countsOf = (tenant: string, transport: string): string => tenantKeys(tenant).limits(transport);
-  const rateOf = (address: QueueAddress): string => queueKeys(address).rate;
-  const keysOf = (tenant: string, transport: string): RightsKeys => ({
-    rights: `${countsOf(tenant, transport)}:connections`,
-    lowered: tenantKeys(tenant).lowered(transport),
-  });
+/** Transports whose server refused connections lately: fewer are used, on every replica. */
+const createLowered = (redis: Redis, changes: Changes, rights: ConnectionRights) => {
   const isLowered = changes.cached('lowered', async (id) => {
     const [tenant = '', transport = ''] = id.split('/');
     return (await redis.exists(tenantKeys(tenant).lowered(transport))) === 1;
@@ -97,22 +92,41 @@ export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string
     // What is not counted now is counted as it comes.
     if (kind === 'lowered') rights.adopt(id, keysOf(tenant, transport)).catch(() => undefined);
   });
-  const needsRight = async (id: string, most: number | undefined): Promise<boolean> =>
-    most !== undefined || isLowered(id);
-
-  /** Remembers at once, on every replica, that the server refused a connection. */
-  const refuse = async (id: string, refused: Right['refused'], words: string): Promise<Lowered> => {
-    const lowered = await refused(words);
-    if (lowered.changed) await changes.announce('lowered', id);
-    return lowered;
+  return {
+    needsRight: async (id: string, most: number | undefined): Promise<boolean> => most !== undefined || isLowered(id),
+    /** Remembers at once, on every replica, that the server refused a connection. */
+    async refuse(id: string, refused: Right['refused'], words: string): Promise<Lowered> {
+      const lowered = await refused(words);
+      if (lowered.changed) await changes.announce('lowered', id);
+      return lowered;
+    },
+    async read(tenant: string, transport: string): Promise<{ since: number; words: string } | undefined> {
+      const [since, words] = await redis.hmget(keysOf(tenant, transport).lowered, 'since', 'words');
+      return since ? { since: Number(since), words: words ?? '' } : undefined;
+    },
+    async reset(tenant: string, transport: string): Promise<void> {
+      if ((await redis.del(keysOf(tenant, transport).lowered)) === 1)
+        await changes.announce('lowered', `${tenant}/${transport}`);
+    },
   };
+};
+
+/**
+ * @param deps.changes tells replicas that let a transport have any number of connections that its server will not have them
+ */
+export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string; changes: Changes }): Limits => {
+  const { redis, changes } = deps;
+  const rights = createConnectionRights(deps);
+  const rates: Rates = createRates({ ...deps, now: deps.clock.now });
+
+  const lowering = createLowered(redis, changes, rights);
 
   return {
     async admit(tenant, transport, limits = {}) {
       const id = `${tenant}/${transport}`;
       const keys = keysOf(tenant, transport);
       const most = limits.connections;
-      const right = (await needsRight(id, most)) ? await rights.take(id, keys, most) : rights.free(id, keys);
+      const right = (await lowering.needsRight(id, most)) ? await rights.take(id, keys, most) : rights.free(id, keys);
       if ('until' in right) return { ...right, full: transport };
       const passage = await rates.take(countsOf(tenant, transport), ratesOf(limits));
       if ('until' in passage) {
@@ -123,7 +137,7 @@ export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string
         right.giveBack();
         passage[way]();
       };
-      const refused = (words: string): Promise<Lowered> => refuse(id, right.refused, words);
+      const refused = (words: string): Promise<Lowered> => lowering.refuse(id, right.refused, words);
       return { transport, end: both('end'), cancel: both('cancel'), refused };
     },
     read: (tenant, transport, limits) => rates.read(countsOf(tenant, transport), ratesOf(limits)),
@@ -139,17 +153,11 @@ export const createLimits = (deps: { redis: Redis; clock: Clock; replica: string
     async connect(tenant, transport, limits, signal) {
       const id = `${tenant}/${transport}`;
       const most = limits?.connections;
-      if (!(await needsRight(id, most))) return () => undefined;
+      if (!(await lowering.needsRight(id, most))) return () => undefined;
       return (await rights.wait(id, keysOf(tenant, transport), most, signal)).giveBack;
     },
-    async lowered(tenant, transport) {
-      const [since, words] = await redis.hmget(keysOf(tenant, transport).lowered, 'since', 'words');
-      return since ? { since: Number(since), words: words ?? '' } : undefined;
-    },
-    async reset(tenant, transport) {
-      if ((await redis.del(keysOf(tenant, transport).lowered)) === 1)
-        await changes.announce('lowered', `${tenant}/${transport}`);
-    },
+    lowered: (tenant, transport) => lowering.read(tenant, transport),
+    reset: (tenant, transport) => lowering.reset(tenant, transport),
     sockets: rights.sockets,
   };
 };

@@ -1,4 +1,5 @@
 // The birthplace of every Redis key, channel and queue prefix; docs/decisions/0003-data-format.md lists them.
+import { ASIDE_STATES } from '../../mail/email/state';
 import { queueName, type QueueAddress } from '../../mail/address/queue-address';
 
 const ROOT = 'rohrpost';
@@ -17,7 +18,14 @@ export const KEYS = {
   /** Hash: who does a duty of the installation now, and when it is due again. */
   duty: (name: string) => `${ROOT}:duty:${name}`,
   tenants: `${ROOT}:tenants`,
+  /** Hash: the name of a key of ROHRPOST_SECRET_KEYS -> how many secrets were sealed with it when they were last counted. */
+  secretKeys: `${ROOT}:secret-keys`,
   apiKeys: `${ROOT}:api-keys`,
+  /** How requests are counted (rate-limiter-flexible): wrong keys by network, requests by key with a rate. */
+  wrongKeys: `${ROOT}:wrong-keys`,
+  keyRate: `${ROOT}:key-rate`,
+  /** By a hash of network and key: it was right from there within a day. */
+  rightKey: (hash: string) => `${ROOT}:right-key:${hash}`,
   audit: `${ROOT}:audit`,
   /** Who paused the whole installation, as JSON; absent while it sends. */
   pause: `${ROOT}:pause`,
@@ -60,6 +68,17 @@ export const tenantKeys = (tenant: string) => ({
   breaker: (transport: string) => `${ROOT}:{${tenant}}:breaker:${transport}`,
 });
 
+/**
+ * Patterns (of SCAN) of what a tenant leaves that is removed, its queues being gone: all of its own, and what its queues remember
+ * of requests. A tenant's name is a slug, which has no character of patterns. Emails are not among it: whoever accepted one while
+ * the tenant was removed has promised it.
+ */
+export const formerKeys = (tenant: string): string[] => [
+  `${ROOT}:{${tenant}}:*`,
+  `${ROOT}:{${tenant}.*}:key:*`,
+  `${ROOT}:{${tenant}.*}:idempotency:*`,
+];
+
 /** BullMQ's prefix of a queue: the braces put all of a queue's keys into one slot. */
 export const queuePrefix = (name: string): string => `${ROOT}:{${name}}`;
 
@@ -93,7 +112,7 @@ export const queueKeys = (address: QueueAddress) => {
     /** What was answered to a request, by the first half of its key's hash; by the whole of it in earlier versions. */
     idempotency: (hash: string) => `${prefix}:key:${hash}`,
     idempotencyBefore: (hash: string) => `${prefix}:idempotency:${hash}`,
-    /** How hashes begin of the ids of emails that once were (libs/jobs/layout/gone.ts). */
+    /** How hashes begin of the ids of emails that once were (libs/jobs/layout/tombstones.ts). */
     gone: `${prefix}:gone:`,
     /** The job of an email that is being removed, until everything that belongs to it is erased. */
     removal: (id: string) => `${prefix}:removal:${id}`,
@@ -120,9 +139,6 @@ export const BESIDE = {
   /** Emails of the failed set in one state of their own: this and the state. */
   aside: 'rp:aside:',
 } as const;
-
-/** States that the failed set holds beside `failed`; each is the code of its failed reason, too. */
-export const ASIDE_STATES = ['held', 'uncertain', 'expired', 'canceled'] as const;
 
 /** Fields of ours in a job's hash: the marks (docs/decisions/0004-marks.md). BullMQ leaves unknown fields alone. */
 export const MARK = {

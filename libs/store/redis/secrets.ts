@@ -7,15 +7,31 @@ export interface SecretKey {
   key: Buffer;
 }
 
+/** A secret cannot be opened here; the message names the key. */
+export class SecretKeyMissing extends Error {
+  override name = 'SecretKeyMissing';
+  constructor(readonly keyId: string) {
+    super(
+      `a secret was sealed with the key "${keyId}", which ROHRPOST_SECRET_KEYS does not hold: the operator must add it and restart`,
+    );
+  }
+}
+
 export interface SecretBox {
+  /** The name of the key that seals: the first one. */
+  readonly newestKey: string;
+  /** Names of all keys that open. */
+  readonly keys: readonly string[];
   /**
    * @param place where the secret belongs; it cannot be opened as the secret of another place
    */
   seal(plain: string, place: string): string;
-  /** @throws Error where the key is missing or the text was changed or moved */
+  /** @throws SecretKeyMissing; Error where the text was changed or moved */
   open(sealed: string, place: string): string;
-  /** Was it sealed with the present key? */
-  isCurrent(sealed: string): boolean;
+  /** The same secret under the newest key, with the same id (`secretIdOf`). @throws as `open` */
+  reseal(sealed: string, place: string): string;
+  /** Is the key here that it was sealed with? */
+  holds(sealed: string): boolean;
 }
 
 /** Reads `k2:<base64 of 32 bytes>,k1:...`; the first key seals, all open. */
@@ -33,6 +49,9 @@ const parseSecretKeys = (text: string): SecretKey[] | undefined => {
 /** The name of the key that a secret was sealed with. */
 export const keyIdOf = (sealed: string): string => sealed.split('.')[1] ?? '';
 
+/** Tells one secret that was given from the next one; it stays while keys are changed (the nonce, which no two have in common). */
+export const secretIdOf = (sealed: string): string => sealed.split('.')[2] ?? '';
+
 /** Secret keys in a process' environment. */
 export const SecretKeysText = z.string().transform((text, context): SecretKey[] => {
   const keys = parseSecretKeys(text);
@@ -49,27 +68,35 @@ export const SecretKeysText = z.string().transform((text, context): SecretKey[] 
  * @param keys as `parseSecretKeys` gives them, at least one
  */
 export const createSecretBox = (keys: SecretKey[]): SecretBox => {
-  const [current] = keys;
-  if (current === undefined) throw new Error('a secret box needs at least one key');
+  const [newest] = keys;
+  if (newest === undefined) throw new Error('a secret box needs at least one key');
+  const encrypt = (plain: string, place: string, nonce: Buffer): string => {
+    const cipher = createCipheriv('aes-256-gcm', newest.key, nonce).setAAD(Buffer.from(place));
+    const sealed = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+    return ['v1', newest.id, nonce.toString('base64url'), sealed.toString('base64url')].join('.');
+  };
+
+  const open: SecretBox['open'] = (sealed, place) => {
+    const [version, id = '', nonce = '', body = ''] = sealed.split('.');
+    const key = keys.find((candidate) => candidate.id === id);
+    if (version !== 'v1' || key === undefined) throw new SecretKeyMissing(id);
+    const bytes = Buffer.from(body, 'base64url');
+    const decipher = createDecipheriv('aes-256-gcm', key.key, Buffer.from(nonce, 'base64url'))
+      .setAAD(Buffer.from(place))
+      .setAuthTag(bytes.subarray(-16));
+    return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString('utf8');
+  };
+
   return {
-    seal(plain, place) {
-      const nonce = randomBytes(12);
-      const cipher = createCipheriv('aes-256-gcm', current.key, nonce).setAAD(Buffer.from(place));
-      const sealed = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-      return ['v1', current.id, nonce.toString('base64url'), sealed.toString('base64url')].join('.');
-    },
-    open(sealed, place) {
-      const [version, id, nonce = '', body = ''] = sealed.split('.');
-      const key = keys.find((candidate) => candidate.id === id);
-      if (version !== 'v1' || key === undefined) {
-        throw new Error(`a secret was sealed with the key "${id}", which ROHRPOST_SECRET_KEYS does not hold`);
-      }
-      const bytes = Buffer.from(body, 'base64url');
-      const decipher = createDecipheriv('aes-256-gcm', key.key, Buffer.from(nonce, 'base64url'))
-        .setAAD(Buffer.from(place))
-        .setAuthTag(bytes.subarray(-16));
-      return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString('utf8');
-    },
-    isCurrent: (sealed) => keyIdOf(sealed) === current.id,
+    newestKey: newest.id,
+    keys: keys.map(({ id }) => id),
+    seal: (plain, place) => encrypt(plain, place, randomBytes(12)),
+    open,
+    // A nonce must not come twice with one key and two texts (NIST SP 800-38D 8.2): another key, or the same text, is none of that.
+    reseal: (sealed, place) =>
+      keyIdOf(sealed) === newest.id
+        ? sealed
+        : encrypt(open(sealed, place), place, Buffer.from(secretIdOf(sealed), 'base64url')),
+    holds: (sealed) => keys.some(({ id }) => id === keyIdOf(sealed)),
   };
 };

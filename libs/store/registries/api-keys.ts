@@ -1,21 +1,44 @@
-// The registry of API keys: issued once, kept as hashes, compared in constant time.
+// The registry of API keys: issued once, kept as hashes, compared in constant time, good only while those above them are.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { ApiKeyInput, Identity } from '../../mail/settings/api-key';
+import type { ApiKeyInput, Identity, RateOfKey } from '../../mail/settings/api-key';
+import { durationMs } from '../../mail/input/duration';
 import type { Clock } from '../../runtime/clock';
 import type { Changes } from '../redis/changes';
 import { KEYS } from '../redis/keys';
 import type { Redis } from '../redis/redis';
+import { changeRecord } from './change-record';
+import type { Tenants } from './tenants';
 
 /** A key as it is kept: no secret in it. */
-export type StoredApiKey = ApiKeyInput & { id: string; hash: string; createdAt: string };
+export type StoredApiKey = ApiKeyInput & {
+  id: string;
+  hash: string;
+  createdAt: string;
+  /** The key that issued it, `operator` for the one of the configuration; unknown of keys of earlier versions. */
+  issuedBy?: string;
+  /** When its tenant was made: it is no key of another tenant that has the same name later. Unknown as above. */
+  tenantSince?: string;
+};
 
 export interface ApiKeys {
-  /** The identity behind a key, or undefined: unknown, wrong, revoked or expired all look the same. */
+  /**
+   * The identity behind a key, or undefined: unknown, wrong, revoked or expired all look the same. So does one that was issued by
+   * a key that is.
+   */
   identify(key: string): Promise<Identity | undefined>;
-  issue(input: ApiKeyInput): Promise<{ stored: StoredApiKey; key: string }>;
+  /** @param issuer whose key stands above it */
+  issue(input: ApiKeyInput, issuer: Identity): Promise<{ stored: StoredApiKey; key: string }>;
   list(): Promise<StoredApiKey[]>;
+  /** Those that it issued are good for nothing from now on, unless they were handed over. */
   revoke(id: string): Promise<boolean>;
+  /** The keys that it issued stand under whoever issued it from now on. */
+  handOver(key: StoredApiKey): Promise<void>;
 }
+
+/** The id of the key of the configuration; it is in no registry, and never ends. */
+export const OPERATOR = 'operator';
+/** Keys that issue keys that issue keys: whoever wants more has lost sight of them. */
+export const LONGEST_CHAIN = 20;
 
 const FORMAT = /^rp_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/;
 
@@ -25,52 +48,124 @@ const digest = (secret: string): Buffer => createHash('sha256').update(secret).d
 /** Compares without telling by its time where they differ. */
 const same = (a: Buffer, b: Buffer): boolean => a.length === b.length && timingSafeEqual(a, b);
 
+/** Thrown where a key was revoked while it was handed over. */
+class KeyGone extends Error {}
+
+/** @param chain the key, whoever issued it, and so on */
+const identityOf = (key: StoredApiKey, chain: StoredApiKey[]): Identity => {
+  const { id, role, name, tenant, application } = key;
+  const [expiresAt] = chain.flatMap((one) => one.expiresAt ?? []).sort((a, b) => Date.parse(a) - Date.parse(b));
+  const addresses = chain.flatMap((one) => (one.addresses ? [one.addresses] : []));
+  const rates = chain.flatMap(({ id: owner, rate }): RateOfKey[] =>
+    rate === undefined ? [] : [{ key: owner, max: rate.max, per: durationMs(rate.per) }],
+  );
+  return {
+    id,
+    role,
+    ...(name && { name }),
+    ...(tenant && { tenant }),
+    ...(application && { application }),
+    ...(expiresAt && { expiresAt }),
+    ...(addresses.length > 0 && { addresses }),
+    ...(rates.length > 0 && { rates }),
+  };
+};
+
+interface ApiKeyDeps {
+  redis: Redis;
+  changes: Changes;
+  clock: Clock;
+  tenants: Pick<Tenants, 'tenant'>;
+  operatorKey: string;
+}
+
+/** @returns whose key it is, if it and all above it are good; the operator's own is in no registry */
+const createIdentify = (
+  { clock, tenants, operatorKey }: ApiKeyDeps,
+  stored: (id: string) => Promise<StoredApiKey | undefined>,
+): ApiKeys['identify'] => {
+  const operator = digest(operatorKey);
+  const nobody = digest(randomBytes(32).toString('hex'));
+
+  const isGood = async ({ expiresAt, tenant, tenantSince }: StoredApiKey): Promise<boolean> => {
+    if (expiresAt !== undefined && Date.parse(expiresAt) <= clock.now()) return false;
+    if (tenant === undefined || tenantSince === undefined) return true;
+    return (await tenants.tenant(tenant))?.createdAt === tenantSince;
+  };
+
+  /** @returns the key and those above it, as far as they are known; undefined where one of them is good no more */
+  const chainOf = async (key: StoredApiKey): Promise<StoredApiKey[] | undefined> => {
+    const chain: StoredApiKey[] = [];
+    for (let next: StoredApiKey | undefined = key; ;) {
+      if (next === undefined || chain.length > LONGEST_CHAIN || !(await isGood(next))) return undefined;
+      chain.push(next);
+      if (next.issuedBy === undefined || next.issuedBy === OPERATOR) return chain;
+      next = await stored(next.issuedBy);
+    }
+  };
+
+  return async (key) => {
+    const [, id, secret] = FORMAT.exec(key) ?? [];
+    const found = id === undefined ? undefined : await stored(id);
+    const matches = same(digest(secret ?? ''), found === undefined ? nobody : Buffer.from(found.hash, 'hex'));
+    if (found === undefined || !matches)
+      return same(digest(key), operator) ? { id: OPERATOR, role: 'operator' } : undefined;
+    const chain = await chainOf(found);
+    return chain && identityOf(found, chain);
+  };
+};
+
 /**
  * @param deps.operatorKey the first key, from the configuration; it is in no registry
  */
-export const createApiKeys = (deps: { redis: Redis; changes: Changes; clock: Clock; operatorKey: string }): ApiKeys => {
-  const { redis, changes } = deps;
-  const operator = digest(deps.operatorKey);
-  const nobody = digest(randomBytes(32).toString('hex'));
+export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
+  const { redis, changes, clock } = deps;
   const stored = changes.cached('api-key', async (id) => {
     const text = await redis.hget(KEYS.apiKeys, id);
     return text === null ? undefined : (JSON.parse(text) as StoredApiKey);
   });
 
+  const list = async (): Promise<StoredApiKey[]> => {
+    const all = await redis.hvals(KEYS.apiKeys);
+    return all.map((text) => JSON.parse(text) as StoredApiKey).sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+  };
+
   return {
-    async identify(key) {
-      const [, id, secret] = FORMAT.exec(key) ?? [];
-      const found = id === undefined ? undefined : await stored(id);
-      const matches = same(digest(secret ?? ''), found === undefined ? nobody : Buffer.from(found.hash, 'hex'));
-      if (found === undefined || !matches)
-        return same(digest(key), operator) ? { id: 'operator', role: 'operator' } : undefined;
-      if (found.expiresAt !== undefined && Date.parse(found.expiresAt) <= deps.clock.now()) return undefined;
-      const { role, name, tenant, application } = found;
-      return {
-        id: found.id,
-        role,
-        ...(name && { name }),
-        ...(tenant && { tenant }),
-        ...(application && { application }),
-      };
-    },
-    async issue(input) {
+    list,
+    identify: createIdentify(deps, stored),
+    async issue(input, issuer) {
       const id = randomBytes(6).toString('hex');
       const secret = randomBytes(32).toString('base64url');
-      const createdAt = new Date(deps.clock.now()).toISOString();
-      const record: StoredApiKey = { id, hash: digest(secret).toString('hex'), ...input, createdAt };
+      const tenantSince = input.tenant === undefined ? undefined : (await deps.tenants.tenant(input.tenant))?.createdAt;
+      const record: StoredApiKey = {
+        id,
+        hash: digest(secret).toString('hex'),
+        ...input,
+        createdAt: new Date(clock.now()).toISOString(),
+        issuedBy: issuer.id,
+        ...(tenantSince && { tenantSince }),
+      };
       await redis.hset(KEYS.apiKeys, id, JSON.stringify(record));
       await changes.announce('api-key', id);
       return { stored: record, key: `rp_${id}_${secret}` };
-    },
-    async list() {
-      const all = await redis.hvals(KEYS.apiKeys);
-      return all.map((text) => JSON.parse(text) as StoredApiKey).sort((a, b) => a.createdAt.localeCompare(b.createdAt));
     },
     async revoke(id) {
       const removed = await redis.hdel(KEYS.apiKeys, id);
       await changes.announce('api-key', id);
       return removed === 1;
+    },
+    async handOver({ id, issuedBy }) {
+      const adopt = async (child: string): Promise<void> => {
+        await changeRecord<StoredApiKey>(redis, KEYS.apiKeys, child, (present) => {
+          if (present === undefined) throw new KeyGone();
+          const { issuedBy: former, ...rest } = present;
+          return former === id ? { ...rest, ...(issuedBy && { issuedBy }) } : present;
+        }).catch((error: unknown) => {
+          if (!(error instanceof KeyGone)) throw error;
+        });
+        await changes.announce('api-key', child);
+      };
+      for (const one of await list()) if (one.issuedBy === id) await adopt(one.id);
     },
   };
 };

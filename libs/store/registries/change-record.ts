@@ -64,3 +64,23 @@ export const removeRecord = async <T>(
   });
   return removed;
 };
+
+/**
+ * Rewrites a record that is there, and lets one alone that is not; called again where somebody else was faster.
+ * @returns whether it was changed
+ */
+export const rewriteRecord = async <T>(
+  redis: Redis,
+  key: string,
+  field: string,
+  rewrite: (present: T) => T,
+): Promise<boolean> => {
+  let changed = false;
+  await replace(redis, key, field, (text) => {
+    const present = parse<T>(text);
+    const next = present === undefined ? undefined : JSON.stringify(rewrite(present));
+    changed = next !== undefined && next !== text;
+    return next;
+  });
+  return changed;
+};

@@ -10,6 +10,7 @@ import {
 import { queueName, type QueueAddress } from '../../mail/address/queue-address';
 import type { Clock } from '../../runtime/clock';
 import { changeRecord } from './change-record';
+import { removeFormerTenant } from './former-tenant';
 import type { Changes } from '../redis/changes';
 import type { PauseNote } from './installation';
 import { KEYS, tenantKeys } from '../redis/keys';
@@ -68,24 +69,25 @@ const createSettingsOfQueue = () => {
   };
 };
 
-export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clock }): Tenants => {
-  const { redis, changes } = deps;
-  const settingsOfQueue = createSettingsOfQueue();
-  const now = (): string => new Date(deps.clock.now()).toISOString();
+interface Deps {
+  redis: Redis;
+  changes: Changes;
+  clock: Clock;
+}
 
+/** A record with its dates. @param now ms since 1970 */
+const fresh = <S>(old: Record<S> | undefined, settings: S, now: number): Record<S> => {
+  const at = new Date(now).toISOString();
+  return { settings, createdAt: old?.createdAt ?? at, updatedAt: at };
+};
+
+type TenantPart = Pick<Tenants, 'tenant' | 'list' | 'change' | 'remove'>;
+type QueuePart = Omit<Tenants, keyof TenantPart | 'settings'>;
+
+const createTenantPart = ({ redis, changes, clock }: Deps): TenantPart => {
   const tenant = changes.cached('tenant', async (slug) => {
     const record = parse<Record<TenantSettings>>(await redis.hget(KEYS.tenants, slug));
     return record && { tenant: slug, ...record };
-  });
-  const cachedQueue = changes.cached('queue', async (name) => {
-    const [slug = '', application = ''] = name.split('.');
-    const record = parse<Record<QueueSettings>>(await redis.hget(tenantKeys(slug).queues, application));
-    return record && { tenant: slug, application, ...record };
-  });
-  const fresh = <S>(old: Record<S> | undefined, settings: S): Record<S> => ({
-    settings,
-    createdAt: old?.createdAt ?? now(),
-    updatedAt: now(),
   });
 
   return {
@@ -99,26 +101,29 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
     async change(slug, decide) {
       const tenantOf = (record: Record<TenantSettings>): Tenant => ({ tenant: slug, ...record });
       const { before, after } = await changeRecord<Record<TenantSettings>>(redis, KEYS.tenants, slug, (present) =>
-        fresh(present, decide(present && tenantOf(present))),
+        fresh(present, decide(present && tenantOf(present)), clock.now()),
       );
       await changes.announce('tenant', slug);
       return { before: before && tenantOf(before), after: tenantOf(after) };
     },
     async remove(slug) {
-      const keys = tenantKeys(slug);
-      const templates = await redis.hkeys(keys.templateNumbers);
-      await redis.del(
-        keys.queues,
-        keys.transports,
-        keys.signingSecrets,
-        keys.templates,
-        keys.templateNumbers,
-        ...templates.map(keys.template),
-      );
+      // Before, so that a removal that was interrupted can be repeated; after, for what was written meanwhile.
+      await removeFormerTenant(redis, changes, slug);
       await redis.hdel(KEYS.tenants, slug);
       await changes.announce('tenant', slug);
-      await changes.announce('signing-secret', slug);
+      await removeFormerTenant(redis, changes, slug);
     },
+  };
+};
+
+const createQueuePart = ({ redis, changes, clock }: Deps): QueuePart => {
+  const cachedQueue = changes.cached('queue', async (name) => {
+    const [slug = '', application = ''] = name.split('.');
+    const record = parse<Record<QueueSettings>>(await redis.hget(tenantKeys(slug).queues, application));
+    return record && { tenant: slug, application, ...record };
+  });
+
+  return {
     queue: (address) => cachedQueue(queueName(address)),
     async queues(slug) {
       const all = await redis.hgetall(tenantKeys(slug).queues);
@@ -131,7 +136,7 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
       const key = tenantKeys(address.tenant).queues;
       const { before, after } = await changeRecord<QueueRecord>(redis, key, address.application, (present) => {
         const { settings, paused } = decide(present && queueOf(present));
-        return { ...fresh(present, settings), ...(paused && { paused }) };
+        return { ...fresh(present, settings, clock.now()), ...(paused && { paused }) };
       });
       await changes.announce('queue', queueName(address));
       return { before: before && queueOf(before), after: queueOf(after) };
@@ -140,15 +145,9 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
       const record = parse<QueueRecord>(await redis.hget(tenantKeys(address.tenant).queues, address.application));
       return record && { ...address, ...record };
     },
-    async settings(address, own) {
-      const found = await tenant(address.tenant);
-      const registered = await cachedQueue(queueName(address));
-      if (own !== undefined && givesSettings(own)) return resolveSettings(found?.settings, registered?.settings, own);
-      return settingsOfQueue(found, registered);
-    },
     async ensureQueue(address) {
       if ((await cachedQueue(queueName(address))) !== undefined) return false;
-      const record = JSON.stringify(fresh(undefined, {}));
+      const record = JSON.stringify(fresh(undefined, {}, clock.now()));
       const made = await redis.hsetnx(tenantKeys(address.tenant).queues, address.application, record);
       await changes.announce('queue', queueName(address));
       return made === 1;
@@ -156,6 +155,21 @@ export const createTenants = (deps: { redis: Redis; changes: Changes; clock: Clo
     async removeQueue(address) {
       await redis.hdel(tenantKeys(address.tenant).queues, address.application);
       await changes.announce('queue', queueName(address));
+    },
+  };
+};
+
+export const createTenants = (deps: Deps): Tenants => {
+  const [tenants, queues] = [createTenantPart(deps), createQueuePart(deps)];
+  const settingsOfQueue = createSettingsOfQueue();
+  return {
+    ...tenants,
+    ...queues,
+    async settings(address, own) {
+      const found = await tenants.tenant(address.tenant);
+      const registered = await queues.queue(address);
+      if (own !== undefined && givesSettings(own)) return resolveSettings(found?.settings, registered?.settings, own);
+      return settingsOfQueue(found, registered);
     },
   };
 };

@@ -1,41 +1,35 @@
 // The registry of transports: SMTP servers of a tenant, their passwords sealed.
-import {
-  OAUTH_SECRETS,
-  type OAuth2Input,
-  type OAuthSecret,
-  type OpenOAuth2,
-  type StoredOAuth2,
-} from '../../mail/settings/oauth';
-import { Problem, problemAt } from '../../mail/input/problem';
-import { type StoredTransport, type TransportInput } from '../../mail/settings/transport';
-import { movedParts, portOf } from '../../mail/settings/transport-login';
+import { type StoredTransport, type TransportChange } from '../../mail/settings/transport';
+import { portOf } from '../../mail/settings/transport-login';
 import type { Clock } from '../../runtime/clock';
-import { changeRecord, removeRecord } from './change-record';
+import { changeRecord, removeRecord, rewriteRecord } from './change-record';
 import type { Changes } from '../redis/changes';
 import { tenantKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
-import type { SecretBox } from '../redis/secrets';
+import { keyIdOf, type SecretBox } from '../redis/secrets';
+import { noteSealed, type SealedOwner } from './reseal';
+import {
+  changeOf,
+  openSecrets,
+  resealTransport,
+  sealAuth,
+  sealDkim,
+  sealedOf,
+  type TransportSecrets,
+} from './transport-secrets';
 
-export interface TransportSecrets {
-  password?: string;
-  /** What a token is asked for with. */
-  oauth2?: OpenOAuth2['secrets'];
-  /** PEM. */
-  dkimKey?: string;
-}
-
-export interface Transports {
+export interface Transports extends SealedOwner {
   get(tenant: string, name: string): Promise<StoredTransport | undefined>;
   list(tenant: string): Promise<{ name: string; transport: StoredTransport }[]>;
   /**
    * Puts what `decide` makes of the present one; of changes at once each is made of the one before it.
-   * @throws Problem `secret-missing` where `{"set": true}` keeps a secret that was never given, `secret-needed` where the
-   * password would go elsewhere
+   * @throws Problem `secret-missing` where `{"set": true}` keeps a secret that was never given, `secret-needed` where one would
+   * go elsewhere
    */
   change(
     tenant: string,
     name: string,
-    decide: (present: StoredTransport | undefined) => TransportInput,
+    decide: (present: StoredTransport | undefined) => TransportChange,
   ): Promise<{ before: StoredTransport | undefined; after: StoredTransport }>;
   /** @param allow throws where it must stay. @returns what was removed, if there was one */
   remove(
@@ -43,87 +37,59 @@ export interface Transports {
     name: string,
     allow?: (present: StoredTransport) => void,
   ): Promise<StoredTransport | undefined>;
-  /** Its secrets in clear, for whoever logs in and signs. */
+  /** Its secrets in clear, for whoever logs in and signs. @throws SecretKeyMissing */
   secrets(tenant: string, name: string, transport: StoredTransport): TransportSecrets;
 }
 
-const place = (tenant: string, name: string, secret: 'pass' | 'dkim' | OAuthSecret): string =>
-  `transport:${tenant}/${name}:${secret}`;
-
-const missing = (name: string, path: string): Problem =>
-  new Problem('secret-missing', `the transport ${name} has no secret yet that could stay: give ${path}`, [
-    { path: `/${path.replace('.', '/')}`, message: 'nothing is stored yet: give it' },
-  ]);
-
-/** Whoever may change a transport may not read its password: nor may he have it sent to a server of his own. */
-const neededAgain = (moved: string[], path: string[] = ['auth', 'pass']): Problem => {
-  const message = `must be given again where ${moved.join(' and ')} changes: a stored secret goes nowhere else`;
-  return problemAt('secret-needed', path, message);
+/** The transport as it is kept. @param now ms since 1970 */
+const storedOf = (
+  secrets: SecretBox,
+  tenant: string,
+  name: string,
+  input: TransportChange,
+  old: StoredTransport | undefined,
+  now: number,
+): StoredTransport => {
+  const change = changeOf(secrets, tenant, name, input, old);
+  const [auth, dkim] = [sealAuth(change), sealDkim(change)];
+  const at = new Date(now).toISOString();
+  return {
+    host: input.host,
+    port: portOf(input),
+    ...(input.hostBy && { hostBy: input.hostBy }),
+    security: input.security,
+    ...(auth && { auth }),
+    ...(input.tls && { tls: input.tls }),
+    ...(dkim && { dkim }),
+    ...(input.limits && { limits: input.limits }),
+    ...(input.allowedFrom && { allowedFrom: input.allowedFrom }),
+    ...(input.name && { name: input.name }),
+    // Never a number that was there before, even after a removal: connections are kept under it.
+    version: Math.max((old?.version ?? 0) + 1, now),
+    createdAt: old?.createdAt ?? at,
+    updatedAt: at,
+  } as StoredTransport;
 };
 
-/** Seals the secrets of an input, or keeps those that are stored. @throws Problem of `Transports.change` */
-const createSealing = (secrets: SecretBox) => {
-  const sealedOAuth2 = (
-    tenant: string,
-    name: string,
-    { user, oauth2 }: { user: string; oauth2: OAuth2Input },
-    input: TransportInput,
-    old: StoredTransport | undefined,
-  ): StoredTransport['auth'] => {
-    const { tokenUrl, clientId, scope, grant } = oauth2;
-    const sealed: StoredOAuth2['sealed'] = {};
-    for (const secret of OAUTH_SECRETS) {
-      const given = oauth2[secret];
-      if (given === undefined) continue;
-      const known = old?.auth?.oauth2?.sealed[secret];
-      const at = place(tenant, name, secret);
-      // What is put again as it was is no correction: the token that came of it stays, and a refresh token that replaced it.
-      if (typeof given === 'string')
-        sealed[secret] =
-          known !== undefined && secrets.isCurrent(known) && secrets.open(known, at) === given
-            ? known
-            : secrets.seal(given, at);
-      else if (old === undefined || known === undefined) throw missing(name, `auth.oauth2.${secret}`);
-      else {
-        const moved = movedParts(old, input);
-        if (moved.length > 0) throw neededAgain(moved, ['auth', 'oauth2', secret]);
-        sealed[secret] = known;
+/** Puts the secrets of a tenant's transports under the newest key. */
+const createReseal = (redis: Redis, changes: Changes, secrets: SecretBox): SealedOwner['reseal'] => {
+  return async (tenant, rewrite) => {
+    const key = tenantKeys(tenant).transports;
+    const isOld = (sealed: string): boolean => secrets.holds(sealed) && keyIdOf(sealed) !== secrets.newestKey;
+    const keys: string[] = [];
+    let resealed = 0;
+    for (const [name, text] of Object.entries(await redis.hgetall(key))) {
+      let now = JSON.parse(text) as StoredTransport;
+      const anew = (present: StoredTransport): StoredTransport =>
+        (now = resealTransport(secrets, tenant, name, present));
+      if (rewrite && sealedOf(now).some(isOld) && (await rewriteRecord(redis, key, name, anew))) {
+        resealed++;
+        await changes.announce('transport', `${tenant}/${name}`);
       }
+      keys.push(...sealedOf(now).map(keyIdOf));
     }
-    return { user, oauth2: { tokenUrl, clientId, ...(scope !== undefined && { scope }), grant, sealed } };
+    return { resealed, keys };
   };
-
-  const sealedPass = (
-    tenant: string,
-    name: string,
-    input: TransportInput,
-    old: StoredTransport | undefined,
-  ): StoredTransport['auth'] => {
-    if (input.auth === undefined) return undefined;
-    const { user, pass, oauth2 } = input.auth;
-    if (oauth2 !== undefined) return sealedOAuth2(tenant, name, { user, oauth2 }, input, old);
-    if (typeof pass === 'string') return { user, sealedPass: secrets.seal(pass, place(tenant, name, 'pass')) };
-    if (old?.auth?.sealedPass === undefined) throw missing(name, 'auth.pass');
-    const moved = movedParts(old, input);
-    if (moved.length > 0) throw neededAgain(moved);
-    return { user, sealedPass: old.auth.sealedPass };
-  };
-
-  const sealedDkim = (
-    tenant: string,
-    name: string,
-    { dkim }: TransportInput,
-    old: StoredTransport | undefined,
-  ): StoredTransport['dkim'] => {
-    if (dkim === undefined) return undefined;
-    const { domain, selector, privateKey } = dkim;
-    if (typeof privateKey === 'string')
-      return { domain, selector, sealedKey: secrets.seal(privateKey, place(tenant, name, 'dkim')) };
-    if (old?.dkim === undefined) throw missing(name, 'dkim.privateKey');
-    return { domain, selector, sealedKey: old.dkim.sealedKey };
-  };
-
-  return { sealedPass, sealedDkim };
 };
 
 export const createTransports = (deps: {
@@ -142,34 +108,6 @@ export const createTransports = (deps: {
     return read(tenant, name);
   });
 
-  const { sealedPass, sealedDkim } = createSealing(secrets);
-
-  const stored = (
-    tenant: string,
-    name: string,
-    input: TransportInput,
-    old: StoredTransport | undefined,
-  ): StoredTransport => {
-    const auth = sealedPass(tenant, name, input, old);
-    const dkim = sealedDkim(tenant, name, input, old);
-    const now = new Date(deps.clock.now()).toISOString();
-    return {
-      host: input.host,
-      port: portOf(input),
-      security: input.security,
-      ...(auth && { auth }),
-      ...(input.tls && { tls: input.tls }),
-      ...(dkim && { dkim }),
-      ...(input.limits && { limits: input.limits }),
-      ...(input.allowedFrom && { allowedFrom: input.allowedFrom }),
-      ...(input.name && { name: input.name }),
-      // Never a number that was there before, even after a removal: connections are kept under it.
-      version: Math.max((old?.version ?? 0) + 1, deps.clock.now()),
-      createdAt: old?.createdAt ?? now,
-      updatedAt: now,
-    } as StoredTransport;
-  };
-
   return {
     get: (tenant, name) => cached(`${tenant}/${name}`),
     async list(tenant) {
@@ -180,8 +118,9 @@ export const createTransports = (deps: {
     },
     async change(tenant, name, decide) {
       const changed = await changeRecord<StoredTransport>(redis, tenantKeys(tenant).transports, name, (old) =>
-        stored(tenant, name, decide(old), old),
+        storedOf(secrets, tenant, name, decide(old), old, deps.clock.now()),
       );
+      await noteSealed(redis, sealedOf(changed.after));
       await changes.announce('transport', `${tenant}/${name}`);
       return changed;
     },
@@ -190,23 +129,7 @@ export const createTransports = (deps: {
       await changes.announce('transport', `${tenant}/${name}`);
       return removed;
     },
-    secrets: (tenant, name, { auth, dkim }) => ({
-      ...(auth?.sealedPass !== undefined && { password: secrets.open(auth.sealedPass, place(tenant, name, 'pass')) }),
-      ...(auth?.oauth2 && { oauth2: openOAuth2(secrets, tenant, name, auth.oauth2) }),
-      ...(dkim && { dkimKey: secrets.open(dkim.sealedKey, place(tenant, name, 'dkim')) }),
-    }),
+    secrets: (tenant, name, transport) => openSecrets(secrets, tenant, name, transport),
+    reseal: createReseal(redis, changes, secrets),
   };
 };
-
-const openOAuth2 = (
-  box: SecretBox,
-  tenant: string,
-  name: string,
-  { sealed }: StoredOAuth2,
-): NonNullable<TransportSecrets['oauth2']> =>
-  Object.fromEntries(
-    OAUTH_SECRETS.flatMap((secret) => {
-      const text = sealed[secret];
-      return text === undefined ? [] : [[secret, box.open(text, place(tenant, name, secret))]];
-    }),
-  );

@@ -1,0 +1,60 @@
+// What is answered of transports: their settings without secrets, and what came of trying one.
+import { z } from 'zod';
+import { GRANTS } from '../../../libs/mail/settings/oauth';
+import { HOST_AUTHORS, TransportInput } from '../../../libs/mail/settings/transport';
+import { EXAMPLE_AT, Time } from './fields';
+
+/** Where a secret is: that there is one. A PUT takes it back as it is and keeps what is stored. */
+const Secret = z.strictObject({ set: z.literal(true) });
+
+const Login = z.union([
+  z.strictObject({ user: z.string(), pass: Secret }),
+  z.strictObject({
+    user: z.string(),
+    oauth2: z.strictObject({
+      tokenUrl: z.string(),
+      clientId: z.string(),
+      scope: z.string().optional(),
+      grant: z.enum(GRANTS),
+      clientSecret: Secret.optional(),
+      privateKey: Secret.optional(),
+      refreshToken: Secret.optional(),
+    }),
+  }),
+]);
+
+const TRANSPORT = {
+  transport: 'default',
+  host: 'smtp.acme.example',
+  port: 587,
+  security: 'starttls' as const,
+  auth: { user: 'billing', pass: { set: true as const } },
+  hostBy: 'admin' as const,
+  version: 1,
+  createdAt: EXAMPLE_AT,
+  updatedAt: EXAMPLE_AT,
+};
+
+export const TransportDetails = z
+  .strictObject({
+    ...TransportInput.shape,
+    transport: z.string(),
+    port: z.int(),
+    auth: Login.optional(),
+    dkim: z.strictObject({ domain: z.string(), selector: z.string(), privateKey: Secret }).optional(),
+    hostBy: z.enum(HOST_AUTHORS),
+    version: z.int().min(1),
+    createdAt: Time,
+    updatedAt: Time,
+  })
+  .meta({ id: 'TransportDetails', description: 'A transport, without its secrets.', examples: [TRANSPORT] });
+
+export const TransportList = z
+  .strictObject({ transports: z.array(TransportDetails) })
+  .meta({ id: 'TransportList', examples: [{ transports: [TRANSPORT] }] });
+
+export const VerifyResult = z.strictObject({ ok: z.boolean(), ms: z.number().min(0), reply: z.string() }).meta({
+  id: 'VerifyResult',
+  description: 'What came of the try, in the server’s own words.',
+  examples: [{ ok: true, ms: 41, reply: '235 2.7.0 Authentication successful' }],
+});

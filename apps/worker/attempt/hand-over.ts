@@ -1,0 +1,101 @@
+// Hands a message over for the recipients that are left, and remembers at once what is known of them.
+import type { RecipientsDone } from '../../../libs/mail/email/outcome';
+import { recipientsOf } from '../../../libs/mail/email/stored-email';
+import {
+  clearIntent,
+  FenceClosed,
+  markDone,
+  markIntent,
+  markSent,
+} from '../../../libs/jobs/transitions/hand-over-journal';
+import type { Clock } from '../../../libs/runtime/clock';
+import { envelopeAddress, heldBytes } from '../../../libs/send/message/message';
+import type { SendRequest, SendResult } from '../../../libs/send/smtp/transmit';
+import type { Redis } from '../../../libs/store/redis/redis';
+import type { ComposedAttempt, EndedAttempt } from './record';
+
+export interface HandOverDeps {
+  redis: Redis;
+  clock: Clock;
+  /** Brings a message to a server. Never rejects. */
+  sendMessage: (request: SendRequest) => Promise<SendResult>;
+}
+
+/** An attempt whose message was brought to a server, and what the server said. */
+export interface HandedOverAttempt extends ComposedAttempt {
+  result: SendResult;
+  /** Addresses of the envelope. */
+  tried: string[];
+  /** Recipients of the email that earlier attempts were done with. */
+  done: RecipientsDone;
+  /** When the intent to let the message out was recorded, ms since 1970; undefined where it did not come so far. */
+  intentAt: number | undefined;
+}
+
+const EVERYBODY_HAS_IT: SendResult = {
+  kind: 'taken',
+  reply: { code: 0, text: 'every recipient has it already' },
+  rejected: [],
+};
+
+/** Who is left, and who of the email's recipients is not: a correction may have taken some away that were done with. */
+const splitRecipients = ({ lease, marks }: ComposedAttempt): Pick<HandedOverAttempt, 'tried' | 'done'> => {
+  const all = [...new Set(recipientsOf(lease.email).map(envelopeAddress))];
+  const done = {
+    accepted: marks.done.accepted.filter((address) => all.includes(address)),
+    refused: marks.done.refused.filter(({ recipient = '' }) => all.includes(recipient)),
+  };
+  const doneWith = [...done.accepted, ...done.refused.map(({ recipient }) => recipient)];
+  return { tried: all.filter((address) => !doneWith.includes(address)), done };
+};
+
+/** Asks the server to take the message. The intent is recorded between its 354 and the first byte. */
+export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Promise<HandedOverAttempt> => {
+  const { lease, settings, transport, message, inputs, admission, dialogue } = attempt;
+  const { tried, done } = splitRecipients(attempt);
+  let intentAt: number | undefined;
+  admission.setServerAsked(true);
+  const answered = lease.waits(heldBytes(message));
+  const result =
+    tried.length === 0
+      ? EVERYBODY_HAS_IT
+      : await deps.sendMessage({
+          transport,
+          envelope: { from: envelopeAddress(inputs.from), to: tried },
+          message,
+          signal: lease.signal,
+          ...(settings.log === 'dialogue' && { hear: (line: string) => void dialogue.push(line) }),
+          beforeMessage: () => markIntent(deps.redis, lease.queue, lease, (intentAt = deps.clock.now())),
+        });
+  answered();
+  // Without a token to log in with no server was asked: what it allows is not used up.
+  if (result.kind === 'postponed') admission.setServerAsked(false);
+  return { ...attempt, result, tried, done, intentAt };
+};
+
+/** Records what is known of recipients before anything else is done: this is what keeps twins away. */
+export const remember = async (
+  { redis, clock }: HandOverDeps,
+  { lease, marks, result, done, intentAt }: HandedOverAttempt,
+  { outcome }: Pick<EndedAttempt, 'outcome'>,
+): Promise<void> => {
+  const { queue, id } = lease;
+  if (outcome.kind === 'sent') {
+    await markSent(redis, queue, id, { at: clock.now(), replies: outcome.replies });
+  } else if ((outcome.kind === 'deferred' || outcome.kind === 'refused') && outcome.recipients !== undefined) {
+    const { accepted, refused } = outcome.recipients;
+    const replies = [...done.refused, ...outcome.replies];
+    const words = refused.flatMap((address) => replies.find(({ recipient }) => recipient === address) ?? []);
+    await markDone(redis, queue, id, {
+      generation: marks.generation,
+      intentAt,
+      done: { accepted, refused: words },
+    });
+  } else if (
+    intentAt !== undefined &&
+    outcome.kind !== 'uncertain' &&
+    !(result.kind === 'stopped' && result.error instanceof FenceClosed)
+  ) {
+    await clearIntent(redis, queue, id, intentAt);
+  }
+};

@@ -1,0 +1,62 @@
+// What a worker does with an email it took: attempt, settle, report; whatever happens, the worker lives.
+import { ContentStoreAway } from '../../libs/content/store-fault';
+import type { Attempt, Outcome } from '../../libs/mail/email/outcome';
+import { resolveSettings, type ResolvedSettings } from '../../libs/mail/settings/settings';
+import type { Lease } from '../../libs/jobs/transitions/lease';
+import type { Settle } from '../../libs/dispatch/settle';
+import type { Clock } from '../../libs/runtime/clock';
+import { SecretKeyMissing } from '../../libs/store/redis/secrets';
+import type { Admission } from '../../libs/store/limits/transport-limits';
+import type { Report } from './report';
+import { historyOf } from './attempt/attempt';
+import type { EndedAttempt } from './attempt/record';
+
+/** An attempt that broke is tried again after this, uncounted: the email is not at fault. */
+const BROKEN_MS = 30_000;
+
+/** What there is to settle. There is no line for the history where nothing was tried. */
+interface Ending {
+  outcome: Outcome;
+  settings: ResolvedSettings;
+  line?: Attempt | undefined;
+  /** It was sent or erased before: there is nothing to tell but that it is removed once more. */
+  isRemovedAgain?: boolean;
+}
+
+/**
+ * @param deps.attempt gives the admission back, however it ends
+ * @returns never rejects
+ */
+export const createProcessEmail = (deps: {
+  attempt: (lease: Lease, admission: Admission) => Promise<EndedAttempt>;
+  settle: Settle;
+  report: Report;
+  clock: Clock;
+}): ((lease: Lease, admission: Admission) => Promise<void>) => {
+  const attempt = async (lease: Lease, admission: Admission): Promise<Ending> => {
+    try {
+      const ended = await deps.attempt(lease, admission);
+      const line = historyOf(ended, deps.clock.now());
+      return { outcome: ended.outcome, settings: ended.settings, line, isRemovedAgain: ended.removedAgain === true };
+    } catch (error) {
+      // A store that is full or away is the installation's fault: the email waits for it.
+      const isStore = error instanceof ContentStoreAway;
+      const text = isStore || error instanceof SecretKeyMissing ? error.message : 'an unexpected fault';
+      if (isStore) deps.report.contentStoreAway(lease, text);
+      else deps.report.broken(lease, error);
+      const outcome: Outcome = { kind: 'throttled', text, until: deps.clock.now() + BROKEN_MS };
+      return { outcome, settings: resolveSettings(lease.email) };
+    }
+  };
+
+  return async (lease, admission) => {
+    const { outcome, settings, line, isRemovedAgain } = await attempt(lease, admission);
+    try {
+      const settled = await deps.settle(lease, outcome, settings, line);
+      if (isRemovedAgain) deps.report.removedAgain(lease);
+      else deps.report.settled(lease, outcome, settled, settings);
+    } catch (error) {
+      deps.report.unsettled(lease, error);
+    }
+  };
+};

@@ -1,0 +1,97 @@
+// What a worker's work is done with, opened once: registries, stores, queues, sources, render threads.
+import { leftoverFolders, openContentStore, spoolFolder } from '../../libs/content/open-store';
+import { clearSpool } from '../../libs/content/spool';
+import { createFetcher } from '../../libs/fetch/fetcher';
+import { createSchedule } from '../../libs/jobs/layout/schedule';
+import { createErase } from '../../libs/jobs/layout/erase';
+import { createQueues } from '../../libs/jobs/layout/queues';
+import { createAccessTokens } from '../../libs/oauth/access-tokens';
+import { createTokenRecords } from '../../libs/oauth/token-records';
+import { requestToken } from '../../libs/oauth/token-endpoint';
+import { createRenderer } from '../../libs/render/render';
+import { createTemplating } from '../../libs/render/templates';
+import { uptime } from '../../libs/runtime/clock';
+import type { Lifecycle } from '../../libs/runtime/lifecycle';
+import type { Log } from '../../libs/runtime/log';
+import { createChanges } from '../../libs/store/redis/changes';
+import { createContentRefs } from '../../libs/store/contents/content-refs';
+import { createInstallation } from '../../libs/store/registries/installation';
+import type { Redis } from '../../libs/store/redis/redis';
+import { createRedisClock } from '../../libs/store/redis/redis-clock';
+import { createSecretBox } from '../../libs/store/redis/secrets';
+import { createResealAll } from '../../libs/store/registries/reseal';
+import { createSigningSecrets } from '../../libs/store/registries/signing-secrets';
+import { createTemplates } from '../../libs/store/registries/templates';
+import { createTenants } from '../../libs/store/registries/tenants';
+import { createLimits } from '../../libs/store/limits/transport-limits';
+import { createTransports } from '../../libs/store/registries/transports';
+import { createWorkers } from '../../libs/store/registries/workers';
+import type { WorkerConfig } from './config';
+
+/** No attempt takes so long: what is older in the spool belongs to a worker that is gone. */
+const SPOOL_KEPT_MS = 24 * 3_600_000;
+
+export type Resources = Awaited<ReturnType<typeof openResources>>;
+
+/** @param lifecycle closes again what has to be closed */
+export const openResources = async (
+  config: WorkerConfig,
+  lifecycle: Lifecycle,
+  redis: Redis,
+  subscriber: Redis,
+  log: Log,
+) => {
+  const clock = createRedisClock({ redis, log });
+  lifecycle.add({ name: 'clock', stop: () => clock.stop() });
+  await clock.ask();
+  const changes = createChanges({ redis, subscriber });
+  const secrets = createSecretBox(config.secretKeys);
+  const content = openContentStore(config);
+  const refs = createContentRefs({ redis, clock });
+  const templates = createTemplates({ redis, changes, clock });
+  const transports = createTransports({ redis, changes, clock, secrets });
+  const signingSecrets = createSigningSecrets({ redis, changes, secrets, clock });
+
+  const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
+  lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
+  const templating = createTemplating({ templates, ...config.render, now: uptime });
+  lifecycle.add({ name: 'render threads', stop: () => templating.close() });
+  const limits = createLimits({ redis, clock, replica: config.replica, changes });
+  lifecycle.add({ name: 'limits', stop: () => limits.stop() });
+  for (const folder of leftoverFolders(config)) await clearSpool(folder, clock.now() - SPOOL_KEPT_MS);
+
+  return {
+    redis,
+    clock,
+    content,
+    refs,
+    limits,
+    installation: createInstallation({ redis, changes, clock }),
+    tenants: createTenants({ redis, changes, clock }),
+    transports,
+    secrets,
+    resealAll: createResealAll({
+      redis,
+      secrets,
+      workers: createWorkers(redis),
+      owners: [transports, signingSecrets, createTokenRecords({ redis, secrets })],
+    }),
+    accessTokens: createAccessTokens({
+      redis,
+      clock,
+      secrets,
+      request: (oauth2, now) => requestToken(fetcher, oauth2, now),
+    }),
+    queues: createQueues({ redis, waits: true, tells: config.bullmqEvents === true }),
+    schedule: createSchedule(redis),
+    renderer: createRenderer({ templates, content, templating }),
+    fetcher,
+    signingSecrets,
+    spoolFolder: spoolFolder(config),
+    erase: createErase({
+      redis,
+      clock,
+      releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
+    }),
+  };
+};

@@ -1,0 +1,71 @@
+// What has to be done now and then, by one worker of the whole installation at a time (libs/store/redis/leader.ts).
+import type { Schedule } from '../../../libs/jobs/layout/schedule';
+import { createFindForgotten } from '../../../libs/jobs/repair/forgotten';
+import { createReconcile } from '../../../libs/jobs/repair/reconcile';
+import type { Lifecycle } from '../../../libs/runtime/lifecycle';
+import { runAsLeader } from '../../../libs/store/redis/leader';
+import type { SecretBox } from '../../../libs/store/redis/secrets';
+import type { createResealAll } from '../../../libs/store/registries/reseal';
+import type { RedisClock } from '../../../libs/store/redis/redis-clock';
+import type { Tenants } from '../../../libs/store/registries/tenants';
+import { createReconcileAll } from './reconcile-all';
+import { resealAndTell } from './reseal-and-tell';
+import { createSweep, type SweepDeps } from './sweep';
+
+/** How often emails whose time is over are looked for. */
+const SWEEP_MS = 2_000;
+/** How often every queue is asked whether it has work that nobody announced. */
+const FORGOTTEN_MS = 15_000;
+/** How often every queue is compared with itself. */
+const RECONCILE_MS = 15 * 60_000;
+/** How often secrets are looked for that are sealed with an older key. */
+const RESEAL_MS = 60_000;
+
+export const startUpkeep = (
+  deps: SweepDeps & {
+    clock: RedisClock;
+    schedule: Schedule;
+    tenants: Tenants;
+    replica: string;
+    lifecycle: Lifecycle;
+    secrets: SecretBox;
+    resealAll: ReturnType<typeof createResealAll>;
+  },
+): void => {
+  const { redis, clock, log, replica, tenants } = deps;
+  const sweep = createSweep(deps);
+  const reconcile = createReconcile({ ...deps, now: clock.now });
+  const findForgotten = createFindForgotten({
+    ...deps,
+    isEnabled: async ({ tenant }) => {
+      const found = await tenants.tenant(tenant);
+      return found !== undefined && found.settings.enabled !== false;
+    },
+  });
+  const duties = [
+    {
+      name: 'sweep',
+      every: SWEEP_MS,
+      async run() {
+        // Nothing expires and nothing is removed by what this process believes of the time.
+        await clock.ask();
+        await sweep();
+      },
+    },
+    {
+      name: 'forgotten',
+      every: FORGOTTEN_MS,
+      async run(signal: AbortSignal) {
+        const queues = await findForgotten(signal);
+        if (queues.length > 0)
+          log.warn({ queues: queues.slice(0, 20), count: queues.length }, 'work that nobody announced');
+      },
+    },
+    { name: 'reseal', every: RESEAL_MS, run: resealAndTell(deps) },
+    { name: 'reconcile', every: RECONCILE_MS, run: createReconcileAll({ ...deps, reconcile }) },
+  ];
+  for (const duty of duties) {
+    const failed = (error: unknown): void => log.error({ error, name: duty.name }, 'upkeep failed; it runs again');
+    deps.lifecycle.add({ name: duty.name, stop: runAsLeader({ redis, replica, failed, ...duty }) });
+  }
+};

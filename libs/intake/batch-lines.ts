@@ -1,0 +1,49 @@
+// A batch as it is handed in: its lines, and the fields that go under each of them.
+import { z } from 'zod';
+import type { ContentStore } from '../content/store';
+import { parseInput } from '../mail/input/parse-input';
+import { Problem } from '../mail/input/problem';
+import type { Request } from './draft';
+import { shareParts } from './shared-parts';
+
+export const IdempotencyKey = z.string().regex(/^[ -~]{1,255}$/, 'must be 1 to 255 printable ASCII characters');
+
+export const BatchInput = z.strictObject({
+  emails: z.array(z.unknown()).min(1).max(1_000),
+  defaults: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** What the defaults come to in all lines together, without attachments and raw messages. Characters. */
+const MOST_REPEATED = 256 * 1024 * 1024;
+
+/** One line: its own key taken out, the defaults put under. */
+const readLine = (line: unknown, defaults: Record<string, unknown>, index: number) => {
+  const base = ['emails', index];
+  if (typeof line !== 'object' || line === null || Array.isArray(line)) return { body: line, base };
+  const { idempotencyKey, ...email } = line as Record<string, unknown>;
+  const body = { ...defaults, ...email };
+  if (idempotencyKey === undefined) return { body, base };
+  return { body, base, idempotencyKey: parseInput(IdempotencyKey, idempotencyKey, [...base, 'idempotencyKey']) };
+};
+
+/**
+ * @param by who asks
+ * @returns a request for each line; attachments and raw messages of the defaults are in none, but named
+ * @throws Problem `invalid` for a key, `too-large` where the defaults would be repeated beyond all bounds
+ */
+export const readBatch = (
+  content: ContentStore,
+  { emails, defaults: given }: z.infer<typeof BatchInput>,
+  by: string,
+): Request[] => {
+  const { defaults, shared } = shareParts(content, given);
+  const repeated = JSON.stringify(defaults).length * emails.length;
+  if (repeated > MOST_REPEATED) {
+    throw new Problem(
+      'too-large',
+      `the defaults would be repeated in ${emails.length} emails, ${Math.round(repeated / 1024 / 1024)} MiB in all: ` +
+        'put what is alike into a template, or send fewer emails at once',
+    );
+  }
+  return emails.map((line, index) => ({ ...readLine(line, defaults, index), by, shared }));
+};

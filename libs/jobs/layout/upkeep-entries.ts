@@ -1,0 +1,39 @@
+// The sweep's own entries of a queue: emails by when they expire (`upkeep`), or have to go (`finished`); uploads by their end.
+import type { Redis } from '../../store/redis/redis';
+import type { EmailQueue } from './queues';
+
+/** Which of the two sets of emails. */
+export type UpkeepSet = 'upkeep' | 'finished';
+export const UPKEEP_SETS: readonly UpkeepSet[] = ['upkeep', 'finished'];
+
+/** @returns ids of emails whose entry is due at `now` (ms since 1970), the longest due first */
+export const entriesDue = (
+  redis: Redis,
+  { keys }: EmailQueue,
+  set: UpkeepSet,
+  now: number,
+  most: number,
+): Promise<string[]> => redis.zrangebyscore(keys[set], '-inf', now, 'LIMIT', 0, most);
+
+/** The email is looked at again at `at` (ms since 1970). */
+export const lookAgain = async (redis: Redis, { keys }: EmailQueue, id: string, at: number): Promise<void> => {
+  await redis.zadd(keys.upkeep, at, id);
+};
+
+/** A finished email is kept until `removeAt` (ms since 1970). */
+export const keepUntil = async (redis: Redis, { keys }: EmailQueue, id: string, removeAt: number): Promise<void> => {
+  await redis.multi().zrem(keys.upkeep, id).zadd(keys.finished, removeAt, id).exec();
+};
+
+/** An entry whose email is not there: its add failed. */
+export const dropEntry = async (redis: Redis, { keys }: EmailQueue, set: UpkeepSet, id: string): Promise<void> => {
+  await redis.multi().zrem(keys[set], id).zrem(keys.byTime, id).exec();
+};
+
+/** @returns when something in the queue is due next, ms since 1970; undefined where nothing is entered */
+export const nextEntry = async (redis: Redis, { keys }: EmailQueue): Promise<number | undefined> => {
+  const sets = [keys.upkeep, keys.finished, keys.uploads];
+  const firsts = await Promise.all(sets.map((key) => redis.zrange(key, 0, '0', 'WITHSCORES')));
+  const times = firsts.flatMap(([, score]) => (score === undefined ? [] : [Number(score)]));
+  return times.length === 0 ? undefined : Math.min(...times);
+};

@@ -1,0 +1,80 @@
+// From the send queue (or the error log) into the error log: hold, cancel, expire.
+import { writeFailure, type Failure } from '../../mail/email/failure';
+import type { LogLine } from '../../mail/email/outcome';
+import { MARK } from '../../store/redis/keys';
+import type { Redis } from '../../store/redis/redis';
+import { defineScript } from '../../store/redis/script';
+import type { EmailQueue } from '../layout/queues';
+import { TELL, type Telling } from '../layout/telling';
+import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
+
+// KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, failed reason, log line or '', when it ended, keep until, '1' if also from the
+// error log, the expiry that the email must still have or '', the reason for one whose hand-over has no known end, what is told of it (telling.ts). Result: 1, or 0 missing, -1 sending, -2 sent, -3 in the error
+// log already, -4 its expiry is another one by now. Atomic, so that no worker takes the email meanwhile.
+const withdrawScript = defineScript(`${LAYOUT}${TELL}
+local prefix, id = KEYS[1], ARGV[1]
+local key = prefix .. id
+local from = place(prefix, id)
+if from == 'missing' then return 0 end
+if from == 'active' then return -1 end
+if from == 'completed' then return -2 end
+if ARGV[6] == 'uncertain' then
+  if from ~= 'failed' or string.sub(redis.call('HGET', key, 'failedReason') or '', 1, 10) ~= 'uncertain:' then return -3 end
+elseif from == 'failed' and ARGV[6] == 'send-queue' then return -3 end
+if ARGV[7] ~= '' and cjson.decode(redis.call('HGET', key, 'data')).expiresAt ~= ARGV[7] then return -4 end
+local sent, open = marks(key)
+if sent and from ~= 'failed' then return -2 end
+-- Nobody knows whether the server took it: that is what it is put aside as, whatever was asked for.
+local reason = ARGV[2]
+if open and from ~= 'failed' then reason = ARGV[8] end
+leave(prefix, id, from)
+enterFailed(prefix, id, reason, ARGV[4])
+redis.call('HSET', key, '${MARK.ended}', string.sub(reason, 1, 9) == 'canceled:' and 'canceled' or '1')
+redis.call('ZREM', KEYS[2], id)
+redis.call('ZADD', KEYS[3], ARGV[5], id)
+log(prefix, id, ARGV[3])
+tell(ARGV[9], prefix, id, from, 'failed', reason)
+return 1`);
+
+const UNKNOWN_END: Failure = {
+  code: 'uncertain',
+  text: 'a worker vanished while handing it over: the server may have taken it',
+};
+
+export interface Withdrawal {
+  failure: Failure;
+  line?: LogLine;
+  /** When it ended, as it will be told; ms since 1970, as the next. */
+  now: number;
+  keepUntil: number;
+  /** What waits, whatever is not sent yet (also in the error log, under another code), or only what is uncertain. */
+  from: 'send-queue' | 'anywhere' | 'uncertain';
+  /** Only while the email still expires at this time (ISO 8601, as stored). */
+  expiring?: string;
+  /** What BullMQ clients are told of it; nothing where it is not given. */
+  telling?: Telling;
+}
+
+export const withdraw = async (
+  redis: Redis,
+  queue: EmailQueue,
+  id: string,
+  aside: Withdrawal,
+): Promise<Refusal | undefined> =>
+  readRefusal(
+    await withdrawScript(
+      redis,
+      [queue.keys.bull, queue.keys.upkeep, queue.keys.finished],
+      [
+        id,
+        writeFailure(aside.failure),
+        aside.line === undefined ? '' : JSON.stringify(aside.line),
+        aside.now,
+        aside.keepUntil,
+        aside.from,
+        aside.expiring ?? '',
+        writeFailure(UNKNOWN_END),
+        aside.telling ?? '',
+      ],
+    ),
+  );
