@@ -17,6 +17,8 @@ export const WorkerEnv = z.object({
   ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_NAME: InstallationName,
   ROHRPOST_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(50),
+  /** Not given: ten times as many. */
+  ROHRPOST_WAITING: z.coerce.number().int().min(1).max(100_000).optional(),
   ROHRPOST_MAX_OPEN_QUEUES: z.coerce.number().int().min(1).max(100_000).default(500),
   /** With less than two, an attack by templates would hold up everybody. */
   ROHRPOST_RENDER_THREADS: z.coerce.number().int().min(1).max(256).default(defaultThreads),
@@ -37,7 +39,9 @@ export interface WorkerConfig extends ContentPlace {
   secretKeys: SecretKey[];
   /** The installation's name: how it greets servers. */
   name: string;
+  /** Emails in work at once; and those that wait for servers and sources, beside them. */
   concurrency: number;
+  waiting: number;
   maxOpenQueues: number;
   /** How many threads render, and whether templates run in plain V8 instead of the sandbox. */
   render: { threads: number; trusted: boolean };
@@ -63,6 +67,7 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,
   name: env.ROHRPOST_NAME,
   concurrency: env.ROHRPOST_CONCURRENCY,
+  waiting: env.ROHRPOST_WAITING ?? Math.min(100_000, env.ROHRPOST_CONCURRENCY * 10),
   maxOpenQueues: env.ROHRPOST_MAX_OPEN_QUEUES,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   startPaused: env.ROHRPOST_START_PAUSED === '1',

@@ -1,17 +1,17 @@
 // The worker's heartbeat: says every few seconds that this worker is there, and what it has in work.
 import type { Log } from '../../libs/runtime/log';
 import { VERSION } from '../../libs/runtime/version';
-import { createWorkers, SIGN_MS } from '../../libs/store/registries/workers';
+import { createWorkers, SIGN_MS, type TenantUse } from '../../libs/store/registries/workers';
 import type { Redis } from '../../libs/store/redis/redis';
 import type { WorkerConfig } from './config';
 
-/** @param deps.busy emails in work now @returns a function that stops */
+/** @param deps.dispatcher what is in work now @returns a function that stops */
 export const startHeartbeat = async (deps: {
   redis: Redis;
   log: Log;
   config: Pick<WorkerConfig, 'replica' | 'concurrency' | 'secretKeys'>;
   startedAt: number;
-  busy: () => number;
+  dispatcher: { busy: number; use: () => Record<string, TenantUse> };
 }): Promise<() => Promise<void>> => {
   const { config } = deps;
   const workers = createWorkers(deps.redis);
@@ -21,7 +21,8 @@ export const startHeartbeat = async (deps: {
       version: VERSION,
       startedAt: new Date(deps.startedAt).toISOString(),
       places: config.concurrency,
-      busy: deps.busy(),
+      busy: deps.dispatcher.busy,
+      tenants: deps.dispatcher.use(),
       secretKeys: config.secretKeys.map(({ id }) => id),
     });
   // One at a time: while Redis is away none is kept for later.

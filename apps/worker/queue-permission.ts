@@ -9,11 +9,11 @@ export const permissionOf = async (
   { tenants, installation }: { tenants: Tenants; installation: Installation },
   address: QueueAddress,
 ): Promise<Permission> => {
-  const [pause, tenant, { concurrency }] = await Promise.all([
+  const [pause, tenant, { concurrency, transport }] = await Promise.all([
     installation.pauseNote(),
     tenants.tenant(address.tenant),
     tenants.settings(address),
   ]);
   const enabled = tenant !== undefined && tenant.settings.enabled !== false;
-  return { enabled, concurrency, paused: pause !== undefined };
+  return { enabled, concurrency, transport, paused: pause !== undefined };
 };

@@ -83,6 +83,7 @@ const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => 
     subscriber,
     log,
     concurrency: config.concurrency,
+    waiting: config.waiting,
     maxOpen: config.maxOpenQueues,
     attemptMs: bounds.attempt,
     replica: config.replica,
@@ -118,7 +119,7 @@ const startSending = async (starting: Starting, subscriber: Redis): Promise<Disp
   const { resources, config, log, lifecycle } = starting;
   const fleet = createDispatcher(starting, subscriber);
   const { redis, clock } = resources;
-  const stopHeartbeat = await startHeartbeat({ redis, log, config, startedAt: clock.now(), busy: () => fleet.inWork });
+  const stopHeartbeat = await startHeartbeat({ redis, log, config, startedAt: clock.now(), dispatcher: fleet });
   lifecycle.add({ name: 'heartbeat', stop: stopHeartbeat });
   lifecycle.add({ name: 'fleet', stop: (left) => fleet.stop(left) });
   fleet.start();

@@ -3,6 +3,7 @@ import { parseQueueName, type QueueAddress } from '../mail/address/queue-address
 import type { Clock } from '../runtime/clock';
 import type { Log } from '../runtime/log';
 import type { Redis } from '../store/redis/redis';
+import type { TenantUse } from '../store/registries/workers';
 import type { Admission, Refusal } from '../store/limits/transport-limits';
 import type { Schedule } from '../jobs/layout/schedule';
 import { createDueWatcher, LOOK_AGAIN_MS, type DueWatcher } from './due-watcher';
@@ -10,7 +11,10 @@ import { giveBack, type Lease, type LeaseEnd } from '../jobs/transitions/lease';
 import { createLeaseRenewal, type LeaseRenewal } from './lease-renewal';
 import { createReschedule, recoverAndTell } from './reschedule';
 import { newlyOpen, type OpenQueue } from './open-queue';
+import { createOpenQueues } from './open-queues';
+import type { Slot } from './shares';
 import { createSlots } from './slots';
+import { watchWaiting } from './waiting';
 import { STALLED_CHECK_MS, type Queues } from '../jobs/layout/queues';
 import { createClaim, type Claim } from './claim';
 
@@ -18,6 +22,8 @@ import { createClaim, type Claim } from './claim';
 export interface Permission {
   enabled: boolean;
   concurrency: number;
+  /** Its usual transport. */
+  transport: string;
   /** The whole installation sends nothing for now; what is due stays announced. */
   paused?: boolean;
 }
@@ -30,8 +36,10 @@ export interface DispatcherDeps {
   schedule: Schedule;
   clock: Clock;
   log: Log;
-  /** Emails at once on this replica. */
+  /** Emails in work at once on this replica. */
   concurrency: number;
+  /** Emails that wait for servers and sources at once, beside them. */
+  waiting: number;
   /** Queues that are open at once. */
   maxOpen: number;
   /** How long one attempt may take, ms. */
@@ -54,10 +62,8 @@ const INTERRUPTION_MS = 1_000;
 
 /** A class because it is opened and closed: between `start` and `stop` it holds emails. */
 export class Dispatcher {
-  private readonly openQueues = new Map<string, OpenQueue>();
-  /** On their way into `openQueues`: their room is taken. */
-  private readonly opening = new Set<string>();
-  private readonly places;
+  private readonly openQueues;
+  private readonly slots;
   private readonly claim;
   private readonly keeper: LeaseRenewal;
   private readonly watch: DueWatcher;
@@ -69,7 +75,8 @@ export class Dispatcher {
   private crowded = false;
 
   constructor(private readonly deps: DispatcherDeps) {
-    this.places = createSlots<OpenQueue>(deps.concurrency);
+    this.openQueues = createOpenQueues(deps.maxOpen);
+    this.slots = createSlots<OpenQueue>({ slots: deps.concurrency, waiting: deps.waiting });
     this.claim = createClaim({ ...deps, call: (name) => this.wake(name) });
     this.keeper = createLeaseRenewal(deps);
     // One more than may be open: so one that waits is seen, also where its call was not heard.
@@ -82,8 +89,19 @@ export class Dispatcher {
     return this.openQueues.size;
   }
 
+  /** Emails in work, with those that wait. */
   get inWork(): number {
-    return this.places.taken;
+    return this.serving.size;
+  }
+
+  /** Slots that are taken. */
+  get busy(): number {
+    return this.slots.taken;
+  }
+
+  /** What tenants have of this replica. */
+  use(): Record<string, TenantUse> {
+    return this.slots.use();
   }
 
   start(): void {
@@ -115,15 +133,20 @@ export class Dispatcher {
       turn.calls++;
       turn.hungry = true;
       this.pump();
-    } else if (this.openQueues.size + this.opening.size >= this.deps.maxOpen) {
-      this.crowded = true;
-      this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
-    } else if (!this.opening.has(name)) {
-      this.opening.add(name);
-      this.openQueue(name)
-        .catch((error: unknown) => this.tryAgain(`open ${name}`, error))
-        .finally(() => this.opening.delete(name));
+      return;
     }
+    if (this.openQueues.isOpening(name)) return;
+    const { room, instead } = this.openQueues.keepRoom(name);
+    if (!room) {
+      this.crowded = true;
+      return this.watch.lookBy(this.deps.clock.now() + LOOK_AGAIN_MS);
+    }
+    if (instead !== undefined) {
+      this.close(instead, true).catch((error: unknown) => this.tryAgain(`leave ${instead.name}`, error));
+    }
+    this.openQueue(name)
+      .catch((error: unknown) => this.tryAgain(`open ${name}`, error))
+      .finally(() => this.openQueues.endOpening(name));
   }
 
   private async openQueue(name: string): Promise<void> {
@@ -134,31 +157,32 @@ export class Dispatcher {
     // A disabled tenant's queue is announced again when it is enabled.
     if (address === undefined || !permission?.enabled) return this.deps.schedule.forget(name);
     if (this.state !== 'running') return;
-    const turn = newlyOpen(this.deps.queues.open(address), permission.concurrency);
-    this.opening.delete(name);
-    this.openQueues.set(name, turn);
-    this.places.add(turn);
+    const turn = newlyOpen(this.deps.queues.open(address), permission);
+    this.openQueues.endOpening(name);
+    this.openQueues.add(turn);
+    this.slots.add(turn);
     this.pump();
   }
 
   private pump(): void {
     if (this.state !== 'running') return;
-    this.places.pump((turn) => {
-      const served: Promise<void> = this.serve(turn)
+    this.slots.pump((turn, slot) => {
+      const served: Promise<void> = this.serve(turn, slot)
         .catch((error: unknown) => this.complain(`serve ${turn.name}`, error))
-        .then(() => this.leave(turn))
+        .then(() => this.leave(turn, slot))
         .catch((error: unknown) => this.tryAgain(`leave ${turn.name}`, error))
         .finally(() => this.serving.delete(served));
       this.serving.add(served);
     });
   }
 
-  /** Uses one place: takes an email and does its attempt. */
-  private async serve(turn: OpenQueue): Promise<void> {
+  /** Uses one slot: takes an email and does its attempt. */
+  private async serve(turn: OpenQueue, slot: Slot): Promise<void> {
     const taken = await this.take(turn);
     if (taken === undefined) return;
     const { lease, end, admission } = taken;
     const timer = setTimeout(end, this.deps.attemptMs, 'took-too-long' satisfies LeaseEnd);
+    lease.waits = (bytes) => watchWaiting(() => slot.wait(bytes) && this.pump());
     try {
       if (this.state !== 'running') {
         admission.cancel();
@@ -178,6 +202,7 @@ export class Dispatcher {
     try {
       const permission = await this.deps.permission(turn.queue.address);
       turn.limit = permission.concurrency;
+      turn.transport = permission.transport;
       if (!permission.enabled || permission.paused || this.mustGiveWay(turn)) {
         turn.hungry = false;
         return undefined;
@@ -191,7 +216,7 @@ export class Dispatcher {
       turn.stride = 1;
       turn.hungry = take.kind === 'empty' && turn.calls !== calls;
       if (take.kind === 'stopped') {
-        // It gives its places to others until then.
+        // It gives its slots to others until then.
         turn.rateStopUntil = take.until;
         this.watch.lookBy(take.until);
       }
@@ -210,26 +235,28 @@ export class Dispatcher {
   }
 
   /**
-   * A place is free again; a queue without work and without hunger is closed. So is every queue when the fleet stops: what
+   * A slot is free again; a queue without work and without hunger is closed. So is every queue when the fleet stops: what
    * was put back or deferred meanwhile is announced to the others.
    */
-  private async leave(turn: OpenQueue): Promise<void> {
-    turn.busy--;
-    this.places.free();
-    const closes = turn.busy === 0 && (!turn.hungry || this.state === 'stopped');
+  private async leave(turn: OpenQueue, slot: Slot): Promise<void> {
+    slot.free();
     const gaveWay = this.mustGiveWay(turn);
-    if (closes) {
-      this.openQueues.delete(turn.name);
-      if (this.crowded) this.watch.lookBy(this.deps.clock.now());
-      this.crowded = false;
-      this.places.remove(turn);
-    }
+    const closes = turn.busy === 0 && (!turn.hungry || this.state === 'stopped');
+    if (closes && this.openQueues.get(turn.name) === turn) return this.close(turn, gaveWay);
     this.pump();
-    if (closes) await this.reschedule({ ...turn, gaveWay });
+  }
+
+  private async close(turn: OpenQueue, gaveWay: boolean): Promise<void> {
+    this.openQueues.remove(turn);
+    if (this.crowded) this.watch.lookBy(this.deps.clock.now());
+    this.crowded = false;
+    this.slots.remove(turn);
+    this.pump();
+    await this.reschedule({ ...turn, gaveWay });
   }
 
   private checkStalled(): void {
-    for (const turn of this.openQueues.values()) {
+    for (const turn of this.openQueues.all()) {
       recoverAndTell(turn.queue, this.deps.onRecovered).catch((error: unknown) =>
         this.complain(`recover in ${turn.name}`, error),
       );

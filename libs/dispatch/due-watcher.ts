@@ -48,7 +48,7 @@ const createComing = (schedule: Schedule, random: () => number) => {
     /** Looks what is due. @returns when this worker comes to each, and when the next one becomes due */
     async look(now: number, most: number): Promise<{ due: ReadonlyMap<string, number>; nextIn?: number | undefined }> {
       if (now - workers.at >= COUNT_MS) workers = { at: now, count: await schedule.listeners() };
-      const { queues, nextIn } = await schedule.look(most);
+      const { queues, nextIn } = await schedule.look(most, random());
       coming = new Map(queues.map((queue) => [queue, coming.get(queue) ?? decide(now)]));
       return { due: coming, nextIn };
     },

@@ -1,8 +1,8 @@
 // A queue that a replica serves: whose turn it is, what it may, what it has had.
-import type { Turn } from './slots';
+import type { SlotUser } from './slots';
 import type { EmailQueue } from '../jobs/layout/queues';
 
-export interface OpenQueue extends Turn {
+export interface OpenQueue extends SlotUser {
   queue: EmailQueue;
   /** Counts calls: one that came while a fetch was under way may be about an email that the fetch did not see. */
   calls: number;
@@ -12,12 +12,17 @@ export interface OpenQueue extends Turn {
   taken: number;
 }
 
-/** @param limit of its emails at once */
-export const newlyOpen = (queue: EmailQueue, limit: number): OpenQueue => ({
+/**
+ * @param may.concurrency of its emails at once
+ * @param may.transport its usual one
+ */
+export const newlyOpen = (queue: EmailQueue, may: { concurrency: number; transport: string }): OpenQueue => ({
   name: queue.name,
+  tenant: queue.address.tenant,
+  transport: may.transport,
   queue,
   busy: 0,
-  limit,
+  limit: may.concurrency,
   hungry: true,
   stride: 1,
   fetching: 0,

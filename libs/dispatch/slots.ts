@@ -1,9 +1,13 @@
-// Shares a replica's places among the queues that have work, in turn: a queue with a million waiting holds its share.
+// Gives a replica's slots to the queues that have work: by tenant first, who holds the fewest, then by queue in turn.
+import { createShares, type Shares, type Slot, type SlotBounds } from './shares';
 
 /** A queue that this replica is looking into. */
-export interface Turn {
+export interface SlotUser {
   name: string;
-  /** Emails in work, and places reserved for fetching one. */
+  tenant: string;
+  /** Its usual transport: how many of its emails wait at a slow server is bounded. */
+  transport: string;
+  /** Emails in work, and slots taken to fetch one. */
   busy: number;
   /** At most so many at once. */
   limit: number;
@@ -14,48 +18,72 @@ export interface Turn {
   fetching: number;
 }
 
-export interface Slots<T extends Turn> {
-  /** Gives free places away, one a queue and round. `fetch` is called for each; it frees the place by `free`. */
-  pump(fetch: (turn: T) => void): void;
-  add(turn: T): void;
-  remove(turn: T): void;
-  free(): void;
-  readonly taken: number;
+export interface Slots<T extends SlotUser> extends Pick<Shares, 'use' | 'taken'> {
+  /** Gives free slots away, one at a time; `fetch` is called for each, and frees it. */
+  pump(fetch: (user: T, slot: Slot) => void): void;
+  add(user: T): void;
+  remove(user: T): void;
 }
 
-/**
- * @param most places of this replica
- */
-export const createSlots = <T extends Turn>(most: number): Slots<T> => {
-  let ring: T[] = [];
-  let taken = 0;
-  const mayFetch = (turn: T): boolean => turn.hungry && turn.busy < turn.limit && turn.fetching < turn.stride;
+export const createSlots = <T extends SlotUser>(bounds: SlotBounds): Slots<T> => {
+  const shares = createShares(bounds);
+  /** The queues of each tenant. Who has had no turn for the longest time is first, among tenants and among queues. */
+  const rings = new Map<string, T[]>();
+
+  const mayFetch = (user: T): boolean =>
+    user.hungry && user.busy < user.limit && user.fetching < user.stride && !shares.isSlow(user.tenant, user.transport);
+
+  /** Of the tenants that may have a slot and have a use for it, the one that holds the fewest. */
+  const next = (): T | undefined => {
+    let best: { tenant: string; held: number; at: number } | undefined;
+    for (const [tenant, ring] of rings) {
+      const held = shares.held(tenant);
+      if ((best !== undefined && held >= best.held) || !shares.mayHave(tenant)) continue;
+      const at = ring.findIndex(mayFetch);
+      if (at >= 0) best = { tenant, held, at };
+      if (best?.held === 0) break;
+    }
+    if (best === undefined) return undefined;
+    const ring = rings.get(best.tenant) ?? [];
+    const passed = ring.splice(0, best.at + 1);
+    ring.push(...passed);
+    rings.delete(best.tenant);
+    rings.set(best.tenant, ring);
+    return passed.at(-1);
+  };
+
+  const take = (user: T): Slot => {
+    const slot = shares.take(user.tenant, user.transport);
+    user.busy++;
+    user.fetching++;
+    const free = (): void => {
+      slot.free();
+      user.busy--;
+    };
+    return { wait: (bytes) => slot.wait(bytes), free };
+  };
 
   return {
     pump(fetch) {
-      // One full round without a taker ends it; a queue that got a place goes to the end.
-      for (let idle = 0; taken < most && idle < ring.length;) {
-        const turn = ring.shift();
-        if (turn === undefined) return;
-        ring.push(turn);
-        if (!mayFetch(turn)) {
-          idle++;
-          continue;
-        }
-        idle = 0;
-        taken++;
-        turn.busy++;
-        turn.fetching++;
-        fetch(turn);
+      while (shares.taken < bounds.slots) {
+        const user = next();
+        if (user === undefined) return;
+        fetch(user, take(user));
       }
     },
-    add: (turn) => void ring.push(turn),
-    remove(turn) {
-      ring = ring.filter((other) => other !== turn);
+    add(user) {
+      const ring = rings.get(user.tenant);
+      if (ring === undefined) rings.set(user.tenant, [user]);
+      else ring.push(user);
     },
-    free: () => void taken--,
+    remove(user) {
+      const ring = (rings.get(user.tenant) ?? []).filter((other) => other !== user);
+      if (ring.length === 0) rings.delete(user.tenant);
+      else rings.set(user.tenant, ring);
+    },
     get taken() {
-      return taken;
+      return shares.taken;
     },
+    use: () => shares.use(),
   };
 };

@@ -1,8 +1,8 @@
 // Long work on many emails: an internal queue of operations, done by any API replica, continued by another if one dies.
-import { Queue, Worker, type Job } from 'bullmq';
+import { DelayedError, Queue, Worker, type Job } from 'bullmq';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Clock } from '../runtime/clock';
-import { queuePrefix } from '../store/redis/keys';
+import { uptime, type Clock } from '../runtime/clock';
+import { KEYS, queuePrefix } from '../store/redis/keys';
 import { closeBull } from './close-bull';
 import type { Redis } from '../store/redis/redis';
 
@@ -58,7 +58,8 @@ export interface Operation<T> {
 }
 
 export interface Operations<T> {
-  add(id: string, data: T): Promise<void>;
+  /** @param tenant whose operation it is: tenants take turns */
+  add(id: string, data: T, tenant: string): Promise<void>;
   get(id: string): Promise<Operation<T> | undefined>;
   close(): Promise<void>;
 }
@@ -82,6 +83,14 @@ const NOTHING_YET: Progress = {
   passed: [],
 };
 const LOCK_MS = 10_000;
+/** Where others wait, an operation goes on for so long and then to the end of the line. */
+const SLICE_MS = 200;
+/** An operation that a crash left among those that wait is not counted after this. */
+const COUNTED_MS = 86_400_000;
+/** BullMQ knows no larger number; the lowest is first. */
+const LAST_PRIORITY = 2_097_151;
+/** Long past by any clock: who goes to the end of the line waits for no time. */
+const AT_ONCE = 1;
 /** Each saved progress leaves one; nobody reads them. */
 const EVENTS_KEPT = 100;
 
@@ -106,6 +115,28 @@ const readOperation = async <T>(id: string, job: Job): Promise<Operation<T>> => 
   ...(job.failedReason && { failedReason: job.failedReason }),
 });
 
+/** Who is next: the first operation of each tenant before the second of any, and nobody goes on for long while others wait. */
+const createLine = (redis: Redis, queue: Queue) => ({
+  /** @returns the place of the tenant's next operation; the lowest is first. @param now ms */
+  async join(tenant: string, id: string, now: number): Promise<number> {
+    const pending = KEYS.pendingOperations(tenant);
+    await redis.zremrangebyscore(pending, '-inf', now - COUNTED_MS);
+    await redis.zadd(pending, now, id);
+    await redis.pexpire(pending, COUNTED_MS);
+    return Math.min(LAST_PRIORITY, await redis.zcard(pending));
+  },
+  /** It is done with. Its name is its tenant's. */
+  async leave({ id = '', name }: Job): Promise<void> {
+    await redis.zrem(KEYS.pendingOperations(name), id).catch(() => undefined);
+  },
+  /** Makes way for others, once the slice is used up. @throws DelayedError when it did */
+  async makeWay({ id = '' }: Job, token: string, begun: number): Promise<void> {
+    if (uptime() - begun < SLICE_MS || (await queue.getPrioritizedCount()) === 0) return;
+    await queue.backend.moveToDelayed(id, AT_ONCE, 0, token, { skipAttempt: true });
+    throw new DelayedError();
+  },
+});
+
 /**
  * @param deps.waiting a connection that may wait; the worker makes another one like it
  * @param deps.run does one operation from its progress on; saves progress as it goes; may be called again after a crash
@@ -117,12 +148,20 @@ export const createOperations = <T>(deps: {
   run: (data: T, progress: Progress, save: (progress: Progress) => Promise<void>) => Promise<void>;
 }): Operations<T> => {
   const queue = new Queue(NAME, { ...options, connection: deps.redis, streams: { events: { maxLen: EVENTS_KEPT } } });
+  const line = createLine(deps.redis, queue);
   const worker = new Worker(
     NAME,
     async (job: Job, token = '') => {
+      const begun = uptime();
       try {
-        await deps.run(job.data as T, progressOf(job), (progress) => save(job, token, progress));
+        await deps.run(job.data as T, progressOf(job), async (progress) => {
+          await save(job, token, progress);
+          await line.makeWay(job, token, begun);
+        });
+        await line.leave(job);
       } catch (error) {
+        if (error instanceof DelayedError) throw error;
+        if (job.attemptsMade + 1 >= TRIES) await line.leave(job);
         // Here, not by BullMQ's delay: that would be a time of this process' own clock, which another one may see years ahead.
         await pause(AGAIN_MS);
         throw error;
@@ -141,10 +180,12 @@ export const createOperations = <T>(deps: {
   worker.on('error', () => undefined);
 
   return {
-    async add(id, data) {
+    async add(id, data, tenant) {
       const kept = { age: KEPT };
       const timestamp = deps.clock.now();
-      await queue.add('operation', data, {
+      const priority = await line.join(tenant, id, timestamp);
+      await queue.add(tenant, data, {
+        priority,
         jobId: id,
         timestamp,
         removeOnComplete: kept,

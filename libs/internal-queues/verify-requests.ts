@@ -25,8 +25,12 @@ const options = { prefix: queuePrefix(NAME) };
 export const VERIFY_WAIT_MS = 25_000;
 /** An answer that was not waited for is kept for a week. Seconds. */
 const KEPT = 7 * 86_400;
-/** Servers may take minutes for a greeting: some that do must not keep others from being tried. */
-const AT_ONCE = 32;
+/**
+ * Servers may take minutes for a greeting: some that do must not keep others from being tried. So a worker takes many orders, tries
+ * few of one tenant at once, and answers without a try where more of it wait than these.
+ */
+const TAKEN_AT_ONCE = 500;
+const [TRIED_OF_A_TENANT, WAITING_OF_A_TENANT] = [8, 32];
 
 /** An order and what has become of it. */
 export interface Verification {
@@ -109,16 +113,42 @@ export const createVerifyRequests = (deps: { redis: Redis; waiting: Redis; waitM
   };
 };
 
+/** @returns does a tenant's work when it is its turn; undefined where too much of it waits */
+const createTurns = () => {
+  const tenants = new Map<string, { trying: number; waiting: (() => void)[] }>();
+  return async <T>(name: string, work: () => Promise<T>): Promise<T | undefined> => {
+    const tenant = tenants.get(name) ?? { trying: 0, waiting: [] };
+    tenants.set(name, tenant);
+    if (tenant.trying < TRIED_OF_A_TENANT) tenant.trying++;
+    else if (tenant.waiting.length >= WAITING_OF_A_TENANT) return undefined;
+    else await new Promise<void>((resolve) => tenant.waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      // Whoever is next takes over its turn.
+      const next = tenant.waiting.shift();
+      if (next !== undefined) next();
+      else if (--tenant.trying === 0) tenants.delete(name);
+    }
+  };
+};
+
 /** Takes orders in a worker. @returns a function that stops */
 export const answerVerifyRequests = (deps: {
   waiting: Redis;
   verify: (order: VerifyRequest) => Promise<VerifyResult>;
 }): (() => Promise<void>) => {
-  const worker = new Worker<VerifyRequest, VerifyResult>(NAME, (job) => deps.verify(job.data), {
-    ...options,
-    connection: deps.waiting,
-    concurrency: AT_ONCE,
-  });
+  const inTurn = createTurns();
+  const tooMany = {
+    ok: false,
+    ms: 0,
+    reply: `${TRIED_OF_A_TENANT + WAITING_OF_A_TENANT} transports of this tenant are being tried already: wait until some are done, then try again`,
+  };
+  const worker = new Worker<VerifyRequest, VerifyResult>(
+    NAME,
+    async ({ data }) => (await inTurn(data.tenant, () => deps.verify(data))) ?? tooMany,
+    { ...options, connection: deps.waiting, concurrency: TAKEN_AT_ONCE },
+  );
   worker.on('error', () => undefined);
   return () => closeBull(deps.waiting, worker);
 };

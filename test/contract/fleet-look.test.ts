@@ -75,12 +75,13 @@ beforeEach(async () => {
     clock: systemClock,
     log,
     concurrency: 2,
+    waiting: 20,
     maxOpen: 10,
     attemptMs: 60_000,
     replica: 'test',
     async permission() {
       failNow('permission');
-      return { enabled: true, concurrency: 5 };
+      return { enabled: true, concurrency: 5, transport: 'default' };
     },
     admit: (address) => admit(address),
     onRecovered: () => undefined,

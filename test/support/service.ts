@@ -182,6 +182,7 @@ export const startService = async (options: ServiceOptions = {}): Promise<Servic
           dataDir,
           name: 'mail.test',
           concurrency: 50,
+          waiting: 500,
           maxOpenQueues: 500,
           render: { threads: 2, trusted: false },
           allowPrivate: [],

@@ -60,7 +60,7 @@ const orderOf = (now: number, given: z.infer<typeof BulkInput>, address: BulkPla
 
 const begin = async ({ operations, audit }: BulkDeps, order: BulkOperation) => {
   const { id, address, by, action, filter, patch, replace } = order;
-  await operations.add(id, order);
+  await operations.add(id, order, address.tenant);
   if (!order.dryRun)
     await audit.record({
       by,

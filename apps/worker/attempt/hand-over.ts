@@ -9,7 +9,7 @@ import {
   markSent,
 } from '../../../libs/jobs/transitions/hand-over-journal';
 import type { Clock } from '../../../libs/runtime/clock';
-import { envelopeAddress } from '../../../libs/send/message/message';
+import { envelopeAddress, heldBytes } from '../../../libs/send/message/message';
 import type { SendRequest, SendResult } from '../../../libs/send/smtp/transmit';
 import type { Redis } from '../../../libs/store/redis/redis';
 import type { ComposedAttempt, EndedAttempt } from './attempt-steps';
@@ -55,6 +55,7 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
   const { tried, done } = splitRecipients(attempt);
   let intentAt: number | undefined;
   admission.setServerAsked(true);
+  const answered = lease.waits(heldBytes(message));
   const result =
     tried.length === 0
       ? EVERYBODY_HAS_IT
@@ -66,6 +67,7 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
           ...(settings.log === 'dialogue' && { hear: (line: string) => void dialogue.push(line) }),
           beforeMessage: () => markIntent(deps.redis, lease.queue, lease, (intentAt = deps.clock.now())),
         });
+  answered();
   // Without a token to log in with no server was asked: what it allows is not used up.
   if (result.kind === 'postponed') admission.setServerAsked(false);
   return { ...attempt, result, tried, done, intentAt };

@@ -161,6 +161,7 @@ export const resolveInputs = async (
   const from = senderOf(attempt);
   if ('kind' in from) return endAttempt(attempt, from);
   let what: 'data' | 'attachment' = 'data';
+  const fetched = needsFetching(attempt.lease.email) ? attempt.lease.waits(0) : undefined;
   try {
     const data = await fetchEmailData(deps, attempt);
     what = 'attachment';
@@ -170,5 +171,7 @@ export const resolveInputs = async (
   } catch (error) {
     const outcome = error instanceof FetchFailure ? toOutcome(what, error) : refusalOf(error, attempt.lease);
     return endAttempt(attempt, outcome);
+  } finally {
+    fetched?.();
   }
 };

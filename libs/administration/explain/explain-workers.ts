@@ -3,6 +3,7 @@ import type { EmailRecord } from '../../jobs/layout/email-record';
 import type { EmailQueue } from '../../jobs/layout/queues';
 import { countInWork } from '../../jobs/read/standing';
 import { isLinked } from '../../mail/email/stored-email';
+import { reserveOf } from '../../runtime/reserve';
 import { keyIdOf } from '../../store/redis/secret-box';
 import type { SigningSecretStore } from '../../store/registries/signing-secrets';
 import { sealedOf } from '../../store/registries/transport-secrets';
@@ -64,7 +65,31 @@ const missingKeys = async (
     return [{ code: 'key-missing', text }];
   });
 
-/** Who is due waits for a place where all are taken, or as many as the queue may have. */
+/** What a tenant has of a worker, and what that leaves it. */
+interface Standing {
+  worker: Worker;
+  held: number;
+  waiting: number;
+  /** It gets no place there now. */
+  placeless: boolean;
+}
+
+/** Some places are for tenants that have none (libs/dispatch/shares.ts). */
+const standingOf = (worker: Worker, tenant: string): Standing => {
+  const { held = 0, waiting = 0, full = false } = worker.tenants?.[tenant] ?? {};
+  const kept = held > 0 ? reserveOf(worker.places) : 0;
+  return { worker, held, waiting, placeless: full || worker.busy >= worker.places - kept };
+};
+
+const sumOf = (standings: Standing[], of: (standing: Standing) => number): number =>
+  standings.reduce((sum, standing) => sum + of(standing), 0);
+
+const many = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? '' : 's'}`;
+
+/**
+ * Who is due waits for a place where all are taken, or as many as its queue or its tenant may have. Others who have some are
+ * counted and never named.
+ */
 const noPlace = async (deps: ExplainWorkersDeps, queue: EmailQueue, workers: Worker[]): Promise<Reason[]> => {
   const [{ concurrency }, active] = await Promise.all([
     deps.tenants.settings(queue.address),
@@ -74,10 +99,44 @@ const noPlace = async (deps: ExplainWorkersDeps, queue: EmailQueue, workers: Wor
     const text = `the queue has ${active} emails in work, as many as it may (concurrency ${concurrency} for each of ${workers.length} workers)`;
     return [{ code: 'no-place', text }];
   }
-  const sum = (of: 'places' | 'busy'): number => workers.reduce((total, worker) => total + worker[of], 0);
-  if (sum('busy') < sum('places')) return [];
-  const text = `all ${sum('places')} places of the ${workers.length} running workers are taken: it is sent when one is free`;
+  const standings = workers.map((worker) => standingOf(worker, queue.address.tenant));
+  if (!standings.every(({ placeless }) => placeless)) return [];
+  const [held, waiting] = [sumOf(standings, (one) => one.held), sumOf(standings, (one) => one.waiting)];
+  if (workers.every((worker) => worker.tenants?.[queue.address.tenant]?.full)) {
+    const text = `${waiting === 1 ? '1 email of this tenant waits' : `${waiting} emails of this tenant wait`} for slow servers or sources, as many as may in ${many(workers.length, 'running worker')}: it is sent when one of those is done with`;
+    return [{ code: 'no-place', text }];
+  }
+  const [places, busy] = [
+    sumOf(standings, ({ worker }) => worker.places),
+    sumOf(standings, ({ worker }) => worker.busy),
+  ];
+  const kept = places > busy ? ` or kept for tenants that have none` : '';
+  const others = Math.max(0, busy - held);
+  const tenants = Math.max(
+    1,
+    ...workers.map((worker) => Object.keys(worker.tenants ?? {}).length + (held > 0 ? 0 : 1)),
+  );
+  const share =
+    others === 0
+      ? ''
+      : `; a tenant that holds fewer than others is next, so it gets about ${Math.max(1, Math.floor(places / tenants))} of them`;
+  const text = `all ${places} places of ${many(workers.length, 'running worker')} are taken${kept}: ${held} by this tenant, ${others} by others; it is sent when one is free${share}`;
   return [{ code: 'no-place', text }];
+};
+
+/** The server of its transport answers so slowly that no further email is brought to it for now. */
+const slowServer = async (
+  deps: ExplainWorkersDeps,
+  { address }: EmailQueue,
+  { email }: EmailRecord,
+  workers: Worker[],
+): Promise<Reason[]> => {
+  const { transport } = await deps.tenants.settings(address, email);
+  const slow = workers.map((worker) => worker.tenants?.[address.tenant]?.slow?.[transport]);
+  if (slow.some((waiting) => waiting === undefined)) return [];
+  const waiting = slow.reduce<number>((sum, some) => sum + (some ?? 0), 0);
+  const text = `the server of the transport ${transport} answers slowly: ${waiting === 1 ? '1 email waits' : `${waiting} emails wait`} for its replies, as many as may in ${many(workers.length, 'running worker')}; it is sent when one of those is done with`;
+  return [{ code: 'transport-limited', text }];
 };
 
 /** What of the workers stands in the way of an email of the send queue. */
@@ -90,5 +149,7 @@ export const explainWorkers = async (
   if (workers.length === 0)
     return [{ code: 'no-worker', text: 'no worker runs, or none has been heard of for 15 s: start one' }];
   const waits = record.state === 'queued' && record.place !== 'delayed';
-  return [...(await missingKeys(deps, queue, record, workers)), ...(waits ? await noPlace(deps, queue, workers) : [])];
+  const missing = await missingKeys(deps, queue, record, workers);
+  if (!waits) return missing;
+  return [...missing, ...(await noPlace(deps, queue, workers)), ...(await slowServer(deps, queue, record, workers))];
 };

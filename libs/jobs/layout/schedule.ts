@@ -23,8 +23,12 @@ export interface Schedule {
   announce(queue: string, at: number, upkeepAt?: number): Promise<void>;
   /** Will a worker look at this queue at `at` (ms), or before? */
   isAnnounced(queue: string, at: number): Promise<boolean>;
-  /** What is due by Redis' clock: which queues, the longest first, and when the next one will be. */
-  look(most: number): Promise<ScheduleLook>;
+  /**
+   * What is due by Redis' clock, and when the next queue will be.
+   * @param most queues at most; where more are due, each tenant has some among them
+   * @param from 0 to 1: where to read on behind the first ones, where very many are due
+   */
+  look(most: number, from: number): Promise<ScheduleLook>;
   /** How many workers hear the calls. */
   listeners(): Promise<number>;
   /**
@@ -49,13 +53,48 @@ redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 redis.call('PUBLISH', ARGV[3], ARGV[1] .. ' ' .. ARGV[2])
 return 1`);
 
-// KEYS: due. ARGV: how many queues at most. Result: {after how many ms the next one is due or '', queues that are due}.
-// Atomic, and by Redis' own clock: those of the workers may differ, and may be set.
+/**
+ * How many due queues a look reads at most: those that have been due the longest, and as many again from anywhere behind them,
+ * so that each is read sooner or later however many there are.
+ */
+const READ_AT_MOST = 5_000;
+
+// KEYS: due. ARGV: how many queues at most, how many are read, where behind those is read on (0 to 1).
+// Result: {after how many ms the next one is due or '', queues that are due}: where more are due than are asked for, each tenant's
+// first, then each tenant's second, and so on; the tenant is what is before the first dot. Atomic, and by Redis' own clock: those
+// of the workers may differ, and may be set.
 const lookNow = defineScript(`
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local next = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', 0, ARGV[1])
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local next = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+local most, read = tonumber(ARGV[1]), tonumber(ARGV[2])
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, most)
+if #due == most then
+  local tenants, queues, longest = {}, {}, 0
+  local function sort(names)
+    for _, name in ipairs(names) do
+      local tenant = string.match(name, '^[^.]*')
+      if not queues[tenant] then
+        queues[tenant] = {}
+        tenants[#tenants + 1] = tenant
+      end
+      table.insert(queues[tenant], name)
+      longest = math.max(longest, #queues[tenant])
+    end
+  end
+  sort(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, read))
+  local behind = redis.call('ZCOUNT', KEYS[1], '-inf', now) - read
+  if behind > 0 then
+    sort(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', read + math.floor(behind * ARGV[3]), read))
+  end
+  due = {}
+  for nth = 1, longest do
+    for _, tenant in ipairs(tenants) do
+      if #due == most then break end
+      due[#due + 1] = queues[tenant][nth]
+    end
+  end
+end
 return {next and string.format('%.0f', math.ceil(tonumber(next) - now)) or '', due}`);
 
 /**
@@ -75,8 +114,8 @@ export const createSchedule = (redis: Redis): Schedule => ({
     // A queue with emails in work is looked at every few seconds: its announcement may be a little ahead.
     return score !== null && Number(score) <= at + 10_000;
   },
-  async look(most) {
-    const [nextIn, queues] = (await lookNow(redis, [KEYS.due], [most])) as [string, string[]];
+  async look(most, from) {
+    const [nextIn, queues] = (await lookNow(redis, [KEYS.due], [most, READ_AT_MOST, from])) as [string, string[]];
     return { queues, ...(nextIn !== '' && { nextIn: Number(nextIn) }) };
   },
   async listeners() {

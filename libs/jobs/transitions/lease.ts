@@ -28,6 +28,12 @@ export interface Lease {
   canceled: boolean;
   /** Aborted when the hold is lost or the worker stops; the reason is a `LeaseEnd`. */
   signal: AbortSignal;
+  /**
+   * To be said when a server or a source is waited for: what takes long does so without a slot (libs/dispatch/slots.ts).
+   * @param bytes of memory that are held meanwhile
+   * @returns to be called when it is over
+   */
+  waits: (bytes: number) => () => void;
 }
 
 /** Why an attempt has to end early. */
@@ -62,6 +68,7 @@ export const takeEmail = async (redis: Redis, queue: EmailQueue, token: string):
       marked: job.marked,
       canceled: job.canceled,
       signal: abort.signal,
+      waits: () => () => undefined,
     },
     end: (reason) => abort.abort(reason),
   };

@@ -1,5 +1,6 @@
 // Files in a message that is too large for memory: read from the content store, in base64, while it is sent.
 import { Readable } from 'node:stream';
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { ContentReader } from '../../content/store';
 import { inBase64 } from './encoding';
 
@@ -34,8 +35,11 @@ async function* base64Lines(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer
 
 async function* bytesOf(pieces: readonly (Buffer | StoredFile)[], content: ContentReader): AsyncGenerator<Buffer> {
   for (const piece of pieces) {
-    if (Buffer.isBuffer(piece)) yield piece;
-    else yield* base64Lines(content.read(piece.contentId) as AsyncIterable<Buffer>);
+    if (Buffer.isBuffer(piece)) {
+      // What reads it may do so without ever giving way to anything else.
+      await breathe();
+      yield piece;
+    } else yield* base64Lines(content.read(piece.contentId) as AsyncIterable<Buffer>);
   }
 }
 

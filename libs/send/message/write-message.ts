@@ -8,32 +8,33 @@ import type { StoredFile } from './file-parts';
 /** Some of a message: its bytes, or a file that comes in base64 when the message is read. */
 export type Piece = Buffer | StoredFile;
 
-/** A file that is not in memory has a Buffer of its own, without bytes, as the content of its node. */
-export type FilesByContent = ReadonlyMap<unknown, StoredFile>;
+/** A file that is not in memory, and a large body that is encoded already, have a Buffer of their own, without bytes, as the content. */
+export type PiecesByContent = ReadonlyMap<unknown, StoredFile | readonly Buffer[]>;
 
 /** Line ends become those of the wire, but within what is encoded. */
-const writeContent = (node: MimeNode, files: FilesByContent): string | Buffer | StoredFile => {
+const writeContent = (node: MimeNode, prepared: PiecesByContent): (string | Piece)[] => {
   const { content = '' } = node;
   if (typeof content !== 'string' && !Buffer.isBuffer(content)) {
     throw new TypeError('a message is written in one go only where its contents are strings, Buffers or files');
   }
   const encoding = node.getTransferEncoding();
-  const file = files.get(content);
-  if (file !== undefined) {
+  const known = prepared.get(content);
+  if (known !== undefined && !('contentId' in known)) return [...known];
+  if (known !== undefined) {
     if (encoding !== 'base64') throw new TypeError('only a part in base64 can be a file');
-    return file;
+    return [known];
   }
-  if (Buffer.isBuffer(content)) return encoding === 'base64' ? inBase64(content) : withCrlfBytes(content);
-  if (encoding === 'base64') return inBase64(Buffer.from(withCrlf(content)));
-  return encoding === 'quoted-printable' ? wrap(encode(withCrlf(content)), LINE) : withCrlf(content);
+  if (Buffer.isBuffer(content)) return [encoding === 'base64' ? inBase64(content) : withCrlfBytes(content)];
+  if (encoding === 'base64') return [inBase64(Buffer.from(withCrlf(content)))];
+  return [encoding === 'quoted-printable' ? wrap(encode(withCrlf(content)), LINE) : withCrlf(content)];
 };
 
-const write = (node: MimeNode, files: FilesByContent, out: (string | Piece)[]): void => {
-  out.push(node.buildHeaders(), '\r\n\r\n', writeContent(node, files));
+const write = (node: MimeNode, prepared: PiecesByContent, out: (string | Piece)[]): void => {
+  out.push(node.buildHeaders(), '\r\n\r\n', ...writeContent(node, prepared));
   if (!node.multipart) return;
   for (const [index, child] of node.childNodes.entries()) {
     out.push(`${index === 0 ? '' : '\r\n'}--${String(node.boundary)}\r\n`);
-    write(child, files, out);
+    write(child, prepared, out);
   }
   out.push(`\r\n--${String(node.boundary)}--\r\n`);
 };
@@ -42,12 +43,12 @@ const write = (node: MimeNode, files: FilesByContent, out: (string | Piece)[]): 
  * Says the same as nodemailer's own `build()`, several times as fast: that one moves every part through streams of its
  * own (docs/decisions/0010-writing-messages.md; libs/send/message/write-message.test.ts compares them).
  * @param root of a message whose contents are strings and Buffers
- * @param files what some of its Buffers stand for
+ * @param prepared what some of its Buffers stand for
  * @returns the message with CRLF line ends, also behind its last line
  */
-export const writePieces = (root: MimeNode, files: FilesByContent): Piece[] => {
+export const writePieces = (root: MimeNode, prepared: PiecesByContent): Piece[] => {
   const out: (string | Piece)[] = [];
-  write(root, files, out);
+  write(root, prepared, out);
   const last = out.findLast((part) =>
     typeof part === 'string' || Buffer.isBuffer(part) ? part.length > 0 : part.size > 0,
   );

@@ -29,6 +29,8 @@ export const KEYS = {
   audit: `${ROOT}:audit`,
   /** Who paused the whole installation, as JSON; absent while it sends. */
   pause: `${ROOT}:pause`,
+  /** Sorted set: the tenant's operations that are not done with -> when they were asked for (ms). */
+  pendingOperations: (tenant: string) => `${ROOT}:{_operations}:pending:${tenant}`,
   operation: (id: string) => `${ROOT}:operation:${id}`,
   /** Which queues hold a content, in a set; and the sign that its bytes are being removed. */
   content: (id: string) => `${ROOT}:{${id}}:queues`,

@@ -3,6 +3,17 @@ import { KEYS } from '../redis/keys';
 import type { Redis } from '../redis/redis';
 import { defineScript } from '../redis/script';
 
+/** What a tenant has of a worker. */
+export interface TenantUse {
+  /** Emails in work, and those that wait for a server or a source. */
+  held: number;
+  waiting: number;
+  /** So many wait that it gets no place until one of them is done with. */
+  full?: true;
+  /** Transports of which as many wait as may, with how many those are. */
+  slow?: Record<string, number>;
+}
+
 /** What a worker says of itself. */
 export interface Sign {
   /** Names the process; as in locks and logs. */
@@ -13,6 +24,8 @@ export interface Sign {
   /** Emails that it may have in work at once, and has. */
   places: number;
   busy: number;
+  /** What tenants have of it, by name; absent in signs of an earlier version. For `explain`: no other tenant is told. */
+  tenants?: Record<string, TenantUse>;
   /** Names of the secret keys that it holds (never the keys). */
   secretKeys: string[];
 }

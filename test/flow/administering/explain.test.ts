@@ -7,17 +7,19 @@ import { deferred, eventually } from '../../support/wait';
 
 let service: Service;
 let smtp: SmtpServer;
+let quick: SmtpServer;
 let redis: Redis;
 
 beforeAll(async () => {
   service = await startService({ workers: 0 });
   redis = new Redis(service.redis.url);
+  quick = await startSmtpServer();
   smtp = await startSmtpServer({ auth: { user: 'app', pass: 'secret' } });
 });
 afterAll(async () => {
   redis.disconnect();
   await service.close();
-  await smtp.close();
+  await Promise.all([smtp.close(), quick.close()]);
 });
 
 interface Workers {
@@ -79,6 +81,44 @@ test('a queue that has as many in work as it may', async () => {
   await eventually(async () => expect(await codes(emails, second.id)).toEqual(['no-place']));
   expect((await reasons(emails, second.id))[0]?.text).toContain('concurrency 1');
   gate.resolve();
+  await stopWorkers();
+});
+
+test('all places are taken by a neighbour, who is counted and not named', async () => {
+  const [neighbour, own] = [await withLogin('neighbour/app'), await withLogin('acme/own')];
+  const gate = deferred();
+  smtp.setScript({ dot: () => gate.promise.then(() => undefined) });
+  await service.addWorker({ concurrency: 1 });
+  const first = await service.ok<EmailBody>('POST', neighbour.emails, anEmail());
+  await eventually(async () =>
+    expect(await service.email(neighbour.queue, first.id)).toMatchObject({ state: 'sending' }),
+  );
+  const second = await service.ok<EmailBody>('POST', own.emails, anEmail());
+  await eventually(async () => expect(await codes(own.emails, second.id)).toEqual(['no-place']));
+  const [{ text } = { text: '' }] = await reasons(own.emails, second.id);
+  expect(text).toContain('0 by this tenant, 1 by others');
+  expect(text).not.toContain('neighbour');
+  gate.resolve();
+  await stopWorkers();
+});
+
+test('a server that answers slowly gets no further email while as many wait there as may; other transports do', async () => {
+  const { queue, emails } = await withLogin('tortoise/slow');
+  const transport = { host: '127.0.0.1', port: quick.port, security: 'none' };
+  await service.ok('PUT', '/v1/tenants/tortoise/transports/quick', transport);
+  await service.ok('PUT', '/v1/queues/tortoise/quick', { from: 'a@tortoise.example', transport: 'quick' });
+  const gate = deferred();
+  smtp.setScript({ dot: () => gate.promise.then(() => undefined) });
+  const { fleet } = await service.addWorker({ concurrency: 4, waiting: 10 });
+  await service.ok('POST', emails, anEmail());
+  await eventually(() => expect(fleet.use()).toMatchObject({ tortoise: { held: 0, waiting: 1 } }));
+  const second = await service.ok<EmailBody>('POST', emails, anEmail());
+  await eventually(async () => expect(await codes(emails, second.id)).toEqual(['transport-limited']));
+  expect((await reasons(emails, second.id))[0]?.text).toContain('answers slowly: 1 email waits for its replies');
+  await service.ok('POST', '/v1/queues/tortoise/quick/emails', anEmail());
+  await quick.waitForMessages(1);
+  gate.resolve();
+  await eventually(async () => expect(await service.email(queue, second.id)).toMatchObject({ state: 'sent' }));
   await stopWorkers();
 });
 
