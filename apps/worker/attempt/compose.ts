@@ -1,4 +1,5 @@
 // The message of an email at its time: rendered, composed and signed.
+// The API shows the same to people before it is sent (apps/api/views/preview.ts): what changes the one changes the other.
 import type { ContentStore } from '../../../libs/content/store';
 import { messageIdOf, subjectOf, type StoredRaw } from '../../../libs/mail/email/stored-email';
 import type { Renderer } from '../../../libs/render/render';

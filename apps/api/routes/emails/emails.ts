@@ -1,20 +1,20 @@
 // Emails of a queue: accepted one by one or many at once, listed, and looked at.
 import { z } from 'zod';
-import { existingEmail, existingQueue } from '../../../libs/administration/existing';
-import { BatchInput, readBatch } from '../../../libs/intake/batch-lines';
-import { listEmails } from '../../../libs/jobs/read/list';
-import { Slug, type QueueAddress } from '../../../libs/mail/address/queue-address';
-import { RecipientFilter } from '../../../libs/mail/address/recipient-pattern';
-import { EmailInput } from '../../../libs/mail/email/email';
-import { STATES } from '../../../libs/mail/email/state';
-import { BatchResults, EmailDetails, EmailPage, Receipt } from '../answers/emails';
-import { json, uncheckedJson } from '../http/endpoint/body';
-import { endpoint } from '../http/endpoint/endpoint';
-import { EMAILS } from '../http/endpoint/paths';
-import { openCursor, sealCursor } from '../http/page';
-import type { RouteDeps } from '../http/route-deps';
-import { emailAnswer } from '../views/email-answer';
-import { emailSummary } from '../views/email-view';
+import { existingEmail, existingQueue } from '../../../../libs/administration/existing';
+import { BatchInput, readBatch } from '../../../../libs/intake/batch-lines';
+import { listEmails } from '../../../../libs/jobs/read/list';
+import { Slug, type QueueAddress } from '../../../../libs/mail/address/queue-address';
+import { RecipientFilter } from '../../../../libs/mail/address/recipient-pattern';
+import { EmailInput } from '../../../../libs/mail/email/email';
+import { STATES } from '../../../../libs/mail/email/state';
+import { BatchResults, EmailDetails, EmailPage, Receipt } from '../../answers/emails';
+import { json, uncheckedJson } from '../../http/endpoint/body';
+import { endpoint } from '../../http/endpoint/endpoint';
+import { EMAILS } from '../../http/endpoint/paths';
+import { openCursor, sealCursor } from '../../http/page';
+import type { RouteDeps } from '../../http/route-deps';
+import { emailAnswer } from '../../views/email-answer';
+import { emailSummary } from '../../views/email-view';
 
 /** What may be wrong with an email besides its fields: with what it names, and the room that is left for it. */
 export const EMAIL_PROBLEMS = [

@@ -1,20 +1,20 @@
 // Templates of a tenant: put, looked at, rendered, deleted.
 import { z } from 'zod';
-import { changesBetween } from '../../../libs/administration/field-diff';
-import { Slug, SLUG } from '../../../libs/mail/address/queue-address';
-import { parseInput } from '../../../libs/mail/input/parse-input';
-import { notFound } from '../../../libs/mail/input/problem';
-import { TemplateInput, type TemplateVersion } from '../../../libs/mail/settings/template';
-import { TemplatePreview } from '../answers/content';
-import { TemplateDetails, TemplateList } from '../answers/templates';
-import { json, uncheckedJson } from '../http/endpoint/body';
-import { endpoint, type Asked } from '../http/endpoint/endpoint';
-import { TENANT } from '../http/endpoint/paths';
-import type { RouteDeps } from '../http/route-deps';
-import { settingsIn, versionGuard } from '../http/settings-change';
-import { documentAnswer, COMPUTED } from '../views/settings-documents';
-import { rendered, type PreviewDeps } from '../views/preview';
-import { RENDER_PROBLEMS } from './email-content';
+import { changesBetween } from '../../../../libs/administration/field-diff';
+import { Slug, SLUG } from '../../../../libs/mail/address/queue-address';
+import { parseInput } from '../../../../libs/mail/input/parse-input';
+import { notFound } from '../../../../libs/mail/input/problem';
+import { TemplateInput, type TemplateVersion } from '../../../../libs/mail/settings/template';
+import { TemplatePreview } from '../../answers/content';
+import { TemplateDetails, TemplateList } from '../../answers/templates';
+import { json, uncheckedJson } from '../../http/endpoint/body';
+import { endpoint, type Asked } from '../../http/endpoint/endpoint';
+import { TENANT } from '../../http/endpoint/paths';
+import type { RouteDeps } from '../../http/route-deps';
+import { settingsIn, versionGuard } from '../../http/settings-change';
+import { documentAnswer, COMPUTED } from '../../views/settings-documents';
+import { rendered, type PreviewDeps } from '../../views/preview';
+import { RENDER_PROBLEMS } from '../emails/email-content';
 
 const TEMPLATES = `${TENANT}/templates` as const;
 export const TEMPLATE = `${TEMPLATES}/{name}` as const;

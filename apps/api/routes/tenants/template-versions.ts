@@ -1,9 +1,9 @@
 // Versions of a template: listed, read, compared, made current again.
 import { z } from 'zod';
-import { notFound } from '../../../libs/mail/input/problem';
-import { TemplateComparison, TemplateDetails, TemplateVersions } from '../answers/templates';
-import { endpoint } from '../http/endpoint/endpoint';
-import type { RouteDeps } from '../http/route-deps';
+import { notFound } from '../../../../libs/mail/input/problem';
+import { TemplateComparison, TemplateDetails, TemplateVersions } from '../../answers/templates';
+import { endpoint } from '../../http/endpoint/endpoint';
+import type { RouteDeps } from '../../http/route-deps';
 import {
   existingVersion,
   MAY_CHANGE,

@@ -1,15 +1,15 @@
 // API keys: issued, listed, revoked.
 import { z } from 'zod';
-import { boundedKey, isWithinReach, requireShortChain, revokeWith } from '../../../libs/administration/api-keys';
-import { changesBetween } from '../../../libs/administration/field-diff';
-import { notFound } from '../../../libs/mail/input/problem';
-import { ApiKeyInput } from '../../../libs/mail/settings/api-key';
-import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
-import { IssuedKey, KeyList } from '../answers/installation';
-import { json } from '../http/endpoint/body';
-import { endpoint } from '../http/endpoint/endpoint';
-import type { RouteDeps } from '../http/route-deps';
-import { apiKeyView } from '../views/email-view';
+import { boundedKey, isWithinReach, requireShortChain, revokeWith } from '../../../../libs/administration/api-keys';
+import { changesBetween } from '../../../../libs/administration/field-diff';
+import { notFound } from '../../../../libs/mail/input/problem';
+import { ApiKeyInput } from '../../../../libs/mail/settings/api-key';
+import type { StoredApiKey } from '../../../../libs/store/registries/api-keys';
+import { IssuedKey, KeyList } from '../../answers/installation';
+import { json } from '../../http/endpoint/body';
+import { endpoint } from '../../http/endpoint/endpoint';
+import type { RouteDeps } from '../../http/route-deps';
+import { apiKeyView } from '../../views/email-view';
 
 const MAY = { action: 'administer', over: 'reach' } as const;
 

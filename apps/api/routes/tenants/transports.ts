@@ -1,20 +1,20 @@
 // Transports of a tenant: put, looked at, tried.
-import { changesBetween } from '../../../libs/administration/field-diff';
-import { decideHost } from '../../../libs/administration/transport-host';
-import { newOperationId } from '../../../libs/jobs/layout/email-id';
-import { Slug, SLUG } from '../../../libs/mail/address/queue-address';
-import { parseInput } from '../../../libs/mail/input/parse-input';
-import { notFound, problemAt } from '../../../libs/mail/input/problem';
-import { may, type Identity } from '../../../libs/mail/settings/api-key';
-import { TransportInput, type StoredTransport } from '../../../libs/mail/settings/transport';
-import { keepsLogin } from '../../../libs/mail/settings/transport-login';
-import { OperationBegun } from '../answers/operations';
-import { TransportDetails, TransportList, VerifyResult } from '../answers/transports';
-import { mergePatchOf, uncheckedJson } from '../http/endpoint/body';
-import { endpoint, type Asked } from '../http/endpoint/endpoint';
-import { TENANT } from '../http/endpoint/paths';
-import type { RouteDeps } from '../http/route-deps';
-import { readChange, versionGuard } from '../http/settings-change';
+import { changesBetween } from '../../../../libs/administration/field-diff';
+import { decideHost } from '../../../../libs/administration/transport-host';
+import { newOperationId } from '../../../../libs/jobs/layout/email-id';
+import { Slug, SLUG } from '../../../../libs/mail/address/queue-address';
+import { parseInput } from '../../../../libs/mail/input/parse-input';
+import { notFound, problemAt } from '../../../../libs/mail/input/problem';
+import { may, type Identity } from '../../../../libs/mail/settings/api-key';
+import { TransportInput, type StoredTransport } from '../../../../libs/mail/settings/transport';
+import { keepsLogin } from '../../../../libs/mail/settings/transport-login';
+import { OperationBegun } from '../../answers/operations';
+import { TransportDetails, TransportList, VerifyResult } from '../../answers/transports';
+import { mergePatchOf, uncheckedJson } from '../../http/endpoint/body';
+import { endpoint, type Asked } from '../../http/endpoint/endpoint';
+import { TENANT } from '../../http/endpoint/paths';
+import type { RouteDeps } from '../../http/route-deps';
+import { readChange, versionGuard } from '../../http/settings-change';
 import {
   documentAnswer,
   auditedTransport,
@@ -22,7 +22,7 @@ import {
   transportDocument,
   transportVersion,
   transportView,
-} from '../views/settings-documents';
+} from '../../views/settings-documents';
 import { wakeQueues } from './tenants';
 
 const TRANSPORTS = `${TENANT}/transports` as const;

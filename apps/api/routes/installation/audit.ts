@@ -1,10 +1,10 @@
 // Who changed what, when.
 import { z } from 'zod';
-import { AuditPage } from '../answers/installation';
-import { tenantSince } from '../http/auth';
-import { endpoint } from '../http/endpoint/endpoint';
-import { openCursor, sealCursor } from '../http/page';
-import type { RouteDeps } from '../http/route-deps';
+import { AuditPage } from '../../answers/installation';
+import { tenantSince } from '../../http/auth';
+import { endpoint } from '../../http/endpoint/endpoint';
+import { openCursor, sealCursor } from '../../http/page';
+import type { RouteDeps } from '../../http/route-deps';
 
 const AuditQuery = z.strictObject({
   tenant: z.string().optional(),

@@ -1,10 +1,10 @@
 // The whole installation: paused and resumed by the operator, and which workers run.
-import { PauseInput } from '../../../libs/administration/pause';
-import type { PauseNote } from '../../../libs/store/registries/installation';
-import { InstallationPause, WorkerList } from '../answers/installation';
-import { optionalJson } from '../http/endpoint/body';
-import { endpoint } from '../http/endpoint/endpoint';
-import type { RouteDeps } from '../http/route-deps';
+import { PauseInput } from '../../../../libs/administration/pause';
+import type { PauseNote } from '../../../../libs/store/registries/installation';
+import { InstallationPause, WorkerList } from '../../answers/installation';
+import { optionalJson } from '../../http/endpoint/body';
+import { endpoint } from '../../http/endpoint/endpoint';
+import type { RouteDeps } from '../../http/route-deps';
 
 const MAY = { action: 'operate', over: 'installation' } as const;
 type Deps = Pick<RouteDeps, 'installation' | 'audit'>;

@@ -1,21 +1,22 @@
 // Tenants: their settings, and the secret that their data sources check our requests with.
-import { changesBetween } from '../../../libs/administration/field-diff';
-import { keepOperatorSettings } from '../../../libs/administration/operator-settings';
-import { DUE_NOW } from '../../../libs/jobs/layout/schedule';
-import { queueName, Slug } from '../../../libs/mail/address/queue-address';
-import { parseInput } from '../../../libs/mail/input/parse-input';
-import { notFound, Problem } from '../../../libs/mail/input/problem';
-import { TenantSettings } from '../../../libs/mail/settings/settings';
-import type { SigningSecrets } from '../../../libs/store/registries/signing-secrets';
-import { SigningSecret } from '../answers/installation';
-import { TenantDetails, TenantPage } from '../answers/tenants-and-queues';
-import { mergePatchOf, uncheckedJson } from '../http/endpoint/body';
-import { endpoint, type Asked } from '../http/endpoint/endpoint';
-import { TENANT } from '../http/endpoint/paths';
-import { checkNames, pageOf, PageQuery } from '../http/page';
-import type { RouteDeps } from '../http/route-deps';
-import { readChange, versionGuard } from '../http/settings-change';
-import { documentAnswer, COMPUTED, tenantDocument, tenantVersion, tenantView } from '../views/settings-documents';
+import { changesBetween } from '../../../../libs/administration/field-diff';
+import { keepOperatorSettings } from '../../../../libs/administration/operator-settings';
+import { DUE_NOW } from '../../../../libs/jobs/layout/schedule';
+import { queueName, Slug } from '../../../../libs/mail/address/queue-address';
+import { parseInput } from '../../../../libs/mail/input/parse-input';
+import { Problem } from '../../../../libs/mail/input/problem';
+import { TenantSettings } from '../../../../libs/mail/settings/settings';
+import type { SigningSecrets } from '../../../../libs/store/registries/signing-secrets';
+import { SigningSecret } from '../../answers/installation';
+import { TenantDetails, TenantPage } from '../../answers/tenants-and-queues';
+import { mergePatchOf, uncheckedJson } from '../../http/endpoint/body';
+import { endpoint, type Asked } from '../../http/endpoint/endpoint';
+import { TENANT } from '../../http/endpoint/paths';
+import { checkNames, pageOf, PageQuery } from '../../http/page';
+import type { RouteDeps } from '../../http/route-deps';
+import { readChange, versionGuard } from '../../http/settings-change';
+import { documentAnswer, COMPUTED, tenantDocument, tenantVersion, tenantView } from '../../views/settings-documents';
+import { existingTenant } from '../../../../libs/administration/existing';
 
 type Store = Pick<RouteDeps, 'tenants'>;
 type ChangeDeps = Pick<RouteDeps, 'tenants' | 'schedule' | 'audit'>;
@@ -107,8 +108,7 @@ const getTenant = endpoint({
   may: { action: 'read', over: 'tenant' },
   answers: { 200: { description: 'The tenant.', ...changed } },
   async handle({ tenants }: Store, { tenant }) {
-    const found = await tenants.tenant(tenant);
-    if (found === undefined) throw notFound(`tenant ${tenant}`);
+    const found = await existingTenant({ tenants }, tenant);
     return documentAnswer(200, tenantVersion(found), tenantView(found));
   },
 });

@@ -1,11 +1,11 @@
 // Uploads: bytes for attachments of emails to come, kept by their hash.
 import { Transform } from 'node:stream';
-import { Problem } from '../../../libs/mail/input/problem';
-import { StoredContent } from '../answers/content';
-import { bytes } from '../http/endpoint/body';
-import { endpoint } from '../http/endpoint/endpoint';
-import { QUEUE } from '../http/endpoint/paths';
-import type { RouteDeps } from '../http/route-deps';
+import { Problem } from '../../../../libs/mail/input/problem';
+import { StoredContent } from '../../answers/content';
+import { bytes } from '../../http/endpoint/body';
+import { endpoint } from '../../http/endpoint/endpoint';
+import { QUEUE } from '../../http/endpoint/paths';
+import type { RouteDeps } from '../../http/route-deps';
 
 /** Passes bytes through, up to a limit. */
 const limited = (most: number): Transform => {

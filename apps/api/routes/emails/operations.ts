@@ -1,21 +1,21 @@
 // What takes longer than a request: bulk operations, begun on a queue or on all of a tenant, and tries of transports; looked up by their id.
 import type { z } from 'zod';
-import { BulkInput, requireForMany } from '../../../libs/administration/bulk/bulk-input';
-import { keptFilter, type BulkOperation, type BulkPlace } from '../../../libs/administration/bulk/bulk-operation';
-import { readReplacement } from '../../../libs/administration/bulk/bulk-replace';
-import { existingQueue } from '../../../libs/administration/existing';
-import { changesBetween } from '../../../libs/administration/field-diff';
-import type { Operation, Operations } from '../../../libs/internal-queues/operations';
-import type { Verification } from '../../../libs/internal-queues/verify-requests';
-import { idTime, newOperationId } from '../../../libs/jobs/layout/email-id';
-import { notFound } from '../../../libs/mail/input/problem';
-import { reaches } from '../../../libs/mail/settings/api-key';
-import { OperationBegun, OperationDetails } from '../answers/operations';
-import { json } from '../http/endpoint/body';
-import { tenantSince } from '../http/auth';
-import { endpoint } from '../http/endpoint/endpoint';
-import { EMAILS, TENANT } from '../http/endpoint/paths';
-import type { RouteDeps } from '../http/route-deps';
+import { BulkInput, requireForMany } from '../../../../libs/administration/bulk/bulk-input';
+import { keptFilter, type BulkOperation, type BulkPlace } from '../../../../libs/administration/bulk/bulk-operation';
+import { readReplacement } from '../../../../libs/administration/bulk/bulk-replace';
+import { existingQueue } from '../../../../libs/administration/existing';
+import { changesBetween } from '../../../../libs/administration/field-diff';
+import type { Operation, Operations } from '../../../../libs/internal-queues/operations';
+import type { Verification } from '../../../../libs/internal-queues/verify-requests';
+import { idTime, newOperationId } from '../../../../libs/jobs/layout/email-id';
+import { notFound } from '../../../../libs/mail/input/problem';
+import { reaches } from '../../../../libs/mail/settings/api-key';
+import { OperationBegun, OperationDetails } from '../../answers/operations';
+import { json } from '../../http/endpoint/body';
+import { tenantSince } from '../../http/auth';
+import { endpoint } from '../../http/endpoint/endpoint';
+import { EMAILS, TENANT } from '../../http/endpoint/paths';
+import type { RouteDeps } from '../../http/route-deps';
 
 type BulkDeps = Pick<RouteDeps, 'clock' | 'audit'> & { operations: Operations<BulkOperation> };
 
