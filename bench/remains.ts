@@ -1,5 +1,5 @@
 // How much of Redis stays for a day of an email of which nothing is kept, and of an idempotency key?
-import { hashBody, hashKey, claimKey, confirmKey } from '../libs/store/contents/idempotency';
+import { hashBody, hashKey, claimKey, confirmKey } from '../libs/store/registries/idempotency-keys';
 import { queueKeys, type QueueKeys } from '../libs/store/redis/keys';
 import { newEmailId } from '../libs/jobs/layout/email-id';
 import { TOMBSTONE_KEPT_S, setTombstone } from '../libs/jobs/layout/tombstones';

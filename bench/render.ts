@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { Eta } from 'eta';
-import type { RenderJob, Sources } from '../libs/render/thread/job';
+import type { RenderJob, Sources } from '../libs/render/thread/protocol';
 import { createPool, type Pool } from '../libs/render/thread/pool';
 
 const ROUNDS = 5;

@@ -1,6 +1,6 @@
 // What the docs say of variables, settings and their defaults is what the code has; links lead somewhere.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ApiEnv } from '../apps/api/config';
 import { WorkerEnv } from '../apps/worker/config';
 import { FAILURE_CODES } from '../libs/mail/email/failure';
@@ -157,4 +157,24 @@ test('docs/lifecycle.md lists every failure code, and no other', () => {
       .sort(),
   ).toEqual([...codes].sort());
   expect(new Set(FAILURE_CODES).size).toBe(FAILURE_CODES.length);
+});
+
+test('a word of the glossary is the name of the file that it says, and of no other', () => {
+  const walk = (folder: string): string[] =>
+    readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? walk(join(folder, entry.name)) : [join(folder, entry.name)],
+    );
+  const sources = ['apps', 'libs'].flatMap(walk).filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'));
+  const rows = [...read('docs/glossary.md').matchAll(/^\| ([a-z -]+?) +\|[^|]+\| +(?:`([^`]+)`)? +\|$/gm)];
+  expect(rows.length).toBeGreaterThan(30);
+  const named = new Map(rows.map(([, word = '', file]) => [word, file]));
+  expect([...named.values()].filter((file) => file !== undefined && !sources.includes(file))).toEqual([]);
+  const wrong = sources.filter((path) => {
+    const name = basename(path, '.ts');
+    const word = [name, name.replace(/s$/, '')].find((one) => named.has(one));
+    // Where a resource is kept, shown and answered, its file has its name.
+    const isOfResource = /^(apps\/api\/(routes|answers|views)|libs\/store\/registries)\//.test(path);
+    return word !== undefined && !isOfResource && named.get(word) !== path;
+  });
+  expect(wrong).toEqual([]);
 });

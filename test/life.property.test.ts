@@ -17,7 +17,7 @@ import { createSettle } from '../libs/dispatch/settle';
 import { correctEmail } from '../libs/jobs/transitions/correct';
 import { withdraw } from '../libs/jobs/transitions/withdraw';
 import { releaseEmail } from '../libs/jobs/transitions/release';
-import { removeJob } from '../libs/jobs/transitions/remove';
+import { removeJob } from '../libs/jobs/transitions/remove-job';
 import { useBareRedis } from './support/redis/bare-redis';
 import { watchLives, type LifeWatch } from './support/life/life-watch';
 

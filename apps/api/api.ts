@@ -10,24 +10,24 @@ import { createBudget } from '../../libs/intake/budget';
 import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { createVerifyRequests, VERIFY_WAIT_MS } from '../../libs/internal-queues/verify-requests';
 import { createOperations, type Operations } from '../../libs/internal-queues/operations';
-import { createRemoval } from '../../libs/jobs/transitions/removal';
+import { createRemoveEmail } from '../../libs/jobs/transitions/remove-email';
 import { createQueues } from '../../libs/jobs/layout/queues';
 import { createEnqueue } from '../../libs/intake/enqueue';
 import { createRenderer } from '../../libs/render/render';
-import { createTemplating } from '../../libs/render/templates';
+import { createTemplating } from '../../libs/render/templating';
 import { createAddressRule } from '../../libs/runtime/addresses';
 import { uptime } from '../../libs/runtime/clock';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createBreakers } from '../../libs/store/limits/breaker';
-import { createChanges, type Changes } from '../../libs/store/redis/changes';
+import { createChanges, type Changes } from '../../libs/store/redis/settings-cache';
 import { createContentRefs } from '../../libs/store/contents/content-refs';
-import { claimRedis } from '../../libs/store/redis/claim-redis';
+import { claimRedis } from '../../libs/store/redis/check-redis';
 import { createInstallation } from '../../libs/store/registries/installation';
 import { connectRedis, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { createRedisClock } from '../../libs/store/redis/redis-clock';
-import { createSecretBox } from '../../libs/store/redis/secrets';
+import { createSecretBox } from '../../libs/store/redis/secret-box';
 import { createSigningSecrets } from '../../libs/store/registries/signing-secrets';
 import { createTemplates } from '../../libs/store/registries/templates';
 import { createTenants } from '../../libs/store/registries/tenants';
@@ -41,7 +41,7 @@ import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import { createCommands, type Commands } from '../../libs/administration/commands';
 import type { ApiConfig } from './config';
-import type { Rooms } from './http/rooms';
+import type { RouteDeps } from './http/route-deps';
 import { serve } from './serve';
 
 export interface RunningApi {
@@ -111,13 +111,13 @@ interface Ground {
   log: Log;
   lifecycle: Lifecycle;
   redis: Redis;
-  clock: Rooms['clock'];
+  clock: RouteDeps['clock'];
   changes: Changes;
-  orders: Rooms['orders'];
+  orders: RouteDeps['orders'];
 }
 
 /** What requests are answered with. */
-const openRooms = (ground: Ground): Rooms => {
+const openRooms = (ground: Ground): RouteDeps => {
   const { config, log, lifecycle, redis, clock, changes, orders } = ground;
   const registries = openRegistries(ground);
   const { tenants, templates, transports, refs } = registries;
@@ -140,15 +140,15 @@ const openRooms = (ground: Ground): Rooms => {
     mayReachSmtp: createAddressRule(config.allowPrivateSmtp),
     limits,
     fetcher,
-    removal: createRemoval({ redis, clock, erase: openErase({ redis, clock, refs, content }) }),
+    removal: createRemoveEmail({ redis, clock, erase: openErase({ redis, clock, refs, content }) }),
     schedule,
     orders,
     renderer: createRenderer({ templates, content, templating }),
-    accept: createAccept({ ...shared, name: config.name, sendQueue: createEnqueue({ redis, schedule }) }),
+    accept: createAccept({ ...shared, name: config.name, enqueue: createEnqueue({ redis, schedule }) }),
   };
 };
 
-const openOperations = (rooms: Rooms, commands: Commands, waiting: Redis): Operations<BulkOperation> =>
+const openOperations = (rooms: RouteDeps, commands: Commands, waiting: Redis): Operations<BulkOperation> =>
   createOperations<BulkOperation>({
     redis: rooms.redis,
     waiting,
@@ -156,7 +156,7 @@ const openOperations = (rooms: Rooms, commands: Commands, waiting: Redis): Opera
     run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
   });
 
-const openErase = ({ redis, clock, refs, content }: Pick<Rooms, 'redis' | 'clock' | 'refs' | 'content'>): Erase =>
+const openErase = ({ redis, clock, refs, content }: Pick<RouteDeps, 'redis' | 'clock' | 'refs' | 'content'>): Erase =>
   createErase({
     redis,
     clock,
@@ -174,7 +174,7 @@ const openContent = (config: ApiConfig, log: Log): ContentStore => {
 
 /** Another format is final: the process ends. Everything else is waited for. */
 const claimOrEnd = (
-  { redis, installation, audit }: Rooms,
+  { redis, installation, audit }: RouteDeps,
   paused: boolean | undefined,
   log: Log,
   lifecycle: Lifecycle,

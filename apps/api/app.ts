@@ -4,7 +4,7 @@ import helmet from 'helmet';
 import express, { type Express, type RequestHandler } from 'express';
 import type { Log } from '../../libs/runtime/log';
 import type { Operations } from '../../libs/internal-queues/operations';
-import type { Changes } from '../../libs/store/redis/changes';
+import type { Changes } from '../../libs/store/redis/settings-cache';
 import { authenticate } from './http/auth';
 import { BOARD_PATH, createBoard } from './board/board';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
@@ -18,9 +18,9 @@ import { jsonBody } from './http/input';
 import { createOpenapiDocument } from './http/endpoint/openapi';
 import { endpointRouter } from './http/endpoint/router';
 import { logRequests } from './http/request-log';
-import type { Rooms } from './http/rooms';
-import { ENDPOINTS } from './routes/table';
-import { readWholeBody } from './http/whole-body';
+import type { RouteDeps } from './http/route-deps';
+import { ENDPOINTS } from './routes/all-endpoints';
+import { readWholeBody } from './http/drain-body';
 
 /**
  * What every answer tells a browser: it is nobody's page, script or frame; a page of ours says otherwise for itself. Helmet's headers,
@@ -44,7 +44,7 @@ const everyAnswer: RequestHandler = (request, response, next) => {
 };
 
 export const createApp = (
-  rooms: Rooms,
+  rooms: RouteDeps,
   changes: Changes,
   commands: Commands,
   operations: Operations<BulkOperation>,

@@ -7,7 +7,7 @@ import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { DurationMs } from '../../libs/mail/input/duration';
 import { AddressRangesText } from '../../libs/mail/settings/address-ranges';
-import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secrets';
+import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secret-box';
 
 export const ApiEnv = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),

@@ -7,7 +7,7 @@ import { PrivateHostsText } from '../../libs/runtime/addresses';
 import { DurationMs } from '../../libs/mail/input/duration';
 import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
-import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secrets';
+import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secret-box';
 
 export const WorkerEnv = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),

@@ -5,11 +5,11 @@ import { resolveSettings, type ResolvedSettings } from '../../libs/mail/settings
 import type { Lease } from '../../libs/jobs/transitions/lease';
 import type { Settle } from '../../libs/dispatch/settle';
 import type { Clock } from '../../libs/runtime/clock';
-import { SecretKeyMissing } from '../../libs/store/redis/secrets';
+import { SecretKeyMissing } from '../../libs/store/redis/secret-box';
 import type { Admission } from '../../libs/store/limits/transport-limits';
 import type { Report } from './report';
 import { historyOf } from './attempt/attempt';
-import type { EndedAttempt } from './attempt/record';
+import type { EndedAttempt } from './attempt/attempt-steps';
 
 /** An attempt that broke is tried again after this, uncounted: the email is not at fault. */
 const BROKEN_MS = 30_000;

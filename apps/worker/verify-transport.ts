@@ -4,7 +4,7 @@ import { uptime } from '../../libs/runtime/clock';
 import type { Connections } from '../../libs/send/smtp/connections';
 import { verifyTransport } from '../../libs/send/smtp/verify';
 import type { AccessTokens } from '../../libs/oauth/access-tokens';
-import { SecretKeyMissing } from '../../libs/store/redis/secrets';
+import { SecretKeyMissing } from '../../libs/store/redis/secret-box';
 import type { Limits } from '../../libs/store/limits/transport-limits';
 import type { Transports } from '../../libs/store/registries/transports';
 import { loadTransport } from './attempt/load-transport';

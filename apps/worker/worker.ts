@@ -2,7 +2,7 @@
 import { createAudit, type Audit } from '../../libs/events/audit';
 import { Dispatcher } from '../../libs/dispatch/dispatcher';
 import { answerVerifyRequests } from '../../libs/internal-queues/verify-requests';
-import { createRemoval } from '../../libs/jobs/transitions/removal';
+import { createRemoveEmail } from '../../libs/jobs/transitions/remove-email';
 import { createSettle } from '../../libs/dispatch/settle';
 import { createAddressRule } from '../../libs/runtime/addresses';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
@@ -13,7 +13,7 @@ import { createSendMessage } from '../../libs/send/smtp/send-message';
 import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
 import { startPaused } from '../../libs/events/start-paused';
 import { createBreakers } from '../../libs/store/limits/breaker';
-import { claimRedis } from '../../libs/store/redis/claim-redis';
+import { claimRedis } from '../../libs/store/redis/check-redis';
 import { connectRedis, redisProblems, type Redis } from '../../libs/store/redis/redis';
 import { missingSecretKeys } from '../../libs/store/registries/reseal';
 import { admitQueue } from './attempt/admit';
@@ -106,7 +106,7 @@ const startSideWork = ({ resources, config, log, bounds, lifecycle, connections 
   startUpkeep({
     ...resources,
     log,
-    removal: createRemoval(resources),
+    removal: createRemoveEmail(resources),
     removeContent: resources.content.remove,
     settingsOf: (queue, email) => resources.tenants.settings(queue.address, email),
     replica: config.replica,

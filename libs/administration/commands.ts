@@ -4,22 +4,22 @@ import { dueAt, type StoredEmail } from '../mail/email/stored-email';
 import type { EmailRecord } from '../jobs/layout/email-record';
 import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
 import type { EmailQueue } from '../jobs/layout/queues';
-import { tellingOf } from '../jobs/layout/telling';
+import { tellingOf } from '../jobs/layout/bullmq-events';
 import { withdraw } from '../jobs/transitions/withdraw';
 import { releaseEmail } from '../jobs/transitions/release';
 import { resolveSent } from '../jobs/transitions/resolve-sent';
 import { announceUpkeep } from '../store/redis/upkeep-index';
-import { insist, requireAllowed } from './allowed';
+import { insist, requireAllowed } from './allowed-by-state';
 import type { FieldChanges } from './field-diff';
 import { settleOverdue, type OverdueDeps } from './overdue';
 import type { Audit } from '../events/audit';
-import type { Removal } from '../jobs/transitions/removal';
+import type { RemoveEmail } from '../jobs/transitions/remove-email';
 
 const DAY = 86_400_000;
 
 export interface CommandDeps extends OverdueDeps {
   audit: Audit;
-  removal: Removal;
+  removal: RemoveEmail;
   schedule: Schedule;
 }
 

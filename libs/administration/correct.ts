@@ -18,7 +18,7 @@ import { readRecords } from '../jobs/layout/email-record';
 import { BULL_PRIORITY } from '../intake/enqueue';
 import { correctEmail } from '../jobs/transitions/correct';
 import { changesBetween } from './field-diff';
-import { refuse, requireAllowed } from './allowed';
+import { refuse, requireAllowed } from './allowed-by-state';
 import { inTime, type Commands, type Subject } from './commands';
 import type { OverdueDeps } from './overdue';
 import type { Accept } from '../intake/accept';

@@ -1,4 +1,4 @@
-// The queue and the email that somebody names.
+// The tenant, the queue and the email that somebody names.
 import type { QueueAddress } from '../mail/address/queue-address';
 import { notFound } from '../mail/input/problem';
 import { isEmailId } from '../jobs/layout/email-id';
@@ -6,7 +6,14 @@ import { readRecords, type EmailRecord } from '../jobs/layout/email-record';
 import type { EmailQueue, Queues } from '../jobs/layout/queues';
 import type { Clock } from '../runtime/clock';
 import type { Redis } from '../store/redis/redis';
-import type { Tenants } from '../store/registries/tenants';
+import type { Tenant, Tenants } from '../store/registries/tenants';
+
+/** @throws Problem `not-found`; an endpoint over a tenant asks whether the key reaches it, not whether it exists */
+export const existingTenant = async ({ tenants }: { tenants: Tenants }, tenant: string): Promise<Tenant> => {
+  const found = await tenants.tenant(tenant);
+  if (found === undefined) throw notFound(`tenant ${tenant}`);
+  return found;
+};
 
 /** @throws Problem `not-found` */
 export const existingQueue = async (

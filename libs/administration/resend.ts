@@ -10,7 +10,7 @@ import type { ContentRefs } from '../store/contents/content-refs';
 import type { Redis } from '../store/redis/redis';
 import type { Tenants } from '../store/registries/tenants';
 import type { Receipt } from '../intake/receipt';
-import { requireAllowed } from './allowed';
+import { requireAllowed } from './allowed-by-state';
 import type { Commands, Subject } from './commands';
 import { inputOf } from './correct';
 import { prepareParts } from '../intake/large-parts';

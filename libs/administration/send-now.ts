@@ -1,5 +1,5 @@
 // Sends an email without waiting for its time.
-import { requireAllowed } from './allowed';
+import { requireAllowed } from './allowed-by-state';
 import { inTime, type Commands, type Subject } from './commands';
 import { correct, type CorrectDeps } from './correct';
 import { existingEmail } from './existing';

@@ -10,7 +10,7 @@ import { announceUpkeep } from '../store/redis/upkeep-index';
 import type { Redis } from '../store/redis/redis';
 import { giveBack, type Lease } from '../jobs/transitions/lease';
 import type { Erase } from '../jobs/layout/erase';
-import { tellingOf } from '../jobs/layout/telling';
+import { tellingOf } from '../jobs/layout/bullmq-events';
 import { endEmail, type End } from '../jobs/transitions/end';
 import { postponeEmail } from '../jobs/transitions/postpone';
 

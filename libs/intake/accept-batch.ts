@@ -5,7 +5,7 @@ import type { QueueAddress } from '../mail/address/queue-address';
 import { emailIdAt, newEmailId } from '../jobs/layout/email-id';
 import { wasAdded } from '../jobs/layout/tombstones';
 import type { Clock } from '../runtime/clock';
-import { claimKey, confirmKey, hashBody, hashKey, recall, type Remembered } from '../store/contents/idempotency';
+import { claimKey, confirmKey, hashBody, hashKey, recall, type Remembered } from '../store/registries/idempotency-keys';
 import { queueKeys, type QueueKeys } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
 import { remembered, type Draft, type Request } from './draft';

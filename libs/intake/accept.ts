@@ -7,8 +7,8 @@ import type { Budget } from './budget';
 import { isGone } from '../jobs/layout/tombstones';
 import type { Queues } from '../jobs/layout/queues';
 import type { Enqueue } from './enqueue';
-import type { Templating } from '../render/templates';
-import { claimKey, confirmKey } from '../store/contents/idempotency';
+import type { Templating } from '../render/templating';
+import { claimKey, confirmKey } from '../store/registries/idempotency-keys';
 import { queueKeys, type QueueKeys } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
 import type { Templates } from '../store/registries/templates';
@@ -24,7 +24,7 @@ export interface AcceptDeps extends DraftDeps {
   templates: Templates;
   templating: Templating;
   queues: Queues;
-  sendQueue: Enqueue;
+  enqueue: Enqueue;
   budget: Budget;
   mailLog: MailLog;
 }
@@ -114,7 +114,7 @@ const createWriting = (deps: AcceptDeps) => {
       throw error;
     }
     if (open.length === 0) return;
-    await deps.sendQueue.add(
+    await deps.enqueue.add(
       deps.queues.open(address),
       open.map(({ accepted }) => accepted),
     );

@@ -7,7 +7,7 @@ import type { TemplateVersion } from '../mail/settings/template';
 import { mayBeFrom } from '../mail/settings/transport';
 import type { QueueAddress } from '../mail/address/queue-address';
 import type { ResolvedSettings } from '../mail/settings/settings';
-import type { Templating } from '../render/templates';
+import type { Templating } from '../render/templating';
 import type { Templates } from '../store/registries/templates';
 import type { Transports } from '../store/registries/transports';
 

@@ -9,7 +9,7 @@ import { newEmailId } from '../jobs/layout/email-id';
 import type { Accepted } from './enqueue';
 import type { Clock } from '../runtime/clock';
 import type { ContentRefs } from '../store/contents/content-refs';
-import { hashBody, hashKey, recall, type Remembered } from '../store/contents/idempotency';
+import { hashBody, hashKey, recall, type Remembered } from '../store/registries/idempotency-keys';
 import type { QueueKeys } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
 import type { Tenants } from '../store/registries/tenants';

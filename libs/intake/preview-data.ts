@@ -1,6 +1,6 @@
 // Data of a preview: asked for at the same source, by the same rules, as a worker will at its time.
 import { randomUUID } from 'node:crypto';
-import { fetchData } from '../fetch/data';
+import { fetchData } from '../fetch/fetch-data';
 import { FetchFailure, type FetchFailureKind } from '../fetch/failure';
 import { problemAt } from '../mail/input/problem';
 import type { QueueAddress } from '../mail/address/queue-address';

@@ -6,7 +6,7 @@ import { uptime, type Clock } from '../runtime/clock';
 import { tenantKeys } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
 import { defineScript } from '../store/redis/script';
-import type { SecretBox } from '../store/redis/secrets';
+import type { SecretBox } from '../store/redis/secret-box';
 import { NoToken, type IssuedToken } from './token-endpoint';
 import { createTokenRecords, sha256, type StoredToken, type TokenOwner } from './token-records';
 

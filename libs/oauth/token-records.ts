@@ -5,7 +5,7 @@ import type { StoredTransport } from '../mail/settings/transport';
 import { tenantKeys } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
 import { defineScript } from '../store/redis/script';
-import { keyIdOf, type SecretBox } from '../store/redis/secrets';
+import { keyIdOf, type SecretBox } from '../store/redis/secret-box';
 import type { SealedOwner } from '../store/registries/reseal';
 import type { IssuedToken, NoToken } from './token-endpoint';
 

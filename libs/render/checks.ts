@@ -1,8 +1,8 @@
 // Templates when they come in, and their versions side by side; always in a render thread.
 import { Problem, type InputError } from '../mail/input/problem';
 import type { TemplateInput, TemplateVersion } from '../mail/settings/template';
-import type { DataSchema } from './source/data-schema';
-import { PARTS, type PlacedFault } from './thread/job';
+import type { DataSchema } from './source/check-data';
+import { PARTS, type PlacedFault } from './thread/protocol';
 import { JobExhausted, WHY, type Pool } from './thread/pool';
 
 export interface Checks {

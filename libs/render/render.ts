@@ -6,7 +6,7 @@ import type { ContentStore } from '../content/store';
 import { codeOf, messageOf } from '../runtime/fault';
 import type { Templates } from '../store/registries/templates';
 import { RenderFailure } from './source/failure';
-import type { Templating } from './templates';
+import type { Templating } from './templating';
 
 export interface Rendered {
   subject: string;

@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkSource } from '../../libs/render/source/lint';
-import type { Sources } from '../../libs/render/thread/job';
+import type { Sources } from '../../libs/render/thread/protocol';
 import { createPool, JobExhausted, type Pool } from '../../libs/render/thread/pool';
 import { showTable } from '../support/fault';
 

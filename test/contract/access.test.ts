@@ -1,6 +1,6 @@
 // Who may what: a foreign place looks like one that does not exist, and a role does no more than it may.
 import type { Endpoint } from '../../apps/api/http/endpoint/endpoint';
-import { ENDPOINTS } from '../../apps/api/routes/table';
+import { ENDPOINTS } from '../../apps/api/routes/all-endpoints';
 import { may, type Role } from '../../libs/mail/settings/api-key';
 import { anEmail, setUpQueue, startService, type Service } from '../support/service';
 

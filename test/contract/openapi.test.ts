@@ -1,7 +1,7 @@
 // The OpenAPI document names every endpoint with all that it answers, and every route that exists is one of them.
 import { exampleOf } from '../../apps/api/http/endpoint/openapi';
 import { TAGS } from '../../apps/api/http/endpoint/endpoint';
-import { ENDPOINTS } from '../../apps/api/routes/table';
+import { ENDPOINTS } from '../../apps/api/routes/all-endpoints';
 import { startService, type Service } from '../support/service';
 
 let service: Service;

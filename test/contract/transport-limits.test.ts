@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { RedisServer } from '../../dev/redis';
 import { systemClock } from '../../libs/runtime/clock';
 import { createLog } from '../../libs/runtime/log';
-import { createChanges, type Changes } from '../../libs/store/redis/changes';
+import { createChanges, type Changes } from '../../libs/store/redis/settings-cache';
 import { tenantKeys } from '../../libs/store/redis/keys';
 import { connectRedis, whenReady, type Redis } from '../../libs/store/redis/redis';
 import type { TransportLimits } from '../../libs/mail/settings/transport';

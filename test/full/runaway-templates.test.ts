@@ -37,7 +37,6 @@ afterAll(async () => {
 const RUNAWAYS: Record<string, object> = {
   loop: { html: '<% for (;;); %>' },
   regex: { html: '<% /(a+)+b/.test("a".repeat(60)) %>' },
-  schema: { html: '-', schema: { properties: { text: { type: 'string', pattern: '^(a+)+b$' } } } },
   styles: {
     html: `<style>p{<% for (let n = 0; n < 2000; n++) { %>--a<%= n %>:1;<% } %>}</style><%~ '<p></p>'.repeat(4000) %>`,
     inlineCss: true,
@@ -65,9 +64,9 @@ test('none of the threads is alive a second later, and honest emails were sent m
   const bodies = Array.from({ length: 100 }, (_, n) => ({
     to: 'ann@example.org',
     template: names[n % names.length],
-    data: { text: 'a'.repeat(60) },
   }));
-  await service.ok('POST', `${emails}/batch`, { emails: bodies });
+  const { results } = await service.ok<{ results: { id?: string }[] }>('POST', `${emails}/batch`, { emails: bodies });
+  expect(results.filter(({ id }) => id !== undefined)).toHaveLength(100);
   const times = [];
   const isOver = async (): Promise<boolean> => {
     const { counts } = await service.ok<{ counts: Record<string, number> }>('GET', '/v1/queues/hostile/app');

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { STATES } from '../../../libs/mail/email/state';
 import { EXAMPLE_AT, EXAMPLE_ID, Failure, FieldChanges, NextCursor, Time } from './fields';
 import { ProblemAnswer } from './problem';
-import { ResolvedSettings } from './settings';
+import { ResolvedSettings } from './tenants-and-queues';
 
 const receipt = {
   id: z.string(),

@@ -10,7 +10,7 @@ import { correct, type Patch } from '../../../libs/administration/correct';
 import { toProblem } from '../http/errors';
 import { jsonBody } from '../http/input';
 import { setPaused } from '../../../libs/administration/pause';
-import type { Rooms } from '../http/rooms';
+import type { RouteDeps } from '../http/route-deps';
 import { statusOf } from '../../../libs/mail/input/problem-document';
 import { existingQueue, existingEmail } from '../../../libs/administration/existing';
 import { sendNow } from '../../../libs/administration/send-now';
@@ -54,7 +54,7 @@ const withoutSizes = (value: unknown): unknown =>
     : value;
 
 /** Does what a button asks for, to an email or to a queue that its user reaches, and answers as Bull Board's page reads it. */
-const createHandlers = (rooms: Rooms) => {
+const createHandlers = (rooms: RouteDeps) => {
   const queueOf = async (request: Request, response: Response) => {
     const address = parseQueueName(param(request, 'queueName'));
     if (address === undefined || !reaches(identityOf(response), address)) throw notFound('this queue');
@@ -87,7 +87,7 @@ const createHandlers = (rooms: Rooms) => {
   return { onEmail, onQueue };
 };
 
-export const boardActions = (rooms: Rooms, commands: Commands): Router => {
+export const boardActions = (rooms: RouteDeps, commands: Commands): Router => {
   const router = Router();
   const { onEmail, onQueue } = createHandlers(rooms);
 

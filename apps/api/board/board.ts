@@ -9,11 +9,11 @@ import { Problem } from '../../../libs/mail/input/problem';
 import { queueName, type QueueAddress } from '../../../libs/mail/address/queue-address';
 import { bullQueueOf } from '../../../libs/jobs/layout/queues';
 import { recipientsOf, subjectOf, type StoredEmail } from '../../../libs/mail/email/stored-email';
-import type { Changes } from '../../../libs/store/redis/changes';
+import type { Changes } from '../../../libs/store/redis/settings-cache';
 import { boardActions } from './board-actions';
 import { boardSchema } from './board-schema';
 import type { Commands } from '../../../libs/administration/commands';
-import type { Rooms } from '../http/rooms';
+import type { RouteDeps } from '../http/route-deps';
 import { identityOf, permit } from '../http/auth';
 import { sendAnswer } from '../http/endpoint/router';
 import { emailAnswer } from '../views/email-answer';
@@ -67,7 +67,7 @@ const rowName = ({ data: email = {}, finishedOn }: Row, now: number): string => 
   return `${isOver ? 'expired · ' : ''}${first === undefined ? 'email' : formatAddress(first)}${more} · ${what}`;
 };
 
-const adapterOf = (rooms: Rooms, address: QueueAddress): BullMQAdapter => {
+const adapterOf = (rooms: RouteDeps, address: QueueAddress): BullMQAdapter => {
   const bull = bullQueueOf(rooms.queues.open(address));
   const { tenant, application } = address;
   const adapter = new BullMQAdapter(bull, {
@@ -98,7 +98,7 @@ const UI = {
 };
 
 /** @returns a router for `/board` */
-export const createBoard = (rooms: Rooms, changes: Changes, commands: Commands): Router => {
+export const createBoard = (rooms: RouteDeps, changes: Changes, commands: Commands): Router => {
   const server = new ExpressAdapter().setBasePath(BOARD_PATH);
   const board = createBullBoard({
     queues: [],

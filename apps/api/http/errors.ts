@@ -5,7 +5,7 @@ import { ContentStoreAway } from '../../../libs/content/store-fault';
 import { Problem } from '../../../libs/mail/input/problem';
 import { statusOf, toDocument } from '../../../libs/mail/input/problem-document';
 import type { Log } from '../../../libs/runtime/log';
-import { SecretKeyMissing } from '../../../libs/store/redis/secrets';
+import { SecretKeyMissing } from '../../../libs/store/redis/secret-box';
 import { redisProblem } from '../../../libs/store/redis/redis-problem';
 
 /** Seconds: what is away is soon back, room has to be made. */

@@ -2,7 +2,7 @@
 import { Router } from 'express';
 import type { ContentStore } from '../../../libs/content/store';
 import { redisProblems, type Redis } from '../../../libs/store/redis/redis';
-import type { SecretBox } from '../../../libs/store/redis/secrets';
+import type { SecretBox } from '../../../libs/store/redis/secret-box';
 import { missingSecretKeys, type MissingKeys } from '../../../libs/store/registries/reseal';
 
 const NO_KEY_MISSING: MissingKeys = { problems: [], all: false };

@@ -3,12 +3,12 @@ import type { EmailRecord } from '../../../libs/jobs/layout/email-record';
 import type { EmailQueue } from '../../../libs/jobs/layout/queues';
 import { readHistory } from '../../../libs/jobs/read/history';
 import type { Answer } from '../http/endpoint/endpoint';
-import type { Rooms } from '../http/rooms';
-import { emailView, etagOf } from './view';
+import type { RouteDeps } from '../http/route-deps';
+import { emailView, etagOf } from './email-view';
 
 /** An email as a whole, with its ETag. */
 export const emailAnswer = async (
-  { tenants, redis }: Pick<Rooms, 'tenants' | 'redis'>,
+  { tenants, redis }: Pick<RouteDeps, 'tenants' | 'redis'>,
   queue: EmailQueue,
   record: EmailRecord,
 ): Promise<Answer> => {

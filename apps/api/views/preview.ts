@@ -14,7 +14,7 @@ import type { Answer } from '../http/endpoint/endpoint';
 import { withData, type PreviewDataDeps } from '../../../libs/intake/preview-data';
 import type { ContentStore } from '../../../libs/content/store';
 import type { Renderer } from '../../../libs/render/render';
-import type { Templating } from '../../../libs/render/templates';
+import type { Templating } from '../../../libs/render/templating';
 
 export interface PreviewDeps extends PreviewDataDeps {
   content: ContentStore;

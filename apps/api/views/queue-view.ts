@@ -1,10 +1,10 @@
 // A queue as answers show it: its settings, what it holds, and whether its transport is up.
 import { readStatus } from '../../../libs/jobs/read/counts';
 import type { RegisteredQueue } from '../../../libs/store/registries/tenants';
-import type { Rooms } from '../http/rooms';
-import { queueView } from './view';
+import type { RouteDeps } from '../http/route-deps';
+import { queueView } from './email-view';
 
-export type QueueViewDeps = Pick<Rooms, 'tenants' | 'redis' | 'queues' | 'clock' | 'refs' | 'breakers'>;
+export type QueueViewDeps = Pick<RouteDeps, 'tenants' | 'redis' | 'queues' | 'clock' | 'refs' | 'breakers'>;
 
 export const viewOfQueue = async (deps: QueueViewDeps, registered: RegisteredQueue) => {
   const { transport } = await deps.tenants.settings(registered);

@@ -13,7 +13,7 @@ import { classify } from './classify';
 import { compose, type ComposeDeps } from './compose';
 import { handOver, remember, type HandOverDeps } from './hand-over';
 import { preflight } from './preflight';
-import { hasEnded, type ComposedAttempt, type EndedAttempt, type OpenAttempt } from './record';
+import { hasEnded, type ComposedAttempt, type EndedAttempt, type OpenAttempt } from './attempt-steps';
 import { resolveInputs, type ResolveInputsDeps } from './resolve-inputs';
 import { createAttemptSpool } from './attempt-spool';
 

@@ -7,7 +7,7 @@ import { classifyAnswer, PHASE_WORDS } from '../../../libs/mail/smtp/classify-an
 import { MessageUnreadable } from '../../../libs/send/smtp/message-stream';
 import type { Answered } from '../../../libs/send/smtp/server-answer';
 import type { HandedOverAttempt } from './hand-over';
-import { endAttempt, type EndedAttempt } from './record';
+import { endAttempt, type EndedAttempt } from './attempt-steps';
 
 const TOO_LONG: LeaseEnd = 'took-too-long';
 

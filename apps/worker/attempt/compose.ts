@@ -1,4 +1,5 @@
 // The message of an email at its time: rendered, composed and signed.
+// The API shows the same to people before it is sent (apps/api/views/preview.ts): what changes the one changes the other.
 import type { ContentStore } from '../../../libs/content/store';
 import { messageIdOf, subjectOf, type StoredRaw } from '../../../libs/mail/email/stored-email';
 import type { Renderer } from '../../../libs/render/render';
@@ -8,7 +9,7 @@ import { composeMessage, type Message } from '../../../libs/send/message/message
 import { rawMessage } from '../../../libs/send/message/raw-message';
 import { signMessage } from '../../../libs/send/message/sign';
 import { refusalOf } from './refused';
-import { endAttempt, type ComposedAttempt, type EndedAttempt, type ResolvedAttempt } from './record';
+import { endAttempt, type ComposedAttempt, type EndedAttempt, type ResolvedAttempt } from './attempt-steps';
 import { serviceHeaders } from './service-headers';
 
 export interface ComposeDeps {

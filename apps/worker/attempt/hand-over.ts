@@ -12,7 +12,7 @@ import type { Clock } from '../../../libs/runtime/clock';
 import { envelopeAddress, heldBytes } from '../../../libs/send/message/message';
 import type { SendRequest, SendResult } from '../../../libs/send/smtp/transmit';
 import type { Redis } from '../../../libs/store/redis/redis';
-import type { ComposedAttempt, EndedAttempt } from './record';
+import type { ComposedAttempt, EndedAttempt } from './attempt-steps';
 
 export interface HandOverDeps {
   redis: Redis;

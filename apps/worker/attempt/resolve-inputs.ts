@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { Spooled } from '../../../libs/content/spool';
 import type { ContentReader } from '../../../libs/content/store';
-import { fetchData } from '../../../libs/fetch/data';
+import { fetchData } from '../../../libs/fetch/fetch-data';
 import { FetchFailure } from '../../../libs/fetch/failure';
 import type { Fetcher, FetchRequest } from '../../../libs/fetch/fetcher';
 import { signatureHeaders, type Signing } from '../../../libs/fetch/signature';
@@ -23,7 +23,7 @@ import type { Clock } from '../../../libs/runtime/clock';
 import { contentTypeOf, HEAD_BYTES } from '../../../libs/send/message/content-type';
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
 import { refusalOf, refused } from './refused';
-import { endAttempt, type AdmittedAttempt, type EndedAttempt, type ResolvedAttempt } from './record';
+import { endAttempt, type AdmittedAttempt, type EndedAttempt, type ResolvedAttempt } from './attempt-steps';
 import type { AttemptSpool } from './attempt-spool';
 
 const MIB = 1024 * 1024;

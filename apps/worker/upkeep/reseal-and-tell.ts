@@ -1,6 +1,6 @@
 // Seals secrets with the newest key in the background, and says in the log what came of it.
 import type { Log } from '../../../libs/runtime/log';
-import type { SecretBox } from '../../../libs/store/redis/secrets';
+import type { SecretBox } from '../../../libs/store/redis/secret-box';
 import type { createResealAll } from '../../../libs/store/registries/reseal';
 
 export const resealAndTell =

@@ -14,7 +14,7 @@ import {
   UPKEEP_SETS,
   type UpkeepSet,
 } from '../../../libs/jobs/layout/upkeep-entries';
-import type { Removal } from '../../../libs/jobs/transitions/removal';
+import type { RemoveEmail } from '../../../libs/jobs/transitions/remove-email';
 import { createMailLog } from '../../../libs/events/mail-log';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { Log } from '../../../libs/runtime/log';
@@ -28,7 +28,7 @@ export interface SweepDeps {
   log: Log;
   queues: Queues;
   refs: ContentRefs;
-  removal: Removal;
+  removal: RemoveEmail;
   removeContent: (contentId: string) => Promise<void>;
   settingsOf: (queue: EmailQueue, email: StoredEmail) => Promise<ResolvedSettings>;
 }

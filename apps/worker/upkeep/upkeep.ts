@@ -4,7 +4,7 @@ import { createFindForgotten } from '../../../libs/jobs/repair/forgotten';
 import { createReconcile } from '../../../libs/jobs/repair/reconcile';
 import type { Lifecycle } from '../../../libs/runtime/lifecycle';
 import { runAsLeader } from '../../../libs/store/redis/leader';
-import type { SecretBox } from '../../../libs/store/redis/secrets';
+import type { SecretBox } from '../../../libs/store/redis/secret-box';
 import type { createResealAll } from '../../../libs/store/registries/reseal';
 import type { RedisClock } from '../../../libs/store/redis/redis-clock';
 import type { Tenants } from '../../../libs/store/registries/tenants';

@@ -7,7 +7,7 @@ import { readHistory } from '../../jobs/read/history';
 import type { BulkOperation } from './bulk-operation';
 import { replacedIn, type Replacement } from './bulk-replace';
 import { changesBetween } from '../field-diff';
-import { requireAllowed } from '../allowed';
+import { requireAllowed } from '../allowed-by-state';
 import type { Commands, Subject } from '../commands';
 import { correct, draftCorrection, type CorrectDeps, type Patch } from '../correct';
 import { checkResend, resend, type ResendDeps } from '../resend';

@@ -4,7 +4,7 @@ import type { EmailQueue } from '../../jobs/layout/queues';
 import { countInWork } from '../../jobs/read/standing';
 import { isLinked } from '../../mail/email/stored-email';
 import { reserveOf } from '../../runtime/reserve';
-import { keyIdOf } from '../../store/redis/secrets';
+import { keyIdOf } from '../../store/redis/secret-box';
 import type { SigningSecretStore } from '../../store/registries/signing-secrets';
 import { sealedOf } from '../../store/registries/transport-secrets';
 import type { Worker, Workers } from '../../store/registries/workers';

@@ -10,7 +10,7 @@ import type { EmailQueue } from './queues';
 export interface Erase {
   /**
    * May be repeated, also from the middle: the entries that lead to the email go last. Called while its job is in work or
-   * being removed (`Removal`), so that a crash in between leaves something to go on with.
+   * being removed (`RemoveEmail`), so that a crash in between leaves something to go on with.
    * @param archive its archived message
    */
   (queue: EmailQueue, id: string, email: StoredEmail, archive: StoredRaw | undefined): Promise<void>;

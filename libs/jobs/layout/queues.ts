@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { queueName, type QueueAddress } from '../../mail/address/queue-address';
 import { queueKeys, queuePrefix, type QueueKeys } from '../../store/redis/keys';
 import { requireReady, type Redis } from '../../store/redis/redis';
-import { EVENTS_KEPT, EVENTS_KEPT_UNASKED } from './telling';
+import { EVENTS_KEPT, EVENTS_KEPT_UNASKED } from './bullmq-events';
 
 /** A worker's hold on an email, renewed while it works; recovery after a crash takes about this long. */
 export const LOCK_MS = 10_000;

@@ -6,14 +6,14 @@ import type { Schedule } from '../layout/schedule';
 import type { Clock } from '../../runtime/clock';
 import type { ContentRefs } from '../../store/contents/content-refs';
 import type { Redis } from '../../store/redis/redis';
-import type { Removal } from './removal';
+import type { RemoveEmail } from './remove-email';
 
 export interface EmptyQueueDeps {
   redis: Redis;
   clock: Clock;
   refs: ContentRefs;
   content: { remove: (id: string) => Promise<void> };
-  removal: Removal;
+  removal: RemoveEmail;
   schedule: Schedule;
 }
 

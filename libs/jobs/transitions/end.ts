@@ -5,11 +5,11 @@ import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { Lease } from './lease';
 import { ASIDE } from '../layout/layout';
-import { TELL, type Telling } from '../layout/telling';
+import { TELL, type Telling } from '../layout/bullmq-events';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, token, now, place, field of the result, the result, when to remove it or '' for
 // now, the line or '', '1' where the attempt counts, what is told of it (telling.ts). Result: 1, or 0 where the lock is not ours any more. Atomic: the last
-// line and the end are seen together or not at all. Nothing is written before something was taken away, so that a full Redis learns of the end, too (marks.ts).
+// line and the end are seen together or not at all. Nothing is written before something was taken away, so that a full Redis learns of the end, too (hand-over-journal.ts).
 const endScript = defineScript(`${ASIDE}${TELL}
 local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
 local key = prefix .. id

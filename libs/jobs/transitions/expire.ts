@@ -5,7 +5,7 @@ import type { ResolvedSettings } from '../../mail/settings/settings';
 import type { Redis } from '../../store/redis/redis';
 import type { EmailRecord } from '../layout/email-record';
 import type { EmailQueue } from '../layout/queues';
-import { tellingOf } from '../layout/telling';
+import { tellingOf } from '../layout/bullmq-events';
 import type { Refusal } from '../layout/layout';
 import { withdraw } from './withdraw';
 

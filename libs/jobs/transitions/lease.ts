@@ -22,7 +22,7 @@ export interface Lease {
   crashes: number;
   /** When it was taken, by Redis' clock; ms since 1970. */
   takenAt: number;
-  /** Earlier attempts or releases left marks (marks.ts). */
+  /** Earlier attempts or releases left marks (hand-over-journal.ts). */
   marked: boolean;
   /** It was canceled, and put back by another BullMQ client. */
   canceled: boolean;

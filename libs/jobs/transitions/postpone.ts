@@ -10,7 +10,7 @@ import type { Lease } from './lease';
 // KEYS: BullMQ's prefix. ARGV: id, token, now, when it is tried again, when it may be sent at the earliest, when it expires, the
 // failed reason or '' where no attempt counts, why it was put back otherwise, the line or '', fields of the intent and of why.
 // Result: 1, or 0 where the lock is not ours any more. Atomic: the line of the attempt, its count and the next time are seen
-// together or not at all. What is taken away comes first, so that a full Redis learns of it, too (marks.ts).
+// together or not at all. What is taken away comes first, so that a full Redis learns of it, too (hand-over-journal.ts).
 const postponeScript = defineScript(`
 local prefix, id, nextAt = KEYS[1], ARGV[1], tonumber(ARGV[4])
 local key = prefix .. id

@@ -71,6 +71,7 @@ export const TRANSITIONS: readonly Transition[] = [
   ['new', 'accepted', 'queued'],
   ['scheduled', 'due', 'queued'],
   ['queued', 'taken by a worker', 'sending'],
+  ['expired', 'taken by a worker, which ends it', 'sending'],
   ['deferred', 'due', 'queued'],
   ['queued', 'corrected for later', 'scheduled'],
   ['sending', '250', 'sent'],

@@ -106,13 +106,7 @@ export type TenantSettings = z.infer<typeof TenantSettings>;
 export type QueueSettings = z.infer<typeof QueueSettings>;
 
 /** The settings that one level may give; every level's type fits. */
-export type SettingsLevel = Partial<
-  Pick<
-    QueueSettings,
-    'transport' | 'from' | 'replyTo' | 'attempts' | 'backoff' | 'expiresAfter' | 'history' | 'errors' | 'log'
-  > &
-    Pick<QueueSettings, 'onUncertain' | 'priority' | 'concurrency' | 'archive' | 'listUnsubscribe' | 'dataSources'>
->;
+export type SettingsLevel = Partial<Pick<QueueSettings, keyof ResolvedSettings>>;
 
 /** All settings of an email, none missing. Spans in milliseconds, days in days. */
 export interface ResolvedSettings {

@@ -1,5 +1,5 @@
 // What a schema does not allow, keyword by keyword, in our words.
-import { checkData } from './data-schema';
+import { checkData } from './check-data';
 
 test.each<[string, Record<string, unknown>, unknown, string, string]>([
   ['type', { properties: { a: { type: 'string' } } }, { a: 1 }, '/a', 'must be "string", and is number'],

@@ -2,7 +2,7 @@
 import { runInThisContext } from 'node:vm';
 import { LRUCache } from 'lru-cache';
 import { answerFormat } from '../source/formatting';
-import { RUNTIME } from './sandbox-runtime';
+import { RUNTIME } from './template-runtime';
 
 /** Compiled templates under the name of all their versions. Who knows one knows nothing of another. */
 export interface Program {

@@ -1,8 +1,8 @@
 // The render threads of a process: started when somebody needs them, given work by turns.
 import { availableParallelism } from 'node:os';
 import type { Exhausted } from './engine';
-import type { AnswerOf, Job } from './job';
-import { startThread, TIME_LIMIT, type RenderThread, type ThreadEnd } from './render-thread';
+import type { AnswerOf, Job } from './protocol';
+import { startThread, TIME_LIMIT, type RenderThread, type ThreadEnd } from './thread-handle';
 import { createTurns, type Turns } from './turns';
 
 /** A job that came to no answer because of what is in it. */

@@ -3,10 +3,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { nameOfThread, openCpuClock } from '../../runtime/thread-cpu';
 import { createTrustedEngine } from './engine';
 import { openInlining } from './inline-css';
-import type { Job } from './job';
-import { createJobs, takeApart } from './jobs';
-import { createMachine } from './machine';
-import type { Ready, ThreadOptions } from './render-thread';
+import type { Job } from './protocol';
+import { createJobs, takeApart } from './do-work';
+import { createMachine } from './sandbox';
+import type { Ready, ThreadOptions } from './thread-handle';
 
 const { trusted, limit } = workerData as ThreadOptions;
 

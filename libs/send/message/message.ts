@@ -11,7 +11,7 @@ import { composeLetter } from './compose-letter';
 import { encodeBody } from './encode-body';
 import { readPieces, sizeInBase64, type StoredFile } from './file-parts';
 import { writeField, type Field, type WireAddress } from './header-field';
-import { leafOptions, writeLeaves } from './leaf';
+import { leafOptions, writeLeaves } from './attachment-headers';
 import { writeMessage, writePieces } from './write-message';
 
 export interface MessageInput {

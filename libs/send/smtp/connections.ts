@@ -4,12 +4,12 @@ import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { AddressRule } from '../../runtime/addresses';
 import type { Sockets } from '../../store/limits/sockets';
 import { createDialogue, type Dialogue } from './dialogue';
-import type { OpenTransport, SmtpError } from './open-transport';
-import { openConnection, socketOf } from './opening';
+import type { OpenTransport, SmtpError } from './unsealed-transport';
+import { openConnection, socketOf } from './open-connection';
 import type { StepBounds } from './step-bounds';
 import { tokenOf, withToken } from './token-login';
 
-export type { OpeningError, OpenTransport, SmtpError } from './open-transport';
+export type { OpeningError, OpenTransport, SmtpError } from './unsealed-transport';
 
 export interface Connection {
   smtp: SMTPConnection;

@@ -1,6 +1,6 @@
 // What a connection's fault means and what to do about it, in our words: TLS libraries speak to their programmers.
 import type { StoredTransport } from '../../mail/settings/transport';
-import type { SmtpError } from './open-transport';
+import type { SmtpError } from './unsealed-transport';
 
 type Facts = Pick<StoredTransport, 'host' | 'port' | 'security' | 'tls'>;
 

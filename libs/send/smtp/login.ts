@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { offeredMechanism } from './oauth-login';
-import type { OpenTransport } from './open-transport';
+import type { OpenTransport } from './unsealed-transport';
 
 type Handlers = SMTPConnection.CustomAuthenticationHandlers;
 type Handler = (talk: Talk) => Promise<void>;

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { messageOf } from '../../runtime/fault';
 import type { Message } from '../message/message';
 import type { Connection } from './connections';
-import { socketOf } from './opening';
+import { socketOf } from './open-connection';
 
 /** What the message is read from failed in the middle of it: no fault of the server, which has not got its end. */
 export class MessageUnreadable extends Error {

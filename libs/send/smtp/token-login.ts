@@ -1,5 +1,5 @@
 // The access token that a connection logs in with, and one more try with another one where the server refuses it.
-import type { NoAccessToken, OpeningError, OpenTransport } from './open-transport';
+import type { NoAccessToken, OpeningError, OpenTransport } from './unsealed-transport';
 
 /** A server that takes no token says so with a reply for good (RFC 4954 6). */
 const REFUSED_FROM = 500;

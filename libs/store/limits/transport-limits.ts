@@ -2,7 +2,7 @@
 import type { QueueAddress } from '../../mail/address/queue-address';
 import type { TransportLimits } from '../../mail/settings/transport';
 import type { Clock } from '../../runtime/clock';
-import type { Changes } from '../redis/changes';
+import type { Changes } from '../redis/settings-cache';
 import { createConnectionRights, type ConnectionRights, type Right } from './connection-rights';
 import type { Lowered, RightsKeys } from './connection-scripts';
 import { queueKeys, tenantKeys } from '../redis/keys';

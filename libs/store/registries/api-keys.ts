@@ -3,7 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { ApiKeyInput, Identity, RateOfKey } from '../../mail/settings/api-key';
 import { durationMs } from '../../mail/input/duration';
 import type { Clock } from '../../runtime/clock';
-import type { Changes } from '../redis/changes';
+import type { Changes } from '../redis/settings-cache';
 import { KEYS } from '../redis/keys';
 import type { Redis } from '../redis/redis';
 import { changeRecord } from './change-record';

@@ -1,5 +1,5 @@
 // Removes what a tenant leaves, so that another one made under its name later finds nothing of it.
-import type { Changes } from '../redis/changes';
+import type { Changes } from '../redis/settings-cache';
 import { formerKeys, tenantKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
 

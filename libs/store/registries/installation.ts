@@ -1,6 +1,6 @@
 // Whether the whole installation is paused: it accepts and keeps emails then, and sends none.
 import type { Clock } from '../../runtime/clock';
-import type { Changes } from '../redis/changes';
+import type { Changes } from '../redis/settings-cache';
 import { KEYS } from '../redis/keys';
 import type { Redis } from '../redis/redis';
 

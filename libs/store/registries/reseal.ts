@@ -1,7 +1,7 @@
 // Seals every stored secret with the newest key, so that older keys may go; and knows which keys are still needed.
 import { KEYS } from '../redis/keys';
 import { requireReady, type Redis } from '../redis/redis';
-import { keyIdOf, type SecretBox } from '../redis/secrets';
+import { keyIdOf, type SecretBox } from '../redis/secret-box';
 import type { Workers } from './workers';
 
 /** Whoever keeps sealed secrets of tenants. */

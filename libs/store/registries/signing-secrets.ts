@@ -1,11 +1,11 @@
 // The secrets that a tenant's outgoing requests are signed with: made when first needed, sealed, two while one is changed.
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../runtime/clock';
-import type { Changes } from '../redis/changes';
+import type { Changes } from '../redis/settings-cache';
 import { tenantKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
 import { defineScript } from '../redis/script';
-import { keyIdOf, type SecretBox } from '../redis/secrets';
+import { keyIdOf, type SecretBox } from '../redis/secret-box';
 import { noteSealed, type SealedOwner } from './reseal';
 
 export interface SigningSecrets {

@@ -1,7 +1,7 @@
 // The registry of templates: immutable numbered versions under a name, the newest of them in use.
 import type { TemplateInput, TemplateVersion } from '../../mail/settings/template';
 import type { Clock } from '../../runtime/clock';
-import type { Changes } from '../redis/changes';
+import type { Changes } from '../redis/settings-cache';
 import { tenantKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
 import { defineScript } from '../redis/script';

@@ -11,7 +11,7 @@ import { queueName, type QueueAddress } from '../../mail/address/queue-address';
 import type { Clock } from '../../runtime/clock';
 import { changeRecord } from './change-record';
 import { removeFormerTenant } from './former-tenant';
-import type { Changes } from '../redis/changes';
+import type { Changes } from '../redis/settings-cache';
 import type { PauseNote } from './installation';
 import { KEYS, tenantKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';

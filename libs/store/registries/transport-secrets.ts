@@ -9,7 +9,7 @@ import {
 import { Problem, problemAt } from '../../mail/input/problem';
 import type { StoredTransport, TransportInput } from '../../mail/settings/transport';
 import { movedParts } from '../../mail/settings/transport-login';
-import type { SecretBox } from '../redis/secrets';
+import type { SecretBox } from '../redis/secret-box';
 
 export interface TransportSecrets {
   password?: string;

@@ -3,10 +3,10 @@ import { type StoredTransport, type TransportChange } from '../../mail/settings/
 import { portOf } from '../../mail/settings/transport-login';
 import type { Clock } from '../../runtime/clock';
 import { changeRecord, removeRecord, rewriteRecord } from './change-record';
-import type { Changes } from '../redis/changes';
+import type { Changes } from '../redis/settings-cache';
 import { tenantKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
-import { keyIdOf, type SecretBox } from '../redis/secrets';
+import { keyIdOf, type SecretBox } from '../redis/secret-box';
 import { noteSealed, type SealedOwner } from './reseal';
 import {
   changeOf,

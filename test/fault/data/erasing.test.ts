@@ -10,7 +10,7 @@ import { readRecords } from '../../../libs/jobs/layout/email-record';
 import { createErase } from '../../../libs/jobs/layout/erase';
 import { isGone } from '../../../libs/jobs/layout/tombstones';
 import { createQueues, type EmailQueue } from '../../../libs/jobs/layout/queues';
-import { createRemoval } from '../../../libs/jobs/transitions/removal';
+import { createRemoveEmail } from '../../../libs/jobs/transitions/remove-email';
 import { createEnqueue } from '../../../libs/intake/enqueue';
 import { createLog } from '../../../libs/runtime/log';
 import { createContentRefs } from '../../../libs/store/contents/content-refs';
@@ -75,7 +75,7 @@ const makeRooms = (step: () => void = () => undefined, ahead = 0) => {
     clock,
     releaseContent: (address, id, ids) => refs.release(address, id, ids, removeContent),
   });
-  const removal = createRemoval({ redis: dying, clock, erase });
+  const removal = createRemoveEmail({ redis: dying, clock, erase });
   const queues = createQueues({ redis, waits: true });
   const schedule = createSchedule(dying);
   return {

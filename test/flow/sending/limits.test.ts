@@ -88,7 +88,7 @@ test('a queue at its limit holds no place that another one could use', async () 
     expect(await service.ok('GET', `/v1/queues/${slow.queue}`)).toMatchObject({ counts: { sent: 5, queued: 495 } });
     expect(await service.ok('GET', `/v1/queues/${quick.queue}`)).toMatchObject({ counts: { sent: 100 } });
   });
-  expect(service.workers.map(({ fleet }) => fleet.inWork)).toEqual([0, 0, 0]);
+  await eventually(() => expect(service.workers.map(({ fleet }) => fleet.inWork)).toEqual([0, 0, 0]));
 });
 
 test('an email that names another transport is counted there', async () => {

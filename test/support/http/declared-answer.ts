@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { ProblemAnswer } from '../../../apps/api/answers/problem';
 import { createAddresses } from '../../../apps/api/http/endpoint/addresses';
 import type { DeclaredAnswer, Endpoint } from '../../../apps/api/http/endpoint/endpoint';
-import { problemsOf } from '../../../apps/api/http/endpoint/problems';
-import { ENDPOINTS } from '../../../apps/api/routes/table';
+import { problemsOf } from '../../../apps/api/http/endpoint/declared-problems';
+import { ENDPOINTS } from '../../../apps/api/routes/all-endpoints';
 import { statusOfCode } from '../../../libs/mail/input/problem-document';
 
 interface Given {

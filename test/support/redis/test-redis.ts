@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { freePort } from '../../../dev/ports';
-import { findRedisBinary } from '../../../dev/redis-binary';
+import { findRedisBinary, type RedisBinary } from '../../../dev/redis-binary';
 import { startRedis, type RedisOptions, type RedisServer } from '../../../dev/redis';
 import { JOURNALED } from './redis-journal';
 
@@ -28,6 +28,27 @@ const nodesFile = (port: number, master: string): string =>
     '',
   ].join('\n');
 
+/** Tests beside this one may take a port between the question for a free one and the start. */
+const TRIES = 3;
+
+const startNode = async (
+  options: RedisOptions,
+  binary: RedisBinary,
+  extra: readonly string[],
+): Promise<{ server: RedisServer; master: string }> => {
+  for (let tries = 1; ; tries++) {
+    const [port, clusterPort, master] = [await freePort(), await freePort(), randomBytes(20).toString('hex')];
+    await mkdir(join(options.dataDir, 'redis'), { recursive: true, mode: 0o700 });
+    await writeFile(join(options.dataDir, 'redis', 'nodes.conf'), nodesFile(port, master));
+    const cluster = ['cluster-enabled yes', `cluster-port ${clusterPort}`, ...extra];
+    try {
+      return { server: await startRedis({ ...options, binary, port, extra: cluster }), master };
+    } catch (error) {
+      if (tries === TRIES || !String(error).includes('Address already in use')) throw error;
+    }
+  }
+};
+
 /**
  * Starts the Redis server of a data folder. A plain client works with it; every command, script or transaction with keys of several
  * slots is refused.
@@ -38,11 +59,7 @@ export const startTestRedis = async ({ plain = false, ...options }: TestRedisOpt
   if (!CAN_BE_CLUSTER) return startRedis({ ...options, binary });
   const extra = [...JOURNALED, ...(options.extra ?? [])];
   if (plain) return startRedis({ ...options, binary, extra });
-  const [port, clusterPort, master] = [await freePort(), await freePort(), randomBytes(20).toString('hex')];
-  await mkdir(join(options.dataDir, 'redis'), { recursive: true, mode: 0o700 });
-  await writeFile(join(options.dataDir, 'redis', 'nodes.conf'), nodesFile(port, master));
-  const cluster = ['cluster-enabled yes', `cluster-port ${clusterPort}`, ...extra];
-  const server = await startRedis({ ...options, binary, port, extra: cluster });
+  const { server, master } = await startNode(options, binary, extra);
   const redis = new Redis(server.url, { enableReadyCheck: false });
   await redis.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
   await redis.call('CLUSTER', 'FORGET', master);

@@ -12,7 +12,7 @@ import { VERSION } from '../../../../libs/runtime/version';
 import { ProblemAnswer } from '../../answers/problem';
 import { TAGS, type AnswerHeader, type DeclaredAnswer, type HeededHeader, type Endpoint } from './endpoint';
 import type { Body } from './body';
-import { problemsByStatus } from './problems';
+import { problemsByStatus } from './declared-problems';
 import type { Permission } from '../permission';
 
 const PARAMETERS: Record<string, string> = {

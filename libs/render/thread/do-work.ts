@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { parseMessage } from '../../mail/message/parsed-message';
 import { compareParts } from '../source/compare';
-import { checkData, checkSchema } from '../source/data-schema';
+import { checkData, checkSchema } from '../source/check-data';
 import { EngineFault, type Engine, type Program } from './engine';
 import { compileSource, TemplateFault, type Escaping, type Tag } from '../source/eta-source';
 import {
@@ -18,7 +18,7 @@ import {
   type RenderJob,
   type Reply,
   type Sources,
-} from './job';
+} from './protocol';
 import { InliningRefused, withInlineCss } from './inline-css';
 import { checkSource } from '../source/lint';
 import { quickTextFromHtml, textFromHtml } from './text-body';

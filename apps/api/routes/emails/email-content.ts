@@ -1,19 +1,19 @@
 // What an email says, before and after it is sent, and why it is not sent yet.
-import { explain, type ExplainDeps } from '../../../libs/administration/explain/explain';
-import { prepareParts } from '../../../libs/intake/large-parts';
-import { withData } from '../../../libs/intake/preview-data';
-import { formatAddress } from '../../../libs/mail/address/address';
-import type { QueueAddress } from '../../../libs/mail/address/queue-address';
-import { EmailInput } from '../../../libs/mail/email/email';
-import { toStoredEmail } from '../../../libs/mail/email/stored-email';
-import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
-import { EmailContent, EmailPreview, Explanation } from '../answers/content';
-import { requireRole } from '../http/auth';
-import { json } from '../http/endpoint/body';
-import { endpoint } from '../http/endpoint/endpoint';
-import { EMAILS } from '../http/endpoint/paths';
-import type { Rooms } from '../http/rooms';
-import { contentOf, messageFile, previewOfRaw, rendered, type PreviewDeps } from '../views/preview';
+import { explain, type ExplainDeps } from '../../../../libs/administration/explain/explain';
+import { prepareParts } from '../../../../libs/intake/large-parts';
+import { withData } from '../../../../libs/intake/preview-data';
+import { formatAddress } from '../../../../libs/mail/address/address';
+import type { QueueAddress } from '../../../../libs/mail/address/queue-address';
+import { EmailInput } from '../../../../libs/mail/email/email';
+import { toStoredEmail } from '../../../../libs/mail/email/stored-email';
+import type { ResolvedSettings } from '../../../../libs/mail/settings/settings';
+import { EmailContent, EmailPreview, Explanation } from '../../answers/content';
+import { requireRole } from '../../http/auth';
+import { json } from '../../http/endpoint/body';
+import { endpoint } from '../../http/endpoint/endpoint';
+import { EMAILS } from '../../http/endpoint/paths';
+import type { RouteDeps } from '../../http/route-deps';
+import { contentOf, messageFile, previewOfRaw, rendered, type PreviewDeps } from '../../views/preview';
 import { subjectOf, type EmailDeps } from './email-actions';
 import { EMAIL_PROBLEMS } from './emails';
 
@@ -36,7 +36,7 @@ export const RENDER_PROBLEMS = [
 /** Headers, boundaries and line breaks that come on top of the parts, roughly. Bytes. */
 const FRAME_SIZE = 1_024;
 
-type RenderDeps = PreviewDeps & Pick<Rooms, 'accept' | 'refs' | 'config'>;
+type RenderDeps = PreviewDeps & Pick<RouteDeps, 'accept' | 'refs' | 'config'>;
 
 /** What an email without a complete message would say. */
 const preview = async (deps: RenderDeps, address: QueueAddress, input: EmailInput, settings: ResolvedSettings) => {

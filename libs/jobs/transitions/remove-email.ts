@@ -8,12 +8,12 @@ import { toArchive } from '../layout/email-record';
 import type { EmailQueue } from '../layout/queues';
 import { announceUpkeep } from '../../store/redis/upkeep-index';
 import type { Refusal } from '../layout/layout';
-import { removeJob } from './remove';
+import { removeJob } from './remove-job';
 
 /** Whoever began has this long to finish before the sweep goes on: two at once could remove what a third has claimed. */
 const RESUME_MS = 60_000;
 
-export interface Removal {
+export interface RemoveEmail {
   /** @returns why it was not removed */
   remove(queue: EmailQueue, id: string): Promise<Refusal | undefined>;
   /** Goes on with a removal that was interrupted; false where there is none. */
@@ -24,7 +24,7 @@ export interface Removal {
  * One script takes the job away from everybody and leaves it under a key of removals, with an entry for the sweep; what
  * belongs to it is erased then; its last step takes key and entry away.
  */
-export const createRemoval = (deps: { redis: Redis; clock: Clock; erase: Erase }): Removal => {
+export const createRemoveEmail = (deps: { redis: Redis; clock: Clock; erase: Erase }): RemoveEmail => {
   const { redis, clock, erase } = deps;
 
   const resume = async (queue: EmailQueue, id: string): Promise<boolean> => {

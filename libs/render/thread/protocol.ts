@@ -1,7 +1,7 @@
 // What a render thread is asked for, and what it answers. Light, since the process that asks loads it, too.
 import type { ParsedMessage } from '../../mail/message/parsed-message';
 import type { InputError } from '../../mail/input/problem';
-import type { DataSchema } from '../source/data-schema';
+import type { DataSchema } from '../source/check-data';
 import type { Exhausted } from './engine';
 
 export type Part = 'subject' | 'html' | 'text';

@@ -1,20 +1,20 @@
 // Emails of a queue: accepted one by one or many at once, listed, and looked at.
 import { z } from 'zod';
-import { existingEmail, existingQueue } from '../../../libs/administration/existing';
-import { BatchInput, readBatch } from '../../../libs/intake/batch-lines';
-import { listEmails } from '../../../libs/jobs/read/list';
-import { Slug, type QueueAddress } from '../../../libs/mail/address/queue-address';
-import { RecipientFilter } from '../../../libs/mail/address/recipient-pattern';
-import { EmailInput } from '../../../libs/mail/email/email';
-import { STATES } from '../../../libs/mail/email/state';
-import { BatchResults, EmailDetails, EmailPage, Receipt } from '../answers/emails';
-import { json, uncheckedJson } from '../http/endpoint/body';
-import { endpoint } from '../http/endpoint/endpoint';
-import { EMAILS } from '../http/endpoint/paths';
-import { openCursor, sealCursor } from '../http/page';
-import type { Rooms } from '../http/rooms';
-import { emailAnswer } from '../views/email-answer';
-import { emailSummary } from '../views/view';
+import { existingEmail, existingQueue } from '../../../../libs/administration/existing';
+import { BatchInput, readBatch } from '../../../../libs/intake/batch-lines';
+import { listEmails } from '../../../../libs/jobs/read/list';
+import { Slug, type QueueAddress } from '../../../../libs/mail/address/queue-address';
+import { RecipientFilter } from '../../../../libs/mail/address/recipient-pattern';
+import { EmailInput } from '../../../../libs/mail/email/email';
+import { STATES } from '../../../../libs/mail/email/state';
+import { BatchResults, EmailDetails, EmailPage, Receipt } from '../../answers/emails';
+import { json, uncheckedJson } from '../../http/endpoint/body';
+import { endpoint } from '../../http/endpoint/endpoint';
+import { EMAILS } from '../../http/endpoint/paths';
+import { openCursor, sealCursor } from '../../http/page';
+import type { RouteDeps } from '../../http/route-deps';
+import { emailAnswer } from '../../views/email-answer';
+import { emailSummary } from '../../views/email-view';
 
 /** What may be wrong with an email besides its fields: with what it names, and the room that is left for it. */
 export const EMAIL_PROBLEMS = [
@@ -66,7 +66,7 @@ const acceptEmail = endpoint({
     202: { description: 'It is accepted.', schema: Receipt, headers: ['Location', 'Idempotency-Replayed'] },
   },
   problems: EMAIL_PROBLEMS,
-  async handle({ accept }: Pick<Rooms, 'accept'>, { address, by, body, idempotencyKey }) {
+  async handle({ accept }: Pick<RouteDeps, 'accept'>, { address, by, body, idempotencyKey }) {
     const { receipt, replayed } = await accept.one(address, {
       body,
       by,
@@ -96,7 +96,7 @@ const acceptBatch = endpoint({
     422: { description: 'No line is accepted: nothing was done.', schema: BatchResults },
   },
   problems: EMAIL_PROBLEMS,
-  async handle({ accept, mailLog, content }: Pick<Rooms, 'accept' | 'mailLog' | 'content'>, asked) {
+  async handle({ accept, mailLog, content }: Pick<RouteDeps, 'accept' | 'mailLog' | 'content'>, asked) {
     const { address, by, body, idempotencyKey, request } = asked;
     const { results, replayed } = await accept.many(
       address,
@@ -122,7 +122,7 @@ const listOfEmails = endpoint({
   may: { action: 'read', over: 'queue' },
   query: ListQuery,
   answers: { 200: { description: 'One page.', schema: EmailPage } },
-  async handle({ tenants, queues, redis, clock }: Pick<Rooms, 'tenants' | 'queues' | 'redis' | 'clock'>, asked) {
+  async handle({ tenants, queues, redis, clock }: Pick<RouteDeps, 'tenants' | 'queues' | 'redis' | 'clock'>, asked) {
     const { limit, cursor, since, until, recipient, ...filter } = asked.query;
     const queue = await existingQueue({ tenants, queues }, asked.address);
     const order = `emails ${queue.name} ${recipient ?? ''}`;
@@ -150,7 +150,7 @@ const getEmail = endpoint({
   description: 'The email as it is kept, the settings that hold for it now, what servers said, and who changed what.',
   may: { action: 'read', over: 'queue' },
   answers: { 200: { description: 'The email.', schema: EmailDetails, headers: ['ETag'] } },
-  async handle(rooms: Pick<Rooms, 'tenants' | 'queues' | 'redis' | 'clock'>, { address, params }) {
+  async handle(rooms: Pick<RouteDeps, 'tenants' | 'queues' | 'redis' | 'clock'>, { address, params }) {
     const queue = await existingQueue(rooms, address);
     return emailAnswer(rooms, queue, await existingEmail(rooms, queue, params.id));
   },

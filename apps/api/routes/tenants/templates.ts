@@ -1,27 +1,27 @@
 // Templates of a tenant: put, looked at, rendered, deleted.
 import { z } from 'zod';
-import { changesBetween } from '../../../libs/administration/field-diff';
-import { Slug, SLUG } from '../../../libs/mail/address/queue-address';
-import { parseInput } from '../../../libs/mail/input/parse-input';
-import { notFound } from '../../../libs/mail/input/problem';
-import { TemplateInput, type TemplateVersion } from '../../../libs/mail/settings/template';
-import { TemplatePreview } from '../answers/content';
-import { TemplateDetails, TemplateList } from '../answers/templates';
-import { json, uncheckedJson } from '../http/endpoint/body';
-import { endpoint, type Asked } from '../http/endpoint/endpoint';
-import { TENANT } from '../http/endpoint/paths';
-import type { Rooms } from '../http/rooms';
-import { settingsIn, versionGuard } from '../http/settings-change';
-import { documentAnswer, COMPUTED } from '../views/documents';
-import { rendered, type PreviewDeps } from '../views/preview';
-import { RENDER_PROBLEMS } from './email-content';
+import { changesBetween } from '../../../../libs/administration/field-diff';
+import { Slug, SLUG } from '../../../../libs/mail/address/queue-address';
+import { parseInput } from '../../../../libs/mail/input/parse-input';
+import { notFound } from '../../../../libs/mail/input/problem';
+import { TemplateInput, type TemplateVersion } from '../../../../libs/mail/settings/template';
+import { TemplatePreview } from '../../answers/content';
+import { TemplateDetails, TemplateList } from '../../answers/templates';
+import { json, uncheckedJson } from '../../http/endpoint/body';
+import { endpoint, type Asked } from '../../http/endpoint/endpoint';
+import { TENANT } from '../../http/endpoint/paths';
+import type { RouteDeps } from '../../http/route-deps';
+import { settingsIn, versionGuard } from '../../http/settings-change';
+import { documentAnswer, COMPUTED } from '../../views/settings-documents';
+import { rendered, type PreviewDeps } from '../../views/preview';
+import { RENDER_PROBLEMS } from '../emails/email-content';
 
 const TEMPLATES = `${TENANT}/templates` as const;
 export const TEMPLATE = `${TEMPLATES}/{name}` as const;
 export const MAY_READ = { action: 'read', over: 'tenant' } as const;
 export const MAY_CHANGE = { action: 'administer', over: 'tenant', whenTrusted: 'operate' } as const;
 
-export type TemplateStore = Pick<Rooms, 'templates'>;
+export type TemplateStore = Pick<RouteDeps, 'templates'>;
 
 const TemplateData = z.strictObject({
   data: z.record(z.string(), z.unknown()).optional(),
@@ -53,7 +53,7 @@ export const existingVersion = async (
  * @throws Problem `version-mismatch` where an If-Match names another one than the present
  */
 export const putVersion = async (
-  { templates, audit }: Pick<Rooms, 'templates' | 'audit'>,
+  { templates, audit }: Pick<RouteDeps, 'templates' | 'audit'>,
   { tenant, by, params: { name }, ifMatch }: Asked<'tenant', typeof TEMPLATE, never, unknown>,
   input: TemplateInput,
   why: string,
@@ -103,7 +103,7 @@ const putTemplate = endpoint({
   heeds: ['If-Match'],
   answers: PUT_ANSWERS,
   problems: ['template-syntax'],
-  async handle(deps: Pick<Rooms, 'templates' | 'templating' | 'audit'>, asked) {
+  async handle(deps: Pick<RouteDeps, 'templates' | 'templating' | 'audit'>, asked) {
     const name = parseInput(Slug, asked.params.name, ['name']);
     const input = parseInput(
       TemplateInput,
@@ -138,7 +138,7 @@ const deleteTemplate = endpoint({
   description: 'With all its versions. Emails that name it fail with `template-unknown` when they are due.',
   may: MAY_CHANGE,
   answers: { 204: { description: 'It is gone.' } },
-  async handle({ templates, audit }: Pick<Rooms, 'templates' | 'audit'>, { tenant, by, params: { name } }) {
+  async handle({ templates, audit }: Pick<RouteDeps, 'templates' | 'audit'>, { tenant, by, params: { name } }) {
     const before = await templates.get(tenant, name);
     if (!(await templates.remove(tenant, name))) throw notFound(`template ${name}`);
     await audit.record({

@@ -1,10 +1,10 @@
 // Lists of queues: all that a key reaches, and those of one tenant.
-import type { QueueAddress } from '../../../libs/mail/address/queue-address';
-import type { RegisteredQueue, Tenants } from '../../../libs/store/registries/tenants';
-import { QueuePage } from '../answers/settings';
-import { endpoint } from '../http/endpoint/endpoint';
-import { checkNames, pageOf, PageQuery, sortByName, type Page } from '../http/page';
-import { viewOfQueue, type QueueViewDeps } from '../views/queue-view';
+import type { QueueAddress } from '../../../../libs/mail/address/queue-address';
+import type { RegisteredQueue, Tenants } from '../../../../libs/store/registries/tenants';
+import { QueuePage } from '../../answers/tenants-and-queues';
+import { endpoint } from '../../http/endpoint/endpoint';
+import { checkNames, pageOf, PageQuery, sortByName, type Page } from '../../http/page';
+import { viewOfQueue, type QueueViewDeps } from '../../views/queue-view';
 
 const pathOf = ({ tenant, application }: QueueAddress): string => `${tenant}/${application}`;
 

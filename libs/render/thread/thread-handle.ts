@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { LRUCache } from 'lru-cache';
 import { openCpuClock, type CpuClock } from '../../runtime/thread-cpu';
 import type { Exhausted } from './engine';
-import { MOST_PROGRAMS, type Job, type Reply } from './job';
+import { MOST_PROGRAMS, type Job, type Reply } from './protocol';
 
 /** What a thread is started with. */
 export interface ThreadOptions {

@@ -1,9 +1,9 @@
 // Versions of a template: listed, read, compared, made current again.
 import { z } from 'zod';
-import { notFound } from '../../../libs/mail/input/problem';
-import { TemplateComparison, TemplateDetails, TemplateVersions } from '../answers/templates';
-import { endpoint } from '../http/endpoint/endpoint';
-import type { Rooms } from '../http/rooms';
+import { notFound } from '../../../../libs/mail/input/problem';
+import { TemplateComparison, TemplateDetails, TemplateVersions } from '../../answers/templates';
+import { endpoint } from '../../http/endpoint/endpoint';
+import type { RouteDeps } from '../../http/route-deps';
 import {
   existingVersion,
   MAY_CHANGE,
@@ -59,7 +59,7 @@ const compareVersions = endpoint({
   may: MAY_READ,
   query: CompareQuery,
   answers: { 200: { description: 'The differences.', schema: TemplateComparison } },
-  async handle(deps: Pick<Rooms, 'templates' | 'templating'>, { tenant, params: { name }, query: { from, to } }) {
+  async handle(deps: Pick<RouteDeps, 'templates' | 'templating'>, { tenant, params: { name }, query: { from, to } }) {
     const [before, after] = [
       await existingVersion(deps, tenant, name, from),
       await existingVersion(deps, tenant, name, to),
@@ -79,7 +79,7 @@ const restoreVersion = endpoint({
   may: MAY_CHANGE,
   heeds: ['If-Match'],
   answers: PUT_ANSWERS,
-  async handle(deps: Pick<Rooms, 'templates' | 'audit'>, asked) {
+  async handle(deps: Pick<RouteDeps, 'templates' | 'audit'>, asked) {
     const { name, version } = asked.params;
     const old = await existingVersion(deps, asked.tenant, name, version);
     const { subject, html, text, layout, inlineCss, schema } = old;

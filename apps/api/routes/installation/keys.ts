@@ -1,15 +1,15 @@
 // API keys: issued, listed, revoked.
 import { z } from 'zod';
-import { boundedKey, isWithinReach, requireShortChain, revokeWith } from '../../../libs/administration/api-keys';
-import { changesBetween } from '../../../libs/administration/field-diff';
-import { notFound } from '../../../libs/mail/input/problem';
-import { ApiKeyInput } from '../../../libs/mail/settings/api-key';
-import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
-import { IssuedKey, KeyList } from '../answers/installation';
-import { json } from '../http/endpoint/body';
-import { endpoint } from '../http/endpoint/endpoint';
-import type { Rooms } from '../http/rooms';
-import { apiKeyView } from '../views/view';
+import { boundedKey, isWithinReach, requireShortChain, revokeWith } from '../../../../libs/administration/api-keys';
+import { changesBetween } from '../../../../libs/administration/field-diff';
+import { notFound } from '../../../../libs/mail/input/problem';
+import { ApiKeyInput } from '../../../../libs/mail/settings/api-key';
+import type { StoredApiKey } from '../../../../libs/store/registries/api-keys';
+import { IssuedKey, KeyList } from '../../answers/installation';
+import { json } from '../../http/endpoint/body';
+import { endpoint } from '../../http/endpoint/endpoint';
+import type { RouteDeps } from '../../http/route-deps';
+import { apiKeyView } from '../../views/email-view';
 
 const MAY = { action: 'administer', over: 'reach' } as const;
 
@@ -31,7 +31,7 @@ const issueKey = endpoint({
   body: json(ApiKeyInput),
   answers: { 201: { description: 'The key.', schema: IssuedKey } },
   problems: ['not-found', 'key-chain-too-long'],
-  async handle({ keys, tenants, audit }: Pick<Rooms, 'keys' | 'tenants' | 'audit'>, { identity, by, body }) {
+  async handle({ keys, tenants, audit }: Pick<RouteDeps, 'keys' | 'tenants' | 'audit'>, { identity, by, body }) {
     const input = boundedKey(identity, body);
     if (input.tenant !== undefined && (await tenants.tenant(input.tenant)) === undefined)
       throw notFound(`tenant ${input.tenant}`);
@@ -57,7 +57,7 @@ const listKeys = endpoint({
   description: 'Without their secrets, those that have expired too.',
   may: MAY,
   answers: { 200: { description: 'The keys.', schema: KeyList } },
-  async handle({ keys }: Pick<Rooms, 'keys'>, { identity }) {
+  async handle({ keys }: Pick<RouteDeps, 'keys'>, { identity }) {
     const all = await keys.list();
     return { body: { keys: all.filter((key) => isWithinReach(identity, key)).map(apiKeyView) } };
   },
@@ -76,7 +76,7 @@ const revokeKey = endpoint({
   answers: { 204: { description: 'It is revoked.' } },
   problems: ['not-found', 'key-has-issued'],
   async handle(
-    { keys, audit, clock }: Pick<Rooms, 'keys' | 'audit' | 'clock'>,
+    { keys, audit, clock }: Pick<RouteDeps, 'keys' | 'audit' | 'clock'>,
     { identity, by, params: { id }, query: { issued } },
   ) {
     const key = (await keys.list()).find((one) => one.id === id);

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Phase } from '../../mail/smtp/reply';
 import type { AddressRule } from '../../runtime/addresses';
-import type { OpeningError, OpenTransport, SmtpError } from './open-transport';
+import type { OpeningError, OpenTransport, SmtpError } from './unsealed-transport';
 import { guardAddresses, HostNotAllowed } from './guard-addresses';
 import { isGreeting, type Dialogue } from './dialogue';
 import { faultWords, greetingHint, isTlsFault, NO_GREETING, startTlsHint } from './fault-words';

@@ -1,25 +1,25 @@
 // What people do to emails: correct, hold, release, cancel, send now, send again, resolve, erase.
 import { z } from 'zod';
-import { insist } from '../../../libs/administration/allowed';
-import type { Commands, Subject } from '../../../libs/administration/commands';
-import { correct, type CorrectDeps, type Patch } from '../../../libs/administration/correct';
-import { existingEmail, existingQueue } from '../../../libs/administration/existing';
-import { resend, ResendInput, type ResendDeps } from '../../../libs/administration/resend';
-import { sendNow } from '../../../libs/administration/send-now';
-import { Problem } from '../../../libs/mail/input/problem';
-import { EmailDetails, ResendReceipt } from '../answers/emails';
-import type { IfMatch } from '../http/if-match';
-import { json, nothing, uncheckedJson } from '../http/endpoint/body';
-import { endpoint, type Asked } from '../http/endpoint/endpoint';
-import { EMAILS } from '../http/endpoint/paths';
-import type { Rooms } from '../http/rooms';
-import { emailAnswer } from '../views/email-answer';
-import { etagOf } from '../views/view';
+import { insist } from '../../../../libs/administration/allowed-by-state';
+import type { Commands, Subject } from '../../../../libs/administration/commands';
+import { correct, type CorrectDeps, type Patch } from '../../../../libs/administration/correct';
+import { existingEmail, existingQueue } from '../../../../libs/administration/existing';
+import { resend, ResendInput, type ResendDeps } from '../../../../libs/administration/resend';
+import { sendNow } from '../../../../libs/administration/send-now';
+import { Problem } from '../../../../libs/mail/input/problem';
+import { EmailDetails, ResendReceipt } from '../../answers/emails';
+import type { IfMatch } from '../../http/if-match';
+import { json, nothing, uncheckedJson } from '../../http/endpoint/body';
+import { endpoint, type Asked } from '../../http/endpoint/endpoint';
+import { EMAILS } from '../../http/endpoint/paths';
+import type { RouteDeps } from '../../http/route-deps';
+import { emailAnswer } from '../../views/email-answer';
+import { etagOf } from '../../views/email-view';
 import { EMAIL_PROBLEMS, emailPath, replayedHeader } from './emails';
 
 const EMAIL = `${EMAILS}/{id}` as const;
 
-export type EmailDeps = Pick<Rooms, 'tenants' | 'queues' | 'redis' | 'clock'>;
+export type EmailDeps = Pick<RouteDeps, 'tenants' | 'queues' | 'redis' | 'clock'>;
 type ActDeps = EmailDeps & CorrectDeps & { commands: Commands };
 type AskedOfEmail<B = unknown> = Asked<'queue', typeof EMAIL, never, B>;
 

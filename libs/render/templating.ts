@@ -4,9 +4,9 @@ import type { TemplateVersion } from '../mail/settings/template';
 import type { Templates } from '../store/registries/templates';
 import { createChecks, type Checks } from './checks';
 import { describePlace, RenderFailure, type Place } from './source/failure';
-import { PARTS, type Part, type PlacedFault, type RenderAnswer, type RenderJob } from './thread/job';
+import { PARTS, type Part, type PlacedFault, type RenderAnswer, type RenderJob } from './thread/protocol';
 import { createPool, JobExhausted, WHY, type Pool } from './thread/pool';
-import { createSourceFinder, type Bundle } from './sources';
+import { createSourceFinder, type Bundle } from './template-bundle';
 import { createTakeApart, type ParseMessage } from './parse-message';
 
 export interface Templating extends Checks {

@@ -1,20 +1,20 @@
 // Transports of a tenant: put, looked at, tried.
-import { changesBetween } from '../../../libs/administration/field-diff';
-import { decideHost } from '../../../libs/administration/transport-host';
-import { newOperationId } from '../../../libs/jobs/layout/email-id';
-import { Slug, SLUG } from '../../../libs/mail/address/queue-address';
-import { parseInput } from '../../../libs/mail/input/parse-input';
-import { notFound, problemAt } from '../../../libs/mail/input/problem';
-import { may, type Identity } from '../../../libs/mail/settings/api-key';
-import { TransportInput, type StoredTransport } from '../../../libs/mail/settings/transport';
-import { keepsLogin } from '../../../libs/mail/settings/transport-login';
-import { OperationBegun } from '../answers/operations';
-import { TransportDetails, TransportList, VerifyResult } from '../answers/transports';
-import { mergePatchOf, uncheckedJson } from '../http/endpoint/body';
-import { endpoint, type Asked } from '../http/endpoint/endpoint';
-import { TENANT } from '../http/endpoint/paths';
-import type { Rooms } from '../http/rooms';
-import { readChange, versionGuard } from '../http/settings-change';
+import { changesBetween } from '../../../../libs/administration/field-diff';
+import { decideHost } from '../../../../libs/administration/transport-host';
+import { newOperationId } from '../../../../libs/jobs/layout/email-id';
+import { Slug, SLUG } from '../../../../libs/mail/address/queue-address';
+import { parseInput } from '../../../../libs/mail/input/parse-input';
+import { notFound, problemAt } from '../../../../libs/mail/input/problem';
+import { may, type Identity } from '../../../../libs/mail/settings/api-key';
+import { TransportInput, type StoredTransport } from '../../../../libs/mail/settings/transport';
+import { keepsLogin } from '../../../../libs/mail/settings/transport-login';
+import { OperationBegun } from '../../answers/operations';
+import { TransportDetails, TransportList, VerifyResult } from '../../answers/transports';
+import { mergePatchOf, uncheckedJson } from '../../http/endpoint/body';
+import { endpoint, type Asked } from '../../http/endpoint/endpoint';
+import { TENANT } from '../../http/endpoint/paths';
+import type { RouteDeps } from '../../http/route-deps';
+import { readChange, versionGuard } from '../../http/settings-change';
 import {
   documentAnswer,
   auditedTransport,
@@ -22,7 +22,7 @@ import {
   transportDocument,
   transportVersion,
   transportView,
-} from '../views/documents';
+} from '../../views/settings-documents';
 import { wakeQueues } from './tenants';
 
 const TRANSPORTS = `${TENANT}/transports` as const;
@@ -30,9 +30,9 @@ const TRANSPORT = `${TRANSPORTS}/{name}` as const;
 const MAY_READ = { action: 'read', over: 'tenant' } as const;
 const MAY_CHANGE = { action: 'administer', over: 'tenant' } as const;
 
-type Store = Pick<Rooms, 'transports'>;
+type Store = Pick<RouteDeps, 'transports'>;
 type ChangeDeps = Store &
-  Pick<Rooms, 'fetcher' | 'mayReachSmtp' | 'breakers' | 'limits' | 'audit'> &
+  Pick<RouteDeps, 'fetcher' | 'mayReachSmtp' | 'breakers' | 'limits' | 'audit'> &
   Parameters<typeof wakeQueues>[0];
 
 /**
@@ -51,7 +51,7 @@ const requireCover = (identity: Identity, input: TransportInput, present: Stored
 };
 
 /** A client's secret and the token leave in clear only within a network that the operator named. @throws Problem `invalid` */
-const requireHttps = ({ fetcher }: Pick<Rooms, 'fetcher'>, { auth }: TransportInput): void => {
+const requireHttps = ({ fetcher }: Pick<RouteDeps, 'fetcher'>, { auth }: TransportInput): void => {
   const url = auth?.oauth2 === undefined ? undefined : new URL(auth.oauth2.tokenUrl);
   if (url === undefined || url.protocol === 'https:' || fetcher.allows(url.hostname)) return;
   throw problemAt(
@@ -169,7 +169,10 @@ const deleteTransport = endpoint({
   may: MAY_CHANGE,
   heeds: ['If-Match'],
   answers: { 204: { description: 'It is gone.' } },
-  async handle({ transports, audit }: Pick<Rooms, 'transports' | 'audit'>, { tenant, by, params: { name }, ifMatch }) {
+  async handle(
+    { transports, audit }: Pick<RouteDeps, 'transports' | 'audit'>,
+    { tenant, by, params: { name }, ifMatch },
+  ) {
     const requireVersion = versionGuard(ifMatch);
     const removed = await transports.remove(tenant, name, (present) => requireVersion(transportVersion(present)));
     if (removed === undefined) throw notFound(`transport ${name}`);
@@ -201,7 +204,7 @@ const verifyTransport = endpoint({
     },
   },
   problems: ['no-worker'],
-  async handle(deps: Pick<Rooms, 'transports' | 'clock' | 'orders'>, { tenant, params: { name } }) {
+  async handle(deps: Pick<RouteDeps, 'transports' | 'clock' | 'orders'>, { tenant, params: { name } }) {
     await existing(deps, tenant, name);
     const id = newOperationId(deps.clock.now());
     const result = await deps.orders.verify(id, { tenant, transport: name });

@@ -9,7 +9,7 @@ import {
 } from 'quickjs-emscripten-core';
 import { EngineFault, type Engine, type Program } from './engine';
 import { answerFormat } from '../source/formatting';
-import { RUNTIME } from './sandbox-runtime';
+import { RUNTIME } from './template-runtime';
 
 /** What TypeScript's libraries know of WebAssembly comes with those of browsers only. */
 declare const WebAssembly: { Memory: new (limits: { initial: number; maximum: number }) => Memory };

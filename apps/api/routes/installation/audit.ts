@@ -1,10 +1,10 @@
 // Who changed what, when.
 import { z } from 'zod';
-import { AuditPage } from '../answers/installation';
-import { tenantSince } from '../http/auth';
-import { endpoint } from '../http/endpoint/endpoint';
-import { openCursor, sealCursor } from '../http/page';
-import type { Rooms } from '../http/rooms';
+import { AuditPage } from '../../answers/installation';
+import { tenantSince } from '../../http/auth';
+import { endpoint } from '../../http/endpoint/endpoint';
+import { openCursor, sealCursor } from '../../http/page';
+import type { RouteDeps } from '../../http/route-deps';
 
 const AuditQuery = z.strictObject({
   tenant: z.string().optional(),
@@ -24,7 +24,7 @@ const readAudit = endpoint({
   query: AuditQuery,
   answers: { 200: { description: 'One page.', schema: AuditPage } },
   async handle(
-    { audit, tenants }: Pick<Rooms, 'audit' | 'tenants'>,
+    { audit, tenants }: Pick<RouteDeps, 'audit' | 'tenants'>,
     { identity, query: { limit, cursor: given, ...query } },
   ) {
     const tenant = identity.tenant ?? query.tenant;

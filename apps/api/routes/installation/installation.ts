@@ -1,13 +1,13 @@
 // The whole installation: paused and resumed by the operator, and which workers run.
-import { PauseInput } from '../../../libs/administration/pause';
-import type { PauseNote } from '../../../libs/store/registries/installation';
-import { InstallationPause, WorkerList } from '../answers/installation';
-import { optionalJson } from '../http/endpoint/body';
-import { endpoint } from '../http/endpoint/endpoint';
-import type { Rooms } from '../http/rooms';
+import { PauseInput } from '../../../../libs/administration/pause';
+import type { PauseNote } from '../../../../libs/store/registries/installation';
+import { InstallationPause, WorkerList } from '../../answers/installation';
+import { optionalJson } from '../../http/endpoint/body';
+import { endpoint } from '../../http/endpoint/endpoint';
+import type { RouteDeps } from '../../http/route-deps';
 
 const MAY = { action: 'operate', over: 'installation' } as const;
-type Deps = Pick<Rooms, 'installation' | 'audit'>;
+type Deps = Pick<RouteDeps, 'installation' | 'audit'>;
 
 const view = (note: PauseNote | undefined) => ({ paused: note !== undefined, ...note });
 
@@ -68,7 +68,7 @@ const listWorkers = endpoint({
   description: 'Since when, with how many places, and when each was last heard of.',
   may: MAY,
   answers: { 200: { description: 'The workers, by name.', schema: WorkerList } },
-  async handle({ workers }: Pick<Rooms, 'workers'>) {
+  async handle({ workers }: Pick<RouteDeps, 'workers'>) {
     const all = await workers.list();
     return {
       body: {

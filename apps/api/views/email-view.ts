@@ -8,7 +8,7 @@ import type { QueueAddress } from '../../../libs/mail/address/queue-address';
 import { messageIdOf, subjectOf } from '../../../libs/mail/email/stored-email';
 import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
 import type { RegisteredQueue } from '../../../libs/store/registries/tenants';
-import { queueDocument } from './documents';
+import { queueDocument } from './settings-documents';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 const list = (addresses: Address[] | undefined): string[] => (addresses ?? []).map(formatAddress);

@@ -4,7 +4,7 @@ import { SLUG } from '../mail/address/queue-address';
 import type { TemplateVersion } from '../mail/settings/template';
 import type { Templates } from '../store/registries/templates';
 import { RenderFailure } from './source/failure';
-import { PARTS, type Part, type Sources } from './thread/job';
+import { PARTS, type Part, type Sources } from './thread/protocol';
 
 /** Templates that one email may be made of. */
 const MOST_SOURCES = 50;

@@ -7,9 +7,9 @@ import type { Budget } from '../../../libs/intake/budget';
 import type { Schedule } from '../../../libs/jobs/layout/schedule';
 import type { VerifyRequests } from '../../../libs/internal-queues/verify-requests';
 import type { Queues } from '../../../libs/jobs/layout/queues';
-import type { Removal } from '../../../libs/jobs/transitions/removal';
+import type { RemoveEmail } from '../../../libs/jobs/transitions/remove-email';
 import type { Renderer } from '../../../libs/render/render';
-import type { Templating } from '../../../libs/render/templates';
+import type { Templating } from '../../../libs/render/templating';
 import type { AddressRule } from '../../../libs/runtime/addresses';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { ApiKeys } from '../../../libs/store/registries/api-keys';
@@ -17,7 +17,7 @@ import type { Breakers } from '../../../libs/store/limits/breaker';
 import type { ContentRefs } from '../../../libs/store/contents/content-refs';
 import type { Installation } from '../../../libs/store/registries/installation';
 import type { Redis } from '../../../libs/store/redis/redis';
-import type { SecretBox } from '../../../libs/store/redis/secrets';
+import type { SecretBox } from '../../../libs/store/redis/secret-box';
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
 import type { Templates } from '../../../libs/store/registries/templates';
 import type { Tenants } from '../../../libs/store/registries/tenants';
@@ -28,7 +28,7 @@ import type { Workers } from '../../../libs/store/registries/workers';
 import type { Accept } from '../../../libs/intake/accept';
 import type { Credentials } from './credentials';
 
-export interface Rooms {
+export interface RouteDeps {
   config: {
     /** As it calls itself. */
     name: string;
@@ -60,7 +60,7 @@ export interface Rooms {
   refs: ContentRefs;
   queues: Queues;
   budget: Budget;
-  removal: Removal;
+  removal: RemoveEmail;
   schedule: Schedule;
   orders: VerifyRequests;
   renderer: Renderer;

@@ -5,9 +5,9 @@ import type { OAuthSecret } from '../../../libs/mail/settings/oauth';
 import type { StoredTransport } from '../../../libs/mail/settings/transport';
 import type { RegisteredQueue, Tenant } from '../../../libs/store/registries/tenants';
 import type { Answer } from '../http/endpoint/endpoint';
-import { secretIdOf } from '../../../libs/store/redis/secrets';
+import { secretIdOf } from '../../../libs/store/redis/secret-box';
 import { sealedOf } from '../../../libs/store/registries/transport-secrets';
-import { versionOf } from './version';
+import { versionOf } from './etag';
 
 /** Fields of each kind's answer that the service computes. */
 export const COMPUTED = {

@@ -1,28 +1,29 @@
 // Tenants: their settings, and the secret that their data sources check our requests with.
-import { changesBetween } from '../../../libs/administration/field-diff';
-import { keepOperatorSettings } from '../../../libs/administration/operator-settings';
-import { DUE_NOW } from '../../../libs/jobs/layout/schedule';
-import { queueName, Slug } from '../../../libs/mail/address/queue-address';
-import { parseInput } from '../../../libs/mail/input/parse-input';
-import { notFound, Problem } from '../../../libs/mail/input/problem';
-import { TenantSettings } from '../../../libs/mail/settings/settings';
-import type { SigningSecrets } from '../../../libs/store/registries/signing-secrets';
-import { SigningSecret } from '../answers/installation';
-import { TenantDetails, TenantPage } from '../answers/settings';
-import { mergePatchOf, uncheckedJson } from '../http/endpoint/body';
-import { endpoint, type Asked } from '../http/endpoint/endpoint';
-import { TENANT } from '../http/endpoint/paths';
-import { checkNames, pageOf, PageQuery } from '../http/page';
-import type { Rooms } from '../http/rooms';
-import { readChange, versionGuard } from '../http/settings-change';
-import { documentAnswer, COMPUTED, tenantDocument, tenantVersion, tenantView } from '../views/documents';
+import { changesBetween } from '../../../../libs/administration/field-diff';
+import { keepOperatorSettings } from '../../../../libs/administration/operator-settings';
+import { DUE_NOW } from '../../../../libs/jobs/layout/schedule';
+import { queueName, Slug } from '../../../../libs/mail/address/queue-address';
+import { parseInput } from '../../../../libs/mail/input/parse-input';
+import { Problem } from '../../../../libs/mail/input/problem';
+import { TenantSettings } from '../../../../libs/mail/settings/settings';
+import type { SigningSecrets } from '../../../../libs/store/registries/signing-secrets';
+import { SigningSecret } from '../../answers/installation';
+import { TenantDetails, TenantPage } from '../../answers/tenants-and-queues';
+import { mergePatchOf, uncheckedJson } from '../../http/endpoint/body';
+import { endpoint, type Asked } from '../../http/endpoint/endpoint';
+import { TENANT } from '../../http/endpoint/paths';
+import { checkNames, pageOf, PageQuery } from '../../http/page';
+import type { RouteDeps } from '../../http/route-deps';
+import { readChange, versionGuard } from '../../http/settings-change';
+import { documentAnswer, COMPUTED, tenantDocument, tenantVersion, tenantView } from '../../views/settings-documents';
+import { existingTenant } from '../../../../libs/administration/existing';
 
-type Store = Pick<Rooms, 'tenants'>;
-type ChangeDeps = Pick<Rooms, 'tenants' | 'schedule' | 'audit'>;
+type Store = Pick<RouteDeps, 'tenants'>;
+type ChangeDeps = Pick<RouteDeps, 'tenants' | 'schedule' | 'audit'>;
 
 /** A tenant that may send again, by other limits perhaps: whatever became due meanwhile is looked at. */
 export const wakeQueues = async (
-  { tenants, schedule }: Pick<Rooms, 'tenants' | 'schedule'>,
+  { tenants, schedule }: Pick<RouteDeps, 'tenants' | 'schedule'>,
   tenant: string,
 ): Promise<void> => {
   const queues = await tenants.queues(tenant);
@@ -107,8 +108,7 @@ const getTenant = endpoint({
   may: { action: 'read', over: 'tenant' },
   answers: { 200: { description: 'The tenant.', ...changed } },
   async handle({ tenants }: Store, { tenant }) {
-    const found = await tenants.tenant(tenant);
-    if (found === undefined) throw notFound(`tenant ${tenant}`);
+    const found = await existingTenant({ tenants }, tenant);
     return documentAnswer(200, tenantVersion(found), tenantView(found));
   },
 });
@@ -124,7 +124,7 @@ const deleteTenant = endpoint({
   heeds: ['If-Match'],
   answers: { 204: { description: 'It is gone.' } },
   problems: ['tenant-not-empty'],
-  async handle({ tenants, keys, audit }: Pick<Rooms, 'tenants' | 'keys' | 'audit'>, { tenant, by, ifMatch }) {
+  async handle({ tenants, keys, audit }: Pick<RouteDeps, 'tenants' | 'keys' | 'audit'>, { tenant, by, ifMatch }) {
     const present = await tenants.tenant(tenant);
     versionGuard(ifMatch)(present && tenantVersion(present));
     const queues = await tenants.queues(tenant);
@@ -162,7 +162,7 @@ const getSigningSecret = endpoint({
   may: MAY_SIGN,
   answers: { 200: { description: 'The secret.', schema: SigningSecret } },
   problems: ['key-missing'],
-  async handle({ signingSecrets, clock }: Pick<Rooms, 'signingSecrets' | 'clock'>, { tenant }) {
+  async handle({ signingSecrets, clock }: Pick<RouteDeps, 'signingSecrets' | 'clock'>, { tenant }) {
     return { body: secretView(await signingSecrets.get(tenant), clock.now()) };
   },
 });
@@ -176,7 +176,7 @@ const rotateSigningSecret = endpoint({
   description: 'The one before it holds for a day, so that every source can be told.',
   may: MAY_SIGN,
   answers: { 201: { description: 'The new secret, and the one before it.', schema: SigningSecret } },
-  async handle(deps: Pick<Rooms, 'signingSecrets' | 'audit' | 'clock'>, { tenant, by }) {
+  async handle(deps: Pick<RouteDeps, 'signingSecrets' | 'audit' | 'clock'>, { tenant, by }) {
     const rotated = await deps.signingSecrets.rotate(tenant);
     await deps.audit.record({ by, what: 'signing secret changed', tenant });
     return { status: 201, body: secretView(rotated, deps.clock.now()) };

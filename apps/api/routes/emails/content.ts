@@ -1,11 +1,11 @@
 // Uploads: bytes for attachments of emails to come, kept by their hash.
 import { Transform } from 'node:stream';
-import { Problem } from '../../../libs/mail/input/problem';
-import { StoredContent } from '../answers/content';
-import { bytes } from '../http/endpoint/body';
-import { endpoint } from '../http/endpoint/endpoint';
-import { QUEUE } from '../http/endpoint/paths';
-import type { Rooms } from '../http/rooms';
+import { Problem } from '../../../../libs/mail/input/problem';
+import { StoredContent } from '../../answers/content';
+import { bytes } from '../../http/endpoint/body';
+import { endpoint } from '../../http/endpoint/endpoint';
+import { QUEUE } from '../../http/endpoint/paths';
+import type { RouteDeps } from '../../http/route-deps';
 
 /** Passes bytes through, up to a limit. */
 const limited = (most: number): Transform => {
@@ -31,7 +31,7 @@ const uploadContent = endpoint({
   body: bytes(),
   answers: { 201: { description: 'The bytes are kept.', schema: StoredContent } },
   problems: ['content-full', 'storage-full'],
-  async handle(deps: Pick<Rooms, 'config' | 'tenants' | 'content' | 'budget' | 'refs'>, { address, request }) {
+  async handle(deps: Pick<RouteDeps, 'config' | 'tenants' | 'content' | 'budget' | 'refs'>, { address, request }) {
     const most = deps.config.maxBody;
     if (Number(request.headers['content-length'] ?? 0) > most)
       throw new Problem('too-large', `the upload is larger than ${most} bytes`);

@@ -1,23 +1,23 @@
 // Queues: settings, what they hold, pause and resume.
-import { existingQueue } from '../../../libs/administration/existing';
-import { changesBetween } from '../../../libs/administration/field-diff';
-import { keepOperatorSettings, requireNoSources } from '../../../libs/administration/operator-settings';
-import { applySettings, noteFor, PauseInput, setPaused, type PauseDeps } from '../../../libs/administration/pause';
-import { readStatus } from '../../../libs/jobs/read/counts';
-import { emptyQueue, type EmptyQueueDeps } from '../../../libs/jobs/transitions/empty-queue';
-import { queueName, Slug, type QueueAddress } from '../../../libs/mail/address/queue-address';
-import { parseInput } from '../../../libs/mail/input/parse-input';
-import { notFound, Problem } from '../../../libs/mail/input/problem';
-import { QueueSettings } from '../../../libs/mail/settings/settings';
-import type { RegisteredQueue } from '../../../libs/store/registries/tenants';
-import { QueueDetails } from '../answers/settings';
-import { mergePatchOf, optionalJson, uncheckedJson } from '../http/endpoint/body';
-import { endpoint, type Answer, type Asked } from '../http/endpoint/endpoint';
-import { QUEUE } from '../http/endpoint/paths';
-import type { Rooms } from '../http/rooms';
-import { readChange, versionGuard } from '../http/settings-change';
-import { documentAnswer, COMPUTED, queueDocument, queueVersion } from '../views/documents';
-import { viewOfQueue, type QueueViewDeps } from '../views/queue-view';
+import { existingQueue } from '../../../../libs/administration/existing';
+import { changesBetween } from '../../../../libs/administration/field-diff';
+import { keepOperatorSettings, requireNoSources } from '../../../../libs/administration/operator-settings';
+import { applySettings, noteFor, PauseInput, setPaused, type PauseDeps } from '../../../../libs/administration/pause';
+import { readStatus } from '../../../../libs/jobs/read/counts';
+import { emptyQueue, type EmptyQueueDeps } from '../../../../libs/jobs/transitions/empty-queue';
+import { queueName, Slug, type QueueAddress } from '../../../../libs/mail/address/queue-address';
+import { parseInput } from '../../../../libs/mail/input/parse-input';
+import { notFound, Problem } from '../../../../libs/mail/input/problem';
+import { QueueSettings } from '../../../../libs/mail/settings/settings';
+import type { RegisteredQueue } from '../../../../libs/store/registries/tenants';
+import { QueueDetails } from '../../answers/tenants-and-queues';
+import { mergePatchOf, optionalJson, uncheckedJson } from '../../http/endpoint/body';
+import { endpoint, type Answer, type Asked } from '../../http/endpoint/endpoint';
+import { QUEUE } from '../../http/endpoint/paths';
+import type { RouteDeps } from '../../http/route-deps';
+import { readChange, versionGuard } from '../../http/settings-change';
+import { documentAnswer, COMPUTED, queueDocument, queueVersion } from '../../views/settings-documents';
+import { viewOfQueue, type QueueViewDeps } from '../../views/queue-view';
 
 const MAY_CHANGE = { action: 'administer', over: 'queue' } as const;
 
@@ -118,7 +118,7 @@ const deleteQueue = endpoint({
   heeds: ['If-Match'],
   answers: { 204: { description: 'It is gone.' } },
   problems: ['queue-not-empty'],
-  async handle(deps: EmptyQueueDeps & Pick<Rooms, 'tenants' | 'queues' | 'mailLog' | 'audit'>, asked) {
+  async handle(deps: EmptyQueueDeps & Pick<RouteDeps, 'tenants' | 'queues' | 'mailLog' | 'audit'>, asked) {
     const { address, identity, by } = asked;
     const queue = await existingQueue(deps, address);
     const present = await deps.tenants.queue(address);

@@ -1,23 +1,23 @@
 // What takes longer than a request: bulk operations, begun on a queue or on all of a tenant, and tries of transports; looked up by their id.
 import type { z } from 'zod';
-import { BulkInput, requireForMany } from '../../../libs/administration/bulk/bulk-input';
-import { keptFilter, type BulkOperation, type BulkPlace } from '../../../libs/administration/bulk/bulk-operation';
-import { readReplacement } from '../../../libs/administration/bulk/bulk-replace';
-import { existingQueue } from '../../../libs/administration/existing';
-import { changesBetween } from '../../../libs/administration/field-diff';
-import type { Operation, Operations } from '../../../libs/internal-queues/operations';
-import type { Verification } from '../../../libs/internal-queues/verify-requests';
-import { idTime, newOperationId } from '../../../libs/jobs/layout/email-id';
-import { notFound } from '../../../libs/mail/input/problem';
-import { reaches } from '../../../libs/mail/settings/api-key';
-import { OperationBegun, OperationDetails } from '../answers/operations';
-import { json } from '../http/endpoint/body';
-import { tenantSince } from '../http/auth';
-import { endpoint } from '../http/endpoint/endpoint';
-import { EMAILS, TENANT } from '../http/endpoint/paths';
-import type { Rooms } from '../http/rooms';
+import { BulkInput, requireForMany } from '../../../../libs/administration/bulk/bulk-input';
+import { keptFilter, type BulkOperation, type BulkPlace } from '../../../../libs/administration/bulk/bulk-operation';
+import { readReplacement } from '../../../../libs/administration/bulk/bulk-replace';
+import { existingQueue } from '../../../../libs/administration/existing';
+import { changesBetween } from '../../../../libs/administration/field-diff';
+import type { Operation, Operations } from '../../../../libs/internal-queues/operations';
+import type { Verification } from '../../../../libs/internal-queues/verify-requests';
+import { idTime, newOperationId } from '../../../../libs/jobs/layout/email-id';
+import { notFound } from '../../../../libs/mail/input/problem';
+import { reaches } from '../../../../libs/mail/settings/api-key';
+import { OperationBegun, OperationDetails } from '../../answers/operations';
+import { json } from '../../http/endpoint/body';
+import { tenantSince } from '../../http/auth';
+import { endpoint } from '../../http/endpoint/endpoint';
+import { EMAILS, TENANT } from '../../http/endpoint/paths';
+import type { RouteDeps } from '../../http/route-deps';
 
-type BulkDeps = Pick<Rooms, 'clock' | 'audit'> & { operations: Operations<BulkOperation> };
+type BulkDeps = Pick<RouteDeps, 'clock' | 'audit'> & { operations: Operations<BulkOperation> };
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -88,7 +88,7 @@ const beginQueueBulk = endpoint({
   body: json(BulkInput),
   answers: BEGUN,
   problems: ['not-supported-yet'],
-  async handle(deps: BulkDeps & Pick<Rooms, 'tenants' | 'queues'>, { address, by, body }) {
+  async handle(deps: BulkDeps & Pick<RouteDeps, 'tenants' | 'queues'>, { address, by, body }) {
     await existingQueue(deps, address);
     return begin(deps, orderOf(deps.clock.now(), body, address, by));
   },
@@ -105,7 +105,7 @@ const beginTenantBulk = endpoint({
   body: json(BulkInput),
   answers: BEGUN,
   problems: ['not-supported-yet'],
-  async handle(deps: BulkDeps & Pick<Rooms, 'tenants'>, { tenant, by, body }) {
+  async handle(deps: BulkDeps & Pick<RouteDeps, 'tenants'>, { tenant, by, body }) {
     const order = orderOf(deps.clock.now(), body, { tenant }, by);
     const applications = (await deps.tenants.queues(tenant)).map(({ application }) => application);
     return begin(deps, { ...order, applications });
@@ -135,7 +135,7 @@ const getOperation = endpoint({
   answers: { 200: { description: 'The operation.', schema: OperationDetails } },
   problems: ['not-found'],
   async handle(
-    { operations, orders, tenants }: Pick<Rooms, 'orders' | 'tenants'> & Pick<BulkDeps, 'operations'>,
+    { operations, orders, tenants }: Pick<RouteDeps, 'orders' | 'tenants'> & Pick<BulkDeps, 'operations'>,
     { identity, params: { id } },
   ) {
     const isId = /^o_[0-9a-v]{26}$/.test(id);

@@ -1,0 +1,40 @@
+// Every endpoint of the API: the router, the document and the tests come from this table.
+import type { BulkOperation } from '../../../libs/administration/bulk/bulk-operation';
+import type { Commands } from '../../../libs/administration/commands';
+import type { Operations } from '../../../libs/internal-queues/operations';
+import type { Endpoint } from '../http/endpoint/endpoint';
+import type { RouteDeps } from '../http/route-deps';
+import { AUDIT_ENDPOINTS } from './installation/audit';
+import { CONTENT_ENDPOINTS } from './emails/content';
+import { EMAIL_ACTION_ENDPOINTS } from './emails/email-actions';
+import { EMAIL_CONTENT_ENDPOINTS } from './emails/email-content';
+import { EMAIL_ENDPOINTS } from './emails/emails';
+import { INSTALLATION_ENDPOINTS } from './installation/installation';
+import { KEY_ENDPOINTS } from './installation/keys';
+import { BULK_ENDPOINTS } from './emails/operations';
+import { QUEUE_LIST_ENDPOINTS } from './tenants/queue-lists';
+import { QUEUE_ENDPOINTS } from './tenants/queues';
+import { TEMPLATE_VERSION_ENDPOINTS } from './tenants/template-versions';
+import { TEMPLATE_ENDPOINTS } from './tenants/templates';
+import { TENANT_ENDPOINTS } from './tenants/tenants';
+import { TRANSPORT_ENDPOINTS } from './tenants/transports';
+
+/** What handlers work with; each takes what it needs of it. */
+export type EndpointDeps = RouteDeps & { commands: Commands; operations: Operations<BulkOperation> };
+
+export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
+  ...EMAIL_ENDPOINTS,
+  ...EMAIL_CONTENT_ENDPOINTS,
+  ...EMAIL_ACTION_ENDPOINTS,
+  ...BULK_ENDPOINTS,
+  ...CONTENT_ENDPOINTS,
+  ...QUEUE_LIST_ENDPOINTS,
+  ...QUEUE_ENDPOINTS,
+  ...TENANT_ENDPOINTS,
+  ...TRANSPORT_ENDPOINTS,
+  ...TEMPLATE_ENDPOINTS,
+  ...TEMPLATE_VERSION_ENDPOINTS,
+  ...KEY_ENDPOINTS,
+  ...INSTALLATION_ENDPOINTS,
+  ...AUDIT_ENDPOINTS,
+];
