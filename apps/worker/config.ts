@@ -18,7 +18,7 @@ export const WorkerEnv = z.object({
   ROHRPOST_NAME: InstallationName,
   ROHRPOST_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(50),
   /** Not given: ten times as many. */
-  ROHRPOST_WAITING: z.coerce.number().int().min(1).max(100_000).optional(),
+  ROHRPOST_WAITING: z.coerce.number().int().min(0).max(100_000).optional(),
   ROHRPOST_MAX_OPEN_QUEUES: z.coerce.number().int().min(1).max(100_000).default(500),
   /** With less than two, an attack by templates would hold up everybody. */
   ROHRPOST_RENDER_THREADS: z.coerce.number().int().min(1).max(256).default(defaultThreads),

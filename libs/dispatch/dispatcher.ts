@@ -73,6 +73,7 @@ export class Dispatcher {
   private stalledTimer: NodeJS.Timeout | undefined;
   /** A queue with work could not be opened, since the last one was closed. */
   private crowded = false;
+  private pumping = false;
 
   constructor(private readonly deps: DispatcherDeps) {
     this.openQueues = createOpenQueues(deps.maxOpen);
@@ -132,8 +133,7 @@ export class Dispatcher {
     if (turn !== undefined) {
       turn.calls++;
       turn.hungry = true;
-      this.pump();
-      return;
+      return this.pumpSoon();
     }
     if (this.openQueues.isOpening(name)) return;
     const { room, instead } = this.openQueues.keepRoom(name);
@@ -162,6 +162,16 @@ export class Dispatcher {
     this.openQueues.add(turn);
     this.slots.add(turn);
     this.pump();
+  }
+
+  /** Hundreds of queues may be woken by one look: slots are given away once for all of them. */
+  private pumpSoon(): void {
+    if (this.pumping) return;
+    this.pumping = true;
+    setImmediate(() => {
+      this.pumping = false;
+      this.pump();
+    });
   }
 
   private pump(): void {

@@ -34,6 +34,7 @@ const startWorkers = (count: number) => {
     return { watch, subscriber };
   });
   return {
+    visits: () => came.reduce((sum, times) => sum + times, 0),
     came: () => came.filter((times) => times > 0).length,
     announce: () => {
       due = [QUEUE];
@@ -68,5 +69,20 @@ test('with many only some come to a small queue, and all to one that stays due',
   workers.announce();
   await jest.advanceTimersByTimeAsync(3_000);
   expect(workers.came()).toBe(400);
+  workers.stop();
+});
+
+test('to a queue that is called again and again some come at once each time', async () => {
+  const workers = startWorkers(4);
+  await jest.advanceTimersByTimeAsync(10);
+  const nobody: number[] = [];
+  for (let call = 0; call < 40; call++) {
+    const before = workers.visits();
+    workers.announce();
+    if (workers.visits() === before) nobody.push(call);
+    workers.takeAway();
+    await jest.advanceTimersByTimeAsync(5);
+  }
+  expect(nobody).toEqual([]);
   workers.stop();
 });

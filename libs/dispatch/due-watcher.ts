@@ -52,10 +52,13 @@ const createComing = (schedule: Schedule, random: () => number) => {
       coming = new Map(queues.map((queue) => [queue, coming.get(queue) ?? decide(now)]));
       return { due: coming, nextIn };
     },
-    /** A call says that the queue was not due before: what was decided for an earlier time is over. @returns when it comes */
+    /**
+     * A call says that the queue was not due before, so it is decided anew: else a queue that is called often would soon find
+     * all workers decided to come later. @returns when it comes
+     */
     called(queue: string, now: number): number {
       const decided = coming.get(queue) ?? 0;
-      const comes = decided > now ? decided : decide(now);
+      const comes = Math.min(decide(now), decided > now ? decided : Infinity);
       coming.set(queue, comes);
       return comes;
     },
