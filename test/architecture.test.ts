@@ -100,7 +100,9 @@ test('BullMQ and its keys are known to the jobs and to the internal queues alone
   expect(found(sources, /from 'bullmq'/).map(roomOf)).toContain('libs/jobs');
   expect(found(outside('libs/jobs', 'libs/internal-queues'), /from 'bullmq'/)).toEqual([]);
   // What an opened queue has inside, and how BullMQ's keys are made.
-  expect(found(outside('libs/jobs', 'libs/store', 'libs/internal-queues'), /\.(bull|backend)\b|keys\.(job|log|lock|bull)\b/)).toEqual([]);
+  expect(
+    found(outside('libs/jobs', 'libs/store', 'libs/internal-queues'), /\.(bull|backend)\b|keys\.(job|log|lock|bull)\b/),
+  ).toEqual([]);
 });
 
 test('the processes send Redis no command of their own', () => {
