@@ -14,7 +14,7 @@ import { newlyOpen, type OpenQueue } from './open-queue';
 import { createOpenQueues } from './open-queues';
 import type { Slot } from './shares';
 import { createSlots } from './slots';
-import { watchWaiting } from './waiting';
+import { watchWaiting } from './watch-waiting';
 import { STALLED_CHECK_MS, type Queues } from '../jobs/layout/queues';
 import { createClaim, type Claim } from './claim';
 
