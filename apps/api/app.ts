@@ -1,5 +1,6 @@
 // The HTTP application: what comes before every route, the routes, and what comes after.
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import helmet from 'helmet';
 import express, { type Express, type RequestHandler } from 'express';
 import type { Log } from '../../libs/runtime/log';
@@ -26,7 +27,7 @@ import { readWholeBody } from './http/drain-body';
  * What every answer tells a browser: it is nobody's page, script or frame; a page of ours says otherwise for itself. Helmet's headers,
  * the strict values where it has a choice.
  */
-const securityHeaders: RequestHandler = helmet({
+const strict = helmet({
   contentSecurityPolicy: {
     useDefaults: false,
     directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
@@ -34,36 +35,52 @@ const securityHeaders: RequestHandler = helmet({
   xFrameOptions: { action: 'deny' },
   // Heeded over TLS alone, which is the proxy's; other names below it are not ours to speak for.
   strictTransportSecurity: { includeSubDomains: false },
-}) as RequestHandler;
+});
 
-const everyAnswer: RequestHandler = (request, response, next) => {
-  const given = request.get('X-Request-Id');
-  response.setHeader('X-Request-Id', given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID());
-  response.setHeader('Cache-Control', 'no-store');
-  next();
+/** Helmet is asked once: it says the same of every answer, and would go through 15 functions for each. */
+const securityHeaders = (): Map<string, string> => {
+  const headers = new Map<string, string>();
+  const answer = {
+    setHeader: (name: string, value: string) => headers.set(name, value),
+    removeHeader: () => undefined,
+  };
+  strict({} as IncomingMessage, answer as unknown as ServerResponse, (error) => {
+    if (error !== undefined) throw new Error('the security headers could not be made', { cause: error });
+  });
+  return headers;
+};
+
+const everyAnswer = (): RequestHandler => {
+  const headers = securityHeaders().set('Cache-Control', 'no-store');
+  return (request, response, next) => {
+    const given = request.get('X-Request-Id');
+    response.setHeader('X-Request-Id', given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID());
+    response.setHeaders(headers);
+    next();
+  };
 };
 
 export const createApp = (
-  rooms: RouteDeps,
+  deps: RouteDeps,
   changes: Changes,
   commands: Commands,
   operations: Operations<BulkOperation>,
   log: Log,
   stopping: () => boolean,
 ): Express => {
-  const { maxBody, render, trustedProxies = [] } = rooms.config;
+  const { maxBody, render, trustedProxies = [] } = deps.config;
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
   app.set('trust proxy', trustedProxies);
-  app.use(everyAnswer, securityHeaders, readWholeBody(4 * maxBody), logRequests(log, rooms.mailLog));
-  app.use('/v1', authenticate(rooms.credentials), limitRates(rooms.keyRates), refuseUnheededKey(ENDPOINTS));
-  const who = { tenants: rooms.tenants, trusted: render.trusted };
+  app.use(everyAnswer(), readWholeBody(4 * maxBody), logRequests(log, deps.mailLog));
+  app.use('/v1', authenticate(deps.credentials), limitRates(deps.keyRates), refuseUnheededKey(ENDPOINTS));
+  const who = { tenants: deps.tenants, trusted: render.trusted };
   const bodies = [boundBodies(maxBody), ...jsonBody(maxBody)];
-  app.use(endpointRouter(ENDPOINTS, { ...rooms, commands, operations }, who, bodies));
+  app.use(endpointRouter(ENDPOINTS, { ...deps, commands, operations }, who, bodies));
 
-  app.use(healthRoutes(rooms, render.trusted, stopping));
+  app.use(healthRoutes(deps, render.trusted, stopping));
   const openapi = createOpenapiDocument(ENDPOINTS);
   app.get('/openapi.json', (_request, response) => void response.json(openapi()));
-  app.use(BOARD_PATH, createBoard(rooms, changes, commands));
+  app.use(BOARD_PATH, createBoard(deps, changes, commands));
   app.use(unknownAddress(ENDPOINTS));
   app.use(handleErrors(log));
   return app;

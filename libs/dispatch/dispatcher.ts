@@ -1,4 +1,4 @@
-// A replica's hands in all queues: opens those that have work, gives each its turn, and lets go of the empty ones.
+// A replica's emails in work: opens those that have work, gives each its turn, and lets go of the empty ones.
 import { parseQueueName, type QueueAddress } from '../mail/address/queue-address';
 import type { Clock } from '../runtime/clock';
 import type { Log } from '../runtime/log';
@@ -9,7 +9,8 @@ import type { Schedule } from '../jobs/layout/schedule';
 import { createDueWatcher, LOOK_AGAIN_MS, type DueWatcher } from './due-watcher';
 import { giveBack, type Lease, type LeaseEnd } from '../jobs/transitions/lease';
 import { createLeaseRenewal, type LeaseRenewal } from './lease-renewal';
-import { createReschedule, recoverAndTell } from './reschedule';
+import { recoverAndTell } from './recover-stalled';
+import { createReschedule } from './reschedule';
 import { newlyOpen, type OpenQueue } from './open-queue';
 import { createOpenQueues } from './open-queues';
 import type { Slot } from './shares';
@@ -65,7 +66,7 @@ export class Dispatcher {
   private readonly openQueues;
   private readonly slots;
   private readonly claim;
-  private readonly keeper: LeaseRenewal;
+  private readonly renewal: LeaseRenewal;
   private readonly watch: DueWatcher;
   private readonly reschedule;
   private readonly serving = new Set<Promise<void>>();
@@ -79,7 +80,7 @@ export class Dispatcher {
     this.openQueues = createOpenQueues(deps.maxOpen);
     this.slots = createSlots<OpenQueue>({ slots: deps.concurrency, waiting: deps.waiting });
     this.claim = createClaim({ ...deps, call: (name) => this.wake(name) });
-    this.keeper = createLeaseRenewal(deps);
+    this.renewal = createLeaseRenewal(deps);
     // One more than may be open: so one that waits is seen, also where its call was not heard.
     const most = deps.maxOpen + 1;
     this.watch = createDueWatcher({ ...deps, random: Math.random, most, onDue: (name) => this.wake(name) });
@@ -109,7 +110,7 @@ export class Dispatcher {
     // A process that is told to stop while it starts stops this before.
     if (this.state !== 'new') return;
     this.state = 'running';
-    this.keeper.start();
+    this.renewal.start();
     this.watch.start();
     this.stalledTimer = setInterval(() => this.checkStalled(), STALLED_CHECK_MS);
   }
@@ -120,19 +121,19 @@ export class Dispatcher {
     this.watch.stop();
     clearInterval(this.stalledTimer);
     const patience = Math.max(0, left - INTERRUPTION_MS);
-    const interrupt = setTimeout(() => this.keeper.endAll('stopping'), patience);
+    const interrupt = setTimeout(() => this.renewal.endAll('stopping'), patience);
     while (this.serving.size > 0) await Promise.all(this.serving);
     clearTimeout(interrupt);
-    this.keeper.stop();
+    this.renewal.stop();
   }
 
   /** Looks into a queue now: it has work, or something changed that may let it send. */
   wake(name: string): void {
     if (this.state !== 'running') return;
-    const turn = this.openQueues.get(name);
-    if (turn !== undefined) {
-      turn.calls++;
-      turn.hungry = true;
+    const opened = this.openQueues.get(name);
+    if (opened !== undefined) {
+      opened.calls++;
+      opened.hungry = true;
       return this.pumpSoon();
     }
     if (this.openQueues.isOpening(name)) return;
@@ -157,10 +158,10 @@ export class Dispatcher {
     // A disabled tenant's queue is announced again when it is enabled.
     if (address === undefined || !permission?.enabled) return this.deps.schedule.forget(name);
     if (this.state !== 'running') return;
-    const turn = newlyOpen(this.deps.queues.open(address), permission);
+    const opened = newlyOpen(this.deps.queues.open(address), permission);
     this.openQueues.endOpening(name);
-    this.openQueues.add(turn);
-    this.slots.add(turn);
+    this.openQueues.add(opened);
+    this.slots.add(opened);
     this.pump();
   }
 
@@ -176,19 +177,19 @@ export class Dispatcher {
 
   private pump(): void {
     if (this.state !== 'running') return;
-    this.slots.pump((turn, slot) => {
-      const served: Promise<void> = this.serve(turn, slot)
-        .catch((error: unknown) => this.complain(`serve ${turn.name}`, error))
-        .then(() => this.leave(turn, slot))
-        .catch((error: unknown) => this.tryAgain(`leave ${turn.name}`, error))
+    this.slots.pump((opened, slot) => {
+      const served: Promise<void> = this.serve(opened, slot)
+        .catch((error: unknown) => this.complain(`serve ${opened.name}`, error))
+        .then(() => this.leave(opened, slot))
+        .catch((error: unknown) => this.tryAgain(`leave ${opened.name}`, error))
         .finally(() => this.serving.delete(served));
       this.serving.add(served);
     });
   }
 
   /** Uses one slot: takes an email and does its attempt. */
-  private async serve(turn: OpenQueue, slot: Slot): Promise<void> {
-    const taken = await this.take(turn);
+  private async serve(opened: OpenQueue, slot: Slot): Promise<void> {
+    const taken = await this.take(opened);
     if (taken === undefined) return;
     const { lease, end, admission } = taken;
     const timer = setTimeout(end, this.deps.attemptMs, 'took-too-long' satisfies LeaseEnd);
@@ -198,77 +199,77 @@ export class Dispatcher {
         admission.cancel();
         return await giveBack(lease);
       }
-      this.keeper.keep(lease, end);
+      this.renewal.keep(lease, end);
       this.pump();
       await this.deps.work(lease, admission);
-      this.keeper.release(lease);
+      this.renewal.release(lease);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  private async take(turn: OpenQueue): Promise<Extract<Claim, { kind: 'taken' }> | undefined> {
-    const calls = turn.calls;
+  private async take(opened: OpenQueue): Promise<Extract<Claim, { kind: 'taken' }> | undefined> {
+    const calls = opened.calls;
     try {
-      const permission = await this.deps.permission(turn.queue.address);
-      turn.limit = permission.concurrency;
-      turn.transport = permission.transport;
-      if (!permission.enabled || permission.paused || this.mustGiveWay(turn)) {
-        turn.hungry = false;
+      const permission = await this.deps.permission(opened.queue.address);
+      opened.limit = permission.concurrency;
+      opened.transport = permission.transport;
+      if (!permission.enabled || permission.paused || this.mustGiveWay(opened)) {
+        opened.hungry = false;
         return undefined;
       }
-      const take = await this.claim(turn.queue);
+      const take = await this.claim(opened.queue);
       if (take.kind === 'taken') {
-        turn.taken++;
-        turn.stride = Math.min(turn.stride * 2, turn.limit);
+        opened.taken++;
+        opened.stride = Math.min(opened.stride * 2, opened.limit);
         return take;
       }
-      turn.stride = 1;
-      turn.hungry = take.kind === 'empty' && turn.calls !== calls;
+      opened.stride = 1;
+      opened.hungry = take.kind === 'empty' && opened.calls !== calls;
       if (take.kind === 'stopped') {
         // It gives its slots to others until then.
-        turn.rateStopUntil = take.until;
+        opened.rateStopUntil = take.until;
         this.watch.lookBy(take.until);
       }
     } catch (error) {
-      turn.hungry = false;
-      this.tryAgain(`take from ${turn.name}`, error);
+      opened.hungry = false;
+      this.tryAgain(`take from ${opened.name}`, error);
     } finally {
-      turn.fetching--;
+      opened.fetching--;
     }
     return undefined;
   }
 
   /** Where more queues have work than may be open, each sends some emails and goes to the end. */
-  private mustGiveWay(turn: OpenQueue): boolean {
-    return this.crowded && turn.taken >= TURN_EMAILS;
+  private mustGiveWay(opened: OpenQueue): boolean {
+    return this.crowded && opened.taken >= TURN_EMAILS;
   }
 
   /**
-   * A slot is free again; a queue without work and without hunger is closed. So is every queue when the fleet stops: what
+   * A slot is free again; a queue without work and without hunger is closed. So is every queue when the worker stops: what
    * was put back or deferred meanwhile is announced to the others.
    */
-  private async leave(turn: OpenQueue, slot: Slot): Promise<void> {
+  private async leave(opened: OpenQueue, slot: Slot): Promise<void> {
     slot.free();
-    const gaveWay = this.mustGiveWay(turn);
-    const closes = turn.busy === 0 && (!turn.hungry || this.state === 'stopped');
-    if (closes && this.openQueues.get(turn.name) === turn) return this.close(turn, gaveWay);
+    const gaveWay = this.mustGiveWay(opened);
+    const closes = opened.busy === 0 && (!opened.hungry || this.state === 'stopped');
+    if (closes && this.openQueues.get(opened.name) === opened) return this.close(opened, gaveWay);
     this.pump();
   }
 
-  private async close(turn: OpenQueue, gaveWay: boolean): Promise<void> {
-    this.openQueues.remove(turn);
+  private async close(opened: OpenQueue, gaveWay: boolean): Promise<void> {
+    this.openQueues.remove(opened);
     if (this.crowded) this.watch.lookBy(this.deps.clock.now());
     this.crowded = false;
-    this.slots.remove(turn);
+    this.slots.remove(opened);
     this.pump();
-    await this.reschedule({ ...turn, gaveWay });
+    await this.reschedule({ ...opened, gaveWay });
   }
 
   private checkStalled(): void {
-    for (const turn of this.openQueues.all()) {
-      recoverAndTell(turn.queue, this.deps.onRecovered).catch((error: unknown) =>
-        this.complain(`recover in ${turn.name}`, error),
+    for (const opened of this.openQueues.all()) {
+      recoverAndTell(opened.queue, this.deps.onRecovered).catch((error: unknown) =>
+        this.complain(`recover in ${opened.name}`, error),
       );
     }
   }
@@ -280,6 +281,7 @@ export class Dispatcher {
   }
 
   private complain(what: string, error: unknown): void {
-    if (this.state === 'running') this.deps.log.error({ error, what }, 'the fleet failed at something; it tries again');
+    if (this.state === 'running')
+      this.deps.log.error({ error, what }, 'the worker failed at something; it tries again');
   }
 }

@@ -1,9 +1,8 @@
 // Decides when a queue is looked at again, after a replica has let go of it.
-import type { QueueAddress } from '../mail/address/queue-address';
 import type { Clock } from '../runtime/clock';
 import type { Redis } from '../store/redis/redis';
 import type { Schedule } from '../jobs/layout/schedule';
-import { recoverStalled } from '../jobs/transitions/lease';
+import { recoverAndTell, type OnRecovered } from './recover-stalled';
 import { readQueueDepth } from '../jobs/read/queue-depth';
 import { STALLED_CHECK_MS, type EmailQueue } from '../jobs/layout/queues';
 
@@ -16,15 +15,6 @@ export interface Looked {
   /** Others wait for its room: it goes to the end of those that are due, and calls nobody. */
   gaveWay: boolean;
 }
-
-/** Hears of emails that went back to their queue because their worker is gone. */
-type OnRecovered = (address: QueueAddress, ids: readonly string[]) => void;
-
-/** Any replica may ask; one of them hears of each email. */
-export const recoverAndTell = async (queue: EmailQueue, onRecovered: OnRecovered): Promise<void> => {
-  const ids = await recoverStalled(queue);
-  if (ids.length > 0) onRecovered(queue.address, ids);
-};
 
 /**
  * The announcement of the queue is moved a little ahead first, the queue is looked into after, and only an announcement

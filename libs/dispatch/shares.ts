@@ -49,6 +49,11 @@ const [TENANT_PART, TRANSPORT_PART] = [5, 2];
 const NONE: Count = { held: 0, waiting: 0 };
 const isFull = ({ held, waiting }: Count, most: number): boolean => waiting > 0 && held + waiting >= most;
 
+const add = (count: Count, held: number, waiting: number): void => {
+  count.held += held;
+  count.waiting += waiting;
+};
+
 /** What all tenants have, each of them, and each of their transports. */
 const createCounts = () => {
   const tenants = new Map<string, Tenant>();
@@ -63,14 +68,13 @@ const createCounts = () => {
     },
     of: (name: string): Count => tenants.get(name) ?? NONE,
     ofTransport: (name: string, transport: string): Count => tenants.get(name)?.transports.get(transport) ?? NONE,
-    change(name: string, transport: string, by: Count): void {
-      const tenant = tenants.get(name) ?? { ...NONE, transports: new Map<string, Count>() };
-      const ofTransport = tenant.transports.get(transport) ?? { ...NONE };
+    change(name: string, transport: string, held: number, waiting: number): void {
+      const tenant = tenants.get(name) ?? { held: 0, waiting: 0, transports: new Map<string, Count>() };
+      const ofTransport = tenant.transports.get(transport) ?? { held: 0, waiting: 0 };
       const before = tenant.waiting > 0 ? 1 : 0;
-      for (const count of [all, tenant, ofTransport]) {
-        count.held += by.held;
-        count.waiting += by.waiting;
-      }
+      add(all, held, waiting);
+      add(tenant, held, waiting);
+      add(ofTransport, held, waiting);
       parts += (tenant.waiting > 0 ? 1 : 0) - before;
       if (ofTransport.held + ofTransport.waiting > 0) tenant.transports.set(transport, ofTransport);
       else tenant.transports.delete(transport);
@@ -101,11 +105,12 @@ export const createShares = (bounds: SlotBounds): Shares => {
   };
 
   const take = (name: string, transport: string): Slot => {
-    let has: Count = { held: 1, waiting: 0 };
-    counts.change(name, transport, has);
-    const become = (now: Count): void => {
-      counts.change(name, transport, { held: now.held - has.held, waiting: now.waiting - has.waiting });
-      has = now;
+    const has: Count = { held: 1, waiting: 0 };
+    counts.change(name, transport, 1, 0);
+    const become = (held: number, waiting: number): void => {
+      counts.change(name, transport, held - has.held, waiting - has.waiting);
+      has.held = held;
+      has.waiting = waiting;
     };
     return {
       wait(bytes) {
@@ -114,10 +119,10 @@ export const createShares = (bounds: SlotBounds): Shares => {
         const tooMuch = counts.of(name).waiting + more > ofTenant() || all.waiting + more > bounds.waiting;
         // Where there are too few slots to share, emails at once are as many as was said.
         if (more <= 0 || reserve === 0 || bounds.waiting === 0 || (more > 1 && tooMuch)) return false;
-        become({ held: 0, waiting: weight });
+        become(0, weight);
         return true;
       },
-      free: () => become(NONE),
+      free: () => become(0, 0),
     };
   };
 

@@ -18,7 +18,8 @@ export interface Credentials {
 }
 
 /** The client's address: as the proxies that are trusted say (`ROHRPOST_TRUSTED_PROXIES`), else of the connection. */
-const addressOf = (request: Request): string => request.ip ?? '';
+const addressOf = (request: Request): string =>
+  (request.headers['x-forwarded-for'] === undefined ? request.socket.remoteAddress : request.ip) ?? '';
 
 const tooMany = (ms: number): Problem =>
   new Problem(

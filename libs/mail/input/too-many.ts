@@ -25,26 +25,32 @@ interface Def {
 const maximumOf = ({ checks = [] }: Def): number =>
   Math.min(...checks.map(({ _zod: { def } }) => (def.check === 'max_length' ? (def.maximum ?? Infinity) : Infinity)));
 
-const inList = (def: Def, value: readonly unknown[], path: PropertyKey[]): TooMany | undefined => {
+/** What was found in a part, by its place in the whole. */
+const under = (name: PropertyKey, found: TooMany): TooMany => ({ ...found, path: [name, ...found.path] });
+
+const inList = (def: Def, value: readonly unknown[]): TooMany | undefined => {
   const maximum = maximumOf(def);
-  if (value.length > maximum) return { path, message: `has ${value.length} entries: at most ${maximum} are allowed` };
-  for (const [index, entry] of value.entries()) {
-    const found = def.element && tooMany(def.element, entry, [...path, index]);
-    if (found !== undefined) return found;
+  if (value.length > maximum)
+    return { path: [], message: `has ${value.length} entries: at most ${maximum} are allowed` };
+  if (def.element === undefined) return undefined;
+  for (let index = 0; index < value.length; index++) {
+    const found = tooMany(def.element, value[index]);
+    if (found !== undefined) return under(index, found);
   }
   return undefined;
 };
 
-const inObject = ({ shape = {}, catchall }: Def, value: object, path: PropertyKey[]): TooMany | undefined => {
+const inObject = ({ shape = {}, catchall }: Def, value: object): TooMany | undefined => {
   let unknown = 0;
-  for (const [name, member] of Object.entries(value)) {
+  // Entries of all would be made before the first is counted; what JSON made has no names but its own.
+  for (const name in value) {
     const schema = Object.hasOwn(shape, name) ? shape[name] : undefined;
     if (schema !== undefined) {
-      const found = tooMany(schema, member, [...path, name]);
-      if (found !== undefined) return found;
+      const found = tooMany(schema, (value as Record<string, unknown>)[name]);
+      if (found !== undefined) return under(name, found);
     } else if (catchall !== undefined && ++unknown > MOST_UNKNOWN)
       return {
-        path,
+        path: [],
         message: `has more than ${MOST_UNKNOWN} fields that are not known, among them ${name.slice(0, 60)}`,
       };
   }
@@ -52,10 +58,10 @@ const inObject = ({ shape = {}, catchall }: Def, value: object, path: PropertyKe
 };
 
 /** Of several kinds that may stand there, it is too much where it is too much for each that it could be. */
-const inUnion = ({ options = [] }: Def, value: unknown, path: PropertyKey[]): TooMany | undefined => {
+const inUnion = ({ options = [] }: Def, value: unknown): TooMany | undefined => {
   const kind = Array.isArray(value) ? 'array' : 'object';
   const fitting = options.filter((option) => kindOf(option) === kind);
-  const found = fitting.map((option) => tooMany(option, value, path));
+  const found = fitting.map((option) => tooMany(option, value));
   return found.every((one) => one !== undefined) ? found[0] : undefined;
 };
 
@@ -66,20 +72,20 @@ const kindOf = (schema: z.core.$ZodType): string => {
 };
 
 /** @returns the first list or object in it that holds more than the schema lets it, looked for without validating */
-export const tooMany = (schema: z.core.$ZodType, value: unknown, path: PropertyKey[] = []): TooMany | undefined => {
+export const tooMany = (schema: z.core.$ZodType, value: unknown): TooMany | undefined => {
   if (typeof value !== 'object' || value === null) return undefined;
   const def = schema._zod.def as Def;
-  if (def.innerType !== undefined) return tooMany(def.innerType, value, path);
+  if (def.innerType !== undefined) return tooMany(def.innerType, value);
   switch (def.type) {
     case 'pipe':
-      return (def.in && tooMany(def.in, value, path)) ?? (def.out && tooMany(def.out, value, path));
+      return (def.in && tooMany(def.in, value)) ?? (def.out && tooMany(def.out, value));
     case 'union':
-      return inUnion(def, value, path);
+      return inUnion(def, value);
     case 'array':
       // Where one thing may stand for a list of it.
-      return Array.isArray(value) ? inList(def, value, path) : def.element && tooMany(def.element, value, path);
+      return Array.isArray(value) ? inList(def, value) : def.element && tooMany(def.element, value);
     case 'object':
-      return Array.isArray(value) ? undefined : inObject(def, value, path);
+      return Array.isArray(value) ? undefined : inObject(def, value);
     default:
       return undefined;
   }

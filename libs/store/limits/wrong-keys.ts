@@ -34,13 +34,13 @@ export const createWrongKeys = ({ redis }: { redis: Redis }): WrongKeys => {
     // While Redis is away each process counts by itself.
     insuranceLimiter: new RateLimiterMemory(counted),
   });
-  /** Remembered here for an hour, so that the usual request asks nobody. */
+  /** Remembered here for an hour, so that the usual request asks nobody and hashes nothing. */
   const known = new LRUCache<string, true>({ max: 10_000, ttl: RIGHT_AGAIN_MS });
 
+  const pair = (network: string, key: string): string => `${network}\n${key}`;
   /** Neither key nor address can be read from it. */
-  const pair = (network: string, key: string): string =>
-    createHash('sha256').update(`${network}\n${key}`).digest('base64url');
-  const wasRight = async (id: string): Promise<boolean> => (await redis.exists(KEYS.rightKey(id)).catch(() => 0)) === 1;
+  const inRedis = (id: string): string => KEYS.rightKey(createHash('sha256').update(id).digest('base64url'));
+  const wasRight = async (id: string): Promise<boolean> => (await redis.exists(inRedis(id)).catch(() => 0)) === 1;
   const left = (ms: number): number => Math.max(ms, 1_000);
 
   return {
@@ -56,7 +56,7 @@ export const createWrongKeys = ({ redis }: { redis: Redis }): WrongKeys => {
       if (known.has(id)) return;
       known.set(id, true);
       // What cannot be remembered now is at its next request after an hour.
-      redis.set(KEYS.rightKey(id), '', 'EX', RIGHT_KEPT_S).catch(() => undefined);
+      redis.set(inRedis(id), '', 'EX', RIGHT_KEPT_S).catch(() => undefined);
     },
     async wrong(network, key) {
       known.delete(pair(network, key));

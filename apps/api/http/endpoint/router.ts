@@ -8,12 +8,16 @@ import { parseQuery } from '../input';
 import { badCursor } from '../page';
 import type { Answer, Endpoint } from './endpoint';
 
-/** Sends what a handler answered. */
+/** Sends what a handler answered. JSON goes out by itself: express would look for charsets and fresh copies of each answer. */
 export const sendAnswer = async (response: Response, { status = 200, headers = {}, body, write }: Answer) => {
-  response.status(status).set(headers);
-  if (write !== undefined) await write(response);
-  else if (body === undefined) response.end();
-  else response.json(body);
+  response.statusCode = status;
+  for (const name in headers) response.setHeader(name, headers[name as keyof typeof headers] ?? '');
+  if (write !== undefined) return write(response);
+  if (body === undefined) return void response.end();
+  const text = Buffer.from(JSON.stringify(body));
+  if (!response.hasHeader('Content-Type')) response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.setHeader('Content-Length', text.length);
+  response.end(text);
 };
 
 const askedOf = async (deps: PermitDeps, endpoint: Endpoint<never>, request: Request, response: Response) => {
