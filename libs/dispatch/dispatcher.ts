@@ -11,8 +11,8 @@ import { giveBack, type Lease, type LeaseEnd } from '../jobs/transitions/lease';
 import { createLeaseRenewal, type LeaseRenewal } from './lease-renewal';
 import { recoverAndTell } from './recover-stalled';
 import { createReschedule } from './reschedule';
-import { newlyOpen, type OpenQueue } from './open-queue';
-import { createOpenQueues } from './open-queues';
+
+import { createOpenQueues, newlyOpen, type OpenQueue } from './open-queues';
 import type { Slot } from './shares';
 import { createSlots } from './slots';
 import { watchWaiting } from './watch-waiting';

@@ -1,5 +1,5 @@
 // Which queues may be open: many of one tenant make room for another's.
-import { newlyOpen, type OpenQueue } from './open-queue';
+import { newlyOpen, type OpenQueue } from './open-queues';
 import { createOpenQueues } from './open-queues';
 import type { EmailQueue } from '../jobs/layout/queues';
 

@@ -1,5 +1,6 @@
 // Decides when a queue is looked at again, after a replica has let go of it.
 import type { Clock } from '../runtime/clock';
+import type { QueueAddress } from '../mail/address/queue-address';
 import type { Redis } from '../store/redis/redis';
 import type { Schedule } from '../jobs/layout/schedule';
 import { recoverAndTell, type OnRecovered } from './recover-stalled';
