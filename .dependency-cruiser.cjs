@@ -56,7 +56,7 @@ module.exports = {
     {
       name: 'nothing-stands-alone',
       severity: 'error',
-      from: { orphan: true, path: '^(apps|libs)/', pathNot: '(\\.test\\.ts|/main\\.ts)$' },
+      from: { orphan: true, path: '^(apps|libs)/', pathNot: '(\\.test\\.ts|/main\\.ts|/console/assets/.*)$' },
       to: {},
     },
   ],

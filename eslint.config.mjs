@@ -51,7 +51,7 @@ const WALLS = {
       'libs/intake',
       'libs/administration',
     ],
-    packages: ['express', 'helmet', '@bull-board', 'zod', 'zod-openapi'],
+    packages: ['express', 'helmet', '@bull-board', 'zod', 'zod-openapi', 'hono', 'intl-messageformat'],
   },
   'apps/reseal': { rooms: [...GROUND, 'libs/store', 'libs/oauth'], packages: ['zod'] },
   'apps/worker': {
@@ -85,7 +85,7 @@ const closedRoom = (room) => (other) => {
   };
 };
 const wall = ([room, { rooms, packages }]) => ({
-  files: [`${room}/**/*.ts`],
+  files: [`${room}/**/*.{ts,tsx}`],
   ignores: ['**/*.test.ts'],
   rules: {
     'no-restricted-imports': [
@@ -104,11 +104,11 @@ const wall = ([room, { rooms, packages }]) => ({
 });
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'coverage', '.rohrpost', '**/*.mjs', '**/*.cjs'] },
+  { ignores: ['apps/api/console/assets', 'dist', 'node_modules', 'coverage', '.rohrpost', '**/*.mjs', '**/*.cjs'] },
   tseslint.configs.recommendedTypeChecked,
   { languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } } },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     rules: {
       'max-lines': ['error', { max: 250, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],

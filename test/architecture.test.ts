@@ -35,7 +35,7 @@ const walk = (folder: string): string[] =>
   );
 
 const everything = [...walk('libs'), ...walk('apps')];
-const files = everything.filter((path) => path.endsWith('.ts'));
+const files = everything.filter((path) => /\.tsx?$/.test(path));
 const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const roomOf = (path: string): string => path.split('/').slice(0, 2).join('/');
 /** By the compiler's own eyes: an `import()`, a `require` and an import for its effect are arrows too. */

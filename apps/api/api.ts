@@ -28,6 +28,7 @@ import { createInstallation } from '../../libs/store/registries/installation';
 import { connectRedis, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { createRedisClock } from '../../libs/store/redis/redis-clock';
 import { createSecretBox } from '../../libs/store/redis/secret-box';
+import { createSessions } from '../../libs/store/registries/sessions';
 import { createSigningSecrets } from '../../libs/store/registries/signing-secrets';
 import { createTemplates } from '../../libs/store/registries/templates';
 import { createTenants } from '../../libs/store/registries/tenants';
@@ -99,6 +100,7 @@ const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config'
     breakers: createBreakers({ redis, clock, replica: 'api' }),
     workers: createWorkers(redis),
     templates: createTemplates({ redis, changes, clock }),
+    sessions: createSessions({ redis, clock }),
     ...createCredentials({ redis, changes, clock, tenants, operatorKey: config.operatorKey }),
     signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
     refs: createContentRefs({ redis, clock }),

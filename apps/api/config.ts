@@ -30,6 +30,10 @@ export const ApiEnv = z.object({
     .int()
     .min(1_024)
     .default(25 * 1024 * 1024),
+  /** As browsers reach the service; else what they say counts. */
+  ROHRPOST_PUBLIC_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an address like https://mail.example.org' })
+    .optional(),
   /** With less than two, an attack by templates would hold up everybody. */
   ROHRPOST_RENDER_THREADS: z.coerce.number().int().min(1).max(256).default(defaultThreads),
   ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
@@ -51,6 +55,8 @@ export interface ApiConfig extends ContentPlace {
   host: string;
   /** Ranges of proxies whose X-Forwarded-For is believed. */
   trustedProxies?: string[];
+  /** As browsers reach the service, where that is not what they say. */
+  publicUrl?: string;
   /** The installation's name: the domain of Message-IDs. */
   name: string;
   /** Share of Redis' maxmemory that emails may fill. */
@@ -80,6 +86,7 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   port: env.ROHRPOST_HTTP_PORT,
   host: env.ROHRPOST_HTTP_HOST,
   trustedProxies: env.ROHRPOST_TRUSTED_PROXIES,
+  ...(env.ROHRPOST_PUBLIC_URL !== undefined && { publicUrl: env.ROHRPOST_PUBLIC_URL }),
   ...toContentPlace(env),
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
   allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,

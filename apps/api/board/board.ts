@@ -5,7 +5,6 @@ import { ExpressAdapter } from '@bull-board/express';
 import { Router, type Express, type NextFunction, type Request, type Response } from 'express';
 import { may, reaches, type Identity } from '../../../libs/mail/settings/api-key';
 import { formatAddress } from '../../../libs/mail/address/address';
-import { Problem } from '../../../libs/mail/input/problem';
 import { queueName, type QueueAddress } from '../../../libs/mail/address/queue-address';
 import { bullQueueOf } from '../../../libs/jobs/layout/queues';
 import { recipientsOf, subjectOf, type StoredEmail } from '../../../libs/mail/email/stored-email';
@@ -15,6 +14,8 @@ import { boardSchema } from './board-schema';
 import type { Commands } from '../../../libs/administration/commands';
 import type { RouteDeps } from '../http/route-deps';
 import { identityOf, permit } from '../http/auth';
+import { refuseForeign } from '../session/same-origin';
+import type { SessionGate } from '../session/session-gate';
 import { sendAnswer } from '../http/endpoint/router';
 import { emailAnswer } from '../views/email-answer';
 import { existingQueue, existingEmail } from '../../../libs/administration/existing';
@@ -33,23 +34,15 @@ const keyOf = (authorization: string | undefined): string | undefined => {
   return decoded.slice(decoded.indexOf(':') + 1);
 };
 
+/** By a session of the console, or a key. @param identify whose key it is @param signedIn whose session it is */
 const identifyBoard = async (
-  identify: (key: string) => Promise<Identity | undefined>,
   authorization: string | undefined,
+  identify: (key: string) => Promise<Identity | undefined>,
+  signedIn: () => Promise<Identity | undefined>,
 ): Promise<Identity | undefined> => {
   const key = keyOf(authorization);
-  const identity = key === undefined ? undefined : await identify(key);
+  const identity = key === undefined ? await signedIn() : await identify(key);
   return identity !== undefined && may(identity, 'administer') ? identity : undefined;
-};
-
-/** Another site's page cannot act with the credentials that a browser remembers for this one. */
-const refuseForeign = (request: Request): void => {
-  const site = request.get('Sec-Fetch-Site');
-  const origin = request.get('Origin');
-  const foreign =
-    (site !== undefined && site !== 'same-origin' && site !== 'none') ||
-    (origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== request.get('Host')));
-  if (foreign && request.method !== 'GET') throw new Problem('forbidden', 'this must be asked from the board itself');
 };
 
 /** A job as the board has it in a list. */
@@ -67,7 +60,7 @@ const rowName = ({ data: email = {}, finishedOn }: Row, now: number): string => 
   return `${isOver ? 'expired · ' : ''}${first === undefined ? 'email' : formatAddress(first)}${more} · ${what}`;
 };
 
-const adapterOf = (rooms: RouteDeps, address: QueueAddress): BullMQAdapter => {
+const adapterOf = (rooms: RouteDeps, gate: SessionGate, address: QueueAddress): BullMQAdapter => {
   const bull = bullQueueOf(rooms.queues.open(address));
   const { tenant, application } = address;
   const adapter = new BullMQAdapter(bull, {
@@ -81,7 +74,9 @@ const adapterOf = (rooms: RouteDeps, address: QueueAddress): BullMQAdapter => {
   });
   adapter.setFormatter('name', (job: Row) => rowName(job, rooms.clock.now()));
   adapter.setVisibilityGuard(async ({ headers }) => {
-    const identity = await identifyBoard((key) => rooms.keys.identify(key), headers['authorization']);
+    // Where the request comes from was asked before it came here.
+    const signedIn = () => gate.identityOf({ headers });
+    const identity = await identifyBoard(headers['authorization'], (key) => rooms.keys.identify(key), signedIn);
     return identity !== undefined && reaches(identity, address);
   });
   return adapter;
@@ -98,7 +93,7 @@ const UI = {
 };
 
 /** @returns a router for `/board` */
-export const createBoard = (rooms: RouteDeps, changes: Changes, commands: Commands): Router => {
+export const createBoard = (rooms: RouteDeps, changes: Changes, commands: Commands, gate: SessionGate): Router => {
   const server = new ExpressAdapter().setBasePath(BOARD_PATH);
   const board = createBullBoard({
     queues: [],
@@ -110,7 +105,7 @@ export const createBoard = (rooms: RouteDeps, changes: Changes, commands: Comman
     const tenants = await rooms.tenants.list();
     const queues = (await Promise.all(tenants.map(({ tenant }) => rooms.tenants.queues(tenant)))).flat();
     queues.sort((a, b) => queueName(a).localeCompare(queueName(b)));
-    board.replaceQueues(queues.map(({ tenant, application }) => adapterOf(rooms, { tenant, application })));
+    board.replaceQueues(queues.map(({ tenant, application }) => adapterOf(rooms, gate, { tenant, application })));
   };
   // Whoever asks while the list is loaded waits for it; a change meanwhile loads it once more for those who come after.
   let loaded: Promise<void> | undefined;
@@ -130,7 +125,7 @@ export const createBoard = (rooms: RouteDeps, changes: Changes, commands: Comman
   router.use(async (request: Request, response: Response, next: NextFunction) => {
     response.set('Content-Security-Policy', POLICY);
     const identify = (key: string) => rooms.credentials.identify(request, key);
-    const identity = await identifyBoard(identify, request.get('Authorization'));
+    const identity = await identifyBoard(request.get('Authorization'), identify, () => gate.identityOf(request));
     if (identity === undefined) {
       response.set('WWW-Authenticate', 'Basic realm="Rohrpost", charset="UTF-8"').status(401).type('text/plain');
       response.send('Log in with any user name and a key of an operator or administrator as the password.\n');

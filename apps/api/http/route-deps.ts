@@ -19,6 +19,7 @@ import type { Installation } from '../../../libs/store/registries/installation';
 import type { Redis } from '../../../libs/store/redis/redis';
 import type { SecretBox } from '../../../libs/store/redis/secret-box';
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
+import type { Sessions } from '../../../libs/store/registries/sessions';
 import type { Templates } from '../../../libs/store/registries/templates';
 import type { Tenants } from '../../../libs/store/registries/tenants';
 import type { KeyRates } from '../../../libs/store/limits/key-rates';
@@ -37,6 +38,8 @@ export interface RouteDeps {
     render: { trusted: boolean };
     /** Ranges of proxies whose X-Forwarded-For is believed. */
     trustedProxies?: string[];
+    /** As browsers reach the service; where it is not given, what they say counts. */
+    publicUrl?: string;
   };
   clock: Clock;
   redis: Redis;
@@ -51,6 +54,7 @@ export interface RouteDeps {
   templates: Templates;
   templating: Templating;
   keys: ApiKeys;
+  sessions: Sessions;
   credentials: Credentials;
   keyRates: KeyRates;
   content: ContentStore;

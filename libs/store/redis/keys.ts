@@ -26,6 +26,9 @@ export const KEYS = {
   keyRate: `${ROOT}:key-rate`,
   /** By a hash of network and key: it was right from there within a day. */
   rightKey: (hash: string) => `${ROOT}:right-key:${hash}`,
+  /** A person's session at the console, by a hash of its token; and the sessions of a key. */
+  session: (hash: string) => `${ROOT}:session:${hash}`,
+  sessionsOf: (key: string) => `${ROOT}:sessions-of:${key}`,
   audit: `${ROOT}:audit`,
   /** Who paused the whole installation, as JSON; absent while it sends. */
   pause: `${ROOT}:pause`,

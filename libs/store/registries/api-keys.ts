@@ -26,6 +26,10 @@ export interface ApiKeys {
    * a key that is.
    */
   identify(key: string): Promise<Identity | undefined>;
+  /** What a session keeps of the key that began it: neither is the key, nor can it be used as one. */
+  proofOf(key: string): string;
+  /** The same as `identify`, for a session. @param id of the key @param proof by `proofOf`, when the session began */
+  identifyAgain(id: string, proof: string): Promise<Identity | undefined>;
   /** @param issuer whose key stands above it */
   issue(input: ApiKeyInput, issuer: Identity): Promise<{ stored: StoredApiKey; key: string }>;
   list(): Promise<StoredApiKey[]>;
@@ -83,7 +87,7 @@ interface ApiKeyDeps {
 const createIdentify = (
   { clock, tenants, operatorKey }: ApiKeyDeps,
   stored: (id: string) => Promise<StoredApiKey | undefined>,
-): ApiKeys['identify'] => {
+): Pick<ApiKeys, 'identify' | 'proofOf' | 'identifyAgain'> => {
   const operator = digest(operatorKey);
   const nobody = digest(randomBytes(32).toString('hex'));
 
@@ -104,14 +108,26 @@ const createIdentify = (
     }
   };
 
-  return async (key) => {
-    const [, id, secret] = FORMAT.exec(key) ?? [];
-    const found = id === undefined ? undefined : await stored(id);
-    const matches = same(digest(secret ?? ''), found === undefined ? nobody : Buffer.from(found.hash, 'hex'));
-    if (found === undefined || !matches)
+  const identified = async (key: StoredApiKey): Promise<Identity | undefined> => {
+    const chain = await chainOf(key);
+    return chain && identityOf(key, chain);
+  };
+
+  return {
+    async identify(key) {
+      const [, id, secret] = FORMAT.exec(key) ?? [];
+      const found = id === undefined ? undefined : await stored(id);
+      const matches = same(digest(secret ?? ''), found === undefined ? nobody : Buffer.from(found.hash, 'hex'));
+      if (found !== undefined && matches) return identified(found);
       return same(digest(key), operator) ? { id: OPERATOR, role: 'operator' } : undefined;
-    const chain = await chainOf(found);
-    return chain && identityOf(found, chain);
+    },
+    proofOf: (key) => digest(digest(FORMAT.exec(key)?.[2] ?? key).toString('hex')).toString('hex'),
+    async identifyAgain(id, proof) {
+      const isSame = (hash: string): boolean => same(digest(hash), Buffer.from(proof, 'hex'));
+      if (id === OPERATOR) return isSame(operator.toString('hex')) ? { id, role: 'operator' } : undefined;
+      const found = await stored(id);
+      return found !== undefined && isSame(found.hash) ? identified(found) : undefined;
+    },
   };
 };
 
@@ -132,7 +148,7 @@ export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
 
   return {
     list,
-    identify: createIdentify(deps, stored),
+    ...createIdentify(deps, stored),
     async issue(input, issuer) {
       const id = randomBytes(6).toString('hex');
       const secret = randomBytes(32).toString('base64url');

@@ -1,0 +1,27 @@
+// Who is signed in: a session is good while its key is.
+import type { Identity } from '../../../libs/mail/settings/api-key';
+import type { ApiKeys } from '../../../libs/store/registries/api-keys';
+import type { Sessions } from '../../../libs/store/registries/sessions';
+import { isWithin } from '../../../libs/mail/settings/address-ranges';
+import { cookieOf, SESSION, type WithCookies } from './cookies';
+
+export interface SessionGate {
+  /**
+   * @param request.ip where it comes from; not looked at where it is not given
+   * @returns whose session the request belongs to, with the name that they gave; undefined where it is nobody's
+   */
+  identityOf(request: WithCookies & { ip?: string | undefined }): Promise<Identity | undefined>;
+}
+
+export const createSessionGate = ({ sessions, keys }: { sessions: Sessions; keys: ApiKeys }): SessionGate => ({
+  async identityOf(request) {
+    const token = cookieOf(request, SESSION);
+    const session = token === undefined ? undefined : await sessions.use(token);
+    if (session === undefined) return undefined;
+    const identity = await keys.identifyAgain(session.key, session.proof);
+    const { ip } = request;
+    const isElsewhere = ip !== undefined && !(identity?.addresses ?? []).every((ranges) => isWithin(ip, ranges));
+    if (identity === undefined || isElsewhere) return undefined;
+    return { ...identity, ...(session.person !== undefined && { name: session.person }) };
+  },
+});

@@ -1,0 +1,60 @@
+// Sessions of people at the console: who signed in with which key, until when; only a hash of what their browser holds is kept.
+import { createHash, randomBytes } from 'node:crypto';
+import type { Clock } from '../../runtime/clock';
+import { KEYS } from '../redis/keys';
+import type { Redis } from '../redis/redis';
+
+export interface Session {
+  /** Id of the key, and what proves that it is still the same one (`ApiKeys.proofOf`). */
+  key: string;
+  proof: string;
+  /** Who acts with it, as changes are signed. */
+  person?: string;
+  /** ISO 8601 */
+  startedAt: string;
+}
+
+export interface Sessions {
+  /** @returns the token that the browser keeps */
+  start(session: Omit<Session, 'startedAt'>): Promise<string>;
+  /** Each use keeps it for another while. */
+  use(token: string): Promise<Session | undefined>;
+  end(token: string): Promise<void>;
+  /** Ends every session of a key. */
+  endAllOf(key: string): Promise<void>;
+}
+
+/** Seconds without a request after which a session is over, and after which it is over whatever is done. */
+export const SESSION_IDLE_S = 8 * 3_600;
+const LONGEST_MS = 7 * 86_400_000;
+
+const TOKEN = /^[A-Za-z0-9_-]{43}$/;
+const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url');
+
+export const createSessions = ({ redis, clock }: { redis: Redis; clock: Clock }): Sessions => ({
+  async start(session) {
+    const token = randomBytes(32).toString('base64url');
+    const hash = hashOf(token);
+    const startedAt = new Date(clock.now()).toISOString();
+    await redis.set(KEYS.session(hash), JSON.stringify({ ...session, startedAt }), 'EX', SESSION_IDLE_S);
+    // No pipeline: the two lie in different slots.
+    await redis.sadd(KEYS.sessionsOf(session.key), hash);
+    await redis.expire(KEYS.sessionsOf(session.key), LONGEST_MS / 1_000);
+    return token;
+  },
+  async use(token) {
+    if (!TOKEN.test(token)) return undefined;
+    const text = await redis.getex(KEYS.session(hashOf(token)), 'EX', SESSION_IDLE_S);
+    if (text === null) return undefined;
+    const session = JSON.parse(text) as Session;
+    return clock.now() - Date.parse(session.startedAt) > LONGEST_MS ? undefined : session;
+  },
+  async end(token) {
+    await redis.del(KEYS.session(hashOf(token)));
+  },
+  async endAllOf(key) {
+    const hashes = await redis.smembers(KEYS.sessionsOf(key));
+    for (const hash of hashes) await redis.del(KEYS.session(hash));
+    await redis.del(KEYS.sessionsOf(key));
+  },
+});
