@@ -90,7 +90,7 @@ export const startApi = async (
 /** What is kept in Redis beside the emails themselves. */
 const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config' | 'redis' | 'clock' | 'changes'>) => {
   const secrets = createSecretBox(config.secretKeys);
-  const tenants = createTenants({ redis, changes, clock });
+  const tenants = createTenants({ redis, changes, clock, retries: config.retries });
   return {
     installation: createInstallation({ redis, changes, clock }),
     tenants,

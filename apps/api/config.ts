@@ -6,6 +6,7 @@ import { PrivateHostsText } from '../../libs/runtime/addresses';
 import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { DurationMs } from '../../libs/mail/input/duration';
+import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/settings/retry-bounds';
 import { AddressRangesText } from '../../libs/mail/settings/address-ranges';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secret-box';
 
@@ -21,6 +22,7 @@ export const ApiEnv = z.object({
   ...CONTENT_ENV,
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS: PrivateHostsText.default([]),
+  ...RETRY_ENV,
   ROHRPOST_NAME: InstallationName,
   /** Bytes. */
   /** Beyond it new emails are 507; the rest is for what is under way. */
@@ -63,6 +65,8 @@ export interface ApiConfig extends ContentPlace {
   allowPrivate: string[];
   /** Hosts of private networks that transports of tenants' administrators may name all the same. */
   allowPrivateSmtp: string[];
+  /** How often and how soon emails are tried; as the settings say where it is not given. */
+  retries?: RetryBounds;
   /** Pauses the whole installation before anything is sent. */
   startPaused?: boolean;
   /** Writes BullMQ's events and metrics of what has completed and failed. */
@@ -83,6 +87,7 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   ...toContentPlace(env),
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
   allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,
+  retries: toRetryBounds(env),
   name: env.ROHRPOST_NAME,
   maxBody: env.ROHRPOST_MAX_BODY,
   memoryShare: env.ROHRPOST_MEMORY_SHARE,

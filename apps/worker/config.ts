@@ -5,6 +5,7 @@ import { defaultThreads } from '../../libs/render/thread/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
 import { PrivateHostsText } from '../../libs/runtime/addresses';
 import { DurationMs } from '../../libs/mail/input/duration';
+import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/settings/retry-bounds';
 import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secret-box';
@@ -15,6 +16,7 @@ export const WorkerEnv = z.object({
   ...CONTENT_ENV,
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS: PrivateHostsText.default([]),
+  ...RETRY_ENV,
   ROHRPOST_NAME: InstallationName,
   ROHRPOST_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(50),
   /** Not given: ten times as many. */
@@ -49,6 +51,8 @@ export interface WorkerConfig extends ContentPlace {
   allowPrivate: string[];
   /** Hosts of private networks that transports of tenants' administrators may name all the same. */
   allowPrivateSmtp: string[];
+  /** How often and how soon emails are tried; as the settings say where it is not given. */
+  retries?: RetryBounds;
   /** Pauses the whole installation before anything is sent. */
   startPaused?: boolean;
   /** Writes BullMQ's events and metrics of what has completed and failed. */
@@ -65,6 +69,7 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   ...toContentPlace(env),
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
   allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,
+  retries: toRetryBounds(env),
   name: env.ROHRPOST_NAME,
   concurrency: env.ROHRPOST_CONCURRENCY,
   waiting: env.ROHRPOST_WAITING ?? Math.min(100_000, env.ROHRPOST_CONCURRENCY * 10),

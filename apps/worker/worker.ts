@@ -92,7 +92,11 @@ const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => 
     onRecovered: report.recovered,
     work: createProcessEmail({
       attempt: (lease, admission) => runAttempt(deps, lease, admission),
-      settle: createSettle({ ...resources, random: Math.random }),
+      settle: createSettle({
+        ...resources,
+        random: Math.random,
+        ...(config.retries && { leastBackoff: config.retries.leastBackoff }),
+      }),
       report,
       clock,
     }),

@@ -118,6 +118,7 @@ export const draftCorrection = async (deps: CorrectDeps, { queue, record }: Subj
 
   const before = record.email;
   const input = parseInput(EmailInput, merged(await inputOf(deps, before), patch));
+  deps.tenants.requireRetries(input, before);
   const settings = await deps.tenants.settings(address, input);
   const parts = await prepareParts(deps, address, input, [], before.raw);
   await deps.accept.checkReferences(address, input, settings, [], parts.raw);

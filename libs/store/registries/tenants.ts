@@ -7,6 +7,7 @@ import {
   type SettingsLevel,
   type TenantSettings,
 } from '../../mail/settings/settings';
+import { boundRetries, NO_RETRY_BOUNDS, requireRetries, type RetryBounds } from '../../mail/settings/retry-bounds';
 import { queueName, type QueueAddress } from '../../mail/address/queue-address';
 import type { Clock } from '../../runtime/clock';
 import { changeRecord } from './change-record';
@@ -48,22 +49,26 @@ export interface Tenants {
   readQueue(address: QueueAddress): Promise<RegisteredQueue | undefined>;
   /** The settings that hold now for an email of a queue, or for the queue itself. @param own of the email */
   settings(address: QueueAddress, own?: SettingsLevel): Promise<ResolvedSettings>;
+  /** Holds settings that somebody gives to the operator's bounds (retry-bounds.ts). @throws Problem `invalid` */
+  requireRetries: Bounded<typeof requireRetries>;
   /** Brings a queue into being with empty settings where it does not exist; says whether it did so. */
   ensureQueue(address: QueueAddress): Promise<boolean>;
   removeQueue(address: QueueAddress): Promise<void>;
 }
+
+type Bounded<F> = F extends (bounds: RetryBounds, ...rest: infer Rest) => void ? (...rest: Rest) => void : never;
 
 type Record<S> = { settings: S } & Dates;
 
 const parse = <T>(text: string | null): T | undefined => (text === null ? undefined : (JSON.parse(text) as T));
 
 /** What holds in a queue: remembered with its record, which is dropped when it changes; so is the tenant's. */
-const createSettingsOfQueue = () => {
+const createSettingsOfQueue = (bounds: RetryBounds) => {
   const known = new WeakMap<RegisteredQueue, { tenant: Tenant | undefined; settings: ResolvedSettings }>();
   return (tenant: Tenant | undefined, queue: RegisteredQueue | undefined): ResolvedSettings => {
     const found = queue && known.get(queue);
     if (found !== undefined && found.tenant === tenant) return found.settings;
-    const settings = Object.freeze(resolveSettings(tenant?.settings, queue?.settings));
+    const settings = Object.freeze(boundRetries(resolveSettings(tenant?.settings, queue?.settings), bounds));
     if (queue !== undefined) known.set(queue, { tenant, settings });
     return settings;
   };
@@ -82,7 +87,7 @@ const fresh = <S>(old: Record<S> | undefined, settings: S, now: number): Record<
 };
 
 type TenantPart = Pick<Tenants, 'tenant' | 'list' | 'change' | 'remove'>;
-type QueuePart = Omit<Tenants, keyof TenantPart | 'settings'>;
+type QueuePart = Omit<Tenants, keyof TenantPart | 'settings' | 'requireRetries'>;
 
 const createTenantPart = ({ redis, changes, clock }: Deps): TenantPart => {
   const tenant = changes.cached('tenant', async (slug) => {
@@ -159,16 +164,20 @@ const createQueuePart = ({ redis, changes, clock }: Deps): QueuePart => {
   };
 };
 
-export const createTenants = (deps: Deps): Tenants => {
+/** @param deps.retries the operator's bounds; none where they are not given */
+export const createTenants = (deps: Deps & { retries?: RetryBounds | undefined }): Tenants => {
+  const { retries = NO_RETRY_BOUNDS } = deps;
   const [tenants, queues] = [createTenantPart(deps), createQueuePart(deps)];
-  const settingsOfQueue = createSettingsOfQueue();
+  const settingsOfQueue = createSettingsOfQueue(retries);
   return {
     ...tenants,
     ...queues,
+    requireRetries: (...given) => requireRetries(retries, ...given),
     async settings(address, own) {
       const found = await tenants.tenant(address.tenant);
       const registered = await queues.queue(address);
-      if (own !== undefined && givesSettings(own)) return resolveSettings(found?.settings, registered?.settings, own);
+      if (own !== undefined && givesSettings(own))
+        return boundRetries(resolveSettings(found?.settings, registered?.settings, own), retries);
       return settingsOfQueue(found, registered);
     },
   };

@@ -40,7 +40,7 @@ test('every attempt is in its history, with the beginning and the end of the fir
   const [first, last] = [email.attempts[0], email.attempts.at(-1)] as Record<string, unknown>[];
   const dialogue = first?.['dialogue'] as string[];
   expect(dialogue.some((line) => /^… \d+ lines left out$/.test(line))).toBe(true);
-  expect(dialogue.slice(-3).join()).toContain('S: 451 4.3.0 come back later');
+  expect(dialogue.slice(-9).join()).toContain('S: 451 4.3.0 come back later');
   expect(last).toMatchObject({ outcome: 'deferred', replies: [], shortened: true });
   expect(JSON.stringify(email).length).toBeLessThan(2 * MIB);
   const redis = await service.redis.connect();

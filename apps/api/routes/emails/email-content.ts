@@ -71,6 +71,7 @@ const renderEmail = endpoint({
   async handle(deps: RenderDeps, { address, identity, body: input }) {
     // Whoever only reads emails must not read what lies beside them at the sources.
     if (input.dataUrl !== undefined) requireRole(identity, 'send');
+    deps.tenants.requireRetries(input);
     const settings = await deps.tenants.settings(address, input);
     const parts = await prepareParts(deps, address, input, []);
     await deps.accept.checkReferences(address, input, settings, [], parts.raw);

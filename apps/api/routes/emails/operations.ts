@@ -17,7 +17,7 @@ import { endpoint } from '../../http/endpoint/endpoint';
 import { EMAILS, TENANT } from '../../http/endpoint/paths';
 import type { RouteDeps } from '../../http/route-deps';
 
-type BulkDeps = Pick<RouteDeps, 'clock' | 'audit'> & { operations: Operations<BulkOperation> };
+type BulkDeps = Pick<RouteDeps, 'clock' | 'audit' | 'tenants'> & { operations: Operations<BulkOperation> };
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -41,9 +41,16 @@ const view = ({ id, state, data, progress, createdAt, finishedAt, failedReason }
 });
 
 /** What is asked for, checked as far as it can be without looking at an email. @throws Problem */
-const orderOf = (now: number, given: z.infer<typeof BulkInput>, address: BulkPlace, by: string): BulkOperation => {
+const orderOf = (
+  { clock, tenants }: BulkDeps,
+  given: z.infer<typeof BulkInput>,
+  address: BulkPlace,
+  by: string,
+): BulkOperation => {
+  const now = clock.now();
   const { filter, action, as, patch, replace, dryRun } = given;
   requireForMany(patch);
+  if (patch !== undefined) tenants.requireRetries(patch, undefined, ['patch']);
   if (replace !== undefined) readReplacement(replace);
   return {
     id: newOperationId(now),
@@ -90,7 +97,7 @@ const beginQueueBulk = endpoint({
   problems: ['not-supported-yet'],
   async handle(deps: BulkDeps & Pick<RouteDeps, 'tenants' | 'queues'>, { address, by, body }) {
     await existingQueue(deps, address);
-    return begin(deps, orderOf(deps.clock.now(), body, address, by));
+    return begin(deps, orderOf(deps, body, address, by));
   },
 });
 
@@ -106,7 +113,7 @@ const beginTenantBulk = endpoint({
   answers: BEGUN,
   problems: ['not-supported-yet'],
   async handle(deps: BulkDeps & Pick<RouteDeps, 'tenants'>, { tenant, by, body }) {
-    const order = orderOf(deps.clock.now(), body, { tenant }, by);
+    const order = orderOf(deps, body, { tenant }, by);
     const applications = (await deps.tenants.queues(tenant)).map(({ application }) => application);
     return begin(deps, { ...order, applications });
   },

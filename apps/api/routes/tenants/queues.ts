@@ -42,6 +42,7 @@ const change = async (deps: ChangeDeps, asked: Asked<'queue', typeof QUEUE, neve
   const { before, after } = await deps.tenants.changeQueue(address, (present) => {
     change.requireVersion(present && queueVersion(present));
     const given = parseInput(QueueSettings, change.wanted(present && queueDocument(present.settings)));
+    deps.tenants.requireRetries(given, present?.settings);
     // A pause is lifted by whoever says so, never by who leaves it out.
     const enabled = given.enabled ?? (change.isPatch ? undefined : present?.settings.enabled);
     const settings = keepOperatorSettings(

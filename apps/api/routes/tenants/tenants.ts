@@ -38,6 +38,7 @@ const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof TENANT, ne
   const { before, after } = await deps.tenants.change(tenant, (present) => {
     change.requireVersion(present && tenantVersion(present));
     const settings = parseInput(TenantSettings, change.wanted(present && tenantDocument(present.settings)));
+    deps.tenants.requireRetries(settings, present?.settings);
     return keepOperatorSettings(identity, settings, present?.settings, change.isPatch);
   });
   await deps.audit.record({
