@@ -58,7 +58,9 @@ export const createApp = (
   app.use('/v1', authenticate(rooms.credentials), limitRates(rooms.keyRates), refuseUnheededKey(ENDPOINTS));
   const who = { tenants: rooms.tenants, trusted: render.trusted };
   const bodies = [boundBodies(maxBody), ...jsonBody(maxBody)];
-  app.use(endpointRouter(ENDPOINTS, { ...rooms, commands, operations }, who, bodies));
+  app.use(
+    endpointRouter(ENDPOINTS, { ...rooms, commands, operations }, who, () => rooms.budget.requireMemory(), bodies),
+  );
 
   app.use(healthRoutes(rooms, render.trusted, stopping));
   const openapi = createOpenapiDocument(ENDPOINTS);

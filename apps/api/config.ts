@@ -8,6 +8,7 @@ import { LOG_LEVELS } from '../../libs/runtime/log';
 import { DurationMs } from '../../libs/mail/input/duration';
 import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/settings/retry-bounds';
 import { AddressRangesText } from '../../libs/mail/settings/address-ranges';
+import { BOUNDS_ENV, toTenantBounds, type TenantBounds } from '../../libs/mail/settings/tenant-bounds';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secret-box';
 
 export const ApiEnv = z.object({
@@ -25,8 +26,9 @@ export const ApiEnv = z.object({
   ...RETRY_ENV,
   ROHRPOST_NAME: InstallationName,
   /** Bytes. */
-  /** Beyond it new emails are 507; the rest is for what is under way. */
+  /** Beyond it whatever is new is 507; the rest is for what is under way. */
   ROHRPOST_MEMORY_SHARE: z.coerce.number().min(0.1).max(1).default(0.9),
+  ...BOUNDS_ENV,
   ROHRPOST_MAX_BODY: z.coerce
     .number()
     .int()
@@ -55,8 +57,10 @@ export interface ApiConfig extends ContentPlace {
   trustedProxies?: string[];
   /** The installation's name: the domain of Message-IDs. */
   name: string;
-  /** Share of Redis' maxmemory that emails may fill. */
+  /** Share of Redis' maxmemory that may be filled by what is new. */
   memoryShare: number;
+  /** How many of each thing a tenant may have whose settings do not say. */
+  bounds?: Partial<TenantBounds>;
   /** Bytes of a request. */
   maxBody: number;
   /** How many threads render, and whether templates run in plain V8 instead of the sandbox. */
@@ -91,6 +95,7 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   name: env.ROHRPOST_NAME,
   maxBody: env.ROHRPOST_MAX_BODY,
   memoryShare: env.ROHRPOST_MEMORY_SHARE,
+  bounds: toTenantBounds(env),
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   startPaused: env.ROHRPOST_START_PAUSED === '1',
   bullmqEvents: ['true', '1'].includes(env.ROHRPOST_BULLMQ_EVENTS),

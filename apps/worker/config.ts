@@ -18,6 +18,8 @@ export const WorkerEnv = z.object({
   ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS: PrivateHostsText.default([]),
   ...RETRY_ENV,
   ROHRPOST_NAME: InstallationName,
+  /** Beyond it attempts leave short lines. */
+  ROHRPOST_MEMORY_SHARE: z.coerce.number().min(0.1).max(1).default(0.9),
   ROHRPOST_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(50),
   /** Not given: ten times as many. */
   ROHRPOST_WAITING: z.coerce.number().int().min(0).max(100_000).optional(),
@@ -53,6 +55,8 @@ export interface WorkerConfig extends ContentPlace {
   allowPrivateSmtp: string[];
   /** How often and how soon emails are tried; as the settings say where it is not given. */
   retries?: RetryBounds;
+  /** Share of Redis' maxmemory beyond which attempts leave short lines; 1 where it is not given. */
+  memoryShare?: number;
   /** Pauses the whole installation before anything is sent. */
   startPaused?: boolean;
   /** Writes BullMQ's events and metrics of what has completed and failed. */
@@ -70,6 +74,7 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
   allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,
   retries: toRetryBounds(env),
+  memoryShare: env.ROHRPOST_MEMORY_SHARE,
   name: env.ROHRPOST_NAME,
   concurrency: env.ROHRPOST_CONCURRENCY,
   waiting: env.ROHRPOST_WAITING ?? Math.min(100_000, env.ROHRPOST_CONCURRENCY * 10),

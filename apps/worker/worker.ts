@@ -3,6 +3,7 @@ import { createAudit, type Audit } from '../../libs/events/audit';
 import { Dispatcher } from '../../libs/dispatch/dispatcher';
 import { answerVerifyRequests } from '../../libs/internal-queues/verify-requests';
 import { createRemoveEmail } from '../../libs/jobs/transitions/remove-email';
+import { createMemory } from '../../libs/store/limits/memory';
 import { createSettle } from '../../libs/dispatch/settle';
 import { createAddressRule } from '../../libs/runtime/addresses';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
@@ -99,6 +100,7 @@ const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => 
       }),
       report,
       clock,
+      memory: createMemory(redis, config.memoryShare ?? 1),
     }),
   });
 };

@@ -1,5 +1,5 @@
 // The log of an email: how much of it is kept, whatever servers say and however often it is tried or changed.
-import type { LogLine } from '../../mail/email/outcome';
+import type { Attempt, LogLine } from '../../mail/email/outcome';
 
 /** Beyond so many bytes lines are written short (`shortened`); beyond the other the oldest ones go. */
 export const MOST_FULL = 1024 * 1024;
@@ -29,23 +29,21 @@ end
 /** Of an attempt that is written short. */
 const SHORT_TEXT = 200;
 
-/** What is left of a line where there is little room: that an attempt was made, when, and how it ended. A change stays whole. */
-export const shortened = (line: LogLine): LogLine => {
-  if (line.kind === 'change') return line;
-  const { kind, number, startedAt, endedAt, outcome, transport, text } = line;
-  return {
-    kind,
-    number,
-    startedAt,
-    endedAt,
-    outcome,
-    ...(transport !== undefined && { transport }),
-    ...(text !== undefined && { text: text.slice(0, SHORT_TEXT) }),
-    replies: [],
-    shortened: true,
-  };
-};
+/** What is left of an attempt where there is little room: that it was made, when, and how it ended. */
+export const shortened = ({ number, startedAt, endedAt, outcome, transport, text }: Attempt): Attempt => ({
+  number,
+  startedAt,
+  endedAt,
+  outcome,
+  ...(transport !== undefined && { transport }),
+  ...(text !== undefined && { text: text.slice(0, SHORT_TEXT) }),
+  replies: [],
+  shortened: true,
+});
 
-/** Both forms of a line as the scripts take them; empty where there is none. */
-export const logLines = (line: LogLine | undefined): [full: string, short: string] =>
-  line === undefined ? ['', ''] : [JSON.stringify(line), JSON.stringify(shortened(line))];
+/** Both forms of a line as the scripts take them; empty where there is none. A change has one: it is short. */
+export const logLines = (line: LogLine | undefined): [full: string, short: string] => {
+  if (line === undefined) return ['', ''];
+  const short = line.kind === 'attempt' ? { kind: line.kind, ...shortened(line) } : line;
+  return [JSON.stringify(line), JSON.stringify(short)];
+};

@@ -10,6 +10,7 @@ import {
 import { boundRetries, NO_RETRY_BOUNDS, requireRetries, type RetryBounds } from '../../mail/settings/retry-bounds';
 import { queueName, type QueueAddress } from '../../mail/address/queue-address';
 import type { Clock } from '../../runtime/clock';
+import type { Bound } from './bound';
 import { changeRecord } from './change-record';
 import { removeFormerTenant } from './former-tenant';
 import type { Changes } from '../redis/settings-cache';
@@ -36,14 +37,15 @@ export interface Tenants {
   tenant(slug: string): Promise<Tenant | undefined>;
   list(): Promise<Tenant[]>;
   /** Puts the settings that `decide` makes of the present ones; of changes at once each is made of the one before it. */
-  change(slug: string, decide: (present: Tenant | undefined) => TenantSettings): Promise<Changed<Tenant>>;
+  change(slug: string, decide: (present: Tenant | undefined) => TenantSettings, bound: Bound): Promise<Changed<Tenant>>;
   remove(slug: string): Promise<void>;
   queue(address: QueueAddress): Promise<RegisteredQueue | undefined>;
   queues(tenant: string): Promise<RegisteredQueue[]>;
-  /** Like `change`. @param decide also says who paused the queue */
+  /** Like `change`. @param decide also says who paused the queue @param bound where a new one may come into being */
   changeQueue(
     address: QueueAddress,
     decide: (present: RegisteredQueue | undefined) => Pick<QueueRecord, 'settings' | 'paused'>,
+    bound?: Bound,
   ): Promise<Changed<RegisteredQueue>>;
   /** A queue as Redis has it at this moment, whatever is remembered of it here. */
   readQueue(address: QueueAddress): Promise<RegisteredQueue | undefined>;
@@ -51,8 +53,8 @@ export interface Tenants {
   settings(address: QueueAddress, own?: SettingsLevel): Promise<ResolvedSettings>;
   /** Holds settings that somebody gives to the operator's bounds (retry-bounds.ts). @throws Problem `invalid` */
   requireRetries: Bounded<typeof requireRetries>;
-  /** Brings a queue into being with empty settings where it does not exist; says whether it did so. */
-  ensureQueue(address: QueueAddress): Promise<boolean>;
+  /** Brings a queue into being with empty settings where it does not exist. @throws Problem of the bound, asked for then only */
+  ensureQueue(address: QueueAddress, bound: () => Promise<Bound>): Promise<void>;
   removeQueue(address: QueueAddress): Promise<void>;
 }
 
@@ -103,10 +105,14 @@ const createTenantPart = ({ redis, changes, clock }: Deps): TenantPart => {
         .map(([slug, text]) => ({ tenant: slug, ...(JSON.parse(text) as Record<TenantSettings>) }))
         .sort((a, b) => a.tenant.localeCompare(b.tenant));
     },
-    async change(slug, decide) {
+    async change(slug, decide, bound) {
       const tenantOf = (record: Record<TenantSettings>): Tenant => ({ tenant: slug, ...record });
-      const { before, after } = await changeRecord<Record<TenantSettings>>(redis, KEYS.tenants, slug, (present) =>
-        fresh(present, decide(present && tenantOf(present)), clock.now()),
+      const { before, after } = await changeRecord<Record<TenantSettings>>(
+        redis,
+        KEYS.tenants,
+        slug,
+        (present) => fresh(present, decide(present && tenantOf(present)), clock.now()),
+        bound,
       );
       await changes.announce('tenant', slug);
       return { before: before && tenantOf(before), after: tenantOf(after) };
@@ -136,13 +142,19 @@ const createQueuePart = ({ redis, changes, clock }: Deps): QueuePart => {
         .map(([application, text]) => ({ tenant: slug, application, ...(JSON.parse(text) as Record<QueueSettings>) }))
         .sort((a, b) => a.application.localeCompare(b.application));
     },
-    async changeQueue(address, decide) {
+    async changeQueue(address, decide, bound) {
       const queueOf = (record: QueueRecord): RegisteredQueue => ({ ...address, ...record });
       const key = tenantKeys(address.tenant).queues;
-      const { before, after } = await changeRecord<QueueRecord>(redis, key, address.application, (present) => {
-        const { settings, paused } = decide(present && queueOf(present));
-        return { ...fresh(present, settings, clock.now()), ...(paused && { paused }) };
-      });
+      const { before, after } = await changeRecord<QueueRecord>(
+        redis,
+        key,
+        address.application,
+        (present) => {
+          const { settings, paused } = decide(present && queueOf(present));
+          return { ...fresh(present, settings, clock.now()), ...(paused && { paused }) };
+        },
+        bound,
+      );
       await changes.announce('queue', queueName(address));
       return { before: before && queueOf(before), after: queueOf(after) };
     },
@@ -150,12 +162,17 @@ const createQueuePart = ({ redis, changes, clock }: Deps): QueuePart => {
       const record = parse<QueueRecord>(await redis.hget(tenantKeys(address.tenant).queues, address.application));
       return record && { ...address, ...record };
     },
-    async ensureQueue(address) {
-      if ((await cachedQueue(queueName(address))) !== undefined) return false;
-      const record = JSON.stringify(fresh(undefined, {}, clock.now()));
-      const made = await redis.hsetnx(tenantKeys(address.tenant).queues, address.application, record);
+    async ensureQueue(address, bound) {
+      if ((await cachedQueue(queueName(address))) !== undefined) return;
+      const key = tenantKeys(address.tenant).queues;
+      await changeRecord<QueueRecord>(
+        redis,
+        key,
+        address.application,
+        (present) => present ?? fresh(undefined, {}, clock.now()),
+        await bound(),
+      );
       await changes.announce('queue', queueName(address));
-      return made === 1;
     },
     async removeQueue(address) {
       await redis.hdel(tenantKeys(address.tenant).queues, address.application);

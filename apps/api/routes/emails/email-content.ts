@@ -66,6 +66,7 @@ const renderEmail = endpoint({
     'Takes an email as `acceptEmail` does, checks and renders it, and keeps nothing. One with `dataUrl` needs the role `sender`.',
   may: MAY_READ,
   body: json(EmailInput),
+  grows: 'never',
   answers: { 200: { description: 'What would be sent now.', schema: EmailPreview } },
   problems: ['forbidden', ...EMAIL_PROBLEMS, ...RENDER_PROBLEMS],
   async handle(deps: RenderDeps, { address, identity, body: input }) {
