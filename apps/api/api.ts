@@ -20,6 +20,7 @@ import { uptime } from '../../libs/runtime/clock';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
+import { createMemory } from '../../libs/store/limits/memory';
 import { createBreakers } from '../../libs/store/limits/breaker';
 import { createChanges, type Changes } from '../../libs/store/redis/settings-cache';
 import { createContentRefs } from '../../libs/store/contents/content-refs';
@@ -91,7 +92,7 @@ export const startApi = async (
 /** What is kept in Redis beside the emails themselves. */
 const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config' | 'redis' | 'clock' | 'changes'>) => {
   const secrets = createSecretBox(config.secretKeys);
-  const tenants = createTenants({ redis, changes, clock });
+  const tenants = createTenants({ redis, changes, clock, retries: config.retries });
   return {
     installation: createInstallation({ redis, changes, clock }),
     tenants,
@@ -133,7 +134,8 @@ const openRooms = (ground: Ground): RouteDeps => {
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
   const queues = createQueues({ redis, waits: false, tells: config.bullmqEvents === true });
   const schedule = createSchedule(redis);
-  const budget = createBudget({ redis, tenants, refs, memoryShare: config.memoryShare });
+  const memory = createMemory(redis, config.memoryShare);
+  const budget = createBudget({ redis, tenants, refs, memory, bounds: config.bounds });
   const shared = { redis, clock, tenants, transports, templates, templating, content, refs, queues, budget, mailLog };
   return {
     ...registries,

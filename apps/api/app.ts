@@ -77,7 +77,7 @@ export const createApp = (
   app.use('/v1', authenticate(deps.credentials), limitRates(deps.keyRates), refuseUnheededKey(ENDPOINTS));
   const who = { tenants: deps.tenants, trusted: render.trusted };
   const bodies = [boundBodies(maxBody), ...jsonBody(maxBody)];
-  app.use(endpointRouter(ENDPOINTS, { ...deps, commands, operations }, who, bodies));
+  app.use(endpointRouter(ENDPOINTS, { ...deps, commands, operations }, who, () => deps.budget.requireMemory(), bodies));
 
   app.use(healthRoutes(deps, render.trusted, stopping));
   const openapi = createOpenapiDocument(ENDPOINTS);

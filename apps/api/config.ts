@@ -6,7 +6,9 @@ import { PrivateHostsText } from '../../libs/runtime/addresses';
 import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { DurationMs } from '../../libs/mail/input/duration';
+import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/settings/retry-bounds';
 import { AddressRangesText } from '../../libs/mail/settings/address-ranges';
+import { BOUNDS_ENV, toTenantBounds, type TenantBounds } from '../../libs/mail/settings/tenant-bounds';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secret-box';
 
 export const ApiEnv = z.object({
@@ -21,10 +23,12 @@ export const ApiEnv = z.object({
   ...CONTENT_ENV,
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS: PrivateHostsText.default([]),
+  ...RETRY_ENV,
   ROHRPOST_NAME: InstallationName,
   /** Bytes. */
-  /** Beyond it new emails are 507; the rest is for what is under way. */
+  /** Beyond it whatever is new is 507; the rest is for what is under way. */
   ROHRPOST_MEMORY_SHARE: z.coerce.number().min(0.1).max(1).default(0.9),
+  ...BOUNDS_ENV,
   ROHRPOST_MAX_BODY: z.coerce
     .number()
     .int()
@@ -59,8 +63,10 @@ export interface ApiConfig extends ContentPlace {
   publicUrl?: string;
   /** The installation's name: the domain of Message-IDs. */
   name: string;
-  /** Share of Redis' maxmemory that emails may fill. */
+  /** Share of Redis' maxmemory that may be filled by what is new. */
   memoryShare: number;
+  /** How many of each thing a tenant may have whose settings do not say. */
+  bounds?: Partial<TenantBounds>;
   /** Bytes of a request. */
   maxBody: number;
   /** How many threads render, and whether templates run in plain V8 instead of the sandbox. */
@@ -69,6 +75,8 @@ export interface ApiConfig extends ContentPlace {
   allowPrivate: string[];
   /** Hosts of private networks that transports of tenants' administrators may name all the same. */
   allowPrivateSmtp: string[];
+  /** How often and how soon emails are tried; as the settings say where it is not given. */
+  retries?: RetryBounds;
   /** Pauses the whole installation before anything is sent. */
   startPaused?: boolean;
   /** Writes BullMQ's events and metrics of what has completed and failed. */
@@ -90,9 +98,11 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   ...toContentPlace(env),
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
   allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,
+  retries: toRetryBounds(env),
   name: env.ROHRPOST_NAME,
   maxBody: env.ROHRPOST_MAX_BODY,
   memoryShare: env.ROHRPOST_MEMORY_SHARE,
+  bounds: toTenantBounds(env),
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   startPaused: env.ROHRPOST_START_PAUSED === '1',
   bullmqEvents: ['true', '1'].includes(env.ROHRPOST_BULLMQ_EVENTS),

@@ -5,6 +5,7 @@ import { defaultThreads } from '../../libs/render/thread/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
 import { PrivateHostsText } from '../../libs/runtime/addresses';
 import { DurationMs } from '../../libs/mail/input/duration';
+import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/settings/retry-bounds';
 import { InstallationName } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secret-box';
@@ -15,7 +16,10 @@ export const WorkerEnv = z.object({
   ...CONTENT_ENV,
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS: PrivateHostsText.default([]),
+  ...RETRY_ENV,
   ROHRPOST_NAME: InstallationName,
+  /** Beyond it attempts leave short lines. */
+  ROHRPOST_MEMORY_SHARE: z.coerce.number().min(0.1).max(1).default(0.9),
   ROHRPOST_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(50),
   /** Not given: ten times as many. */
   ROHRPOST_WAITING: z.coerce.number().int().min(0).max(100_000).optional(),
@@ -49,6 +53,10 @@ export interface WorkerConfig extends ContentPlace {
   allowPrivate: string[];
   /** Hosts of private networks that transports of tenants' administrators may name all the same. */
   allowPrivateSmtp: string[];
+  /** How often and how soon emails are tried; as the settings say where it is not given. */
+  retries?: RetryBounds;
+  /** Share of Redis' maxmemory beyond which attempts leave short lines; 1 where it is not given. */
+  memoryShare?: number;
   /** Pauses the whole installation before anything is sent. */
   startPaused?: boolean;
   /** Writes BullMQ's events and metrics of what has completed and failed. */
@@ -65,6 +73,8 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   ...toContentPlace(env),
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
   allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,
+  retries: toRetryBounds(env),
+  memoryShare: env.ROHRPOST_MEMORY_SHARE,
   name: env.ROHRPOST_NAME,
   concurrency: env.ROHRPOST_CONCURRENCY,
   waiting: env.ROHRPOST_WAITING ?? Math.min(100_000, env.ROHRPOST_CONCURRENCY * 10),

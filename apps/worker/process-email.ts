@@ -4,7 +4,9 @@ import type { Attempt, Outcome } from '../../libs/mail/email/outcome';
 import { resolveSettings, type ResolvedSettings } from '../../libs/mail/settings/settings';
 import type { Lease } from '../../libs/jobs/transitions/lease';
 import type { Settle } from '../../libs/dispatch/settle';
+import { shortened } from '../../libs/jobs/layout/email-log';
 import type { Clock } from '../../libs/runtime/clock';
+import type { Memory } from '../../libs/store/limits/memory';
 import { SecretKeyMissing } from '../../libs/store/redis/secret-box';
 import type { Admission } from '../../libs/store/limits/transport-limits';
 import type { Report } from './report';
@@ -32,6 +34,7 @@ export const createProcessEmail = (deps: {
   settle: Settle;
   report: Report;
   clock: Clock;
+  memory: Memory;
 }): ((lease: Lease, admission: Admission) => Promise<void>) => {
   const attempt = async (lease: Lease, admission: Admission): Promise<Ending> => {
     try {
@@ -49,10 +52,16 @@ export const createProcessEmail = (deps: {
     }
   };
 
+  /** What an attempt leaves is the first to become less where Redis is nearly full. */
+  const lineFor = async (line: Attempt | undefined): Promise<Attempt | undefined> => {
+    const isFull = await deps.memory.isFull().catch(() => false);
+    return line !== undefined && isFull ? shortened(line) : line;
+  };
+
   return async (lease, admission) => {
     const { outcome, settings, line, isRemovedAgain } = await attempt(lease, admission);
     try {
-      const settled = await deps.settle(lease, outcome, settings, line);
+      const settled = await deps.settle(lease, outcome, settings, await lineFor(line));
       if (isRemovedAgain) deps.report.removedAgain(lease);
       else deps.report.settled(lease, outcome, settled, settings);
     } catch (error) {

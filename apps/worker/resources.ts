@@ -67,7 +67,7 @@ export const openResources = async (
     refs,
     limits,
     installation: createInstallation({ redis, changes, clock }),
-    tenants: createTenants({ redis, changes, clock }),
+    tenants: createTenants({ redis, changes, clock, retries: config.retries }),
     transports,
     secrets,
     resealAll: createResealAll({

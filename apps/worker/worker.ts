@@ -3,6 +3,7 @@ import { createAudit, type Audit } from '../../libs/events/audit';
 import { Dispatcher } from '../../libs/dispatch/dispatcher';
 import { answerVerifyRequests } from '../../libs/internal-queues/verify-requests';
 import { createRemoveEmail } from '../../libs/jobs/transitions/remove-email';
+import { createMemory } from '../../libs/store/limits/memory';
 import { createSettle } from '../../libs/dispatch/settle';
 import { createAddressRule } from '../../libs/runtime/addresses';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
@@ -92,9 +93,14 @@ const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => 
     onRecovered: report.recovered,
     work: createProcessEmail({
       attempt: (lease, admission) => runAttempt(deps, lease, admission),
-      settle: createSettle({ ...resources, random: Math.random }),
+      settle: createSettle({
+        ...resources,
+        random: Math.random,
+        ...(config.retries && { leastBackoff: config.retries.leastBackoff }),
+      }),
       report,
       clock,
+      memory: createMemory(redis, config.memoryShare ?? 1),
     }),
   });
 };

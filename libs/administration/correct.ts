@@ -118,6 +118,7 @@ export const draftCorrection = async (deps: CorrectDeps, { queue, record }: Subj
 
   const before = record.email;
   const input = parseInput(EmailInput, merged(await inputOf(deps, before), patch));
+  deps.tenants.requireRetries(input, before);
   const settings = await deps.tenants.settings(address, input);
   const parts = await prepareParts(deps, address, input, [], before.raw);
   await deps.accept.checkReferences(address, input, settings, [], parts.raw);
@@ -141,6 +142,7 @@ export const draftCorrection = async (deps: CorrectDeps, { queue, record }: Subj
 
   const had = contentIdsOf(before);
   const added = contentsOf(after).filter(({ contentId }) => !had.includes(contentId));
+  await deps.budget.requireGrowth(before, after);
   await deps.budget.requireContent(address, added);
   return { before, after, fields, parts, settings, now, expiresAt, had, added };
 };

@@ -1,9 +1,16 @@
 // Settings that the operator alone decides; whatever others put, they stay as they were.
 import { may, type Identity } from '../mail/settings/api-key';
+import { TENANT_BOUNDS, type TenantBounds } from '../mail/settings/tenant-bounds';
 import { Problem } from '../mail/input/problem';
 
-const OPERATORS = ['dataSources', 'maxWaiting', 'maxContentBytes'] as const;
-type OperatorSettings = { [Name in (typeof OPERATORS)[number]]?: unknown };
+type Name = 'dataSources' | 'maxWaiting' | 'maxContentBytes' | keyof TenantBounds;
+const OPERATORS: readonly Name[] = [
+  'dataSources',
+  'maxWaiting',
+  'maxContentBytes',
+  ...(Object.keys(TENANT_BOUNDS) as (keyof TenantBounds)[]),
+];
+type OperatorSettings = { [One in Name]?: unknown };
 
 const forbidden = (name: string, message: string): Problem =>
   new Problem('forbidden', `${name} ${message}`, [{ path: `/${name}`, message }]);

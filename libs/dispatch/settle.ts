@@ -93,7 +93,8 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
   return { complete, fail };
 };
 
-export const createSettle = (deps: EndingDeps & { random: () => number }): Settle => {
+/** @param deps.leastBackoff ms between two attempts, at least; none where it is not given */
+export const createSettle = (deps: EndingDeps & { random: () => number; leastBackoff?: number }): Settle => {
   const { redis, clock } = deps;
   const { complete, fail } = createEndings(deps);
 
@@ -117,7 +118,7 @@ export const createSettle = (deps: EndingDeps & { random: () => number }): Settl
     const made = lease.attemptsMade + 1;
     if (made >= settings.attempts) return fail(lease, exhausted(outcome, made), settings, line);
     const wish = outcome.kind === 'deferred' ? outcome.retryAfter : undefined;
-    const delay = retryDelay(settings.backoff, made, deps.random(), wish);
+    const delay = retryDelay(settings.backoff, made, deps.random(), wish, deps.leastBackoff);
     return postpone(lease, clock.now() + delay, { code: 'refused', text: outcome.text }, line);
   };
 

@@ -62,10 +62,13 @@ const claim = async (redis: Redis, keys: QueueKeys, made: Draft): Promise<Draft>
 const createWriting = (deps: AcceptDeps) => {
   const { redis } = deps;
 
+  const ensureQueue = (address: QueueAddress): Promise<void> =>
+    deps.tenants.ensureQueue(address, () => deps.budget.bound(address.tenant, 'maxQueues'));
+
   /**
    * Before keys are stored: who is refused must come back as if it were for the first time, and who was let in once needs no
    * room.
-   * @throws Problem `queue-full`, `content-full`
+   * @throws Problem `queue-full`, `content-full`, `tenant-full`
    */
   const requireRoom = async (address: QueueAddress, drafts: Draft[]): Promise<void> => {
     const fresh = drafts.filter(({ replayed }) => !replayed);
@@ -77,6 +80,7 @@ const createWriting = (deps: AcceptDeps) => {
       contents,
       fresh.some(({ archive }) => archive),
     );
+    await ensureQueue(address);
   };
 
   const storeParts = async (address: QueueAddress, { accepted, parts }: Draft): Promise<void> => {
@@ -127,14 +131,14 @@ const createWriting = (deps: AcceptDeps) => {
     else deps.mailLog.accepted(email, { by, state: receipt.state, resentFrom: accepted.email.resentFrom });
   };
 
-  return { requireRoom, write, tell };
+  return { ensureQueue, requireRoom, write, tell };
 };
 
 export const createAccept = (deps: AcceptDeps) => {
   const { redis } = deps;
   const checkReferences = createReferences(deps);
   const draft = createDraft(deps, checkReferences);
-  const { requireRoom, write, tell } = createWriting(deps);
+  const { ensureQueue, requireRoom, write, tell } = createWriting(deps);
 
   return {
     checkReferences,
@@ -144,7 +148,7 @@ export const createAccept = (deps: AcceptDeps) => {
       const drafted = await draft(address, keys, request);
       await requireRoom(address, [drafted]);
       const made = await claim(redis, keys, drafted);
-      await deps.tenants.ensureQueue(address);
+      await ensureQueue(address);
       await write(address, keys, [made]);
       tell(address, made, request.by);
       return { receipt: made.receipt, replayed: made.replayed };
@@ -161,7 +165,7 @@ export const createAccept = (deps: AcceptDeps) => {
         );
       },
       async add(address, keys, drafts, by) {
-        if (drafts.length > 0) await deps.tenants.ensureQueue(address);
+        if (drafts.length > 0) await ensureQueue(address);
         const unique = uniqueById(drafts);
         await write(address, keys, unique);
         for (const made of unique) tell(address, made, by);

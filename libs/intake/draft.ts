@@ -125,6 +125,8 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
     const replayed = known !== undefined || decided?.again === true;
     const settings = await deps.tenants.settings(address, input);
     const parts = known?.done ? SETTLED : await prepareParts(deps, address, input, base, request.known, request.shared);
+    // What an email of the history asked for stays, and is held to the bounds when it is used.
+    if (!replayed && request.resentFrom === undefined) deps.tenants.requireRetries(input, undefined, base);
     if (!replayed) await checkReferences(address, input, settings, base, parts.raw);
     const expiresAt = known
       ? Date.parse(unpackReceipt(known.answer, known).expiresAt)

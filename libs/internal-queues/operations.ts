@@ -3,6 +3,8 @@ import { DelayedError, Queue, Worker, type Job } from 'bullmq';
 import { setTimeout as pause } from 'node:timers/promises';
 import { uptime, type Clock } from '../runtime/clock';
 import { KEYS, queuePrefix } from '../store/redis/keys';
+import { defineScript } from '../store/redis/script';
+import type { Bound } from '../store/registries/bound';
 import { closeBull } from './close-bull';
 import type { Redis } from '../store/redis/redis';
 
@@ -58,8 +60,12 @@ export interface Operation<T> {
 }
 
 export interface Operations<T> {
-  /** @param tenant whose operation it is: tenants take turns */
-  add(id: string, data: T, tenant: string): Promise<void>;
+  /**
+   * @param tenant whose operation it is: tenants take turns
+   * @param bound of how many operations the tenant may have; the oldest that are done with make room
+   * @throws Problem of the bound, where as many are under way
+   */
+  add(id: string, data: T, tenant: string, bound: Bound): Promise<void>;
   get(id: string): Promise<Operation<T> | undefined>;
   close(): Promise<void>;
 }
@@ -115,15 +121,38 @@ const readOperation = async <T>(id: string, job: Job): Promise<Operation<T>> => 
   ...(job.failedReason && { failedReason: job.failedReason }),
 });
 
+// KEYS: the tenant's operations that are not done with, those that are kept. ARGV: id, now, since when the first and since when the
+// others count, how many there may be. Result: {how many are not done with, this one among them, the ids that made room...}, or {0}
+// where none could. Atomic: of many at once no more come in than there is room for.
+const joinLine = defineScript(`
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[3])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
+local over = redis.call('ZCARD', KEYS[2]) + 1 - tonumber(ARGV[5])
+local gone = {}
+if over > 0 then
+  for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+    if #gone < over and not redis.call('ZSCORE', KEYS[1], id) then gone[#gone + 1] = id end
+  end
+  if #gone < over then return {0} end
+  for _, id in ipairs(gone) do redis.call('ZREM', KEYS[2], id) end
+end
+for index = 1, 2 do
+  redis.call('ZADD', KEYS[index], ARGV[2], ARGV[1])
+  redis.call('PEXPIRE', KEYS[index], ARGV[2] - ARGV[index + 2])
+end
+return {redis.call('ZCARD', KEYS[1]), unpack(gone)}`);
+
 /** Who is next: the first operation of each tenant before the second of any, and nobody goes on for long while others wait. */
 const createLine = (redis: Redis, queue: Queue) => ({
-  /** @returns the place of the tenant's next operation; the lowest is first. @param now ms */
-  async join(tenant: string, id: string, now: number): Promise<number> {
-    const pending = KEYS.pendingOperations(tenant);
-    await redis.zremrangebyscore(pending, '-inf', now - COUNTED_MS);
-    await redis.zadd(pending, now, id);
-    await redis.pexpire(pending, COUNTED_MS);
-    return Math.min(LAST_PRIORITY, await redis.zcard(pending));
+  /** @returns the place of the tenant's next operation; the lowest is first. @param now ms. @throws Problem of the bound */
+  async join(tenant: string, id: string, now: number, bound: Bound): Promise<number> {
+    const keys = [KEYS.pendingOperations(tenant), KEYS.keptOperations(tenant)];
+    const args = [id, now, now - COUNTED_MS, now - KEPT * 1_000, bound.most];
+    const [place, ...gone] = (await joinLine(redis, keys, args)) as [number, ...string[]];
+    if (place === 0) throw bound.refuse();
+    // What fails here is removed when its week is over.
+    for (const old of gone) await queue.remove(old).catch(() => undefined);
+    return Math.min(LAST_PRIORITY, place);
   },
   /** It is done with. Its name is its tenant's. */
   async leave({ id = '', name }: Job): Promise<void> {
@@ -180,10 +209,10 @@ export const createOperations = <T>(deps: {
   worker.on('error', () => undefined);
 
   return {
-    async add(id, data, tenant) {
+    async add(id, data, tenant, bound) {
       const kept = { age: KEPT };
       const timestamp = deps.clock.now();
-      const priority = await line.join(tenant, id, timestamp);
+      const priority = await line.join(tenant, id, timestamp, bound);
       await queue.add(tenant, data, {
         priority,
         jobId: id,

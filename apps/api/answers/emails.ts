@@ -66,6 +66,10 @@ const Attempt = z
     text: z.string().optional(),
     replies: z.array(Reply),
     dialogue: z.array(z.string()).optional(),
+    shortened: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'Replies and dialogue are left out: the email’s log is long, or Redis nearly full.' }),
   })
   .meta({ id: 'Attempt', description: 'One try, as the history and the error log keep it.' });
 

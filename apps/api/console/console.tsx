@@ -2,6 +2,7 @@
 import express, { Router, type Request, type RequestHandler } from 'express';
 import { Problem } from '../../../libs/mail/input/problem';
 import type { Identity } from '../../../libs/mail/settings/api-key';
+import type { Budget } from '../../../libs/intake/budget';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { Log } from '../../../libs/runtime/log';
 import type { PermitDeps } from '../http/auth';
@@ -24,6 +25,7 @@ const MOST_FIELDS = 5_000;
 
 export interface ConsoleDeps extends Omit<SessionDeps, 'isSecure'> {
   clock: Clock;
+  budget: Pick<Budget, 'requireMemory'>;
   log: Log;
   /** As browsers reach the service; where it is not given, what they say counts. */
   publicUrl?: string | undefined;
@@ -72,8 +74,8 @@ export const createConsole = <D,>(
   who: PermitDeps,
   deps: ConsoleDeps,
 ): Router => {
-  const { gate, clock, log, publicUrl } = deps;
-  const askAs = createAsk(endpoints, endpointDeps, who);
+  const { gate, clock, log, budget, publicUrl } = deps;
+  const askAs = createAsk(endpoints, endpointDeps, who, () => budget.requireMemory());
   const isSecure = (request: Request): boolean =>
     publicUrl === undefined ? request.secure : publicUrl.startsWith('https:');
 

@@ -10,6 +10,7 @@ import type { OpenTransport } from '../../../libs/send/smtp/connections';
 import type { Message } from '../../../libs/send/message/message';
 import type { AttemptAdmission } from './admission';
 import type { AttemptSpool } from './attempt-spool';
+import type { Transcript } from '../../../libs/mail/smtp/transcript';
 
 /** An attempt as it begins. `admission` and `spool` are owned by `attempt.ts`, which gives both back at its end. */
 export interface OpenAttempt {
@@ -22,8 +23,8 @@ export interface OpenAttempt {
   admission: AttemptAdmission;
   /** Where the documents lie that this attempt fetched. */
   spool: AttemptSpool;
-  /** Lines of the SMTP dialogue so far; only collected where the `log` setting asks for it. */
-  dialogue: string[];
+  /** The SMTP dialogue so far; only heard where the `log` setting asks for it. */
+  dialogue: Transcript;
 }
 
 /** Its transport is known, and lets it try. */

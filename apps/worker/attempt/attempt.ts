@@ -16,6 +16,7 @@ import { preflight } from './preflight';
 import { hasEnded, type ComposedAttempt, type EndedAttempt, type OpenAttempt } from './attempt-steps';
 import { resolveInputs, type ResolveInputsDeps } from './resolve-inputs';
 import { createAttemptSpool } from './attempt-spool';
+import { createTranscript } from '../../../libs/mail/smtp/transcript';
 
 export interface AttemptDeps
   extends AdmitDeps, ResolveInputsDeps, ComposeDeps, ArchiveDeps, CircuitBreakerDeps, HandOverDeps {
@@ -37,7 +38,7 @@ const open = async (
   // A first start of an email that was never corrected or released cannot have left a sign that it is gone either.
   const pristine = lease.starts <= 1 && lease.email.rev === 1 && !lease.marked;
   const marks = pristine ? NO_MARKS : await readMarks(redis, lease.queue, lease.id);
-  return { lease, settings, marks, startedAt, ...owned, dialogue: [] };
+  return { lease, settings, marks, startedAt, ...owned, dialogue: createTranscript() };
 };
 
 const askServer = (deps: AttemptDeps, composed: ComposedAttempt): Promise<EndedAttempt> =>
@@ -92,9 +93,10 @@ const NOT_TRIED: ReadonlySet<EndedAttempt['outcome']['kind']> = new Set([
  * @returns undefined where nothing was tried, as for an email that is put aside before: then no attempt is counted
  */
 export const historyOf = (attempt: EndedAttempt, endedAt: number): Attempt | undefined => {
-  const { lease, settings, outcome, templateVersion, dialogue } = attempt;
+  const { lease, settings, outcome, templateVersion } = attempt;
   const isHeld = outcome.kind === 'refused' && outcome.code === 'held';
   if (attempt.removedAgain || NOT_TRIED.has(outcome.kind) || isHeld) return undefined;
+  const dialogue = attempt.dialogue.lines();
   return {
     number: lease.attemptsBefore + lease.attemptsMade + 1,
     startedAt: attempt.startedAt,

@@ -64,7 +64,7 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
           envelope: { from: envelopeAddress(inputs.from), to: tried },
           message,
           signal: lease.signal,
-          ...(settings.log === 'dialogue' && { hear: (line: string) => void dialogue.push(line) }),
+          ...(settings.log === 'dialogue' && { hear: dialogue.hear }),
           beforeMessage: () => markIntent(deps.redis, lease.queue, lease, (intentAt = deps.clock.now())),
         });
   answered();

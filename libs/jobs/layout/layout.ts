@@ -1,6 +1,7 @@
 // Where BullMQ keeps a job, in Lua: found, left and entered as BullMQ 6.7 does it (docs/decisions/0006-transitions.md).
 import { ASIDE_STATES } from '../../mail/email/state';
 import { BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
+import { REMEMBER } from './email-log';
 
 /** In Lua: the set of the state that a failed reason stands for, where it has one (`BESIDE.aside`). */
 export const ASIDE = `
@@ -33,7 +34,7 @@ end
  * is changed.
  * BullMQ's markers are left alone: they wake blocked workers, and none of ours blocks.
  */
-export const LAYOUT = `${ASIDE}${PLACE}local function marks(key)
+export const LAYOUT = `${ASIDE}${PLACE}${REMEMBER}local function marks(key)
   local generation, intent, sent = unpack(redis.call('HMGET', key, '${MARK.generation}', '${MARK.intent}', '${MARK.sent}'))
   local open = intent and string.match(intent, '^(%d+)|') == (generation or '0')
   return sent and true or false, open and true or false
@@ -72,7 +73,7 @@ local function enter(prefix, id, due, now)
   end
 end
 local function log(prefix, id, line)
-  if line ~= '' then redis.call('RPUSH', prefix .. id .. ':logs', line) end
+  if line ~= '' then remember(prefix .. id, line, line) end
 end
 local UNFINISHED = {waiting = true, prioritized = true, delayed = true}
 `;

@@ -6,11 +6,12 @@ import { defineScript } from '../../store/redis/script';
 import type { Lease } from './lease';
 import { ASIDE } from '../layout/layout';
 import { TELL, type Telling } from '../layout/bullmq-events';
+import { logLines, REMEMBER } from '../layout/email-log';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, token, now, place, field of the result, the result, when to remove it or '' for
-// now, the line or '', '1' where the attempt counts, what is told of it (telling.ts). Result: 1, or 0 where the lock is not ours any more. Atomic: the last
+// now, the line or '', '1' where the attempt counts, what is told of it (telling.ts), the line in short. Result: 1, or 0 where the lock is not ours any more. Atomic: the last
 // line and the end are seen together or not at all. Nothing is written before something was taken away, so that a full Redis learns of the end, too (hand-over-journal.ts).
-const endScript = defineScript(`${ASIDE}${TELL}
+const endScript = defineScript(`${ASIDE}${TELL}${REMEMBER}
 local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
 local key = prefix .. id
 if redis.call('GET', key .. ':lock') ~= ARGV[2] then return 0 end
@@ -32,7 +33,7 @@ redis.call('ZADD', prefix .. ARGV[4], now, id)
 local set = ARGV[4] == 'failed' and asideSet(prefix, ARGV[6])
 if set then redis.call('ZADD', set, 0, id) end
 redis.call('ZADD', KEYS[3], ARGV[7], id)
-if ARGV[8] ~= '' then redis.call('RPUSH', key .. ':logs', ARGV[8]) end
+if ARGV[8] ~= '' then remember(key, ARGV[8], ARGV[11]) end
 tell(ARGV[10], prefix, id, 'active', ARGV[4], ARGV[6])
 return 1`);
 
@@ -56,7 +57,7 @@ export interface End {
 
 /** @throws Error where the lock was lost: the email is somebody else's by now */
 export const endEmail = async (redis: Redis, { queue, id, token }: Lease, end: End): Promise<void> => {
-  const line = end.line === undefined ? '' : JSON.stringify(end.line);
+  const [line, short] = logLines(end.line);
   const args = [
     id,
     token,
@@ -68,6 +69,7 @@ export const endEmail = async (redis: Redis, { queue, id, token }: Lease, end: E
     line,
     end.untried ? '' : '1',
     end.telling ?? '',
+    short,
   ];
   if ((await endScript(redis, [queue.keys.bull, queue.keys.upkeep, queue.keys.finished], args)) === 1) return;
   throw new Error(`the lock of ${id} was lost before its end was written`);

@@ -5,13 +5,14 @@ import { dueAt } from '../../mail/email/stored-email';
 import { BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
+import { logLines, REMEMBER } from '../layout/email-log';
 import type { Lease } from './lease';
 
 // KEYS: BullMQ's prefix. ARGV: id, token, now, when it is tried again, when it may be sent at the earliest, when it expires, the
-// failed reason or '' where no attempt counts, why it was put back otherwise, the line or '', fields of the intent and of why.
+// failed reason or '' where no attempt counts, why it was put back otherwise, the line or '', fields of the intent and of why, the line in short.
 // Result: 1, or 0 where the lock is not ours any more. Atomic: the line of the attempt, its count and the next time are seen
 // together or not at all. What is taken away comes first, so that a full Redis learns of it, too (hand-over-journal.ts).
-const postponeScript = defineScript(`
+const postponeScript = defineScript(`${REMEMBER}
 local prefix, id, nextAt = KEYS[1], ARGV[1], tonumber(ARGV[4])
 local key = prefix .. id
 if redis.call('GET', key .. ':lock') ~= ARGV[2] then return 0 end
@@ -30,7 +31,7 @@ redis.call('HSET', key, 'delay', nextAt - ARGV[3])
 redis.call('ZADD', prefix .. 'delayed', nextAt * ${SCORE_UNIT}, id)
 if made > 0 then redis.call('ZADD', prefix .. '${BESIDE.deferred}', ARGV[6], id) end
 if made > 0 or tonumber(ARGV[5]) < nextAt then redis.call('ZADD', prefix .. '${BESIDE.putBack}', nextAt, id) end
-if ARGV[9] ~= '' then redis.call('RPUSH', key .. ':logs', ARGV[9]) end
+if ARGV[9] ~= '' then remember(key, ARGV[9], ARGV[12]) end
 return 1`);
 
 export interface Postponement {
@@ -47,6 +48,7 @@ export const postponeEmail = async (redis: Redis, lease: Lease, how: Postponemen
   const { queue, id, token, email, acceptedAt } = lease;
   const { now, because } = how;
   const [reason, parked] = typeof because === 'string' ? ['', because.slice(0, 200)] : [writeFailure(because), ''];
+  const [line, short] = logLines(how.line);
   const answer = await postponeScript(
     redis,
     [queue.keys.bull],
@@ -59,9 +61,10 @@ export const postponeEmail = async (redis: Redis, lease: Lease, how: Postponemen
       Date.parse(email.expiresAt),
       reason,
       parked,
-      how.line === undefined ? '' : JSON.stringify(how.line),
+      line,
       MARK.intent,
       MARK.parked,
+      short,
     ],
   );
   if (answer !== 1) throw new Error(`the lock of ${id} was lost before it was put back`);

@@ -68,6 +68,8 @@ export interface Attempt {
   replies: Reply[];
   /** The SMTP dialogue without content and secrets, where the `log` setting asks for it. */
   dialogue?: string[];
+  /** Replies and dialogue are left out: there was little room for them. */
+  shortened?: true;
 }
 
 /** A change made to an email, as its history keeps it. */

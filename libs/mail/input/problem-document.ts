@@ -34,6 +34,7 @@ const STATUS: Record<string, number> = {
   'key-missing': 503,
   'queue-full': 507,
   'content-full': 507,
+  'tenant-full': 507,
   'storage-full': 507,
 };
 

@@ -6,6 +6,7 @@ import { asciiDomain } from '../address/domain';
 import { notYetUnless } from '../input/not-yet';
 import { Slug } from '../address/queue-address';
 import { Duration, durationMs } from '../input/duration';
+import { TENANT_BOUNDS } from './tenant-bounds';
 
 export const PRIORITIES = ['high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
@@ -88,6 +89,7 @@ export const TenantSettings = z.strictObject({
   maxWaiting: z.int().min(1).max(100_000_000).optional(),
   /** Bytes of content that its queues hold at once; only the operator sets it. */
   maxContentBytes: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+  ...TENANT_BOUNDS,
   dataSources: DataSources.optional(),
 });
 

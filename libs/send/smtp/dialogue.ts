@@ -57,6 +57,9 @@ export const isGreeting = (text: string): boolean => {
   return code !== undefined && lines.every((line) => line.startsWith(code) && /^(?:[ -]|$)/.test(line.slice(3)));
 };
 
+/** Characters of an answer that are kept while an email is sent; a history shows the first 500 (`readReply`). */
+const MOST_ANSWER = 4_096;
+
 export const createDialogue = (): Dialogue => {
   let waiting: Omit<Answer, 'text'>[] = [];
   let answers: Answer[] = [];
@@ -80,7 +83,7 @@ export const createDialogue = (): Dialogue => {
   const heard = (text: string): void => {
     const question = waiting.shift() ?? (step === 'message' || step === 'dot' ? { step } : undefined);
     if (question === undefined) return;
-    answers.push({ ...question, text });
+    answers.push({ ...question, text: text.slice(0, MOST_ANSWER) });
     if (question.step === 'data' && /^[23]/.test(text)) enter('message');
     // What was agreed on is still to be done.
     else if (question.step === 'tls' && /^2/.test(text)) enter('tls');

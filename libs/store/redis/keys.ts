@@ -34,6 +34,8 @@ export const KEYS = {
   pause: `${ROOT}:pause`,
   /** Sorted set: the tenant's operations that are not done with -> when they were asked for (ms). */
   pendingOperations: (tenant: string) => `${ROOT}:{_operations}:pending:${tenant}`,
+  /** Sorted set: the tenant's operations that are kept, done with or not -> when they were asked for (ms). */
+  keptOperations: (tenant: string) => `${ROOT}:{_operations}:kept:${tenant}`,
   operation: (id: string) => `${ROOT}:operation:${id}`,
   /** Which queues hold a content, in a set; and the sign that its bytes are being removed. */
   content: (id: string) => `${ROOT}:{${id}}:queues`,
@@ -56,9 +58,11 @@ export const tenantKeys = (tenant: string) => ({
   signingSecrets: `${ROOT}:{${tenant}}:signing-secrets`,
   /** Hash: template name -> its present version. */
   templates: `${ROOT}:{${tenant}}:templates`,
-  /** Hash: template name -> the last number given; survives a removal, so that no number is given twice. */
+  /** Hash: template name -> the last number given; survives a removal, so that no number is given twice (templates.ts: of many). */
   templateNumbers: `${ROOT}:{${tenant}}:template-numbers`,
   template: (name: string) => `${ROOT}:{${tenant}}:template:${name}`,
+  /** Hash: template name -> bytes of all its versions. */
+  templateBytes: `${ROOT}:{${tenant}}:template-bytes`,
   /** Hash: emails by slice of each window that its limits name; `:under-way` and `:connections` beside it. */
   limits: (transport: string) => `${ROOT}:{${tenant}}:limits:${transport}`,
   /** Hash: the access token that its server takes, sealed, and until when it is good. */

@@ -6,6 +6,7 @@ import type { Clock } from '../../runtime/clock';
 import type { Changes } from '../redis/settings-cache';
 import { KEYS } from '../redis/keys';
 import type { Redis } from '../redis/redis';
+import type { Bound } from './bound';
 import { changeRecord } from './change-record';
 import type { Tenants } from './tenants';
 
@@ -30,8 +31,12 @@ export interface ApiKeys {
   proofOf(key: string): string;
   /** The same as `identify`, for a session. @param id of the key @param proof by `proofOf`, when the session began */
   identifyAgain(id: string, proof: string): Promise<Identity | undefined>;
-  /** @param issuer whose key stands above it */
-  issue(input: ApiKeyInput, issuer: Identity): Promise<{ stored: StoredApiKey; key: string }>;
+  /**
+   * @param issuer whose key stands above it
+   * @param bound of how many keys its tenant may have; none for the operator's
+   * @throws Problem of the bound
+   */
+  issue(input: ApiKeyInput, issuer: Identity, bound: Bound | undefined): Promise<{ stored: StoredApiKey; key: string }>;
   list(): Promise<StoredApiKey[]>;
   /** Those that it issued are good for nothing from now on, unless they were handed over. */
   revoke(id: string): Promise<boolean>;
@@ -131,6 +136,15 @@ const createIdentify = (
   };
 };
 
+/** Keys of the tenant before this one; of one that is not there all of them. */
+const createCount =
+  (list: ApiKeys['list']) =>
+  async ({ tenant, id }: StoredApiKey): Promise<number> => {
+    const all = (await list()).filter((key) => key.tenant === tenant);
+    const place = all.findIndex((key) => key.id === id);
+    return place === -1 ? all.length : place;
+  };
+
 /**
  * @param deps.operatorKey the first key, from the configuration; it is in no registry
  */
@@ -143,13 +157,17 @@ export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
 
   const list = async (): Promise<StoredApiKey[]> => {
     const all = await redis.hvals(KEYS.apiKeys);
-    return all.map((text) => JSON.parse(text) as StoredApiKey).sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+    return all
+      .map((text) => JSON.parse(text) as StoredApiKey)
+      .sort((a, b) => a.createdAt.localeCompare(b.createdAt) || a.id.localeCompare(b.id));
   };
+
+  const countBefore = createCount(list);
 
   return {
     list,
     ...createIdentify(deps, stored),
-    async issue(input, issuer) {
+    async issue(input, issuer, bound) {
       const id = randomBytes(6).toString('hex');
       const secret = randomBytes(32).toString('base64url');
       const tenantSince = input.tenant === undefined ? undefined : (await deps.tenants.tenant(input.tenant))?.createdAt;
@@ -161,7 +179,13 @@ export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
         issuedBy: issuer.id,
         ...(tenantSince && { tenantSince }),
       };
+      // Before, and after: of many at once those that came first stay, and nobody has been told of the others.
+      if (bound !== undefined && (await countBefore(record)) >= bound.most) throw bound.refuse();
       await redis.hset(KEYS.apiKeys, id, JSON.stringify(record));
+      if (bound !== undefined && (await countBefore(record)) >= bound.most) {
+        await redis.hdel(KEYS.apiKeys, id);
+        throw bound.refuse();
+      }
       await changes.announce('api-key', id);
       return { stored: record, key: `rp_${id}_${secret}` };
     },

@@ -1,25 +1,34 @@
 // Changes a record that lies as JSON in a field of a hash: of two at once neither loses what the other wrote.
 import type { Redis } from '../redis/redis';
 import { defineScript } from '../redis/script';
+import { requireSmall, type Bound } from './bound';
 
-// KEYS: the hash. ARGV: field, the text that it must have ('' where it must not exist), the new text ('' to remove it).
-// Result: 1, or 0 where somebody else changed it meanwhile. Atomic, so that whoever decided on an older text decides again.
+// KEYS: the hash. ARGV: field, the text that it must have ('' where it must not exist), the new text ('' to remove it),
+// how many fields there may be or ''. Result: 1, 0 where somebody else changed it meanwhile, -1 where a new one is one too many. Atomic, so that whoever decided on an older text decides again.
 const replaceText = defineScript(`
 if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+if ARGV[4] ~= '' and ARGV[2] == '' and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return -1 end
 if ARGV[3] == '' then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
 return 1`);
 
-/** @param decide the new text of the present one; undefined removes it */
+/**
+ * @param decide the new text of the present one; undefined removes it
+ * @throws Problem of the bound, where there is one
+ */
 const replace = async (
   redis: Redis,
   key: string,
   field: string,
   decide: (present: string | null) => string | undefined,
+  bound?: Bound,
 ): Promise<void> => {
   for (;;) {
     const present = await redis.hget(key, field);
     const next = decide(present);
-    if ((await replaceText(redis, [key], [field, present ?? '', next ?? ''])) === 1) return;
+    requireSmall(bound, present ?? '', next ?? '');
+    const answer = await replaceText(redis, [key], [field, present ?? '', next ?? '', bound?.most ?? '']);
+    if (answer === -1 && bound !== undefined) throw bound.refuse();
+    if (answer === 1) return;
   }
 };
 
@@ -28,20 +37,29 @@ const parse = <T>(text: string | null): T | undefined => (text === null ? undefi
 /**
  * @param decide makes the new record of the present one; called again where somebody else was faster, so it must do nothing
  * but decide. What it throws leaves the record as it is.
+ * @param bound of how many records the hash may have
  * @returns the record before and after
+ * @throws Problem of the bound
  */
 export const changeRecord = async <T>(
   redis: Redis,
   key: string,
   field: string,
   decide: (present: T | undefined) => T,
+  bound?: Bound,
 ): Promise<{ before: T | undefined; after: T }> => {
   let changed: { before: T | undefined; after: T } | undefined;
-  await replace(redis, key, field, (text) => {
-    const before = parse<T>(text);
-    changed = { before, after: decide(before) };
-    return JSON.stringify(changed.after);
-  });
+  await replace(
+    redis,
+    key,
+    field,
+    (text) => {
+      const before = parse<T>(text);
+      changed = { before, after: decide(before) };
+      return JSON.stringify(changed.after);
+    },
+    bound,
+  );
   if (changed === undefined) throw new Error(`nothing was decided for ${field} of ${key}`);
   return changed;
 };

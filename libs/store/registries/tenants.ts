@@ -7,8 +7,10 @@ import {
   type SettingsLevel,
   type TenantSettings,
 } from '../../mail/settings/settings';
+import { boundRetries, NO_RETRY_BOUNDS, requireRetries, type RetryBounds } from '../../mail/settings/retry-bounds';
 import { queueName, type QueueAddress } from '../../mail/address/queue-address';
 import type { Clock } from '../../runtime/clock';
+import type { Bound } from './bound';
 import { changeRecord } from './change-record';
 import { removeFormerTenant } from './former-tenant';
 import type { Changes } from '../redis/settings-cache';
@@ -35,35 +37,40 @@ export interface Tenants {
   tenant(slug: string): Promise<Tenant | undefined>;
   list(): Promise<Tenant[]>;
   /** Puts the settings that `decide` makes of the present ones; of changes at once each is made of the one before it. */
-  change(slug: string, decide: (present: Tenant | undefined) => TenantSettings): Promise<Changed<Tenant>>;
+  change(slug: string, decide: (present: Tenant | undefined) => TenantSettings, bound: Bound): Promise<Changed<Tenant>>;
   remove(slug: string): Promise<void>;
   queue(address: QueueAddress): Promise<RegisteredQueue | undefined>;
   queues(tenant: string): Promise<RegisteredQueue[]>;
-  /** Like `change`. @param decide also says who paused the queue */
+  /** Like `change`. @param decide also says who paused the queue @param bound where a new one may come into being */
   changeQueue(
     address: QueueAddress,
     decide: (present: RegisteredQueue | undefined) => Pick<QueueRecord, 'settings' | 'paused'>,
+    bound?: Bound,
   ): Promise<Changed<RegisteredQueue>>;
   /** A queue as Redis has it at this moment, whatever is remembered of it here. */
   readQueue(address: QueueAddress): Promise<RegisteredQueue | undefined>;
   /** The settings that hold now for an email of a queue, or for the queue itself. @param own of the email */
   settings(address: QueueAddress, own?: SettingsLevel): Promise<ResolvedSettings>;
-  /** Brings a queue into being with empty settings where it does not exist; says whether it did so. */
-  ensureQueue(address: QueueAddress): Promise<boolean>;
+  /** Holds settings that somebody gives to the operator's bounds (retry-bounds.ts). @throws Problem `invalid` */
+  requireRetries: Bounded<typeof requireRetries>;
+  /** Brings a queue into being with empty settings where it does not exist. @throws Problem of the bound, asked for then only */
+  ensureQueue(address: QueueAddress, bound: () => Promise<Bound>): Promise<void>;
   removeQueue(address: QueueAddress): Promise<void>;
 }
+
+type Bounded<F> = F extends (bounds: RetryBounds, ...rest: infer Rest) => void ? (...rest: Rest) => void : never;
 
 type Record<S> = { settings: S } & Dates;
 
 const parse = <T>(text: string | null): T | undefined => (text === null ? undefined : (JSON.parse(text) as T));
 
 /** What holds in a queue: remembered with its record, which is dropped when it changes; so is the tenant's. */
-const createSettingsOfQueue = () => {
+const createSettingsOfQueue = (bounds: RetryBounds) => {
   const known = new WeakMap<RegisteredQueue, { tenant: Tenant | undefined; settings: ResolvedSettings }>();
   return (tenant: Tenant | undefined, queue: RegisteredQueue | undefined): ResolvedSettings => {
     const found = queue && known.get(queue);
     if (found !== undefined && found.tenant === tenant) return found.settings;
-    const settings = Object.freeze(resolveSettings(tenant?.settings, queue?.settings));
+    const settings = Object.freeze(boundRetries(resolveSettings(tenant?.settings, queue?.settings), bounds));
     if (queue !== undefined) known.set(queue, { tenant, settings });
     return settings;
   };
@@ -82,7 +89,7 @@ const fresh = <S>(old: Record<S> | undefined, settings: S, now: number): Record<
 };
 
 type TenantPart = Pick<Tenants, 'tenant' | 'list' | 'change' | 'remove'>;
-type QueuePart = Omit<Tenants, keyof TenantPart | 'settings'>;
+type QueuePart = Omit<Tenants, keyof TenantPart | 'settings' | 'requireRetries'>;
 
 const createTenantPart = ({ redis, changes, clock }: Deps): TenantPart => {
   const tenant = changes.cached('tenant', async (slug) => {
@@ -98,10 +105,14 @@ const createTenantPart = ({ redis, changes, clock }: Deps): TenantPart => {
         .map(([slug, text]) => ({ tenant: slug, ...(JSON.parse(text) as Record<TenantSettings>) }))
         .sort((a, b) => a.tenant.localeCompare(b.tenant));
     },
-    async change(slug, decide) {
+    async change(slug, decide, bound) {
       const tenantOf = (record: Record<TenantSettings>): Tenant => ({ tenant: slug, ...record });
-      const { before, after } = await changeRecord<Record<TenantSettings>>(redis, KEYS.tenants, slug, (present) =>
-        fresh(present, decide(present && tenantOf(present)), clock.now()),
+      const { before, after } = await changeRecord<Record<TenantSettings>>(
+        redis,
+        KEYS.tenants,
+        slug,
+        (present) => fresh(present, decide(present && tenantOf(present)), clock.now()),
+        bound,
       );
       await changes.announce('tenant', slug);
       return { before: before && tenantOf(before), after: tenantOf(after) };
@@ -131,13 +142,19 @@ const createQueuePart = ({ redis, changes, clock }: Deps): QueuePart => {
         .map(([application, text]) => ({ tenant: slug, application, ...(JSON.parse(text) as Record<QueueSettings>) }))
         .sort((a, b) => a.application.localeCompare(b.application));
     },
-    async changeQueue(address, decide) {
+    async changeQueue(address, decide, bound) {
       const queueOf = (record: QueueRecord): RegisteredQueue => ({ ...address, ...record });
       const key = tenantKeys(address.tenant).queues;
-      const { before, after } = await changeRecord<QueueRecord>(redis, key, address.application, (present) => {
-        const { settings, paused } = decide(present && queueOf(present));
-        return { ...fresh(present, settings, clock.now()), ...(paused && { paused }) };
-      });
+      const { before, after } = await changeRecord<QueueRecord>(
+        redis,
+        key,
+        address.application,
+        (present) => {
+          const { settings, paused } = decide(present && queueOf(present));
+          return { ...fresh(present, settings, clock.now()), ...(paused && { paused }) };
+        },
+        bound,
+      );
       await changes.announce('queue', queueName(address));
       return { before: before && queueOf(before), after: queueOf(after) };
     },
@@ -145,12 +162,17 @@ const createQueuePart = ({ redis, changes, clock }: Deps): QueuePart => {
       const record = parse<QueueRecord>(await redis.hget(tenantKeys(address.tenant).queues, address.application));
       return record && { ...address, ...record };
     },
-    async ensureQueue(address) {
-      if ((await cachedQueue(queueName(address))) !== undefined) return false;
-      const record = JSON.stringify(fresh(undefined, {}, clock.now()));
-      const made = await redis.hsetnx(tenantKeys(address.tenant).queues, address.application, record);
+    async ensureQueue(address, bound) {
+      if ((await cachedQueue(queueName(address))) !== undefined) return;
+      const key = tenantKeys(address.tenant).queues;
+      await changeRecord<QueueRecord>(
+        redis,
+        key,
+        address.application,
+        (present) => present ?? fresh(undefined, {}, clock.now()),
+        await bound(),
+      );
       await changes.announce('queue', queueName(address));
-      return made === 1;
     },
     async removeQueue(address) {
       await redis.hdel(tenantKeys(address.tenant).queues, address.application);
@@ -159,16 +181,20 @@ const createQueuePart = ({ redis, changes, clock }: Deps): QueuePart => {
   };
 };
 
-export const createTenants = (deps: Deps): Tenants => {
+/** @param deps.retries the operator's bounds; none where they are not given */
+export const createTenants = (deps: Deps & { retries?: RetryBounds | undefined }): Tenants => {
+  const { retries = NO_RETRY_BOUNDS } = deps;
   const [tenants, queues] = [createTenantPart(deps), createQueuePart(deps)];
-  const settingsOfQueue = createSettingsOfQueue();
+  const settingsOfQueue = createSettingsOfQueue(retries);
   return {
     ...tenants,
     ...queues,
+    requireRetries: (...given) => requireRetries(retries, ...given),
     async settings(address, own) {
       const found = await tenants.tenant(address.tenant);
       const registered = await queues.queue(address);
-      if (own !== undefined && givesSettings(own)) return resolveSettings(found?.settings, registered?.settings, own);
+      if (own !== undefined && givesSettings(own))
+        return boundRetries(resolveSettings(found?.settings, registered?.settings, own), retries);
       return settingsOfQueue(found, registered);
     },
   };

@@ -2,6 +2,7 @@
 import { type StoredTransport, type TransportChange } from '../../mail/settings/transport';
 import { portOf } from '../../mail/settings/transport-login';
 import type { Clock } from '../../runtime/clock';
+import type { Bound } from './bound';
 import { changeRecord, removeRecord, rewriteRecord } from './change-record';
 import type { Changes } from '../redis/settings-cache';
 import { tenantKeys } from '../redis/keys';
@@ -23,13 +24,15 @@ export interface Transports extends SealedOwner {
   list(tenant: string): Promise<{ name: string; transport: StoredTransport }[]>;
   /**
    * Puts what `decide` makes of the present one; of changes at once each is made of the one before it.
-   * @throws Problem `secret-missing` where `{"set": true}` keeps a secret that was never given, `secret-needed` where one would
+   * @param bound of how many the tenant may have
+   * @throws Problem of the bound, `secret-missing` where `{"set": true}` keeps a secret that was never given, `secret-needed` where one would
    * go elsewhere
    */
   change(
     tenant: string,
     name: string,
     decide: (present: StoredTransport | undefined) => TransportChange,
+    bound: Bound,
   ): Promise<{ before: StoredTransport | undefined; after: StoredTransport }>;
   /** @param allow throws where it must stay. @returns what was removed, if there was one */
   remove(
@@ -116,9 +119,13 @@ export const createTransports = (deps: {
         .map(([name, text]) => ({ name, transport: JSON.parse(text) as StoredTransport }))
         .sort((a, b) => a.name.localeCompare(b.name));
     },
-    async change(tenant, name, decide) {
-      const changed = await changeRecord<StoredTransport>(redis, tenantKeys(tenant).transports, name, (old) =>
-        storedOf(secrets, tenant, name, decide(old), old, deps.clock.now()),
+    async change(tenant, name, decide, bound) {
+      const changed = await changeRecord<StoredTransport>(
+        redis,
+        tenantKeys(tenant).transports,
+        name,
+        (old) => storedOf(secrets, tenant, name, decide(old), old, deps.clock.now()),
+        bound,
       );
       await noteSealed(redis, sealedOf(changed.after));
       await changes.announce('transport', `${tenant}/${name}`);

@@ -8,7 +8,7 @@ let smtp: SmtpServer;
 
 beforeAll(async () => {
   smtp = await startSmtpServer();
-  service = await startService({ api: { memoryShare: 0.5 } });
+  service = await startService({ api: { memoryShare: 0.5 }, worker: { memoryShare: 0.5 } });
 });
 afterAll(async () => {
   await service.close();
@@ -163,6 +163,7 @@ test('the last part of Redis is kept for what is under way: 507 before it refuse
     expect(await service.call('POST', emails, anEmail())).toMatchObject({ status: 507, body: { code: 'queue-full' } }),
   );
   await eventually(async () => expect((await service.email(queue, id)).state).toBe('sent'));
+  expect((await service.email(queue, id)).attempts).toMatchObject([{ number: 1, outcome: 'sent', shortened: true }]);
   await redis.call('CONFIG', 'SET', 'maxmemory', '0');
   await eventually(async () => expect((await service.call('POST', emails, anEmail())).status).toBe(202));
   redis.disconnect();

@@ -24,6 +24,8 @@ export const serviceEnv = (redisUrl: string, dataDir: string): NodeJS.ProcessEnv
   ROHRPOST_HTTP_PORT: '0',
   ROHRPOST_NAME: 'mail.test',
   ROHRPOST_GRACE: '8s',
+  // Tests do not wait a second for each attempt.
+  ROHRPOST_MIN_BACKOFF: '1ms',
 });
 
 /** Starts `apps/api` or `apps/worker` from its sources, and does not wait for it. */

@@ -18,8 +18,16 @@ const requestWith = (request: Request, body: unknown): Request =>
 const given = (query: Record<string, string | undefined> = {}): Record<string, string> =>
   Object.fromEntries(Object.entries(query).flatMap(([name, value]) => (value ? [[name, value]] : [])));
 
-/** @returns what asks on behalf of somebody */
-export const createAsk = <D>(endpoints: readonly Endpoint<D>[], deps: D, who: PermitDeps) => {
+/**
+ * @param requireMemory asks whether there is room, for endpoints that always need some; @throws Problem
+ * @returns what asks on behalf of somebody
+ */
+export const createAsk = <D>(
+  endpoints: readonly Endpoint<D>[],
+  deps: D,
+  who: PermitDeps,
+  requireMemory: () => Promise<void>,
+) => {
   const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
   return (identity: Identity, request: Request): Ask => {
     const answer = async (id: string, { params = {}, query, body, ifMatch }: Given = {}): Promise<Answer> => {
@@ -39,6 +47,7 @@ export const createAsk = <D>(endpoints: readonly Endpoint<D>[], deps: D, who: Pe
         idempotencyKey: undefined,
         request,
       };
+      if (endpoint.grows === 'always') await requireMemory();
       return endpoint.handle(deps, asked as unknown as AnyAsked);
     };
     return Object.assign(async <T>(id: string, what?: Given) => (await answer(id, what)).body as T, { answer });

@@ -16,7 +16,15 @@ const ANY = [
 const OF_BODIES = ['malformed-json', 'not-utf-8', 'too-large', 'unsupported-media-type', 'invalid'];
 
 /** The codes, each once. */
-export const problemsOf = ({ method, may, query, body, heeds = [], problems = [] }: Endpoint<never>): string[] => {
+export const problemsOf = ({
+  method,
+  may,
+  query,
+  body,
+  heeds = [],
+  problems = [],
+  grows = 'never',
+}: Endpoint<never>): string[] => {
   const codes = [...ANY, ...problems];
   if (may.action !== 'read') codes.push('forbidden');
   if (may.over === 'queue' || may.over === 'tenant') codes.push('not-found');
@@ -25,6 +33,7 @@ export const problemsOf = ({ method, may, query, body, heeds = [], problems = []
   else if (method !== 'get') codes.push(...OF_BODIES);
   // Redis has no room: nothing is written.
   if (method !== 'get') codes.push('queue-full');
+  if (grows !== 'never') codes.push('tenant-full');
   if (heeds.includes('If-Match')) codes.push('malformed-if-match', 'version-mismatch');
   if (heeds.includes('Idempotency-Key')) codes.push('invalid', 'idempotency-key-reused');
   else if (method === 'post' || method === 'patch') codes.push('idempotency-key-not-supported');

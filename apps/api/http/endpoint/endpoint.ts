@@ -75,7 +75,17 @@ interface Declared {
   answers: Readonly<Record<number, DeclaredAnswer>>;
   /** Codes of problems besides those that follow from the rest (`problemsOf`). */
   problems?: readonly string[];
+  /** Of each POST, PUT and PATCH. */
+  grows?: Grows;
 }
+
+/**
+ * Does it add to what is kept? Whatever does asks the budget (libs/intake/budget.ts), since one tenant's growth is another's refusal:
+ * `always`: the router asks for memory before the handler runs.
+ * `sometimes`: the handler asks, because what is there already may be changed, or a repetition needs no room.
+ * `never`: it shrinks, ends or shows, and works where Redis is nearly full.
+ */
+export type Grows = 'always' | 'sometimes' | 'never';
 
 /** What every handler can be given. */
 export type AnyAsked = Asked<'queue', string, never, never> & Asked<'tenant', string, never, never>;

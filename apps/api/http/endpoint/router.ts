@@ -50,18 +50,22 @@ const expressPath = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
 /**
  * @param deps what handlers work with
  * @param who what permissions are checked by
+ * @param requireMemory asks whether there is room, for endpoints that always need some; @throws Problem
  * @param bodies what reads JSON, for all endpoints but those that read a stream themselves
  */
 export const endpointRouter = <D>(
   endpoints: readonly Endpoint<D>[],
   deps: D,
   who: PermitDeps,
+  requireMemory: () => Promise<void>,
   bodies: RequestHandler[],
 ): Router => {
   const router = Router({ caseSensitive: true });
   for (const endpoint of endpoints) {
     const handle: RequestHandler = async (request, response) => {
-      await sendAnswer(response, await endpoint.handle(deps, await askedOf(who, endpoint, request, response)));
+      const asked = await askedOf(who, endpoint, request, response);
+      if (endpoint.grows === 'always') await requireMemory();
+      await sendAnswer(response, await endpoint.handle(deps, asked));
     };
     const before = endpoint.body?.stream === true ? [] : bodies;
     router[endpoint.method](expressPath(endpoint.path), ...before, handle);

@@ -29,13 +29,14 @@ const uploadContent = endpoint({
     'Emails of this queue name the bytes by the `contentId` that is answered. What no email names is removed after a day.',
   may: { action: 'send', over: 'queue' },
   body: bytes(),
+  grows: 'always',
   answers: { 201: { description: 'The bytes are kept.', schema: StoredContent } },
   problems: ['content-full', 'storage-full'],
   async handle(deps: Pick<RouteDeps, 'config' | 'tenants' | 'content' | 'budget' | 'refs'>, { address, request }) {
     const most = deps.config.maxBody;
     if (Number(request.headers['content-length'] ?? 0) > most)
       throw new Problem('too-large', `the upload is larger than ${most} bytes`);
-    await deps.tenants.ensureQueue(address);
+    await deps.tenants.ensureQueue(address, () => deps.budget.bound(address.tenant, 'maxQueues'));
     const body = request.pipe(limited(most));
     // Whoever reads the body is told; until then an aborted upload must not end the process.
     body.on('error', () => undefined);

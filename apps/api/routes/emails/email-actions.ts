@@ -74,6 +74,7 @@ const correctEmail = endpoint({
   may: MAY_SEND,
   body: uncheckedJson(Correction),
   heeds: ['If-Match'],
+  grows: 'sometimes',
   answers: AFTER,
   problems: [...STATE_PROBLEMS, ...EMAIL_PROBLEMS],
   handle: (deps: ActDeps, asked) =>
@@ -93,6 +94,7 @@ const action = (
     may: MAY_SEND,
     body: nothing(),
     heeds: ['If-Match'],
+    grows: 'never',
     answers: AFTER,
     ...about,
     problems: [...STATE_PROBLEMS, ...(about.problems ?? [])],
@@ -148,6 +150,7 @@ const resendEmail = endpoint({
   may: MAY_SEND,
   body: json(ResendInput),
   heeds: ['Idempotency-Key', 'If-Match'],
+  grows: 'sometimes',
   answers: {
     202: {
       description: 'The new email is accepted.',
@@ -178,6 +181,7 @@ const resolveEmail = endpoint({
   may: { action: 'administer', over: 'queue' },
   body: json(z.strictObject({ as: z.enum(['sent', 'resend', 'failed']) })),
   heeds: ['If-Match'],
+  grows: 'never',
   answers: AFTER,
   problems: STATE_PROBLEMS,
   handle: (deps: ActDeps, asked) => act(deps, asked, (subject) => deps.commands.resolve(subject, asked.body.as)),

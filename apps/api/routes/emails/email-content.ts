@@ -66,11 +66,13 @@ const renderEmail = endpoint({
     'Takes an email as `acceptEmail` does, checks and renders it, and keeps nothing. One with `dataUrl` needs the role `sender`.',
   may: MAY_READ,
   body: json(EmailInput),
+  grows: 'never',
   answers: { 200: { description: 'What would be sent now.', schema: EmailPreview } },
   problems: ['forbidden', ...EMAIL_PROBLEMS, ...RENDER_PROBLEMS],
   async handle(deps: RenderDeps, { address, identity, body: input }) {
     // Whoever only reads emails must not read what lies beside them at the sources.
     if (input.dataUrl !== undefined) requireRole(identity, 'send');
+    deps.tenants.requireRetries(input);
     const settings = await deps.tenants.settings(address, input);
     const parts = await prepareParts(deps, address, input, []);
     await deps.accept.checkReferences(address, input, settings, [], parts.raw);

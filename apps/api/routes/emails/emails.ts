@@ -62,6 +62,7 @@ const acceptEmail = endpoint({
   may: { action: 'send', over: 'queue' },
   body: uncheckedJson(EmailInput),
   heeds: ['Idempotency-Key'],
+  grows: 'sometimes',
   answers: {
     202: { description: 'It is accepted.', schema: Receipt, headers: ['Location', 'Idempotency-Replayed'] },
   },
@@ -91,6 +92,7 @@ const acceptBatch = endpoint({
   may: { action: 'send', over: 'queue' },
   body: json(BatchInput),
   heeds: ['Idempotency-Key'],
+  grows: 'sometimes',
   answers: {
     202: { description: 'At least one line is accepted.', schema: BatchResults, headers: ['Idempotency-Replayed'] },
     422: { description: 'No line is accepted: nothing was done.', schema: BatchResults },

@@ -17,7 +17,7 @@ import { endpoint } from '../../http/endpoint/endpoint';
 import { EMAILS, TENANT } from '../../http/endpoint/paths';
 import type { RouteDeps } from '../../http/route-deps';
 
-type BulkDeps = Pick<RouteDeps, 'clock' | 'audit'> & { operations: Operations<BulkOperation> };
+type BulkDeps = Pick<RouteDeps, 'clock' | 'audit' | 'tenants' | 'budget'> & { operations: Operations<BulkOperation> };
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -41,9 +41,16 @@ const view = ({ id, state, data, progress, createdAt, finishedAt, failedReason }
 });
 
 /** What is asked for, checked as far as it can be without looking at an email. @throws Problem */
-const orderOf = (now: number, given: z.infer<typeof BulkInput>, address: BulkPlace, by: string): BulkOperation => {
+const orderOf = (
+  { clock, tenants }: BulkDeps,
+  given: z.infer<typeof BulkInput>,
+  address: BulkPlace,
+  by: string,
+): BulkOperation => {
+  const now = clock.now();
   const { filter, action, as, patch, replace, dryRun } = given;
   requireForMany(patch);
+  if (patch !== undefined) tenants.requireRetries(patch, undefined, ['patch']);
   if (replace !== undefined) readReplacement(replace);
   return {
     id: newOperationId(now),
@@ -58,9 +65,14 @@ const orderOf = (now: number, given: z.infer<typeof BulkInput>, address: BulkPla
   };
 };
 
-const begin = async ({ operations, audit }: BulkDeps, order: BulkOperation) => {
+/** Where Redis is nearly full, emails are let go, canceled and deleted all the same; none is made, and none is changed. */
+const makesRoom = ({ action, patch, replace }: BulkOperation): boolean =>
+  action !== 'resend' && patch === undefined && replace === undefined;
+
+const begin = async ({ operations, audit, budget }: BulkDeps, order: BulkOperation) => {
   const { id, address, by, action, filter, patch, replace } = order;
-  await operations.add(id, order, address.tenant);
+  const bound = await budget.bound(address.tenant, 'maxOperations', makesRoom(order));
+  await operations.add(id, order, address.tenant, bound);
   if (!order.dryRun)
     await audit.record({
       by,
@@ -86,11 +98,12 @@ const beginQueueBulk = endpoint({
     'Releases, cancels, holds, sends, resolves, sends again or deletes each email that the filter finds, and may correct it first. `dryRun` changes nothing and tells what would be done.',
   may: { action: 'administer', over: 'queue' },
   body: json(BulkInput),
+  grows: 'sometimes',
   answers: BEGUN,
   problems: ['not-supported-yet'],
   async handle(deps: BulkDeps & Pick<RouteDeps, 'tenants' | 'queues'>, { address, by, body }) {
     await existingQueue(deps, address);
-    return begin(deps, orderOf(deps.clock.now(), body, address, by));
+    return begin(deps, orderOf(deps, body, address, by));
   },
 });
 
@@ -103,10 +116,11 @@ const beginTenantBulk = endpoint({
   description: 'As `beginQueueBulk`, over the queues that the tenant has now.',
   may: { action: 'administer', over: 'tenant' },
   body: json(BulkInput),
+  grows: 'sometimes',
   answers: BEGUN,
   problems: ['not-supported-yet'],
   async handle(deps: BulkDeps & Pick<RouteDeps, 'tenants'>, { tenant, by, body }) {
-    const order = orderOf(deps.clock.now(), body, { tenant }, by);
+    const order = orderOf(deps, body, { tenant }, by);
     const applications = (await deps.tenants.queues(tenant)).map(({ application }) => application);
     return begin(deps, { ...order, applications });
   },

@@ -34,6 +34,7 @@ const pause = endpoint({
   description: 'It accepts and keeps emails, and sends nothing until it is resumed.',
   may: MAY,
   body: optionalJson(PauseInput),
+  grows: 'never',
   answers: { 200: { description: 'It is paused.', schema: InstallationPause } },
   async handle({ installation, audit }: Deps, { by, body: { reason } }) {
     const note = await installation.pause(by, reason);
@@ -51,6 +52,7 @@ const resume = endpoint({
   description: 'It sends again; queues that are paused themselves stay so.',
   may: MAY,
   body: optionalJson(PauseInput),
+  grows: 'never',
   answers: { 200: { description: 'It is not paused.', schema: InstallationPause } },
   async handle({ installation, audit }: Deps, { by, body: { reason } }) {
     await installation.resume();

@@ -29,14 +29,19 @@ const issueKey = endpoint({
     'The key is shown this once: only its hash is kept. It reaches no farther than the key that issues it, ends no later, and is good from its addresses only.',
   may: MAY,
   body: json(ApiKeyInput),
+  grows: 'always',
   answers: { 201: { description: 'The key.', schema: IssuedKey } },
   problems: ['not-found', 'key-chain-too-long'],
-  async handle({ keys, tenants, audit }: Pick<RouteDeps, 'keys' | 'tenants' | 'audit'>, { identity, by, body }) {
+  async handle(
+    { keys, tenants, audit, budget }: Pick<RouteDeps, 'keys' | 'tenants' | 'audit' | 'budget'>,
+    { identity, by, body },
+  ) {
     const input = boundedKey(identity, body);
     if (input.tenant !== undefined && (await tenants.tenant(input.tenant)) === undefined)
       throw notFound(`tenant ${input.tenant}`);
     await requireShortChain(keys, identity);
-    const { stored, key } = await keys.issue(input, identity);
+    const bound = input.tenant === undefined ? undefined : await budget.bound(input.tenant, 'maxKeys');
+    const { stored, key } = await keys.issue(input, identity, bound);
     await audit.record({
       by,
       what: `key issued (${stored.role})`,

@@ -22,6 +22,7 @@ import { viewOfQueue, type QueueViewDeps } from '../../views/queue-view';
 const MAY_CHANGE = { action: 'administer', over: 'queue' } as const;
 
 type ChangeDeps = QueueViewDeps & PauseDeps;
+type PutDeps = ChangeDeps & Pick<RouteDeps, 'budget'>;
 
 const queueAnswer = async (deps: QueueViewDeps, status: number, queue: RegisteredQueue): Promise<Answer> =>
   documentAnswer(status, queueVersion(queue), await viewOfQueue(deps, queue));
@@ -34,24 +35,29 @@ const presentQueue = async (deps: QueueViewDeps, address: QueueAddress): Promise
 };
 
 /** PUT and PATCH. */
-const change = async (deps: ChangeDeps, asked: Asked<'queue', typeof QUEUE, never, unknown>): Promise<Answer> => {
+const change = async (deps: PutDeps, asked: Asked<'queue', typeof QUEUE, never, unknown>): Promise<Answer> => {
   const { identity, address, by } = asked;
   parseInput(Slug, address.application, ['application']);
   const none = { identity: { ...address }, computed: COMPUTED.queue };
   const change = readChange(asked, none, `queue ${queueName(address)}`);
-  const { before, after } = await deps.tenants.changeQueue(address, (present) => {
-    change.requireVersion(present && queueVersion(present));
-    const given = parseInput(QueueSettings, change.wanted(present && queueDocument(present.settings)));
-    // A pause is lifted by whoever says so, never by who leaves it out.
-    const enabled = given.enabled ?? (change.isPatch ? undefined : present?.settings.enabled);
-    const settings = keepOperatorSettings(
-      identity,
-      { ...given, ...(enabled !== undefined && { enabled }) },
-      present?.settings,
-      change.isPatch,
-    );
-    return { settings, ...noteFor(settings, present, by, deps.clock.now()) };
-  });
+  const { before, after } = await deps.tenants.changeQueue(
+    address,
+    (present) => {
+      change.requireVersion(present && queueVersion(present));
+      const given = parseInput(QueueSettings, change.wanted(present && queueDocument(present.settings)));
+      deps.tenants.requireRetries(given, present?.settings);
+      // A pause is lifted by whoever says so, never by who leaves it out.
+      const enabled = given.enabled ?? (change.isPatch ? undefined : present?.settings.enabled);
+      const settings = keepOperatorSettings(
+        identity,
+        { ...given, ...(enabled !== undefined && { enabled }) },
+        present?.settings,
+        change.isPatch,
+      );
+      return { settings, ...noteFor(settings, present, by, deps.clock.now()) };
+    },
+    await deps.budget.bound(address.tenant, 'maxQueues'),
+  );
   await deps.audit.record({
     by,
     what: `queue ${change.isPatch ? 'patched' : 'put'}`,
@@ -87,6 +93,7 @@ const putQueue = endpoint({
   may: MAY_CHANGE,
   body: uncheckedJson(QueueSettings),
   heeds: ['If-Match'],
+  grows: 'sometimes',
   answers: { 200: { description: 'It is changed.', ...changed }, 201: { description: 'It is new.', ...changed } },
   problems: ['not-supported-yet'],
   handle: change,
@@ -102,6 +109,7 @@ const patchQueue = endpoint({
   may: MAY_CHANGE,
   body: mergePatchOf(QueueSettings),
   heeds: ['If-Match'],
+  grows: 'sometimes',
   answers: { 200: { description: 'It is changed.', ...changed } },
   problems: ['not-supported-yet'],
   handle: change,
@@ -154,6 +162,7 @@ const pauseOrResume = (name: 'pause' | 'resume', about: { id: string; summary: s
     may: MAY_CHANGE,
     body: optionalJson(PauseInput),
     heeds: ['If-Match'],
+    grows: 'never',
     answers: { 200: { description: 'The queue as it is now.', ...changed } },
     ...about,
     async handle(deps: ChangeDeps, { address, by, body: { reason }, ifMatch }) {

@@ -10,6 +10,7 @@ import {
   MAY_READ,
   PUT_ANSWERS,
   putVersion,
+  type PutDeps,
   TEMPLATE,
   type TemplateStore,
 } from './templates';
@@ -78,8 +79,9 @@ const restoreVersion = endpoint({
   description: 'Makes a new version with the content of the old one.',
   may: MAY_CHANGE,
   heeds: ['If-Match'],
+  grows: 'sometimes',
   answers: PUT_ANSWERS,
-  async handle(deps: Pick<RouteDeps, 'templates' | 'audit'>, asked) {
+  async handle(deps: PutDeps, asked) {
     const { name, version } = asked.params;
     const old = await existingVersion(deps, asked.tenant, name, version);
     const { subject, html, text, layout, inlineCss, schema } = old;

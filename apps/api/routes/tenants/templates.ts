@@ -22,6 +22,7 @@ export const MAY_READ = { action: 'read', over: 'tenant' } as const;
 export const MAY_CHANGE = { action: 'administer', over: 'tenant', whenTrusted: 'operate' } as const;
 
 export type TemplateStore = Pick<RouteDeps, 'templates'>;
+export type PutDeps = Pick<RouteDeps, 'templates' | 'audit' | 'budget'>;
 
 const TemplateData = z.strictObject({
   data: z.record(z.string(), z.unknown()).optional(),
@@ -53,12 +54,16 @@ export const existingVersion = async (
  * @throws Problem `version-mismatch` where an If-Match names another one than the present
  */
 export const putVersion = async (
-  { templates, audit }: Pick<RouteDeps, 'templates' | 'audit'>,
+  { templates, audit, budget }: PutDeps,
   { tenant, by, params: { name }, ifMatch }: Asked<'tenant', typeof TEMPLATE, never, unknown>,
   input: TemplateInput,
   why: string,
 ) => {
-  const { version, created } = await templates.put(tenant, name, input, versionGuard(ifMatch));
+  const room = {
+    templates: await budget.bound(tenant, 'maxTemplates'),
+    bytes: await budget.bound(tenant, 'maxTemplateBytes'),
+  };
+  const { version, created } = await templates.put(tenant, name, input, versionGuard(ifMatch), room);
   if (created) {
     // Numbers rise by one; where the one before is gone, the template was removed in between.
     const before = await templates.get(tenant, name, version.version - 1);
@@ -101,9 +106,10 @@ const putTemplate = endpoint({
   may: MAY_CHANGE,
   body: uncheckedJson(TemplateInput),
   heeds: ['If-Match'],
+  grows: 'sometimes',
   answers: PUT_ANSWERS,
   problems: ['template-syntax'],
-  async handle(deps: Pick<RouteDeps, 'templates' | 'templating' | 'audit'>, asked) {
+  async handle(deps: PutDeps & Pick<RouteDeps, 'templating'>, asked) {
     const name = parseInput(Slug, asked.params.name, ['name']);
     const input = parseInput(
       TemplateInput,
@@ -161,6 +167,7 @@ const renderTemplate = endpoint({
   description: 'As a worker would, for people to look at; nothing is sent.',
   may: MAY_READ,
   body: json(TemplateData),
+  grows: 'never',
   answers: { 200: { description: 'What it makes of the data.', schema: TemplatePreview } },
   problems: RENDER_PROBLEMS,
   async handle(deps: PreviewDeps & TemplateStore, { tenant, params: { name }, body: { data, version: wanted } }) {

@@ -19,7 +19,7 @@ import { documentAnswer, COMPUTED, tenantDocument, tenantVersion, tenantView } f
 import { existingTenant } from '../../../../libs/administration/existing';
 
 type Store = Pick<RouteDeps, 'tenants'>;
-type ChangeDeps = Pick<RouteDeps, 'tenants' | 'schedule' | 'audit'>;
+type ChangeDeps = Pick<RouteDeps, 'tenants' | 'schedule' | 'audit' | 'budget'>;
 
 /** A tenant that may send again, by other limits perhaps: whatever became due meanwhile is looked at. */
 export const wakeQueues = async (
@@ -35,11 +35,16 @@ const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof TENANT, ne
   const { identity, by } = asked;
   const tenant = parseInput(Slug, asked.tenant, ['tenant']);
   const change = readChange(asked, { identity: { tenant }, computed: COMPUTED.tenant }, `tenant ${tenant}`);
-  const { before, after } = await deps.tenants.change(tenant, (present) => {
-    change.requireVersion(present && tenantVersion(present));
-    const settings = parseInput(TenantSettings, change.wanted(present && tenantDocument(present.settings)));
-    return keepOperatorSettings(identity, settings, present?.settings, change.isPatch);
-  });
+  const { before, after } = await deps.tenants.change(
+    tenant,
+    (present) => {
+      change.requireVersion(present && tenantVersion(present));
+      const settings = parseInput(TenantSettings, change.wanted(present && tenantDocument(present.settings)));
+      deps.tenants.requireRetries(settings, present?.settings);
+      return keepOperatorSettings(identity, settings, present?.settings, change.isPatch);
+    },
+    await deps.budget.boundOfTenants(),
+  );
   await deps.audit.record({
     by,
     what: `tenant ${change.isPatch ? 'patched' : 'put'}`,
@@ -76,10 +81,11 @@ const putTenant = endpoint({
   id: 'putTenant',
   tag: 'Tenants',
   summary: 'Put a tenant',
-  description: 'Replaces all its settings. `dataSources`, `maxWaiting` and `maxContentBytes` are the operator’s alone.',
+  description: 'Replaces all its settings. `dataSources`, and what begins with `max`, are the operator’s alone.',
   may: MAY_CHANGE,
   body: uncheckedJson(TenantSettings),
   heeds: ['If-Match'],
+  grows: 'sometimes',
   answers: { 200: { description: 'It is changed.', ...changed }, 201: { description: 'It is new.', ...changed } },
   handle: change,
 });
@@ -94,6 +100,7 @@ const patchTenant = endpoint({
   may: MAY_CHANGE,
   body: mergePatchOf(TenantSettings),
   heeds: ['If-Match'],
+  grows: 'sometimes',
   answers: { 200: { description: 'It is changed.', ...changed } },
   handle: change,
 });
@@ -175,6 +182,7 @@ const rotateSigningSecret = endpoint({
   summary: 'Make a new signing secret',
   description: 'The one before it holds for a day, so that every source can be told.',
   may: MAY_SIGN,
+  grows: 'never',
   answers: { 201: { description: 'The new secret, and the one before it.', schema: SigningSecret } },
   async handle(deps: Pick<RouteDeps, 'signingSecrets' | 'audit' | 'clock'>, { tenant, by }) {
     const rotated = await deps.signingSecrets.rotate(tenant);

@@ -32,7 +32,7 @@ const MAY_CHANGE = { action: 'administer', over: 'tenant' } as const;
 
 type Store = Pick<RouteDeps, 'transports'>;
 type ChangeDeps = Store &
-  Pick<RouteDeps, 'fetcher' | 'mayReachSmtp' | 'breakers' | 'limits' | 'audit'> &
+  Pick<RouteDeps, 'fetcher' | 'mayReachSmtp' | 'breakers' | 'limits' | 'audit' | 'budget'> &
   Parameters<typeof wakeQueues>[0];
 
 /**
@@ -67,14 +67,19 @@ const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof TRANSPORT,
   const name = parseInput(Slug, asked.params.name, ['name']);
   const none = { identity: { transport: name }, computed: COMPUTED.transport };
   const change = readChange(asked, none, `transport ${name}`);
-  const { before, after } = await deps.transports.change(tenant, name, (present) => {
-    change.requireVersion(present && transportVersion(present));
-    const input = parseInput(TransportInput, change.wanted(present && transportDocument(present)));
-    requireCover(identity, input, present);
-    requireHttps(deps, input);
-    const hostBy = decideHost(identity, deps.mayReachSmtp, { present, input, named: change.names('host', 'port') });
-    return { ...input, hostBy };
-  });
+  const { before, after } = await deps.transports.change(
+    tenant,
+    name,
+    (present) => {
+      change.requireVersion(present && transportVersion(present));
+      const input = parseInput(TransportInput, change.wanted(present && transportDocument(present)));
+      requireCover(identity, input, present);
+      requireHttps(deps, input);
+      const hostBy = decideHost(identity, deps.mayReachSmtp, { present, input, named: change.names('host', 'port') });
+      return { ...input, hostBy };
+    },
+    await deps.budget.bound(tenant, 'maxTransports'),
+  );
   await deps.breakers.reset(tenant, name);
   await deps.limits.reset(tenant, name);
   await wakeQueues(deps, tenant);
@@ -124,6 +129,7 @@ const putTransport = endpoint({
   may: MAY_CHANGE,
   body: uncheckedJson(TransportInput),
   heeds: ['If-Match'],
+  grows: 'sometimes',
   answers: { 200: { description: 'It is changed.', ...changed }, 201: { description: 'It is new.', ...changed } },
   problems: CHANGE_PROBLEMS,
   handle: change,
@@ -139,6 +145,7 @@ const patchTransport = endpoint({
   may: MAY_CHANGE,
   body: mergePatchOf(TransportInput),
   heeds: ['If-Match'],
+  grows: 'sometimes',
   answers: { 200: { description: 'It is changed.', ...changed } },
   problems: CHANGE_PROBLEMS,
   handle: change,
@@ -195,6 +202,7 @@ const verifyTransport = endpoint({
   summary: 'Connect, greet and log in now',
   description: 'A worker tries the transport at once, and nothing is sent. What takes longer is looked up.',
   may: MAY_CHANGE,
+  grows: 'never',
   answers: {
     200: { description: 'What came of it.', schema: VerifyResult },
     202: {
