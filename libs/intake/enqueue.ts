@@ -42,10 +42,9 @@ export const createEnqueue = (deps: { redis: Redis; schedule: Schedule }): Enque
   const addGroup = async (queue: EmailQueue, emails: Accepted[]): Promise<void> => {
     const earliest = Math.min(...emails.map(announcedAt));
     const upkeep = Math.min(...emails.map(({ email }) => Date.parse(email.expiresAt)));
-    const entered = announceWhereabouts(deps.redis, queue, emails);
-    if (entered !== undefined) await entered;
     // Sent in this order over one connection, which keeps it; waiting for each would cost a round trip each.
     await Promise.all([
+      announceWhereabouts(deps.redis, queue, emails),
       deps.schedule.announce(queue.name, earliest, upkeep),
       addEmails(deps.redis, queue, emails.map(toAddition)),
     ]);

@@ -25,6 +25,9 @@ const SLICE_MS = 2 ** 23;
 /** A queue that gets another email within this time is entered so far ahead. */
 const AHEAD_MS = 1_000;
 const SIGNS = 4_096;
+/** All signs: of a queue with so many emails that it has nearly every one. */
+export const EVERY_SIGN: readonly number[] = Array.from({ length: SIGNS }, (_, bit) => bit);
+const MANY_SIGNS = SIGNS / 2;
 /** Addresses are also looked for by how they begin: so many characters of it count. */
 const BEGINNING = 3;
 const REMEMBERED_MS = 3_600_000;
@@ -103,6 +106,8 @@ interface Entered {
   newest: number;
   until: number;
   bits: Uint8Array;
+  /** How many bits are set. */
+  count: number;
 }
 
 const remembered = new WeakMap<Redis, LRUCache<string, Entered>>();
@@ -135,7 +140,10 @@ export const enterSlice = (
   const slice = sliceOf(newest);
   const known = memory.get(name);
   const map = known?.bits ?? new Uint8Array(SIGNS / 8);
-  const bits = [...new Set(wanted)].filter((bit) => !isSet(map, bit));
+  let bits = [...new Set(wanted)].filter((bit) => !isSet(map, bit));
+  const before = known?.count ?? 0;
+  // From here on most questions lead to this queue anyway: the rest is entered at once, not with an email each.
+  if (bits.length > 0 && before + bits.length > MANY_SIGNS) bits = EVERY_SIGN.filter((bit) => !isSet(map, bit));
   const isEntered = known?.slice === slice && newest <= known.until;
   if (isEntered && bits.length === 0) return undefined;
   const isBusy = known?.slice === slice && newest - known.newest < AHEAD_MS;
@@ -146,7 +154,7 @@ export const enterSlice = (
   return enter(redis, [...keys, ...bits.map(KEYS.sign)], args).then(() => {
     for (const bit of bits) map[bit >> 3] = (map[bit >> 3] ?? 0) | (1 << (bit & 7));
     // An older slice is entered as well, but what comes next is of the newest.
-    if (isNewest) memory.set(name, { slice, newest, until, bits: map });
+    if (isNewest) memory.set(name, { slice, newest, until, bits: map, count: before + bits.length });
   });
 };
 
@@ -174,6 +182,3 @@ export const announceWhereabouts = (
   const written = [...slices.values()].flatMap(({ newest, bits }) => enterSlice(redis, queue, newest, bits) ?? []);
   return written.length === 0 ? undefined : Promise.all(written);
 };
-
-/** All signs: of a queue with so many emails that it has nearly every one. */
-export const EVERY_SIGN: readonly number[] = Array.from({ length: SIGNS }, (_, bit) => bit);
