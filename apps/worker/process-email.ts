@@ -21,6 +21,8 @@ interface Ending {
   outcome: Outcome;
   settings: ResolvedSettings;
   line?: Attempt | undefined;
+  /** As it was rendered. */
+  subject?: string | undefined;
   /** It was sent or erased before: there is nothing to tell but that it is removed once more. */
   isRemovedAgain?: boolean;
 }
@@ -40,7 +42,14 @@ export const createProcessEmail = (deps: {
     try {
       const ended = await deps.attempt(lease, admission);
       const line = historyOf(ended, deps.clock.now());
-      return { outcome: ended.outcome, settings: ended.settings, line, isRemovedAgain: ended.removedAgain === true };
+      const subject = ended.facts?.subject;
+      return {
+        outcome: ended.outcome,
+        settings: ended.settings,
+        line,
+        subject,
+        isRemovedAgain: ended.removedAgain === true,
+      };
     } catch (error) {
       // A store that is full or away is the installation's fault: the email waits for it.
       const isStore = error instanceof ContentStoreAway;
@@ -59,9 +68,9 @@ export const createProcessEmail = (deps: {
   };
 
   return async (lease, admission) => {
-    const { outcome, settings, line, isRemovedAgain } = await attempt(lease, admission);
+    const { outcome, settings, line, subject, isRemovedAgain } = await attempt(lease, admission);
     try {
-      const settled = await deps.settle(lease, outcome, settings, await lineFor(line));
+      const settled = await deps.settle(lease, outcome, settings, await lineFor(line), subject);
       if (isRemovedAgain) deps.report.removedAgain(lease);
       else deps.report.settled(lease, outcome, settled, settings);
     } catch (error) {

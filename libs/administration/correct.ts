@@ -14,6 +14,7 @@ import {
   type StoredEmail,
 } from '../mail/email/stored-email';
 import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
+import { announceWhereabouts } from '../jobs/layout/whereabouts';
 import { readRecords } from '../jobs/layout/email-record';
 import { BULL_PRIORITY } from '../intake/enqueue';
 import { correctEmail } from '../jobs/transitions/correct';
@@ -175,6 +176,7 @@ export const correct = async (deps: CorrectDeps, commands: Commands, given: Subj
   }
   const due = 'sendAt' in patch ? Math.max(now, dueAt(after, 0)) : undefined;
   await announceUpkeep(deps.redis, queue, expiresAt);
+  await announceWhereabouts(deps.redis, queue, [{ id: record.id, email: after }]);
   const refusal = await correctEmail(deps.redis, queue, record.id, {
     before,
     after,

@@ -25,10 +25,27 @@ export interface Settle {
   /**
    * Ends the attempt. What it leaves behind is written with its end.
    * @param attempt the record of the attempt, or undefined where none was made: then none is counted
+   * @param subject as it was rendered in this attempt
    * @throws where the lock was lost: the email is somebody else's by now
    */
-  (lease: Lease, outcome: Outcome, settings: ResolvedSettings, attempt: Attempt | undefined): Promise<Settled>;
+  (
+    lease: Lease,
+    outcome: Outcome,
+    settings: ResolvedSettings,
+    attempt: Attempt | undefined,
+    subject?: string,
+  ): Promise<Settled>;
 }
+
+/** So much of a subject is kept to be found by, in characters. */
+const SUBJECT_KEPT = 500;
+
+/** What an email is found by of what only its rendering told; of an email of which nothing is to stay, nothing. */
+const subjectToKeep = (
+  { email }: Lease,
+  { history }: ResolvedSettings,
+  subject: string | undefined,
+): string | undefined => (email.template === undefined || !history.keep ? undefined : subject?.slice(0, SUBJECT_KEPT));
 
 /** No attempt is left: what is not known stays so, and who has the email is not forgotten. */
 const exhausted = (outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>, made: number): Failure => {
@@ -57,10 +74,15 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     await announced;
   };
 
-  const complete = async (lease: Lease, settings: ResolvedSettings, line: LogLine | undefined): Promise<Settled> => {
+  const complete = async (
+    lease: Lease,
+    settings: ResolvedSettings,
+    line: LogLine | undefined,
+    subject: string | undefined,
+  ): Promise<Settled> => {
     const keep = settings.history;
     const sent = { place: 'completed', result: '""', telling: tellingOf(lease.queue, settings) } as const;
-    if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line });
+    if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line, subject });
     else {
       const archive = await readArchive(redis, lease.queue, lease.id);
       await erase(lease.queue, lease.id, lease.email, archive);
@@ -74,6 +96,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     failure: Failure,
     settings: ResolvedSettings,
     line: LogLine | undefined,
+    subject: string | undefined,
   ): Promise<Settled> => {
     // Without a line of an attempt none was made: why it ended is a change of the email, as where the sweep ends it.
     const now = clock.now();
@@ -85,6 +108,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
       now: Math.min(now, expiredAt),
       line: line ?? change,
       untried: line === undefined,
+      subject,
       telling: tellingOf(lease.queue, settings),
     });
     return { state: failedState(failure.code), failure };
@@ -114,30 +138,32 @@ export const createSettle = (deps: EndingDeps & { random: () => number; leastBac
     outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>,
     settings: ResolvedSettings,
     line: LogLine | undefined,
+    subject: string | undefined,
   ): Promise<Settled> => {
     const made = lease.attemptsMade + 1;
-    if (made >= settings.attempts) return fail(lease, exhausted(outcome, made), settings, line);
+    if (made >= settings.attempts) return fail(lease, exhausted(outcome, made), settings, line, subject);
     const wish = outcome.kind === 'deferred' ? outcome.retryAfter : undefined;
     const delay = retryDelay(settings.backoff, made, deps.random(), wish, deps.leastBackoff);
     return postpone(lease, clock.now() + delay, { code: 'refused', text: outcome.text }, line);
   };
 
-  return async (lease, outcome, settings, attempt) => {
+  return async (lease, outcome, settings, attempt, rendered) => {
+    const subject = subjectToKeep(lease, settings, rendered);
     const line = attempt && { kind: 'attempt' as const, ...attempt };
     switch (outcome.kind) {
       case 'sent':
-        return complete(lease, settings, line);
+        return complete(lease, settings, line, subject);
       case 'refused':
-        return fail(lease, { code: outcome.code, text: outcome.text }, settings, line);
+        return fail(lease, { code: outcome.code, text: outcome.text }, settings, line, subject);
       case 'expired':
       case 'canceled':
-        return fail(lease, { code: outcome.kind, text: outcome.text }, settings, line);
+        return fail(lease, { code: outcome.kind, text: outcome.text }, settings, line, subject);
       case 'deferred':
-        return again(lease, outcome, settings, line);
+        return again(lease, outcome, settings, line, subject);
       case 'uncertain':
         if (settings.onUncertain === 'hold')
-          return fail(lease, { code: 'uncertain', text: outcome.text }, settings, line);
-        return again(lease, outcome, settings, line);
+          return fail(lease, { code: 'uncertain', text: outcome.text }, settings, line, subject);
+        return again(lease, outcome, settings, line, subject);
       case 'throttled':
         return postpone(lease, outcome.until, outcome.text, undefined);
       case 'interrupted':

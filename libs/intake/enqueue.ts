@@ -4,6 +4,7 @@ import { dueAt, type StoredEmail } from '../mail/email/stored-email';
 import type { Redis } from '../store/redis/redis';
 import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
 import type { EmailQueue } from '../jobs/layout/queues';
+import { announceWhereabouts } from '../jobs/layout/whereabouts';
 import { addEmails, type Addition } from '../jobs/transitions/add';
 
 /** An email that was accepted: its id is decided, its parts are stored. */
@@ -43,6 +44,7 @@ export const createEnqueue = (deps: { redis: Redis; schedule: Schedule }): Enque
     const upkeep = Math.min(...emails.map(({ email }) => Date.parse(email.expiresAt)));
     // Sent in this order over one connection, which keeps it; waiting for each would cost a round trip each.
     await Promise.all([
+      announceWhereabouts(deps.redis, queue, emails),
       deps.schedule.announce(queue.name, earliest, upkeep),
       addEmails(deps.redis, queue, emails.map(toAddition)),
     ]);

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { readJson } from '../../../libs/mail/json/json-text';
 import { Problem } from '../../../libs/mail/input/problem';
 import { parseInput } from '../../../libs/mail/input/parse-input';
+import { unfoldMembers } from '../../../libs/mail/input/members';
 import { badCursor } from './page';
 
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
@@ -74,5 +75,5 @@ export const parseQuery = <T extends z.ZodType>(schema: T, request: Request): z.
   if (cursor !== undefined && (typeof cursor !== 'string' || !/^[\x20-\x7e]+$/.test(cursor))) throw badCursor();
   const [, query = ''] = request.originalUrl.split('?', 2);
   if (query.includes('%')) requireReadable(query);
-  return parseInput(schema, request.query);
+  return parseInput(schema, unfoldMembers(request.query, 'metadata'));
 };

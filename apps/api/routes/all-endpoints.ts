@@ -8,6 +8,7 @@ import { AUDIT_ENDPOINTS } from './installation/audit';
 import { CONTENT_ENDPOINTS } from './emails/content';
 import { EMAIL_ACTION_ENDPOINTS } from './emails/email-actions';
 import { EMAIL_CONTENT_ENDPOINTS } from './emails/email-content';
+import { EMAIL_LIST_ENDPOINTS } from './emails/email-lists';
 import { EMAIL_ENDPOINTS } from './emails/emails';
 import { INSTALLATION_ENDPOINTS } from './installation/installation';
 import { KEY_ENDPOINTS } from './installation/keys';
@@ -24,6 +25,7 @@ export type EndpointDeps = RouteDeps & { commands: Commands; operations: Operati
 
 export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...EMAIL_ENDPOINTS,
+  ...EMAIL_LIST_ENDPOINTS,
   ...EMAIL_CONTENT_ENDPOINTS,
   ...EMAIL_ACTION_ENDPOINTS,
   ...BULK_ENDPOINTS,

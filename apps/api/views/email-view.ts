@@ -1,11 +1,11 @@
 // How things look from outside: emails, queues, transports, as the API shows them.
 import type { History } from '../../../libs/jobs/read/history';
-import { sentMessage, type EmailRecord } from '../../../libs/jobs/layout/email-record';
+import { sentMessage, subjectOfRecord, type EmailRecord } from '../../../libs/jobs/layout/email-record';
 import type { QueueStatus } from '../../../libs/jobs/read/counts';
 import { formatAddress, type Address } from '../../../libs/mail/address/address';
 import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
 import type { QueueAddress } from '../../../libs/mail/address/queue-address';
-import { messageIdOf, subjectOf } from '../../../libs/mail/email/stored-email';
+import { messageIdOf } from '../../../libs/mail/email/stored-email';
 import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
 import type { RegisteredQueue } from '../../../libs/store/registries/tenants';
 import { queueDocument } from './settings-documents';
@@ -19,6 +19,7 @@ export const etagOf = (record: EmailRecord): string => `"${record.email.rev}"`;
 /** An email as lists show it: without its content. */
 export const emailSummary = (address: QueueAddress, record: EmailRecord) => {
   const { id, email, failure } = record;
+  const subject = subjectOfRecord(record);
   return {
     id,
     tenant: address.tenant,
@@ -37,7 +38,7 @@ export const emailSummary = (address: QueueAddress, record: EmailRecord) => {
     to: list(email.to),
     cc: list(email.cc),
     bcc: list(email.bcc),
-    ...(subjectOf(email) !== undefined && { subject: subjectOf(email) }),
+    ...(subject !== undefined && { subject }),
     ...(email.template && { template: email.template }),
     tags: email.tags ?? [],
     metadata: email.metadata ?? {},

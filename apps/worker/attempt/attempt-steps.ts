@@ -60,6 +60,8 @@ export interface ComposedAttempt extends ResolvedAttempt {
 export interface EndedAttempt extends OpenAttempt {
   outcome: Outcome;
   templateVersion?: number;
+  /** Of its message, where it was made. */
+  facts?: ComposedAttempt['facts'];
   /** It was sent or erased before, and came back: it is removed once more, and leaves no line in its history. */
   removedAgain?: true;
 }

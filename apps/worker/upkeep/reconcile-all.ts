@@ -5,7 +5,14 @@ import type { Log } from '../../../libs/runtime/log';
 import type { Tenants } from '../../../libs/store/registries/tenants';
 
 export const createReconcileAll =
-  (deps: { tenants: Tenants; queues: Queues; log: Log; reconcile: (queue: EmailQueue) => Promise<Findings> }) =>
+  (deps: {
+    tenants: Tenants;
+    queues: Queues;
+    log: Log;
+    reconcile: (queue: EmailQueue) => Promise<Findings>;
+    /** Called when every queue has been looked through. */
+    afterAll: (signal: AbortSignal) => Promise<void>;
+  }) =>
   async (signal: AbortSignal): Promise<Findings> => {
     const total: Findings = { homeless: 0, unlisted: 0, dangling: 0, miscounted: 0, unneeded: 0, unannounced: 0 };
     for (const { tenant } of await deps.tenants.list()) {
@@ -15,6 +22,7 @@ export const createReconcileAll =
         for (const name of Object.keys(total) as (keyof Findings)[]) total[name] += found[name];
       }
     }
+    await deps.afterAll(signal);
     const wrong = Object.values(total).some((count) => count > 0);
     if (wrong) deps.log.warn(total, 'reconciled: found and mended');
     return total;

@@ -2,6 +2,7 @@
 import type { Schedule } from '../../../libs/jobs/layout/schedule';
 import { createFindForgotten } from '../../../libs/jobs/repair/forgotten';
 import { createReconcile } from '../../../libs/jobs/repair/reconcile';
+import { declareWhole, tidyWhereabouts } from '../../../libs/jobs/repair/repair-whereabouts';
 import type { Lifecycle } from '../../../libs/runtime/lifecycle';
 import { runAsLeader } from '../../../libs/store/redis/leader';
 import type { SecretBox } from '../../../libs/store/redis/secret-box';
@@ -62,7 +63,18 @@ export const startUpkeep = (
       },
     },
     { name: 'reseal', every: RESEAL_MS, run: resealAndTell(deps) },
-    { name: 'reconcile', every: RECONCILE_MS, run: createReconcileAll({ ...deps, reconcile }) },
+    {
+      name: 'reconcile',
+      every: RECONCILE_MS,
+      run: createReconcileAll({
+        ...deps,
+        reconcile,
+        async afterAll(signal) {
+          await declareWhole(redis);
+          await tidyWhereabouts(redis, clock.now(), signal);
+        },
+      }),
+    },
   ];
   for (const duty of duties) {
     const failed = (error: unknown): void => log.error({ error, name: duty.name }, 'upkeep failed; it runs again');

@@ -2,27 +2,36 @@
 import { z } from 'zod';
 import { EmailInput } from '../../mail/email/email';
 import { pointer, Problem, type InputError } from '../../mail/input/problem';
-import { Slug } from '../../mail/address/queue-address';
 import { RecipientFilter } from '../../mail/address/recipient-pattern';
 import { EMAIL_SETTINGS } from '../../mail/settings/settings';
-import { STATES, type Action } from '../../mail/email/state';
+import type { Action } from '../../mail/email/state';
+import { unfoldMembers } from '../../mail/input/members';
+import { FILTER_FIELDS, OneOrMoreStates, requireSpan, toFilter } from '../filter-input';
 import { ReplaceInput } from './bulk-replace';
 import { parseInput } from '../../mail/input/parse-input';
 
-const Time = z.iso.datetime({ offset: true });
-const States = z.union([z.enum(STATES), z.array(z.enum(STATES)).min(1)]);
+/** A filter as lists have it; members of `metadata` may also be written `metadata.<key>`, as in a query. */
+export const BulkFilter = z.preprocess(
+  (given) => unfoldMembers(given, 'metadata'),
+  z
+    .strictObject({
+      ...FILTER_FIELDS,
+      state: OneOrMoreStates.optional(),
+      metadata: z
+        .record(z.string().min(1).max(100), z.union([z.string(), z.number(), z.boolean()]).transform(String))
+        .optional(),
+      recipient: RecipientFilter.refine(
+        (text) => !/^[*@]+$/.test(text),
+        'must name somebody: leave it out for everybody',
+      ).optional(),
+    })
+    .superRefine((filter, context) =>
+      requireSpan(filter, (path, message) => context.addIssue({ code: 'custom', path: [path], message })),
+    ),
+);
 
-export const BulkFilter = z.strictObject({
-  state: States.optional(),
-  template: Slug.optional(),
-  tag: z.string().min(1).optional(),
-  since: Time.optional(),
-  until: Time.optional(),
-  recipient: RecipientFilter.refine(
-    (text) => !/^[*@]+$/.test(text),
-    'must name somebody: leave it out for everybody',
-  ).optional(),
-});
+/** Does it ask for anything? */
+const isEmpty = (filter: z.infer<typeof BulkFilter>): boolean => Object.keys(toFilter(filter)).length === 0;
 
 export const ACTIONS = [
   'release',
@@ -50,7 +59,7 @@ export const BulkInput = z
   })
   .superRefine(({ filter = {}, all, action, as, patch, replace }, context) => {
     const complain = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
-    if (Object.keys(filter).length === 0 && all !== true)
+    if (isEmpty(filter) && all !== true)
       complain('filter', 'is empty and means every email: narrow it, or say so by "all": true');
     for (const [name, given] of Object.entries({ patch, replace }))
       if (given !== undefined && !CORRECTING.includes(action))

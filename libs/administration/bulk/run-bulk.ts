@@ -1,11 +1,12 @@
 // One action on all emails of a filter, queue by queue, in pages, each email by itself; continued where it stopped.
 import { Problem } from '../../mail/input/problem';
 import { readRecords, type EmailRecord } from '../../jobs/layout/email-record';
+import { isInState } from '../../jobs/read/email-filter';
 import { listEmails } from '../../jobs/read/list';
 import type { Noted, Progress } from '../../internal-queues/operations';
 import type { EmailQueue, Queues } from '../../jobs/layout/queues';
 import { actOn, correctionOf, doneBefore, Skip, tryOn, type BulkDeps } from './bulk-act';
-import { isAsked, listedBy, type BulkOperation } from './bulk-operation';
+import type { BulkOperation } from './bulk-operation';
 import { createMergeWatch, readReplacement } from './bulk-replace';
 import type { Commands, Subject } from '../commands';
 import { contentProblem } from '../../content/content-problem';
@@ -75,6 +76,9 @@ const createSteps = (
     return record && { queue, record, by: order.by, operation: order.id };
   };
 
+  const isStillAsked = (subject: Subject | undefined): boolean =>
+    subject !== undefined && isInState(order.filter.state, subject.record.state);
+
   return {
     /** Finds out what became of the email that was in work when an earlier run stopped, and does the rest. */
     async finish(now: Progress, queue: EmailQueue, id: string): Promise<Progress> {
@@ -82,7 +86,7 @@ const createSteps = (
       const before = subject === undefined ? 'gone' : await doneBefore(deps, subject, order);
       if (before === 'all' || (before === 'gone' && order.action === 'delete'))
         return after(now, id, { done: now.done + 1 });
-      const isOver = before === 'nothing' && !isAsked(order.filter, subject?.record.state);
+      const isOver = before === 'nothing' && !isStillAsked(subject);
       if (before === 'gone' || subject === undefined || isOver) return after(now, id, { skipped: now.skipped + 1 });
       return after(now, id, await one(subject, now, before));
     },
@@ -90,7 +94,7 @@ const createSteps = (
     async next(now: Progress, queue: EmailQueue, listed: EmailRecord, resumed: boolean): Promise<Progress> {
       const { id } = listed;
       const subject = order.dryRun ? { queue, record: listed, by: order.by } : await present(queue, id);
-      if (subject === undefined || !isAsked(order.filter, subject.record.state) || now.passed.includes(id)) return now;
+      if (subject === undefined || !isStillAsked(subject) || now.passed.includes(id)) return now;
       if (resumed && (await doneBefore(deps, subject, order)) === 'all') return now;
       const begun = { ...now, matched: now.matched + 1, current: id };
       if (!order.dryRun) await save(begun);
@@ -121,7 +125,7 @@ export const runBulk = async (
     if (now.current !== undefined) now = await steps.finish(now, queue, now.current);
     for (let more = true; more;) {
       const at = { limit: PAGE, cursor: now.cursor, now: deps.clock.now() };
-      const { emails, cursor } = await listEmails(deps.redis, queue, listedBy(order.filter), at);
+      const { emails, cursor } = await listEmails(deps, queue, order.filter, at);
       for (const record of emails) now = await steps.next(now, queue, record, resumed);
       resumed = false;
       more = cursor !== undefined;

@@ -3,7 +3,14 @@ import { normalizeAddress } from '../../mail/address/address';
 import { expiredFailure, readFailure, type Failure } from '../../mail/email/failure';
 import type { Reply } from '../../mail/email/outcome';
 import { readState, type Place, type State } from '../../mail/email/state';
-import { dueAt, readStored, recipientsOf, type StoredEmail, type StoredRaw } from '../../mail/email/stored-email';
+import {
+  dueAt,
+  readStored,
+  recipientsOf,
+  subjectOf,
+  type StoredEmail,
+  type StoredRaw,
+} from '../../mail/email/stored-email';
 import { MARK, SCORE_UNIT } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
@@ -32,6 +39,8 @@ export interface EmailRecord {
   parked?: string;
   /** Which of its recipients have it and which were refused since the last release, where that was told apart. */
   recipients?: { accepted: string[]; refused: Reply[] };
+  /** What it was rendered with, where it was sent or may have been. */
+  subject?: string;
   /** The message as it was made for the last hand-over, where it is kept: it may never have left (`sentMessage`). */
   archive?: StoredRaw;
 }
@@ -47,6 +56,7 @@ const FIELDS = [
   MARK.archive,
   MARK.attempts,
   MARK.parked,
+  MARK.subject,
 ];
 
 // KEYS: BullMQ's key prefix of the queue. ARGV: how many fields, the fields, the ids. Result: per id {place, score of
@@ -103,7 +113,8 @@ export const toArchive = (mark: string | null | undefined): StoredRaw | undefine
 const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined => {
   if (row.length === 0) return undefined;
   const [place, score, fields] = row;
-  const [data, timestamp, attempts, finishedOn, failedReason, done, generation, archive, before, parked] = fields;
+  const [data, timestamp, attempts, finishedOn, failedReason, done, generation, archive, before, parked, subject] =
+    fields;
   const email = readStored(data);
   const archived = toArchive(archive);
   const acceptedAt = Number(timestamp);
@@ -129,6 +140,7 @@ const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined =>
     ...(state === 'expired' && place !== 'failed' && overdue(email)),
     ...(waits && state === 'queued' && parked && { parked }),
     ...(recipients && { recipients }),
+    ...(subject && { subject }),
     ...(archived && { archive: archived }),
   };
 };
@@ -139,6 +151,9 @@ const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined =>
  */
 export const sentMessage = ({ archive, state }: EmailRecord): StoredRaw | undefined =>
   state === 'sent' || state === 'uncertain' ? archive : undefined;
+
+/** The subject, where it is known: as it was given, else as it was rendered. */
+export const subjectOfRecord = ({ email, subject }: EmailRecord): string | undefined => subjectOf(email) ?? subject;
 
 /**
  * @param now ms since 1970; a state may depend on it

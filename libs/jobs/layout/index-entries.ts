@@ -1,4 +1,5 @@
 // The indexes of a queue: emails by time, by address, and by when something must be done about them.
+import { createHash } from 'node:crypto';
 import { searchForm } from '../../mail/address/recipient-pattern';
 import { recipientsOf, type StoredEmail } from '../../mail/email/stored-email';
 import type { QueueKeys } from '../../store/redis/keys';
@@ -15,15 +16,31 @@ const addressesOf = (email: Indexed): string[] => [
   ...(email.formerly ?? []),
 ];
 
-type Indexed = Pick<StoredEmail, 'to' | 'cc' | 'bcc' | 'formerly'>;
+type Indexed = Pick<StoredEmail, 'to' | 'cc' | 'bcc' | 'formerly' | 'raw'>;
+
+/** Stands in the place of a domain where a member is of a Message-ID: no domain has such a character, and it sorts after all. */
+export const MESSAGE_IDS = '\u{10fffd}';
+
+/** How members of a Message-ID begin. One of ours (`id@domain`) has none: the id is read out of it. */
+export const messageIdPrefix = (messageId: string): string =>
+  [MESSAGE_IDS, createHash('sha256').update(messageId).digest('base64url').slice(0, 10), ''].join(SEPARATOR);
+
+const membersKnown = new WeakMap<Indexed, { id: string; members: string[] }>();
 
 /**
  * Members of the index by address: ascending order is domain, local part, then newest first. So one member answers for the
- * address and for its domain; a second one would take as much memory again.
+ * address and for its domain; a second one would take as much memory again. A complete message with a Message-ID of its own
+ * has one member more, for that. Made once of an email, since nobody changes one that was made.
  */
 export const addressMembers = (id: string, email: Indexed): string[] => {
+  const known = membersKnown.get(email);
+  if (known?.id === id) return known.members;
   const digits = invertDigits(id.slice(2));
-  return [...new Set(addressesOf(email).map((address) => addressMember(address, digits)))];
+  const all = addressesOf(email).map((address) => addressMember(address, digits));
+  if (email.raw?.messageId !== undefined) all.push(messageIdPrefix(email.raw.messageId) + digits);
+  const members = [...new Set(all)];
+  membersKnown.set(email, { id, members });
+  return members;
 };
 
 /** @param digits of the id, inverted */

@@ -2,7 +2,7 @@
 import type { RecipientPattern } from '../../mail/address/recipient-pattern';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
-import { memberId, SEPARATOR } from '../layout/index-entries';
+import { memberId, MESSAGE_IDS, SEPARATOR } from '../layout/index-entries';
 
 /** An id of the list, and the cursor that goes on after it. */
 export interface Entry {
@@ -24,7 +24,7 @@ const DOMAINS_AT_ONCE = 500;
 
 // The same local part in many domains: the index is in the order of domains, so each domain is looked into once.
 // KEYS: the index. ARGV: the cursor or '', how the domains begin, how the local part and what follows it begin, how many, domains
-// at most. Result: {members, the cursor to go on with or ''}. A cursor is a member, or a domain and the byte after the
+// at most, where domains end. Result: {members, the cursor to go on with or ''}. A cursor is a member, or a domain and the byte after the
 // separator: the first domain after it. Atomic only to save round trips.
 const throughDomains = defineScript(`
 local index, cursor, domains, rest, most = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -46,7 +46,7 @@ if cursor ~= '' then
 end
 for _ = 1, tonumber(ARGV[5]) do
   if #found == most then return {found, found[most]} end
-  local first = redis.call('ZRANGEBYLEX', index, low, '[' .. domains .. '\\255', 'LIMIT', 0, 1)[1]
+  local first = redis.call('ZRANGEBYLEX', index, low, domains == '' and ARGV[6] or '[' .. domains .. '\\255', 'LIMIT', 0, 1)[1]
   if not first then return {found, ''} end
   low = look(domainOf(first))
 end
@@ -54,10 +54,15 @@ return {found, #found == most and found[most] or string.sub(low, 2)}`);
 
 const entryOf = (member: string): Entry => ({ id: memberId(member), cursor: member });
 
-/** After everything that begins so: no byte of UTF-8 is greater. */
-const beyond = (prefix: string): Buffer => Buffer.concat([Buffer.from(`[${prefix}`), Buffer.from([0xff])]);
+/** Where domains end and Message-IDs begin. */
+const END_OF_DOMAINS = `(${MESSAGE_IDS}`;
 
-const byRange =
+/** After everything that begins so: no byte of UTF-8 is greater. */
+const beyond = (prefix: string): Buffer | string =>
+  prefix === '' ? END_OF_DOMAINS : Buffer.concat([Buffer.from(`[${prefix}`), Buffer.from([0xff])]);
+
+/** All members that begin so, in their order. */
+export const byRange =
   (redis: Redis, index: string, prefix: string): Source =>
   async (after, count) => {
     const min = after === undefined ? `[${prefix}` : `(${after}`;
@@ -72,8 +77,8 @@ export const byAddress = (redis: Redis, index: string, { local, domain }: Recipi
   const domains = domain.slice(0, -1);
   if (rest === '') return byRange(redis, index, domains);
   return async (after, count) => {
-    const answer = await throughDomains(redis, [index], [after ?? '', domains, rest, count, DOMAINS_AT_ONCE]);
-    const [members, next] = answer as [string[], string];
+    const args = [after ?? '', domains, rest, count, DOMAINS_AT_ONCE, END_OF_DOMAINS];
+    const [members, next] = (await throughDomains(redis, [index], args)) as [string[], string];
     return { entries: members.map(entryOf), next: next === '' ? undefined : next };
   };
 };

@@ -5,7 +5,8 @@ import { defineScript } from '../../store/redis/script';
 import type { Schedule } from '../layout/schedule';
 import { idTime, isEmailId } from '../layout/email-id';
 import { readRecords } from '../layout/email-record';
-import { enterIndexes, memberId, takeOverIndex } from '../layout/index-entries';
+import { addressMembers, enterIndexes, memberId, MESSAGE_IDS, takeOverIndex } from '../layout/index-entries';
+import { enterWhereabouts } from './repair-whereabouts';
 import { reconcileSets } from './reconcile-sets';
 import { readQueueDepth } from '../read/queue-depth';
 import type { EmailQueue } from '../layout/queues';
@@ -27,6 +28,15 @@ export interface Findings {
   /** The queue had work that nobody had announced. */
   unannounced: number;
 }
+
+const NOTHING_FOUND: Findings = {
+  homeless: 0,
+  unlisted: 0,
+  dangling: 0,
+  miscounted: 0,
+  unneeded: 0,
+  unannounced: 0,
+};
 
 const CHUNK = 500;
 /** What is younger may be under way between two of its steps. */
@@ -58,9 +68,25 @@ const index = async (redis: Redis, queue: EmailQueue, ids: string[], findings: F
     const [score, data] = [answers[position * 2], answers[position * 2 + 1]];
     return score === null && typeof data === 'string' && isEmailId(id) ? [{ id, email: readStored(data) }] : [];
   });
+  await enterMessageIds(redis, queue, ids, answers);
   if (missing.length === 0) return;
   await enterIndexes(redis, queue.keys, missing);
   findings.unlisted += missing.length;
+};
+
+/** Versions before did not index Message-IDs that complete messages brought. @param answers of each id: its score, its data */
+const enterMessageIds = async (
+  redis: Redis,
+  queue: EmailQueue,
+  ids: string[],
+  answers: (string | null)[],
+): Promise<void> => {
+  const members = ids.flatMap((id, position) => {
+    const data = answers[position * 2 + 1];
+    if (typeof data !== 'string' || !data.includes('"messageId"') || !isEmailId(id)) return [];
+    return addressMembers(id, readStored(data)).filter((member) => member.startsWith(MESSAGE_IDS));
+  });
+  if (members.length > 0) await redis.zadd(queue.keys.byAddress, ...members.flatMap((member) => [0, member]));
 };
 
 const indexAll = async (redis: Redis, queue: EmailQueue, findings: Findings): Promise<void> => {
@@ -123,19 +149,13 @@ export const createReconcile = (deps: OrphanedContentsDeps & { schedule: Schedul
 
   /** Looks through one queue. Its cost grows with what the queue holds: run it rarely. */
   return async (queue: EmailQueue): Promise<Findings> => {
-    const findings: Findings = {
-      homeless: 0,
-      unlisted: 0,
-      dangling: 0,
-      miscounted: 0,
-      unneeded: 0,
-      unannounced: 0,
-    };
+    const findings = { ...NOTHING_FOUND };
     await takeOverIndex(redis, queue.keys);
     await dropDangling(queue, findings);
     findings.unneeded = await dropUnneeded(queue);
     await rehomeAll(queue, findings);
     await indexAll(redis, queue, findings);
+    await enterWhereabouts(redis, queue, deps.now());
     findings.miscounted = await reconcileSets(redis, queue, (key) => scan(redis, key), deps.now());
     await announce(queue, findings);
     return findings;

@@ -1,7 +1,7 @@
 // Changes an email that waits or stands in the error log, and where it waits; never one that a worker has.
 import type { LogLine } from '../../mail/email/outcome';
 import type { StoredEmail } from '../../mail/email/stored-email';
-import { BESIDE } from '../../store/redis/keys';
+import { BESIDE, MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { addressMembers } from '../layout/index-entries';
@@ -25,6 +25,7 @@ if open and from ~= 'failed' then return -1 end
 if cjson.decode(redis.call('HGET', key, 'data')).rev ~= tonumber(ARGV[2]) then return -4 end
 local priority = redis.call('HGET', key, 'priority') or '0'
 redis.call('HSET', key, 'data', ARGV[3], 'priority', ARGV[7])
+redis.call('HDEL', key, '${MARK.subject}')
 for _, member in ipairs(cjson.decode(ARGV[9])) do redis.call('ZREM', KEYS[2], member) end
 for _, member in ipairs(cjson.decode(ARGV[10])) do redis.call('ZADD', KEYS[2], 0, member) end
 if UNFINISHED[from] then

@@ -9,7 +9,8 @@ import { TELL, type Telling } from '../layout/bullmq-events';
 import { logLines, REMEMBER } from '../layout/email-log';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, token, now, place, field of the result, the result, when to remove it or '' for
-// now, the line or '', '1' where the attempt counts, what is told of it (telling.ts), the line in short. Result: 1, or 0 where the lock is not ours any more. Atomic: the last
+// now, the line or '', '1' where the attempt counts, what is told of it (bullmq-events.ts), the line in short, the subject that it
+// was rendered with or ''. Result: 1, or 0 where the lock is not ours any more. Atomic: the last
 // line and the end are seen together or not at all. Nothing is written before something was taken away, so that a full Redis learns of the end, too (hand-over-journal.ts).
 const endScript = defineScript(`${ASIDE}${TELL}${REMEMBER}
 local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
@@ -29,6 +30,7 @@ redis.call('HSET', key, ARGV[5], ARGV[6], 'finishedOn', now)
 if ARGV[4] == 'failed' then
   redis.call('HSET', key, '${MARK.ended}', string.sub(ARGV[6], 1, 9) == 'canceled:' and 'canceled' or '1')
 end
+if ARGV[12] ~= '' then redis.call('HSET', key, '${MARK.subject}', ARGV[12]) end
 redis.call('ZADD', prefix .. ARGV[4], now, id)
 local set = ARGV[4] == 'failed' and asideSet(prefix, ARGV[6])
 if set then redis.call('ZADD', set, 0, id) end
@@ -49,6 +51,8 @@ export interface End {
   /** When what is kept of it has to go; where it is not given, nothing is kept. */
   removeAt?: number;
   line?: LogLine | undefined;
+  /** What it was rendered with, to be found by; where it was given it stands in the email already. */
+  subject?: string | undefined;
   /** No attempt was made: none is counted. */
   untried?: boolean;
   /** What BullMQ clients are told of it; nothing where it is not given. */
@@ -70,6 +74,7 @@ export const endEmail = async (redis: Redis, { queue, id, token }: Lease, end: E
     end.untried ? '' : '1',
     end.telling ?? '',
     short,
+    end.subject ?? '',
   ];
   if ((await endScript(redis, [queue.keys.bull, queue.keys.upkeep, queue.keys.finished], args)) === 1) return;
   throw new Error(`the lock of ${id} was lost before its end was written`);

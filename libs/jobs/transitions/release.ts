@@ -22,7 +22,7 @@ if cjson.decode(redis.call('HGET', key, 'data')).rev ~= tonumber(ARGV[2]) then r
 leave(prefix, id, from)
 local made = tonumber(redis.call('HGET', key, 'atm') or '0')
 if made > 0 then redis.call('HINCRBY', key, ARGV[10], made) end
-redis.call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'defa', '${MARK.ended}', ARGV[9], ARGV[11])
+redis.call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'defa', '${MARK.ended}', '${MARK.subject}', ARGV[9], ARGV[11])
 redis.call('HINCRBY', key, ARGV[8], 1)
 redis.call('HSET', key, 'data', ARGV[3])
 redis.call('ZADD', KEYS[2], ARGV[7], id)

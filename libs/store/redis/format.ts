@@ -15,7 +15,8 @@ export class OtherFormat extends Error {
  * @throws OtherFormat
  */
 export const claimFormat = async (redis: Redis): Promise<void> => {
-  if ((await redis.get(KEYS.format)) === null) await redis.setnx(KEYS.format, DATA_FORMAT);
+  if ((await redis.get(KEYS.format)) === null && (await redis.setnx(KEYS.format, DATA_FORMAT)) === 1)
+    await redis.set(KEYS.whereaboutsWhole, 1);
   const found = Number(await redis.get(KEYS.format));
   if (found !== DATA_FORMAT) {
     throw new OtherFormat(

@@ -37,6 +37,17 @@ export const KEYS = {
   /** Sorted set: the tenant's operations that are kept, done with or not -> when they were asked for (ms). */
   keptOperations: (tenant: string) => `${ROOT}:{_operations}:kept:${tenant}`,
   operation: (id: string) => `${ROOT}:operation:${id}`,
+  /**
+   * In which queues emails may be found (libs/jobs/layout/whereabouts.ts): sorted sets of `slice of time\0queue`, by their newest
+   * email (ms), of the installation and of a tenant (`slice\0application`); hashes of the queues' numbers and of their names
+   * by these; of each sign a bitmap of queues by number; and that nothing is missing there.
+   */
+  slices: `${ROOT}:{whereabouts}:slices`,
+  slicesOf: (tenant: string) => `${ROOT}:{whereabouts}:slices:${tenant}`,
+  queueNumbers: `${ROOT}:{whereabouts}:numbers`,
+  numberedQueues: `${ROOT}:{whereabouts}:names`,
+  sign: (number: number) => `${ROOT}:{whereabouts}:sign:${number}`,
+  whereaboutsWhole: `${ROOT}:{whereabouts}:whole`,
   /** Which queues hold a content, in a set; and the sign that its bytes are being removed. */
   content: (id: string) => `${ROOT}:{${id}}:queues`,
   contentRemoval: (id: string) => `${ROOT}:{${id}}:removal`,
@@ -165,6 +176,8 @@ export const MARK = {
   attempts: 'rp:attempts',
   /** Why it was put back without an attempt, the last time that it was. */
   parked: 'rp:parked',
+  /** The subject that it was rendered with, of one that was sent or may have been. */
+  subject: 'rp:subject',
 } as const;
 
 /** BullMQ keeps a delayed job under `ms * 4096 + counter` (getDelayedScore.lua). */

@@ -111,12 +111,12 @@ const sweepLater = (step?: () => void, ahead = LATER_MS): Promise<unknown> => {
   return createSweep({ ...rooms, log: createLog('test', 'silent'), settingsOf })();
 };
 
-/** What is left of the email and its content, but the sign that it was. */
+/** What is left of the email and its content, but the sign that it was; whereabouts name queues and no email. */
 const traces = async (contentId: string): Promise<string[]> => {
   const keys = await redis.keys(`*${ID}*`);
   const members: string[] = [];
   for (const key of await redis.keys('*')) {
-    if ((await redis.type(key)) === 'zset' && !/{fleet}|:marker$/.test(key))
+    if ((await redis.type(key)) === 'zset' && !/{(fleet|whereabouts)}|:marker$/.test(key))
       members.push(...(await redis.zrange(key, 0, '-1')).map((member) => `${key}: ${member}`));
   }
   const contents = await redis.keys(`*${contentId}*`);

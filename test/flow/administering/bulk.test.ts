@@ -72,7 +72,10 @@ test('what belongs to one email cannot be given to many, nor can everybody be me
     [{ action: 'cancel' }, '/filter', '"all": true'],
     [{ filter: { recipient: '*' }, action: 'cancel' }, '/filter/recipient', ''],
     [{ filter: { state: [] }, action: 'cancel' }, '/filter/state', ''],
-    [{ filter: { messageId: '<a@b>' }, action: 'cancel' }, '/filter/messageId', ''],
+    [{ filter: { messageId: 'no id' }, action: 'cancel' }, '/filter/messageId', ''],
+    [{ filter: { subject: '...' }, action: 'cancel' }, '/filter/subject', 'word'],
+    [{ filter: { since: '2026-11-02', until: '2026-11-01' }, action: 'cancel' }, '/filter/until', 'after since'],
+    [{ filter: { metadata: {} }, action: 'cancel' }, '/filter', '"all": true'],
     [{ filter: { recipient: 'no address' }, action: 'cancel' }, '/filter/recipient', ''],
     [{ filter: HELD, action: 'cancel', patch: { attempts: 2 } }, '/patch', 'release'],
     [{ filter: HELD, action: 'resolve' }, '/as', 'sent'],
@@ -147,6 +150,22 @@ test('addresses are mended, names stay, and nobody else’s mail is touched', as
   ]);
   expect(smtp.messages.at(-1)?.to).toEqual(['Ann@gmail.com', 'new@x.example']);
   expect((await service.email(queue, right)).state).toBe('held');
+});
+
+test('an operation takes the filters of lists', async () => {
+  const meant = await held({ metadata: { case: 114 }, subject: 'Invoice 114' });
+  await held({ metadata: { case: 115 }, subject: 'Invoice 115' });
+  for (const filter of [
+    { 'metadata.case': '114' },
+    { metadata: { case: 114 }, state: 'held' },
+    { subject: 'invoice 114' },
+    { messageId: `<${meant}@mail.test>` },
+    { code: 'held', subject: '114', transport: 'default' },
+  ]) {
+    const tried = await bulk({ filter, action: 'cancel', dryRun: true });
+    expect([filter, tried['matched'], tried.examples.map(({ id }) => id)]).toEqual([filter, 1, [meant]]);
+  }
+  expect(await bulk({ filter: { reply: '5.1.1' }, action: 'release' })).toMatchObject({ matched: 0 });
 });
 
 test('two people whose addresses become one are not made one', async () => {

@@ -1,20 +1,14 @@
-// Emails of a queue: accepted one by one or many at once, listed, and looked at.
-import { z } from 'zod';
+// Emails of a queue: accepted one by one or many at once, and looked at.
 import { existingEmail, existingQueue } from '../../../../libs/administration/existing';
 import { BatchInput, readBatch } from '../../../../libs/intake/batch-lines';
-import { listEmails } from '../../../../libs/jobs/read/list';
-import { Slug, type QueueAddress } from '../../../../libs/mail/address/queue-address';
-import { RecipientFilter } from '../../../../libs/mail/address/recipient-pattern';
+import type { QueueAddress } from '../../../../libs/mail/address/queue-address';
 import { EmailInput } from '../../../../libs/mail/email/email';
-import { STATES } from '../../../../libs/mail/email/state';
-import { BatchResults, EmailDetails, EmailPage, Receipt } from '../../answers/emails';
+import { BatchResults, EmailDetails, Receipt } from '../../answers/emails';
 import { json, uncheckedJson } from '../../http/endpoint/body';
 import { endpoint } from '../../http/endpoint/endpoint';
 import { EMAILS } from '../../http/endpoint/paths';
-import { openCursor, sealCursor } from '../../http/page';
 import type { RouteDeps } from '../../http/route-deps';
 import { emailAnswer } from '../../views/email-answer';
-import { emailSummary } from '../../views/email-view';
 
 /** What may be wrong with an email besides its fields: with what it names, and the room that is left for it. */
 export const EMAIL_PROBLEMS = [
@@ -30,19 +24,6 @@ export const EMAIL_PROBLEMS = [
   'content-full',
   'storage-full',
 ] as const;
-
-const Time = z.iso.datetime({ offset: true });
-
-const ListQuery = z.strictObject({
-  state: z.enum(STATES).optional(),
-  recipient: RecipientFilter.optional(),
-  template: Slug.optional(),
-  tag: z.string().min(1).optional(),
-  since: Time.optional(),
-  until: Time.optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().optional(),
-});
 
 export const emailPath = ({ tenant, application }: QueueAddress, id: string): string =>
   `/v1/queues/${tenant}/${application}/emails/${id}`;
@@ -112,37 +93,6 @@ const acceptBatch = endpoint({
   },
 });
 
-const toTime = (text: string | undefined): number | undefined => (text === undefined ? undefined : Date.parse(text));
-
-const listOfEmails = endpoint({
-  method: 'get',
-  path: EMAILS,
-  id: 'listEmails',
-  tag: 'Emails',
-  summary: 'List emails, newest first',
-  description: 'Pages of the emails of a queue, by state, recipient, template, tag and time of acceptance.',
-  may: { action: 'read', over: 'queue' },
-  query: ListQuery,
-  answers: { 200: { description: 'One page.', schema: EmailPage } },
-  async handle({ tenants, queues, redis, clock }: Pick<RouteDeps, 'tenants' | 'queues' | 'redis' | 'clock'>, asked) {
-    const { limit, cursor, since, until, recipient, ...filter } = asked.query;
-    const queue = await existingQueue({ tenants, queues }, asked.address);
-    const order = `emails ${queue.name} ${recipient ?? ''}`;
-    const page = await listEmails(
-      redis,
-      queue,
-      { ...filter, recipient, since: toTime(since), until: toTime(until) },
-      { limit, cursor: cursor === undefined ? undefined : openCursor(order, cursor), now: clock.now() },
-    );
-    return {
-      body: {
-        emails: page.emails.map((record) => emailSummary(asked.address, record)),
-        nextCursor: page.cursor === undefined ? null : sealCursor(order, page.cursor),
-      },
-    };
-  },
-});
-
 const getEmail = endpoint({
   method: 'get',
   path: `${EMAILS}/{id}`,
@@ -158,4 +108,4 @@ const getEmail = endpoint({
   },
 });
 
-export const EMAIL_ENDPOINTS = [acceptEmail, acceptBatch, listOfEmails, getEmail];
+export const EMAIL_ENDPOINTS = [acceptEmail, acceptBatch, getEmail];
