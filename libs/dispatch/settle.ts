@@ -1,6 +1,8 @@
 // The only place that ends a job: from the outcome of an attempt to BullMQ's state of it.
+import { causeOf, type Cause } from '../mail/email/cause';
 import { writeFailure, type Failure } from '../mail/email/failure';
 import type { Attempt, LogLine, Outcome } from '../mail/email/outcome';
+import { recipientsOf } from '../mail/email/stored-email';
 import { retryDelay } from '../mail/email/retry';
 import { failedState } from '../mail/email/state';
 import type { ResolvedSettings } from '../mail/settings/settings';
@@ -38,6 +40,15 @@ const exhausted = (outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>
   return { code: partly ? 'partly-sent' : 'attempts-exhausted', text: `${attempts} failed: ${outcome.text}` };
 };
 
+/** What others may have failed for, too. */
+const causeIn = ({ email }: Lease, failure: Failure, outcome: Outcome, settings: ResolvedSettings): Cause | undefined =>
+  causeOf(failure, {
+    replies: 'replies' in outcome ? outcome.replies : [],
+    transport: settings.transport,
+    template: email.template?.name,
+    recipients: recipientsOf(email).map(({ address }) => address),
+  });
+
 interface EndingDeps {
   redis: Redis;
   clock: Clock;
@@ -72,6 +83,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
   const fail = async (
     lease: Lease,
     failure: Failure,
+    outcome: Outcome,
     settings: ResolvedSettings,
     line: LogLine | undefined,
   ): Promise<Settled> => {
@@ -85,6 +97,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
       now: Math.min(now, expiredAt),
       line: line ?? change,
       untried: line === undefined,
+      cause: causeIn(lease, failure, outcome, settings),
       telling: tellingOf(lease.queue, settings),
     });
     return { state: failedState(failure.code), failure };
@@ -101,9 +114,10 @@ export const createSettle = (deps: EndingDeps & { random: () => number }): Settl
     lease: Lease,
     nextAt: number,
     because: Failure | string,
-    line: LogLine | undefined,
+    line?: LogLine,
+    cause?: Cause,
   ): Promise<Settled> => {
-    await postponeEmail(redis, lease, { now: clock.now(), nextAt, because, line });
+    await postponeEmail(redis, lease, { now: clock.now(), nextAt, because, line, cause });
     return typeof because === 'string' ? { state: 'queued', nextAt } : { state: 'deferred', nextAt, failure: because };
   };
 
@@ -115,10 +129,11 @@ export const createSettle = (deps: EndingDeps & { random: () => number }): Settl
     line: LogLine | undefined,
   ): Promise<Settled> => {
     const made = lease.attemptsMade + 1;
-    if (made >= settings.attempts) return fail(lease, exhausted(outcome, made), settings, line);
+    if (made >= settings.attempts) return fail(lease, exhausted(outcome, made), outcome, settings, line);
     const wish = outcome.kind === 'deferred' ? outcome.retryAfter : undefined;
     const delay = retryDelay(settings.backoff, made, deps.random(), wish);
-    return postpone(lease, clock.now() + delay, { code: 'refused', text: outcome.text }, line);
+    const failure: Failure = { code: 'refused', text: outcome.text };
+    return postpone(lease, clock.now() + delay, failure, line, causeIn(lease, failure, outcome, settings));
   };
 
   return async (lease, outcome, settings, attempt) => {
@@ -127,18 +142,18 @@ export const createSettle = (deps: EndingDeps & { random: () => number }): Settl
       case 'sent':
         return complete(lease, settings, line);
       case 'refused':
-        return fail(lease, { code: outcome.code, text: outcome.text }, settings, line);
+        return fail(lease, { code: outcome.code, text: outcome.text }, outcome, settings, line);
       case 'expired':
       case 'canceled':
-        return fail(lease, { code: outcome.kind, text: outcome.text }, settings, line);
+        return fail(lease, { code: outcome.kind, text: outcome.text }, outcome, settings, line);
       case 'deferred':
         return again(lease, outcome, settings, line);
       case 'uncertain':
         if (settings.onUncertain === 'hold')
-          return fail(lease, { code: 'uncertain', text: outcome.text }, settings, line);
+          return fail(lease, { code: 'uncertain', text: outcome.text }, outcome, settings, line);
         return again(lease, outcome, settings, line);
       case 'throttled':
-        return postpone(lease, outcome.until, outcome.text, undefined);
+        return postpone(lease, outcome.until, outcome.text);
       case 'interrupted':
         await giveBack(lease);
         return { state: 'queued', nextAt: clock.now() };

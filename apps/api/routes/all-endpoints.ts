@@ -9,6 +9,7 @@ import { CONTENT_ENDPOINTS } from './emails/content';
 import { EMAIL_ACTION_ENDPOINTS } from './emails/email-actions';
 import { EMAIL_CONTENT_ENDPOINTS } from './emails/email-content';
 import { EMAIL_ENDPOINTS } from './emails/emails';
+import { INCIDENT_ENDPOINTS } from './emails/incidents';
 import { INSTALLATION_ENDPOINTS } from './installation/installation';
 import { KEY_ENDPOINTS } from './installation/keys';
 import { BULK_ENDPOINTS } from './emails/operations';
@@ -26,6 +27,7 @@ export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...EMAIL_ENDPOINTS,
   ...EMAIL_CONTENT_ENDPOINTS,
   ...EMAIL_ACTION_ENDPOINTS,
+  ...INCIDENT_ENDPOINTS,
   ...BULK_ENDPOINTS,
   ...CONTENT_ENDPOINTS,
   ...QUEUE_LIST_ENDPOINTS,

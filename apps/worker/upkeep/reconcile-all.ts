@@ -1,13 +1,20 @@
 // Looks through every queue of the installation for what should not be, and says what was found.
-import type { Findings } from '../../../libs/jobs/repair/reconcile';
+import { NOTHING_FOUND, type Findings } from '../../../libs/jobs/repair/reconcile';
 import type { EmailQueue, Queues } from '../../../libs/jobs/layout/queues';
 import type { Log } from '../../../libs/runtime/log';
 import type { Tenants } from '../../../libs/store/registries/tenants';
 
 export const createReconcileAll =
-  (deps: { tenants: Tenants; queues: Queues; log: Log; reconcile: (queue: EmailQueue) => Promise<Findings> }) =>
+  (deps: {
+    tenants: Tenants;
+    queues: Queues;
+    log: Log;
+    reconcile: (queue: EmailQueue) => Promise<Findings>;
+    /** What is left to do when each queue was looked through. */
+    afterwards: () => Promise<void>;
+  }) =>
   async (signal: AbortSignal): Promise<Findings> => {
-    const total: Findings = { homeless: 0, unlisted: 0, dangling: 0, miscounted: 0, unneeded: 0, unannounced: 0 };
+    const total: Findings = { ...NOTHING_FOUND };
     for (const { tenant } of await deps.tenants.list()) {
       for (const address of await deps.tenants.queues(tenant)) {
         if (signal.aborted) return total;
@@ -15,6 +22,7 @@ export const createReconcileAll =
         for (const name of Object.keys(total) as (keyof Findings)[]) total[name] += found[name];
       }
     }
+    await deps.afterwards();
     const wrong = Object.values(total).some((count) => count > 0);
     if (wrong) deps.log.warn(total, 'reconciled: found and mended');
     return total;

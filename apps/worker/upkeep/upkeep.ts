@@ -1,6 +1,7 @@
 // What has to be done now and then, by one worker of the whole installation at a time (libs/store/redis/leader.ts).
 import type { Schedule } from '../../../libs/jobs/layout/schedule';
 import { createFindForgotten } from '../../../libs/jobs/repair/forgotten';
+import { dropIdleCauses } from '../../../libs/jobs/traces/cause-index';
 import { createReconcile } from '../../../libs/jobs/repair/reconcile';
 import type { Lifecycle } from '../../../libs/runtime/lifecycle';
 import { runAsLeader } from '../../../libs/store/redis/leader';
@@ -62,7 +63,11 @@ export const startUpkeep = (
       },
     },
     { name: 'reseal', every: RESEAL_MS, run: resealAndTell(deps) },
-    { name: 'reconcile', every: RECONCILE_MS, run: createReconcileAll({ ...deps, reconcile }) },
+    {
+      name: 'reconcile',
+      every: RECONCILE_MS,
+      run: createReconcileAll({ ...deps, reconcile, afterwards: async () => dropIdleCauses(redis, await clock.ask()) }),
+    },
   ];
   for (const duty of duties) {
     const failed = (error: unknown): void => log.error({ error, name: duty.name }, 'upkeep failed; it runs again');

@@ -5,12 +5,16 @@ import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { Lease } from './lease';
 import { ASIDE } from '../layout/layout';
+import { announceCauses } from '../traces/cause-index';
+import { causeArgument, CAUSES } from '../traces/enter-cause';
+import type { Cause } from '../../mail/email/cause';
 import { TELL, type Telling } from '../layout/bullmq-events';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, token, now, place, field of the result, the result, when to remove it or '' for
-// now, the line or '', '1' where the attempt counts, what is told of it (telling.ts). Result: 1, or 0 where the lock is not ours any more. Atomic: the last
+// now, the line or '', '1' where the attempt counts, what is told of it (bullmq-events.ts), its cause
+// (enter-cause.ts). Result: 1, or 0 where the lock is not ours any more. Atomic: the last
 // line and the end are seen together or not at all. Nothing is written before something was taken away, so that a full Redis learns of the end, too (hand-over-journal.ts).
-const endScript = defineScript(`${ASIDE}${TELL}
+const endScript = defineScript(`${ASIDE}${TELL}${CAUSES}
 local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
 local key = prefix .. id
 if redis.call('GET', key .. ':lock') ~= ARGV[2] then return 0 end
@@ -18,6 +22,7 @@ redis.call('DEL', key .. ':lock')
 redis.call('SREM', prefix .. 'stalled', id)
 redis.call('LREM', prefix .. 'active', -1, id)
 if ARGV[7] == '' then
+  leaveCause(prefix, id)
   redis.call('DEL', key, key .. ':logs')
   tell(ARGV[10], prefix, id, 'active', ARGV[4], ARGV[6])
   return 1
@@ -33,6 +38,7 @@ local set = ARGV[4] == 'failed' and asideSet(prefix, ARGV[6])
 if set then redis.call('ZADD', set, 0, id) end
 redis.call('ZADD', KEYS[3], ARGV[7], id)
 if ARGV[8] ~= '' then redis.call('RPUSH', key .. ':logs', ARGV[8]) end
+enterCause(prefix, id, ARGV[11], now)
 tell(ARGV[10], prefix, id, 'active', ARGV[4], ARGV[6])
 return 1`);
 
@@ -50,6 +56,8 @@ export interface End {
   line?: LogLine | undefined;
   /** No attempt was made: none is counted. */
   untried?: boolean;
+  /** Why it was not sent, where nobody wanted that. */
+  cause?: Cause | undefined;
   /** What BullMQ clients are told of it; nothing where it is not given. */
   telling?: Telling;
 }
@@ -68,7 +76,9 @@ export const endEmail = async (redis: Redis, { queue, id, token }: Lease, end: E
     line,
     end.untried ? '' : '1',
     end.telling ?? '',
+    causeArgument(end.cause),
   ];
+  if (end.cause !== undefined) await announceCauses(redis, queue);
   if ((await endScript(redis, [queue.keys.bull, queue.keys.upkeep, queue.keys.finished], args)) === 1) return;
   throw new Error(`the lock of ${id} was lost before its end was written`);
 };

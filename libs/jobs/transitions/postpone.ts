@@ -1,17 +1,20 @@
 // From a worker back into the send queue, to be tried again at a time: after an attempt that counted, or without one.
+import type { Cause } from '../../mail/email/cause';
 import { writeFailure, type Failure } from '../../mail/email/failure';
 import type { LogLine } from '../../mail/email/outcome';
 import { dueAt } from '../../mail/email/stored-email';
 import { BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
+import { announceCauses } from '../traces/cause-index';
+import { causeArgument, CAUSES } from '../traces/enter-cause';
 import type { Lease } from './lease';
 
 // KEYS: BullMQ's prefix. ARGV: id, token, now, when it is tried again, when it may be sent at the earliest, when it expires, the
-// failed reason or '' where no attempt counts, why it was put back otherwise, the line or '', fields of the intent and of why.
+// failed reason or '' where no attempt counts, why it was put back otherwise, the line or '', fields of the intent and of why, the cause (enter-cause.ts).
 // Result: 1, or 0 where the lock is not ours any more. Atomic: the line of the attempt, its count and the next time are seen
 // together or not at all. What is taken away comes first, so that a full Redis learns of it, too (hand-over-journal.ts).
-const postponeScript = defineScript(`
+const postponeScript = defineScript(`${CAUSES}
 local prefix, id, nextAt = KEYS[1], ARGV[1], tonumber(ARGV[4])
 local key = prefix .. id
 if redis.call('GET', key .. ':lock') ~= ARGV[2] then return 0 end
@@ -31,6 +34,7 @@ redis.call('ZADD', prefix .. 'delayed', nextAt * ${SCORE_UNIT}, id)
 if made > 0 then redis.call('ZADD', prefix .. '${BESIDE.deferred}', ARGV[6], id) end
 if made > 0 or tonumber(ARGV[5]) < nextAt then redis.call('ZADD', prefix .. '${BESIDE.putBack}', nextAt, id) end
 if ARGV[9] ~= '' then redis.call('RPUSH', key .. ':logs', ARGV[9]) end
+if ARGV[7] ~= '' then enterCause(prefix, id, ARGV[12], ARGV[3]) end
 return 1`);
 
 export interface Postponement {
@@ -40,6 +44,8 @@ export interface Postponement {
   /** Why the attempt failed, where it counts; else why there was none, for people to read. */
   because: Failure | string;
   line?: LogLine | undefined;
+  /** What the failure of an attempt that counts has in common with others. */
+  cause?: Cause | undefined;
 }
 
 /** @throws Error where the lock was lost: the email is somebody else's by now */
@@ -47,6 +53,7 @@ export const postponeEmail = async (redis: Redis, lease: Lease, how: Postponemen
   const { queue, id, token, email, acceptedAt } = lease;
   const { now, because } = how;
   const [reason, parked] = typeof because === 'string' ? ['', because.slice(0, 200)] : [writeFailure(because), ''];
+  if (how.cause !== undefined) await announceCauses(redis, queue);
   const answer = await postponeScript(
     redis,
     [queue.keys.bull],
@@ -62,6 +69,7 @@ export const postponeEmail = async (redis: Redis, lease: Lease, how: Postponemen
       how.line === undefined ? '' : JSON.stringify(how.line),
       MARK.intent,
       MARK.parked,
+      causeArgument(how.cause),
     ],
   );
   if (answer !== 1) throw new Error(`the lock of ${id} was lost before it was put back`);

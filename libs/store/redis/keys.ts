@@ -12,6 +12,8 @@ export const KEYS = {
   due: `${ROOT}:{fleet}:due`,
   /** Sorted set: queue name -> when its next email expires or must be removed (ms). */
   upkeep: `${ROOT}:{fleet}:upkeep`,
+  /** Sorted set: queues that may hold emails with a cause -> when that was said last (ms). */
+  causes: `${ROOT}:{fleet}:causes`,
   /** Hash: worker -> what it says of itself, as JSON; and a sorted set: worker -> its last sign (ms). */
   workers: `${ROOT}:{fleet}:workers`,
   workersSeen: `${ROOT}:{fleet}:workers-seen`,
@@ -101,10 +103,14 @@ export const queueKeys = (address: QueueAddress) => {
     byAddressBefore: `${prefix}:by-address`,
     /** Sorted set of unfinished emails: id -> when it expires (ms). */
     upkeep: `${prefix}:upkeep`,
-    /** Every set of `BESIDE`. */
-    beside: [BESIDE.putBack, BESIDE.deferred, ...ASIDE_STATES.map((state) => BESIDE.aside + state)].map(
-      (set) => bull + set,
-    ),
+    /** Every key of `BESIDE`. */
+    beside: [
+      BESIDE.putBack,
+      BESIDE.deferred,
+      BESIDE.byCause,
+      BESIDE.causes,
+      ...ASIDE_STATES.map((state) => BESIDE.aside + state),
+    ].map((set) => bull + set),
     /** Hash: emails by slice of the window that the queue's rate names; `:under-way` beside it. */
     rate: `${prefix}:rate`,
     /** Sorted set of finished emails: id -> when it has to be removed (ms). */
@@ -138,6 +144,10 @@ export const BESIDE = {
   deferred: 'rp:deferred',
   /** Emails of the failed set in one state of their own: this and the state. */
   aside: 'rp:aside:',
+  /** Emails by why they stand unsent or were not sent yet: sorted set of `cause\0inverted id` (libs/jobs/traces/enter-cause.ts). */
+  byCause: 'rp:by-cause',
+  /** Hash: cause -> what it is, as JSON; `<cause>:first` and `<cause>:last` -> since when, and when last (ms). */
+  causes: 'rp:causes',
 } as const;
 
 /** Fields of ours in a job's hash: the marks (docs/decisions/0004-marks.md). BullMQ leaves unknown fields alone. */
@@ -158,6 +168,8 @@ export const MARK = {
   attempts: 'rp:attempts',
   /** Why it was put back without an attempt, the last time that it was. */
   parked: 'rp:parked',
+  /** The cause under which it is entered in `BESIDE.byCause`. */
+  cause: 'rp:cause',
 } as const;
 
 /** BullMQ keeps a delayed job under `ms * 4096 + counter` (getDelayedScore.lua). */
