@@ -24,6 +24,7 @@ import { createBreakers } from '../../libs/store/limits/breaker';
 import { createChanges, type Changes } from '../../libs/store/redis/settings-cache';
 import { createContentRefs } from '../../libs/store/contents/content-refs';
 import { claimRedis } from '../../libs/store/redis/check-redis';
+import { createListening } from '../../libs/store/registries/listening';
 import { createInstallation } from '../../libs/store/registries/installation';
 import { connectRedis, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { createRedisClock } from '../../libs/store/redis/redis-clock';
@@ -36,6 +37,7 @@ import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
 import { createAccept } from '../../libs/intake/accept';
 import { createApp } from './app';
+import { createEventStreams } from './http/event-streams';
 import { createCredentials } from './http/credentials';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
@@ -82,6 +84,8 @@ export const startApi = async (
 
   const app = createApp(rooms, changes, commands, operations, log, () => lifecycle.stopping);
   const port = await serve(config, app, lifecycle);
+  // Before the server stops: it waits for answers that are under way.
+  lifecycle.add({ name: 'event streams', stop: () => rooms.eventStreams.close() });
   claimOrEnd(rooms, config.startPaused, log, lifecycle);
   log.info({ port }, 'api ready');
   return { lifecycle, port };
@@ -129,13 +133,16 @@ const openRooms = (ground: Ground): RouteDeps => {
   lifecycle.add({ name: 'limits', stop: () => limits.stop() });
   const templating = createTemplating({ templates, ...config.render, now: uptime });
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
-  const queues = createQueues({ redis, waits: false, tells: config.bullmqEvents === true });
+  const listening = createListening({ redis, changes, clock });
+  const tells = config.bullmqEvents === true;
+  const queues = createQueues({ redis, waits: false, tells, listened: listening.isOn });
   const schedule = createSchedule(redis);
   const budget = createBudget({ redis, tenants, refs, memoryShare: config.memoryShare });
   const shared = { redis, clock, tenants, transports, templates, templating, content, refs, queues, budget, mailLog };
   return {
     ...registries,
     ...shared,
+    eventStreams: createEventStreams({ redis, listening, clock }),
     config,
     mayReachSmtp: createAddressRule(config.allowPrivateSmtp),
     limits,

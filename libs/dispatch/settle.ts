@@ -1,5 +1,6 @@
 // The only place that ends a job: from the outcome of an attempt to BullMQ's state of it.
 import { causeOf, type Cause } from '../mail/email/cause';
+import { failureEvent, type EventNote } from '../mail/email/event';
 import { writeFailure, type Failure } from '../mail/email/failure';
 import type { Attempt, LogLine, Outcome } from '../mail/email/outcome';
 import { recipientsOf } from '../mail/email/stored-email';
@@ -49,6 +50,19 @@ const causeIn = ({ email }: Lease, failure: Failure, outcome: Outcome, settings:
     recipients: recipientsOf(email).map(({ address }) => address),
   });
 
+/** What whoever listens is told of an attempt: nothing of an email that was sent or erased before and has come back. */
+const noteOf = (
+  lease: Lease,
+  what: Pick<EventNote, 'type' | 'state' | 'code' | 'reply'>,
+  at: number,
+  line: LogLine | undefined,
+): EventNote => ({
+  at,
+  id: lease.id,
+  ...what,
+  ...(line?.kind === 'attempt' && { attempt: line.number }),
+});
+
 interface EndingDeps {
   redis: Redis;
   clock: Clock;
@@ -70,7 +84,8 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
 
   const complete = async (lease: Lease, settings: ResolvedSettings, line: LogLine | undefined): Promise<Settled> => {
     const keep = settings.history;
-    const sent = { place: 'completed', result: '""', telling: tellingOf(lease.queue, settings) } as const;
+    const event = line && noteOf(lease, { type: 'email.sent', state: 'sent' }, clock.now(), line);
+    const sent = { place: 'completed', result: '""', telling: tellingOf(lease.queue, settings), event } as const;
     if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line });
     else {
       const archive = await readArchive(redis, lease.queue, lease.id);
@@ -90,14 +105,22 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     // Without a line of an attempt none was made: why it ended is a change of the email, as where the sweep ends it.
     const now = clock.now();
     const change = { kind: 'change', at: new Date(now).toISOString(), by: 'the service', what: failure.code } as const;
-    const expiredAt = failure.code === 'expired' ? Date.parse(lease.email.expiresAt) : now;
+    const { code } = failure;
+    const cause = causeIn(lease, failure, outcome, settings);
+    const expiredAt = code === 'expired' ? Date.parse(lease.email.expiresAt) : now;
     await end(lease, settings.errors.days, {
       place: 'failed',
       result: writeFailure(failure),
       now: Math.min(now, expiredAt),
       line: line ?? change,
       untried: line === undefined,
-      cause: causeIn(lease, failure, outcome, settings),
+      cause,
+      event: noteOf(
+        lease,
+        { type: failureEvent(code), state: failedState(code), code, reply: cause?.reply },
+        now,
+        line,
+      ),
       telling: tellingOf(lease.queue, settings),
     });
     return { state: failedState(failure.code), failure };
@@ -117,7 +140,11 @@ export const createSettle = (deps: EndingDeps & { random: () => number }): Settl
     line?: LogLine,
     cause?: Cause,
   ): Promise<Settled> => {
-    await postponeEmail(redis, lease, { now: clock.now(), nextAt, because, line, cause });
+    const now = clock.now();
+    const event =
+      line &&
+      noteOf(lease, { type: 'email.deferred', state: 'deferred', code: 'refused', reply: cause?.reply }, now, line);
+    await postponeEmail(redis, lease, { now, nextAt, because, line, cause, event });
     return typeof because === 'string' ? { state: 'queued', nextAt } : { state: 'deferred', nextAt, failure: because };
   };
 

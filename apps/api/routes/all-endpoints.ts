@@ -9,6 +9,7 @@ import { CONTENT_ENDPOINTS } from './emails/content';
 import { EMAIL_ACTION_ENDPOINTS } from './emails/email-actions';
 import { EMAIL_CONTENT_ENDPOINTS } from './emails/email-content';
 import { EMAIL_ENDPOINTS } from './emails/emails';
+import { EVENT_ENDPOINTS } from './installation/events';
 import { INCIDENT_ENDPOINTS } from './emails/incidents';
 import { INSTALLATION_ENDPOINTS } from './installation/installation';
 import { KEY_ENDPOINTS } from './installation/keys';
@@ -39,4 +40,5 @@ export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...KEY_ENDPOINTS,
   ...INSTALLATION_ENDPOINTS,
   ...AUDIT_ENDPOINTS,
+  ...EVENT_ENDPOINTS,
 ];

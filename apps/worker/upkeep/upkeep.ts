@@ -8,7 +8,9 @@ import { runAsLeader } from '../../../libs/store/redis/leader';
 import type { SecretBox } from '../../../libs/store/redis/secret-box';
 import type { createResealAll } from '../../../libs/store/registries/reseal';
 import type { RedisClock } from '../../../libs/store/redis/redis-clock';
+import type { Listening } from '../../../libs/store/registries/listening';
 import type { Tenants } from '../../../libs/store/registries/tenants';
+import { createRelay } from '../../../libs/events/relay';
 import { createReconcileAll } from './reconcile-all';
 import { resealAndTell } from './reseal-and-tell';
 import { createSweep, type SweepDeps } from './sweep';
@@ -19,6 +21,8 @@ const SWEEP_MS = 2_000;
 const FORGOTTEN_MS = 15_000;
 /** How often every queue is compared with itself. */
 const RECONCILE_MS = 15 * 60_000;
+/** How often it is looked whether events are to be moved, while nobody listens. */
+const RELAY_MS = 2_000;
 /** How often secrets are looked for that are sealed with an older key. */
 const RESEAL_MS = 60_000;
 
@@ -28,6 +32,7 @@ export const startUpkeep = (
     schedule: Schedule;
     tenants: Tenants;
     replica: string;
+    listening: Listening;
     lifecycle: Lifecycle;
     secrets: SecretBox;
     resealAll: ReturnType<typeof createResealAll>;
@@ -62,6 +67,7 @@ export const startUpkeep = (
           log.warn({ queues: queues.slice(0, 20), count: queues.length }, 'work that nobody announced');
       },
     },
+    { name: 'relay', every: RELAY_MS, run: createRelay({ redis, clock, listening: deps.listening }) },
     { name: 'reseal', every: RESEAL_MS, run: resealAndTell(deps) },
     {
       name: 'reconcile',

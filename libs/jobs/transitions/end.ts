@@ -6,15 +6,17 @@ import { defineScript } from '../../store/redis/script';
 import type { Lease } from './lease';
 import { ASIDE } from '../layout/layout';
 import { announceCauses } from '../traces/cause-index';
+import { eventArgument, OUTBOX } from '../traces/outbox';
+import type { EventNote } from '../../mail/email/event';
 import { causeArgument, CAUSES } from '../traces/enter-cause';
 import type { Cause } from '../../mail/email/cause';
 import { TELL, type Telling } from '../layout/bullmq-events';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, token, now, place, field of the result, the result, when to remove it or '' for
 // now, the line or '', '1' where the attempt counts, what is told of it (bullmq-events.ts), its cause
-// (enter-cause.ts). Result: 1, or 0 where the lock is not ours any more. Atomic: the last
+// (enter-cause.ts), its event (outbox.ts). Result: 1, or 0 where the lock is not ours any more. Atomic: the last
 // line and the end are seen together or not at all. Nothing is written before something was taken away, so that a full Redis learns of the end, too (hand-over-journal.ts).
-const endScript = defineScript(`${ASIDE}${TELL}${CAUSES}
+const endScript = defineScript(`${ASIDE}${TELL}${CAUSES}${OUTBOX}
 local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
 local key = prefix .. id
 if redis.call('GET', key .. ':lock') ~= ARGV[2] then return 0 end
@@ -24,6 +26,7 @@ redis.call('LREM', prefix .. 'active', -1, id)
 if ARGV[7] == '' then
   leaveCause(prefix, id)
   redis.call('DEL', key, key .. ':logs')
+  tellEvent(prefix, ARGV[12])
   tell(ARGV[10], prefix, id, 'active', ARGV[4], ARGV[6])
   return 1
 end
@@ -39,6 +42,7 @@ if set then redis.call('ZADD', set, 0, id) end
 redis.call('ZADD', KEYS[3], ARGV[7], id)
 if ARGV[8] ~= '' then redis.call('RPUSH', key .. ':logs', ARGV[8]) end
 enterCause(prefix, id, ARGV[11], now)
+tellEvent(prefix, ARGV[12])
 tell(ARGV[10], prefix, id, 'active', ARGV[4], ARGV[6])
 return 1`);
 
@@ -58,6 +62,8 @@ export interface End {
   untried?: boolean;
   /** Why it was not sent, where nobody wanted that. */
   cause?: Cause | undefined;
+  /** What whoever listens is told of it. */
+  event?: EventNote | undefined;
   /** What BullMQ clients are told of it; nothing where it is not given. */
   telling?: Telling;
 }
@@ -77,6 +83,7 @@ export const endEmail = async (redis: Redis, { queue, id, token }: Lease, end: E
     end.untried ? '' : '1',
     end.telling ?? '',
     causeArgument(end.cause),
+    await eventArgument(redis, queue, end.event),
   ];
   if (end.cause !== undefined) await announceCauses(redis, queue);
   if ((await endScript(redis, [queue.keys.bull, queue.keys.upkeep, queue.keys.finished], args)) === 1) return;

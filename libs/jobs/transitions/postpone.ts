@@ -7,14 +7,17 @@ import { BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { announceCauses } from '../traces/cause-index';
+import { eventArgument, OUTBOX } from '../traces/outbox';
+import type { EventNote } from '../../mail/email/event';
 import { causeArgument, CAUSES } from '../traces/enter-cause';
 import type { Lease } from './lease';
 
 // KEYS: BullMQ's prefix. ARGV: id, token, now, when it is tried again, when it may be sent at the earliest, when it expires, the
-// failed reason or '' where no attempt counts, why it was put back otherwise, the line or '', fields of the intent and of why, the cause (enter-cause.ts).
+// failed reason or '' where no attempt counts, why it was put back otherwise, the line or '', fields of the intent and of why, the cause
+// (enter-cause.ts), the event (outbox.ts).
 // Result: 1, or 0 where the lock is not ours any more. Atomic: the line of the attempt, its count and the next time are seen
 // together or not at all. What is taken away comes first, so that a full Redis learns of it, too (hand-over-journal.ts).
-const postponeScript = defineScript(`${CAUSES}
+const postponeScript = defineScript(`${CAUSES}${OUTBOX}
 local prefix, id, nextAt = KEYS[1], ARGV[1], tonumber(ARGV[4])
 local key = prefix .. id
 if redis.call('GET', key .. ':lock') ~= ARGV[2] then return 0 end
@@ -35,6 +38,7 @@ if made > 0 then redis.call('ZADD', prefix .. '${BESIDE.deferred}', ARGV[6], id)
 if made > 0 or tonumber(ARGV[5]) < nextAt then redis.call('ZADD', prefix .. '${BESIDE.putBack}', nextAt, id) end
 if ARGV[9] ~= '' then redis.call('RPUSH', key .. ':logs', ARGV[9]) end
 if ARGV[7] ~= '' then enterCause(prefix, id, ARGV[12], ARGV[3]) end
+tellEvent(prefix, ARGV[13])
 return 1`);
 
 export interface Postponement {
@@ -46,6 +50,8 @@ export interface Postponement {
   line?: LogLine | undefined;
   /** What the failure of an attempt that counts has in common with others. */
   cause?: Cause | undefined;
+  /** What whoever listens is told of it. */
+  event?: EventNote | undefined;
 }
 
 /** @throws Error where the lock was lost: the email is somebody else's by now */
@@ -70,6 +76,7 @@ export const postponeEmail = async (redis: Redis, lease: Lease, how: Postponemen
       MARK.intent,
       MARK.parked,
       causeArgument(how.cause),
+      await eventArgument(redis, queue, how.event),
     ],
   );
   if (answer !== 1) throw new Error(`the lock of ${id} was lost before it was put back`);

@@ -14,6 +14,17 @@ export const KEYS = {
   upkeep: `${ROOT}:{fleet}:upkeep`,
   /** Sorted set: queues that may hold emails with a cause -> when that was said last (ms). */
   causes: `${ROOT}:{fleet}:causes`,
+  events: {
+    /** Hash: since when and until when events are written. */
+    state: `${ROOT}:{events}:state`,
+    /** Stream of all events of the last day: where, and what. */
+    stream: `${ROOT}:{events}:stream`,
+    /** Hash: queue name -> the last entry of its outbox that is in the stream. */
+    moved: `${ROOT}:{events}:moved`,
+    /** Sorted set: names of outboxes that may hold something -> when that was said last (ms); and a set of those with news. */
+    outboxes: `${ROOT}:{fleet}:outboxes`,
+    fresh: `${ROOT}:{fleet}:outboxes-fresh`,
+  },
   /** Hash: worker -> what it says of itself, as JSON; and a sorted set: worker -> its last sign (ms). */
   workers: `${ROOT}:{fleet}:workers`,
   workersSeen: `${ROOT}:{fleet}:workers-seen`,
@@ -84,6 +95,10 @@ export const formerKeys = (tenant: string): string[] => [
 /** BullMQ's prefix of a queue: the braces put all of a queue's keys into one slot. */
 export const queuePrefix = (name: string): string => `${ROOT}:{${name}}`;
 
+/** The outbox of a queue by its name, or of a tenant. */
+export const outboxOf = (name: string): string =>
+  name.includes('.') ? `${queuePrefix(name)}:${name}:${BESIDE.outbox}` : `${ROOT}:{${name}}:outbox`;
+
 /** What belongs to one queue, beside BullMQ's own keys. */
 export const queueKeys = (address: QueueAddress) => {
   const name = queueName(address);
@@ -148,6 +163,8 @@ export const BESIDE = {
   byCause: 'rp:by-cause',
   /** Hash: cause -> what it is, as JSON; `<cause>:first` and `<cause>:last` -> since when, and when last (ms). */
   causes: 'rp:causes',
+  /** Stream: events that the relay has not moved yet. */
+  outbox: 'rp:outbox',
 } as const;
 
 /** Fields of ours in a job's hash: the marks (docs/decisions/0004-marks.md). BullMQ leaves unknown fields alone. */

@@ -89,6 +89,7 @@ export interface Endpoint<in D> extends Declared {
 export const TAGS = {
   Emails: 'Accept emails, look at them, and act on them until they are sent.',
   Incidents: 'Why emails stand unsent: grouped by cause, over queues.',
+  Events: 'What happens, as it happens.',
   Bulk: 'One action on all emails of a filter, and what takes longer than a request.',
   Content: 'Bytes for attachments and complete messages.',
   Queues: 'One queue for each application of a tenant: its settings, counts and pause.',
