@@ -95,7 +95,7 @@ const createResolve = (deps: CommandDeps, release: (subject: Subject, what: stri
     await announceUpkeep(redis, queue, keepUntil);
     const refusal =
       as === 'sent'
-        ? await resolveSent(redis, queue, record.id, line, { now, keepUntil, telling })
+        ? await resolveSent(redis, queue, record.id, line, { now, keepUntil, telling, transport: settings.transport })
         : await withdraw(redis, queue, record.id, {
             failure: resolvedAsFailed(by),
             cause: causeOf(resolvedAsFailed(by), { transport: settings.transport }),
@@ -103,6 +103,7 @@ const createResolve = (deps: CommandDeps, release: (subject: Subject, what: stri
             now,
             keepUntil,
             from: 'uncertain',
+            transport: settings.transport,
             telling,
           });
     insist(refusal, record);
@@ -129,6 +130,7 @@ export const createCommands = (deps: CommandDeps) => {
       now,
       keepUntil,
       from: action === 'hold' ? 'send-queue' : 'anywhere',
+      transport: settings.transport,
       telling: tellingOf(queue, settings),
     });
     insist(refusal, record);

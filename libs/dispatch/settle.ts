@@ -3,7 +3,7 @@ import { causeOf, type Cause } from '../mail/email/cause';
 import { failureEvent, type EventNote } from '../mail/email/event';
 import { writeFailure, type Failure } from '../mail/email/failure';
 import type { Attempt, LogLine, Outcome } from '../mail/email/outcome';
-import { recipientsOf } from '../mail/email/stored-email';
+import { dueAt, recipientsOf } from '../mail/email/stored-email';
 import { retryDelay } from '../mail/email/retry';
 import { failedState } from '../mail/email/state';
 import type { ResolvedSettings } from '../mail/settings/settings';
@@ -14,6 +14,7 @@ import type { Redis } from '../store/redis/redis';
 import { giveBack, type Lease } from '../jobs/transitions/lease';
 import type { Erase } from '../jobs/layout/erase';
 import { tellingOf } from '../jobs/layout/bullmq-events';
+import { talliedAs, type Tally } from '../jobs/traces/tallies';
 import { endEmail, type End } from '../jobs/transitions/end';
 import { postponeEmail } from '../jobs/transitions/postpone';
 
@@ -63,6 +64,13 @@ const noteOf = (
   ...(line?.kind === 'attempt' && { attempt: line.number }),
 });
 
+/** What statistics count of one that was sent: one that was released was due at a time that is not known any more. */
+const sentTally = ({ email, acceptedAt, marked }: Lease, transport: string, at: number): Tally => ({
+  what: 'sent',
+  transport,
+  latency: marked ? undefined : Math.max(0, Math.round(at - dueAt(email, acceptedAt))),
+});
+
 interface EndingDeps {
   redis: Redis;
   clock: Clock;
@@ -84,8 +92,14 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
 
   const complete = async (lease: Lease, settings: ResolvedSettings, line: LogLine | undefined): Promise<Settled> => {
     const keep = settings.history;
-    const event = line && noteOf(lease, { type: 'email.sent', state: 'sent' }, clock.now(), line);
-    const sent = { place: 'completed', result: '""', telling: tellingOf(lease.queue, settings), event } as const;
+    const now = clock.now();
+    const telling = tellingOf(lease.queue, settings);
+    // One that was sent or erased before, and has come back, has no line.
+    const traces = line && {
+      event: noteOf(lease, { type: 'email.sent', state: 'sent' }, now, line),
+      tally: sentTally(lease, settings.transport, now),
+    };
+    const sent = { place: 'completed', result: '""', telling, ...traces } as const;
     if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line });
     else {
       const archive = await readArchive(redis, lease.queue, lease.id);
@@ -107,6 +121,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     const change = { kind: 'change', at: new Date(now).toISOString(), by: 'the service', what: failure.code } as const;
     const { code } = failure;
     const cause = causeIn(lease, failure, outcome, settings);
+    const what = talliedAs(failedState(code));
     const expiredAt = code === 'expired' ? Date.parse(lease.email.expiresAt) : now;
     await end(lease, settings.errors.days, {
       place: 'failed',
@@ -115,6 +130,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
       line: line ?? change,
       untried: line === undefined,
       cause,
+      tally: what && { what, transport: settings.transport },
       event: noteOf(
         lease,
         { type: failureEvent(code), state: failedState(code), code, reply: cause?.reply },
@@ -139,12 +155,13 @@ export const createSettle = (deps: EndingDeps & { random: () => number }): Settl
     because: Failure | string,
     line?: LogLine,
     cause?: Cause,
+    tally?: Tally,
   ): Promise<Settled> => {
     const now = clock.now();
     const event =
       line &&
       noteOf(lease, { type: 'email.deferred', state: 'deferred', code: 'refused', reply: cause?.reply }, now, line);
-    await postponeEmail(redis, lease, { now, nextAt, because, line, cause, event });
+    await postponeEmail(redis, lease, { now, nextAt, because, line, cause, event, tally });
     return typeof because === 'string' ? { state: 'queued', nextAt } : { state: 'deferred', nextAt, failure: because };
   };
 
@@ -160,7 +177,10 @@ export const createSettle = (deps: EndingDeps & { random: () => number }): Settl
     const wish = outcome.kind === 'deferred' ? outcome.retryAfter : undefined;
     const delay = retryDelay(settings.backoff, made, deps.random(), wish);
     const failure: Failure = { code: 'refused', text: outcome.text };
-    return postpone(lease, clock.now() + delay, failure, line, causeIn(lease, failure, outcome, settings));
+    return postpone(lease, clock.now() + delay, failure, line, causeIn(lease, failure, outcome, settings), {
+      what: 'deferred',
+      transport: settings.transport,
+    });
   };
 
   return async (lease, outcome, settings, attempt) => {

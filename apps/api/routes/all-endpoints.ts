@@ -10,6 +10,7 @@ import { EMAIL_ACTION_ENDPOINTS } from './emails/email-actions';
 import { EMAIL_CONTENT_ENDPOINTS } from './emails/email-content';
 import { EMAIL_ENDPOINTS } from './emails/emails';
 import { EVENT_ENDPOINTS } from './installation/events';
+import { STATISTICS_ENDPOINTS } from './installation/statistics';
 import { INCIDENT_ENDPOINTS } from './emails/incidents';
 import { INSTALLATION_ENDPOINTS } from './installation/installation';
 import { KEY_ENDPOINTS } from './installation/keys';
@@ -41,4 +42,5 @@ export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...INSTALLATION_ENDPOINTS,
   ...AUDIT_ENDPOINTS,
   ...EVENT_ENDPOINTS,
+  ...STATISTICS_ENDPOINTS,
 ];

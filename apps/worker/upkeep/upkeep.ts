@@ -23,6 +23,8 @@ const FORGOTTEN_MS = 15_000;
 const RECONCILE_MS = 15 * 60_000;
 /** How often it is looked whether events are to be moved, while nobody listens. */
 const RELAY_MS = 2_000;
+/** Whoever listens does not wait long for a relay whose worker was killed. */
+const RELAY_LEASE_MS = 4_000;
 /** How often secrets are looked for that are sealed with an older key. */
 const RESEAL_MS = 60_000;
 
@@ -67,7 +69,12 @@ export const startUpkeep = (
           log.warn({ queues: queues.slice(0, 20), count: queues.length }, 'work that nobody announced');
       },
     },
-    { name: 'relay', every: RELAY_MS, run: createRelay({ redis, clock, listening: deps.listening }) },
+    {
+      name: 'relay',
+      every: RELAY_MS,
+      lease: RELAY_LEASE_MS,
+      run: createRelay({ redis, clock, listening: deps.listening }),
+    },
     { name: 'reseal', every: RESEAL_MS, run: resealAndTell(deps) },
     {
       name: 'reconcile',

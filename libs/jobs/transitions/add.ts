@@ -3,6 +3,7 @@ import type { EventNote } from '../../mail/email/event';
 import { jsonOf, type StoredEmail } from '../../mail/email/stored-email';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
+import { TALLY, tallyArgument } from '../traces/tallies';
 import { eventArguments, OUTBOX } from '../traces/outbox';
 import { addressMembers, ENTER_INDEXES } from '../layout/index-entries';
 import type { EmailQueue } from '../layout/queues';
@@ -13,11 +14,14 @@ const JOB_NAME = 'email';
 /** Emails of one call: Redis answers nobody else meanwhile. */
 const AT_ONCE = 100;
 
+/** Which transport it will be sent over is decided when it is sent. */
+const ACCEPTED = tallyArgument({ what: 'accepted', transport: '' });
+
 // KEYS: BullMQ's prefix, by time, by address, upkeep. ARGV: of each email: id, data, accepted, due, BullMQ's priority, when
 // it expires, its event or '', how many members of the index by address, those members. Result: how many were added; one that is there already
 // is left as it is. Fields that say nothing (opts, delay, priority) are left out: each would cost Redis some 70 bytes. Atomic,
 // so that no email is without its index entries.
-const addScript = defineScript(`${LAYOUT}${ENTER_INDEXES}${OUTBOX}
+const addScript = defineScript(`${LAYOUT}${ENTER_INDEXES}${OUTBOX}${TALLY}
 local prefix, index, added = KEYS[1], 1, 0
 while index <= #ARGV do
   local id, accepted, priority = ARGV[index], ARGV[index + 2], ARGV[index + 4]
@@ -36,6 +40,7 @@ while index <= #ARGV do
   end
   index = last + 1
 end
+if added > 0 then tally(prefix, '${ACCEPTED}', ARGV[3], added) end
 return added`);
 
 export interface Addition {

@@ -6,6 +6,7 @@ import { defineScript } from '../../store/redis/script';
 import type { Lease } from './lease';
 import { ASIDE } from '../layout/layout';
 import { announceCauses } from '../traces/cause-index';
+import { TALLY, tallyArgument, type Tally } from '../traces/tallies';
 import { eventArgument, OUTBOX } from '../traces/outbox';
 import type { EventNote } from '../../mail/email/event';
 import { causeArgument, CAUSES } from '../traces/enter-cause';
@@ -14,9 +15,10 @@ import { TELL, type Telling } from '../layout/bullmq-events';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, token, now, place, field of the result, the result, when to remove it or '' for
 // now, the line or '', '1' where the attempt counts, what is told of it (bullmq-events.ts), its cause
-// (enter-cause.ts), its event (outbox.ts). Result: 1, or 0 where the lock is not ours any more. Atomic: the last
+// (enter-cause.ts), its event (outbox.ts), what
+// is counted (tallies.ts). Result: 1, or 0 where the lock is not ours any more. Atomic: the last
 // line and the end are seen together or not at all. Nothing is written before something was taken away, so that a full Redis learns of the end, too (hand-over-journal.ts).
-const endScript = defineScript(`${ASIDE}${TELL}${CAUSES}${OUTBOX}
+const endScript = defineScript(`${ASIDE}${TELL}${CAUSES}${OUTBOX}${TALLY}
 local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
 local key = prefix .. id
 if redis.call('GET', key .. ':lock') ~= ARGV[2] then return 0 end
@@ -27,6 +29,7 @@ if ARGV[7] == '' then
   leaveCause(prefix, id)
   redis.call('DEL', key, key .. ':logs')
   tellEvent(prefix, ARGV[12])
+  tally(prefix, ARGV[13], now, 1)
   tell(ARGV[10], prefix, id, 'active', ARGV[4], ARGV[6])
   return 1
 end
@@ -43,6 +46,7 @@ redis.call('ZADD', KEYS[3], ARGV[7], id)
 if ARGV[8] ~= '' then redis.call('RPUSH', key .. ':logs', ARGV[8]) end
 enterCause(prefix, id, ARGV[11], now)
 tellEvent(prefix, ARGV[12])
+tally(prefix, ARGV[13], now, 1)
 tell(ARGV[10], prefix, id, 'active', ARGV[4], ARGV[6])
 return 1`);
 
@@ -62,6 +66,8 @@ export interface End {
   untried?: boolean;
   /** Why it was not sent, where nobody wanted that. */
   cause?: Cause | undefined;
+  /** What statistics count. */
+  tally?: Tally | undefined;
   /** What whoever listens is told of it. */
   event?: EventNote | undefined;
   /** What BullMQ clients are told of it; nothing where it is not given. */
@@ -84,6 +90,7 @@ export const endEmail = async (redis: Redis, { queue, id, token }: Lease, end: E
     end.telling ?? '',
     causeArgument(end.cause),
     await eventArgument(redis, queue, end.event),
+    tallyArgument(end.tally),
   ];
   if (end.cause !== undefined) await announceCauses(redis, queue);
   if ((await endScript(redis, [queue.keys.bull, queue.keys.upkeep, queue.keys.finished], args)) === 1) return;

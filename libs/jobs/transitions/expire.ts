@@ -37,6 +37,7 @@ export const expireEmail = (
     keepUntil,
     from: 'send-queue',
     expiring: email.expiresAt,
+    transport: settings.transport,
     telling: tellingOf(queue, settings),
   });
 };

@@ -7,6 +7,7 @@ import { BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { announceCauses } from '../traces/cause-index';
+import { TALLY, tallyArgument, type Tally } from '../traces/tallies';
 import { eventArgument, OUTBOX } from '../traces/outbox';
 import type { EventNote } from '../../mail/email/event';
 import { causeArgument, CAUSES } from '../traces/enter-cause';
@@ -14,10 +15,10 @@ import type { Lease } from './lease';
 
 // KEYS: BullMQ's prefix. ARGV: id, token, now, when it is tried again, when it may be sent at the earliest, when it expires, the
 // failed reason or '' where no attempt counts, why it was put back otherwise, the line or '', fields of the intent and of why, the cause
-// (enter-cause.ts), the event (outbox.ts).
+// (enter-cause.ts), the event (outbox.ts), what is counted (tallies.ts).
 // Result: 1, or 0 where the lock is not ours any more. Atomic: the line of the attempt, its count and the next time are seen
 // together or not at all. What is taken away comes first, so that a full Redis learns of it, too (hand-over-journal.ts).
-const postponeScript = defineScript(`${CAUSES}${OUTBOX}
+const postponeScript = defineScript(`${CAUSES}${OUTBOX}${TALLY}
 local prefix, id, nextAt = KEYS[1], ARGV[1], tonumber(ARGV[4])
 local key = prefix .. id
 if redis.call('GET', key .. ':lock') ~= ARGV[2] then return 0 end
@@ -39,6 +40,7 @@ if made > 0 or tonumber(ARGV[5]) < nextAt then redis.call('ZADD', prefix .. '${B
 if ARGV[9] ~= '' then redis.call('RPUSH', key .. ':logs', ARGV[9]) end
 if ARGV[7] ~= '' then enterCause(prefix, id, ARGV[12], ARGV[3]) end
 tellEvent(prefix, ARGV[13])
+tally(prefix, ARGV[14], ARGV[3], 1)
 return 1`);
 
 export interface Postponement {
@@ -50,6 +52,8 @@ export interface Postponement {
   line?: LogLine | undefined;
   /** What the failure of an attempt that counts has in common with others. */
   cause?: Cause | undefined;
+  /** What statistics count. */
+  tally?: Tally | undefined;
   /** What whoever listens is told of it. */
   event?: EventNote | undefined;
 }
@@ -77,6 +81,7 @@ export const postponeEmail = async (redis: Redis, lease: Lease, how: Postponemen
       MARK.parked,
       causeArgument(how.cause),
       await eventArgument(redis, queue, how.event),
+      tallyArgument(how.tally),
     ],
   );
   if (answer !== 1) throw new Error(`the lock of ${id} was lost before it was put back`);

@@ -163,6 +163,8 @@ export const BESIDE = {
   byCause: 'rp:by-cause',
   /** Hash: cause -> what it is, as JSON; `<cause>:first` and `<cause>:last` -> since when, and when last (ms). */
   causes: 'rp:causes',
+  /** Hashes: what was counted by hour and by day; this, `h` or `d`, and a number (libs/jobs/traces/tallies.ts). */
+  tallies: 'rp:tallies:',
   /** Stream: events that the relay has not moved yet. */
   outbox: 'rp:outbox',
 } as const;
