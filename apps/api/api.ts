@@ -94,13 +94,15 @@ export const startApi = async (
 /** What is kept in Redis beside the emails themselves. */
 const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config' | 'redis' | 'clock' | 'changes'>) => {
   const secrets = createSecretBox(config.secretKeys);
-  const tenants = createTenants({ redis, changes, clock });
+  const listening = createListening({ redis, changes, clock });
+  const tenants = createTenants({ redis, changes, clock, listening });
   return {
     installation: createInstallation({ redis, changes, clock }),
     tenants,
     transports: createTransports({ redis, changes, clock, secrets }),
     secrets,
-    breakers: createBreakers({ redis, clock, replica: 'api' }),
+    breakers: createBreakers({ redis, clock, replica: 'api', listening }),
+    listening,
     workers: createWorkers(redis),
     templates: createTemplates({ redis, changes, clock }),
     ...createCredentials({ redis, changes, clock, tenants, operatorKey: config.operatorKey }),
@@ -133,7 +135,7 @@ const openRooms = (ground: Ground): RouteDeps => {
   lifecycle.add({ name: 'limits', stop: () => limits.stop() });
   const templating = createTemplating({ templates, ...config.render, now: uptime });
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
-  const listening = createListening({ redis, changes, clock });
+  const { listening } = registries;
   const tells = config.bullmqEvents === true;
   const queues = createQueues({ redis, waits: false, tells, listened: listening.isOn });
   const schedule = createSchedule(redis);

@@ -27,8 +27,9 @@ export const endOfEvents = async (redis: Redis): Promise<string> =>
 export const eventsAfter = async (redis: Redis, position: string, most: number): Promise<StreamedEvent[]> => {
   const entries = await redis.xrange(KEYS.events.stream, `(${position}`, '+', 'COUNT', most);
   return entries.map(([at, [, name = '', , text = '']]) => {
-    const address: { tenant: string; application?: string } = parseQueueName(name) ?? { tenant: name };
-    return { position: at, note: readEvent(text), ...address };
+    const note = readEvent(text);
+    const ofTenant = { tenant: name, ...(note.type.startsWith('queue.') && { application: note.id ?? '' }) };
+    return { position: at, note, ...(parseQueueName(name) ?? ofTenant) };
   });
 };
 
@@ -54,9 +55,14 @@ export interface EventBody {
 
 const isOfEmail = ({ note }: StreamedEvent): boolean => note.type.startsWith('email.');
 
-const bodyOf = ({ note, tenant, application }: StreamedEvent, about: object): EventBody => {
-  const { type, at, ...said } = note;
-  const all = { ...said, tenant, application, ...about };
+/** What the id of a note stands for. */
+const named = ({ note: { type, id } }: StreamedEvent): object =>
+  type.startsWith('email.') ? { id } : type.startsWith('transport.') ? { transport: id } : {};
+
+const bodyOf = (event: StreamedEvent, about: object): EventBody => {
+  const { note, tenant, application } = event;
+  const { type, at, state, code, reply, attempt } = note;
+  const all = { ...named(event), state, code, reply, attempt, tenant, application, ...about };
   const data = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   return { type, timestamp: new Date(at).toISOString(), data };
 };

@@ -20,12 +20,9 @@ const Row = z.strictObject({
   at: Time.meta({ description: 'When the hour or the day (in UTC) begins.' }),
   tenant: z.string().optional(),
   application: z.string().optional(),
-  transport: z
-    .string()
-    .optional()
-    .meta({
-      description: 'Empty for what was accepted: over which transport an email goes is decided when it is sent.',
-    }),
+  transport: z.string().optional().meta({
+    description: 'Empty for what was accepted: over which transport an email goes is decided when it is sent.',
+  }),
   accepted: Count,
   sent: Count,
   failed: Count,

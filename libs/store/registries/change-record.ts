@@ -2,12 +2,20 @@
 import type { Redis } from '../redis/redis';
 import { defineScript } from '../redis/script';
 
-// KEYS: the hash. ARGV: field, the text that it must have ('' where it must not exist), the new text ('' to remove it).
+// KEYS: the hash, an outbox. ARGV: field, the text that it must have ('' where it must not exist), the new text ('' to remove it), what
+// whoever listens is told or ''.
 // Result: 1, or 0 where somebody else changed it meanwhile. Atomic, so that whoever decided on an older text decides again.
 const replaceText = defineScript(`
 if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
 if ARGV[3] == '' then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
+if ARGV[4] and ARGV[4] ~= '' then redis.call('XADD', KEYS[2], '*', 'e', ARGV[4]) end
 return 1`);
+
+/** What whoever listens is told of a change, by the script that makes it; the outbox lies in the slot of the record. */
+export interface Told {
+  outbox: string;
+  event: string;
+}
 
 /** @param decide the new text of the present one; undefined removes it */
 const replace = async (
@@ -15,11 +23,13 @@ const replace = async (
   key: string,
   field: string,
   decide: (present: string | null) => string | undefined,
+  told: () => Promise<Told | undefined> = () => Promise.resolve(undefined),
 ): Promise<void> => {
   for (;;) {
     const present = await redis.hget(key, field);
     const next = decide(present);
-    if ((await replaceText(redis, [key], [field, present ?? '', next ?? ''])) === 1) return;
+    const { outbox, event } = (await told()) ?? { outbox: key, event: '' };
+    if ((await replaceText(redis, [key, outbox], [field, present ?? '', next ?? '', event])) === 1) return;
   }
 };
 
@@ -28,6 +38,7 @@ const parse = <T>(text: string | null): T | undefined => (text === null ? undefi
 /**
  * @param decide makes the new record of the present one; called again where somebody else was faster, so it must do nothing
  * but decide. What it throws leaves the record as it is.
+ * @param tell what of the change whoever listens is told
  * @returns the record before and after
  */
 export const changeRecord = async <T>(
@@ -35,13 +46,16 @@ export const changeRecord = async <T>(
   key: string,
   field: string,
   decide: (present: T | undefined) => T,
+  tell?: (before: T | undefined, after: T) => Promise<Told | undefined>,
 ): Promise<{ before: T | undefined; after: T }> => {
   let changed: { before: T | undefined; after: T } | undefined;
-  await replace(redis, key, field, (text) => {
+  const change = (text: string | null): string => {
     const before = parse<T>(text);
     changed = { before, after: decide(before) };
     return JSON.stringify(changed.after);
-  });
+  };
+  const told = async (): Promise<Told | undefined> => changed && tell?.(changed.before, changed.after);
+  await replace(redis, key, field, change, told);
   if (changed === undefined) throw new Error(`nothing was decided for ${field} of ${key}`);
   return changed;
 };

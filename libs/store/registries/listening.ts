@@ -1,7 +1,9 @@
 // Whether anybody wants to hear of events: while nobody does, none is written, and changes cost nothing more.
 import { setTimeout as pause } from 'node:timers/promises';
+import { writeEvent, type EventNote } from '../../mail/email/event';
 import type { Clock } from '../../runtime/clock';
 import { KEYS } from '../redis/keys';
+import { announceOutbox } from '../redis/outboxes';
 import type { Redis } from '../redis/redis';
 import { defineScript } from '../redis/script';
 import type { Changes } from '../redis/settings-cache';
@@ -9,6 +11,8 @@ import type { Changes } from '../redis/settings-cache';
 export interface Listening {
   /** Does somebody listen now, or did within the last hour? Asked at every change: it is remembered. */
   isOn: () => Promise<boolean>;
+  /** Of what belongs to a tenant: before it changes. @returns what the script writes of it, '' where nobody listens */
+  noteOf(tenant: string, note: EventNote): Promise<string>;
   /** To be said by whoever listens, every few minutes: events are written for another hour. */
   keepOn(): Promise<void>;
   /** Since when events have been written without a break, ms since 1970; undefined where none are. */
@@ -37,6 +41,11 @@ export const createListening = (deps: { redis: Redis; changes: Changes; clock: C
   const isOn = async (): Promise<boolean> => (await until(ID)) > clock.now();
   return {
     isOn,
+    async noteOf(tenant, note) {
+      if (!(await isOn())) return '';
+      await announceOutbox(redis, tenant);
+      return writeEvent(note);
+    },
     async keepOn() {
       if ((await extend(redis, [KEYS.events.state], [LISTENED_MS])) === 0) return;
       await changes.announce('listening', ID);

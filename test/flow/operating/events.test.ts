@@ -182,6 +182,28 @@ test('what is not kept is told by its id alone', async () => {
   expect(sent?.body.data).toMatchObject({ id, state: 'sent', recipients: [] });
 });
 
+test('a queue that is paused, a transport that goes down and is put right: told once each', async () => {
+  const { emails, queue } = await setUpQueue(service, 'down/app', 1, { attempts: 50 });
+  const reader = await listen(OPERATOR_KEY, {
+    query: '?tenant=down&types=queue.paused,queue.resumed,transport.down,transport.up',
+  });
+  await service.ok('POST', `/v1/queues/${queue}/pause`, { reason: 'wrong date' });
+  await service.ok('POST', `/v1/queues/${queue}/pause`);
+  await service.ok('PATCH', `/v1/queues/${queue}`, { enabled: true });
+  await service.ok('POST', `/v1/queues/${queue}/resume`);
+  await service.ok('POST', `${emails}/batch`, { emails: Array.from({ length: 10 }, () => anEmail()) });
+  await reader.hears(3);
+  const right = { host: '127.0.0.1', port: smtp.port, security: 'none' };
+  await service.ok('PUT', '/v1/tenants/down/transports/default', right);
+  await reader.hears(4);
+  expect(reader.heard.map(({ type, body }) => [type, body.data])).toEqual([
+    ['queue.paused', { tenant: 'down', application: 'app' }],
+    ['queue.resumed', { tenant: 'down', application: 'app' }],
+    ['transport.down', { tenant: 'down', transport: 'default' }],
+    ['transport.up', { tenant: 'down', transport: 'default' }],
+  ]);
+});
+
 test('streams end when the process stops', async () => {
   const other = await startService({ workers: 0 });
   const reader = await readEvents(other.url, OPERATOR_KEY);
