@@ -1,5 +1,4 @@
 // What happens to emails, transports and queues, as whoever listens is told of it.
-import type { QueueAddress } from '../address/queue-address';
 import type { FailureCode } from './failure';
 import { ASIDE_STATES, type State } from './state';
 
@@ -36,12 +35,6 @@ export interface EventNote {
   /** The number of the attempt. */
   attempt?: number | undefined;
 }
-
-/** An event and the place where it happened. */
-export type PlacedEvent = EventNote & { tenant: string; application?: string | undefined };
-
-export const isAt = ({ tenant, application }: PlacedEvent, place: Partial<QueueAddress>): boolean =>
-  (place.tenant ?? tenant) === tenant && (place.application ?? application) === application;
 
 /** The event of an email that stands in the error log from now on. */
 export const failureEvent = (code: FailureCode): Extract<EventType, `email.${string}`> =>

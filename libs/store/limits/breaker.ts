@@ -158,6 +158,11 @@ const renewing = (leaseMs: number, once: () => Promise<unknown>): (() => void) =
 /** What whoever listens is told; '' where nobody does. */
 type NoteOf = (tenant: string, transport: string, type: 'transport.down' | 'transport.up') => Promise<string>;
 
+const createNoteOf =
+  (clock: Clock, listening: Pick<Listening, 'noteOf'> | undefined): NoteOf =>
+  async (tenant, transport, type) =>
+    (await listening?.noteOf(tenant, { type, at: clock.now(), id: transport })) ?? '';
+
 const createReset =
   (redis: Redis, noteOf: NoteOf): Breakers['reset'] =>
   async (tenant, transport) => {
@@ -193,8 +198,7 @@ export const createBreakers = (deps: {
   const believedClosed = new Map<string, number>();
   const faulty = new Set<string>();
   let count = 0;
-  const noteOf: NoteOf = async (tenant, transport, type) =>
-    (await deps.listening?.noteOf(tenant, { type, at: clock.now(), id: transport })) ?? '';
+  const noteOf = createNoteOf(clock, deps.listening);
 
   return {
     async permit(tenant, transport) {
@@ -202,13 +206,8 @@ export const createBreakers = (deps: {
       const now = clock.now();
       const token = `${deps.replica}:${count++}`;
       if ((believedClosed.get(id) ?? 0) > uptime()) return { kind: 'go', token, leased: false };
-      const [kind, until] = (await permit(redis, keysOf(tenant, transport), [
-        now,
-        token,
-        leaseMs,
-        SOON_MS,
-        LONGEST_WAIT_MS,
-      ])) as [string, string];
+      const args = [now, token, leaseMs, SOON_MS, LONGEST_WAIT_MS];
+      const [kind, until] = (await permit(redis, keysOf(tenant, transport), args)) as [string, string];
       if (kind === 'wait') return { kind: 'wait', until: Number(until) };
       if (kind === 'go' && until === '0') believedClosed.set(id, uptime() + BELIEVED_MS);
       else faulty.add(id);

@@ -5,8 +5,8 @@ import { anEmail, OPERATOR_KEY, setUpQueue, startService } from '../../support/s
 import { startSmtpServer } from '../../support/smtp/smtp-server';
 import { eventually } from '../../support/wait';
 
-const EMAILS = 600;
-const KILLS = 4;
+const EMAILS = 300;
+const KILLS = 2;
 const TOLD: Record<string, string> = {
   sent: 'email.sent',
   deferred: 'email.deferred',
