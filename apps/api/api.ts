@@ -25,6 +25,7 @@ import { createBreakers } from '../../libs/store/limits/breaker';
 import { createChanges, type Changes } from '../../libs/store/redis/settings-cache';
 import { createContentRefs } from '../../libs/store/contents/content-refs';
 import { claimRedis } from '../../libs/store/redis/check-redis';
+import { createListening } from '../../libs/store/registries/listening';
 import { createInstallation } from '../../libs/store/registries/installation';
 import { connectRedis, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { createRedisClock } from '../../libs/store/redis/redis-clock';
@@ -38,6 +39,7 @@ import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
 import { createAccept } from '../../libs/intake/accept';
 import { createApp } from './app';
+import { createEventStreams } from './http/event-streams';
 import { createCredentials } from './http/credentials';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
@@ -84,6 +86,8 @@ export const startApi = async (
 
   const app = createApp(rooms, changes, commands, operations, log, () => lifecycle.stopping);
   const port = await serve(config, app, lifecycle);
+  // Before the server stops: it waits for answers that are under way.
+  lifecycle.add({ name: 'event streams', stop: () => rooms.eventStreams.close() });
   claimOrEnd(rooms, config.startPaused, log, lifecycle);
   log.info({ port }, 'api ready');
   return { lifecycle, port };
@@ -92,13 +96,15 @@ export const startApi = async (
 /** What is kept in Redis beside the emails themselves. */
 const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config' | 'redis' | 'clock' | 'changes'>) => {
   const secrets = createSecretBox(config.secretKeys);
-  const tenants = createTenants({ redis, changes, clock, retries: config.retries });
+  const listening = createListening({ redis, changes, clock });
+  const tenants = createTenants({ redis, changes, clock, listening, retries: config.retries });
   return {
     installation: createInstallation({ redis, changes, clock }),
     tenants,
     transports: createTransports({ redis, changes, clock, secrets }),
     secrets,
-    breakers: createBreakers({ redis, clock, replica: 'api' }),
+    breakers: createBreakers({ redis, clock, replica: 'api', listening }),
+    listening,
     workers: createWorkers(redis),
     templates: createTemplates({ redis, changes, clock }),
     sessions: createSessions({ redis, clock }),
@@ -132,7 +138,9 @@ const openRooms = (ground: Ground): RouteDeps => {
   lifecycle.add({ name: 'limits', stop: () => limits.stop() });
   const templating = createTemplating({ templates, ...config.render, now: uptime });
   lifecycle.add({ name: 'render threads', stop: () => templating.close() });
-  const queues = createQueues({ redis, waits: false, tells: config.bullmqEvents === true });
+  const { listening } = registries;
+  const tells = config.bullmqEvents === true;
+  const queues = createQueues({ redis, waits: false, tells, listened: listening.isOn });
   const schedule = createSchedule(redis);
   const memory = createMemory(redis, config.memoryShare);
   const budget = createBudget({ redis, tenants, refs, memory, bounds: config.bounds });
@@ -140,6 +148,7 @@ const openRooms = (ground: Ground): RouteDeps => {
   return {
     ...registries,
     ...shared,
+    eventStreams: createEventStreams({ redis, listening, clock }),
     config,
     mayReachSmtp: createAddressRule(config.allowPrivateSmtp),
     limits,

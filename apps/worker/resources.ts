@@ -15,6 +15,7 @@ import type { Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createChanges } from '../../libs/store/redis/settings-cache';
 import { createContentRefs } from '../../libs/store/contents/content-refs';
+import { createListening } from '../../libs/store/registries/listening';
 import { createInstallation } from '../../libs/store/registries/installation';
 import type { Redis } from '../../libs/store/redis/redis';
 import { createRedisClock } from '../../libs/store/redis/redis-clock';
@@ -32,6 +33,13 @@ import type { WorkerConfig } from './config';
 const SPOOL_KEPT_MS = 24 * 3_600_000;
 
 export type Resources = Awaited<ReturnType<typeof openResources>>;
+
+/** The queues, and whether somebody listens to what happens in them. */
+const openQueues = (config: WorkerConfig, deps: Parameters<typeof createListening>[0]) => {
+  const listening = createListening(deps);
+  const tells = config.bullmqEvents === true;
+  return { listening, queues: createQueues({ redis: deps.redis, waits: true, tells, listened: listening.isOn }) };
+};
 
 /** @param lifecycle closes again what has to be closed */
 export const openResources = async (
@@ -82,7 +90,7 @@ export const openResources = async (
       secrets,
       request: (oauth2, now) => requestToken(fetcher, oauth2, now),
     }),
-    queues: createQueues({ redis, waits: true, tells: config.bullmqEvents === true }),
+    ...openQueues(config, { redis, changes, clock }),
     schedule: createSchedule(redis),
     renderer: createRenderer({ templates, content, templating }),
     fetcher,

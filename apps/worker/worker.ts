@@ -73,7 +73,7 @@ const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => 
   const report = createReport(log);
   const deps: AttemptDeps = {
     ...resources,
-    breakers: createBreakers({ redis, clock, replica: config.replica }),
+    breakers: createBreakers({ redis, clock, replica: config.replica, listening: resources.listening }),
     onCrowded: report.crowded,
     onTransport: tellTransport(report, createAudit({ redis, clock })),
     sendMessage: createSendMessage(connections, bounds.steps),

@@ -1,4 +1,6 @@
 // What a person does to an email: hold, cancel, release, resolve, erase; each checked, recorded and told to the workers.
+import { causeOf } from '../mail/email/cause';
+import type { Failure } from '../mail/email/failure';
 import type { Change } from '../mail/email/outcome';
 import { dueAt, type StoredEmail } from '../mail/email/stored-email';
 import type { EmailRecord } from '../jobs/layout/email-record';
@@ -75,6 +77,8 @@ const createTraces = ({ clock, audit, mailLog }: Pick<CommandDeps, 'clock' | 'au
   return { change, audited };
 };
 
+const resolvedAsFailed = (by: string): Failure => ({ code: 'refused', text: `resolved as failed by ${by}` });
+
 /** How a person ends what is uncertain. @param release sends it again */
 const createResolve = (deps: CommandDeps, release: (subject: Subject, what: string) => Promise<void>) => {
   const { redis, clock } = deps;
@@ -91,13 +95,15 @@ const createResolve = (deps: CommandDeps, release: (subject: Subject, what: stri
     await announceUpkeep(redis, queue, keepUntil);
     const refusal =
       as === 'sent'
-        ? await resolveSent(redis, queue, record.id, line, { now, keepUntil, telling })
+        ? await resolveSent(redis, queue, record.id, line, { now, keepUntil, telling, transport: settings.transport })
         : await withdraw(redis, queue, record.id, {
-            failure: { code: 'refused', text: `resolved as failed by ${by}` },
+            failure: resolvedAsFailed(by),
+            cause: causeOf(resolvedAsFailed(by), { transport: settings.transport }),
             line,
             now,
             keepUntil,
             from: 'uncertain',
+            transport: settings.transport,
             telling,
           });
     insist(refusal, record);
@@ -124,6 +130,7 @@ export const createCommands = (deps: CommandDeps) => {
       now,
       keepUntil,
       from: action === 'hold' ? 'send-queue' : 'anywhere',
+      transport: settings.transport,
       telling: tellingOf(queue, settings),
     });
     insist(refusal, record);

@@ -1,6 +1,9 @@
 // The only place that ends a job: from the outcome of an attempt to BullMQ's state of it.
+import { causeOf, type Cause } from '../mail/email/cause';
+import { failureEvent, type EventNote } from '../mail/email/event';
 import { writeFailure, type Failure } from '../mail/email/failure';
 import type { Attempt, LogLine, Outcome } from '../mail/email/outcome';
+import { dueAt, recipientsOf } from '../mail/email/stored-email';
 import { retryDelay } from '../mail/email/retry';
 import { failedState } from '../mail/email/state';
 import type { ResolvedSettings } from '../mail/settings/settings';
@@ -11,6 +14,7 @@ import type { Redis } from '../store/redis/redis';
 import { giveBack, type Lease } from '../jobs/transitions/lease';
 import type { Erase } from '../jobs/layout/erase';
 import { tellingOf } from '../jobs/layout/bullmq-events';
+import { talliedAs, type Tally } from '../jobs/traces/tallies';
 import { endEmail, type End } from '../jobs/transitions/end';
 import { postponeEmail } from '../jobs/transitions/postpone';
 
@@ -55,6 +59,35 @@ const exhausted = (outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>
   return { code: partly ? 'partly-sent' : 'attempts-exhausted', text: `${attempts} failed: ${outcome.text}` };
 };
 
+/** What others may have failed for, too. */
+const causeIn = ({ email }: Lease, failure: Failure, outcome: Outcome, settings: ResolvedSettings): Cause | undefined =>
+  causeOf(failure, {
+    replies: 'replies' in outcome ? outcome.replies : [],
+    transport: settings.transport,
+    template: email.template?.name,
+    recipients: recipientsOf(email).map(({ address }) => address),
+  });
+
+/** What whoever listens is told of an attempt: nothing of an email that was sent or erased before and has come back. */
+const noteOf = (
+  lease: Lease,
+  what: Pick<EventNote, 'type' | 'state' | 'code' | 'reply'>,
+  at: number,
+  line: LogLine | undefined,
+): EventNote => ({
+  at,
+  id: lease.id,
+  ...what,
+  ...(line?.kind === 'attempt' && { attempt: line.number }),
+});
+
+/** What statistics count of one that was sent: one that was released was due at a time that is not known any more. */
+const sentTally = ({ email, acceptedAt, marked }: Lease, transport: string, at: number): Tally => ({
+  what: 'sent',
+  transport,
+  latency: marked ? undefined : Math.max(0, Math.round(at - dueAt(email, acceptedAt))),
+});
+
 interface EndingDeps {
   redis: Redis;
   clock: Clock;
@@ -81,7 +114,14 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     subject: string | undefined,
   ): Promise<Settled> => {
     const keep = settings.history;
-    const sent = { place: 'completed', result: '""', telling: tellingOf(lease.queue, settings) } as const;
+    const now = clock.now();
+    const telling = tellingOf(lease.queue, settings);
+    // One that was sent or erased before, and has come back, has no line.
+    const traces = line && {
+      event: noteOf(lease, { type: 'email.sent', state: 'sent' }, now, line),
+      tally: sentTally(lease, settings.transport, now),
+    };
+    const sent = { place: 'completed', result: '""', telling, ...traces } as const;
     if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line, subject });
     else {
       const archive = await readArchive(redis, lease.queue, lease.id);
@@ -94,6 +134,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
   const fail = async (
     lease: Lease,
     failure: Failure,
+    outcome: Outcome,
     settings: ResolvedSettings,
     line: LogLine | undefined,
     subject: string | undefined,
@@ -101,7 +142,10 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     // Without a line of an attempt none was made: why it ended is a change of the email, as where the sweep ends it.
     const now = clock.now();
     const change = { kind: 'change', at: new Date(now).toISOString(), by: 'the service', what: failure.code } as const;
-    const expiredAt = failure.code === 'expired' ? Date.parse(lease.email.expiresAt) : now;
+    const { code } = failure;
+    const cause = causeIn(lease, failure, outcome, settings);
+    const what = talliedAs(failedState(code));
+    const expiredAt = code === 'expired' ? Date.parse(lease.email.expiresAt) : now;
     await end(lease, settings.errors.days, {
       place: 'failed',
       result: writeFailure(failure),
@@ -109,6 +153,14 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
       line: line ?? change,
       untried: line === undefined,
       subject,
+      cause,
+      tally: what && { what, transport: settings.transport },
+      event: noteOf(
+        lease,
+        { type: failureEvent(code), state: failedState(code), code, reply: cause?.reply },
+        now,
+        line,
+      ),
       telling: tellingOf(lease.queue, settings),
     });
     return { state: failedState(failure.code), failure };
@@ -126,9 +178,15 @@ export const createSettle = (deps: EndingDeps & { random: () => number; leastBac
     lease: Lease,
     nextAt: number,
     because: Failure | string,
-    line: LogLine | undefined,
+    line?: LogLine,
+    cause?: Cause,
+    tally?: Tally,
   ): Promise<Settled> => {
-    await postponeEmail(redis, lease, { now: clock.now(), nextAt, because, line });
+    const now = clock.now();
+    const event =
+      line &&
+      noteOf(lease, { type: 'email.deferred', state: 'deferred', code: 'refused', reply: cause?.reply }, now, line);
+    await postponeEmail(redis, lease, { now, nextAt, because, line, cause, event, tally });
     return typeof because === 'string' ? { state: 'queued', nextAt } : { state: 'deferred', nextAt, failure: because };
   };
 
@@ -141,10 +199,14 @@ export const createSettle = (deps: EndingDeps & { random: () => number; leastBac
     subject: string | undefined,
   ): Promise<Settled> => {
     const made = lease.attemptsMade + 1;
-    if (made >= settings.attempts) return fail(lease, exhausted(outcome, made), settings, line, subject);
+    if (made >= settings.attempts) return fail(lease, exhausted(outcome, made), outcome, settings, line, subject);
     const wish = outcome.kind === 'deferred' ? outcome.retryAfter : undefined;
     const delay = retryDelay(settings.backoff, made, deps.random(), wish, deps.leastBackoff);
-    return postpone(lease, clock.now() + delay, { code: 'refused', text: outcome.text }, line);
+    const failure: Failure = { code: 'refused', text: outcome.text };
+    return postpone(lease, clock.now() + delay, failure, line, causeIn(lease, failure, outcome, settings), {
+      what: 'deferred',
+      transport: settings.transport,
+    });
   };
 
   return async (lease, outcome, settings, attempt, rendered) => {
@@ -154,18 +216,18 @@ export const createSettle = (deps: EndingDeps & { random: () => number; leastBac
       case 'sent':
         return complete(lease, settings, line, subject);
       case 'refused':
-        return fail(lease, { code: outcome.code, text: outcome.text }, settings, line, subject);
+        return fail(lease, { code: outcome.code, text: outcome.text }, outcome, settings, line, subject);
       case 'expired':
       case 'canceled':
-        return fail(lease, { code: outcome.kind, text: outcome.text }, settings, line, subject);
+        return fail(lease, { code: outcome.kind, text: outcome.text }, outcome, settings, line, subject);
       case 'deferred':
         return again(lease, outcome, settings, line, subject);
       case 'uncertain':
         if (settings.onUncertain === 'hold')
-          return fail(lease, { code: 'uncertain', text: outcome.text }, settings, line, subject);
+          return fail(lease, { code: 'uncertain', text: outcome.text }, outcome, settings, line, subject);
         return again(lease, outcome, settings, line, subject);
       case 'throttled':
-        return postpone(lease, outcome.until, outcome.text, undefined);
+        return postpone(lease, outcome.until, outcome.text);
       case 'interrupted':
         await giveBack(lease);
         return { state: 'queued', nextAt: clock.now() };

@@ -7,11 +7,15 @@ import type { Tenants } from '../../../libs/store/registries/tenants';
 import type { Credentials } from './credentials';
 import type { Permission } from './permission';
 
+/** The key that a request is made with. */
+export const bearerOf = (request: Request): string | undefined =>
+  /^Bearer +([!-~]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+
 /** Puts the identity behind the bearer's key into `response.locals`. @throws Problem `unauthenticated`, and those of `Credentials` */
 export const authenticate =
   (credentials: Credentials): RequestHandler =>
   async (request, response, next) => {
-    const [, key] = /^Bearer +([!-~]+) *$/i.exec(request.headers.authorization ?? '') ?? [];
+    const key = bearerOf(request);
     const identity = key === undefined ? undefined : await credentials.identify(request, key);
     if (identity === undefined) {
       throw new Problem('unauthenticated', 'give a valid key: Authorization: Bearer <key>');

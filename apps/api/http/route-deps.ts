@@ -27,6 +27,7 @@ import type { Limits } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
 import type { Accept } from '../../../libs/intake/accept';
+import type { EventStreams } from './event-streams';
 import type { Credentials } from './credentials';
 
 export interface RouteDeps {
@@ -71,4 +72,5 @@ export interface RouteDeps {
   accept: Accept;
   audit: Audit;
   mailLog: MailLog;
+  eventStreams: EventStreams;
 }

@@ -10,6 +10,9 @@ import { EMAIL_ACTION_ENDPOINTS } from './emails/email-actions';
 import { EMAIL_CONTENT_ENDPOINTS } from './emails/email-content';
 import { EMAIL_LIST_ENDPOINTS } from './emails/email-lists';
 import { EMAIL_ENDPOINTS } from './emails/emails';
+import { EVENT_ENDPOINTS } from './installation/events';
+import { STATISTICS_ENDPOINTS } from './installation/statistics';
+import { INCIDENT_ENDPOINTS } from './emails/incidents';
 import { INSTALLATION_ENDPOINTS } from './installation/installation';
 import { KEY_ENDPOINTS } from './installation/keys';
 import { BULK_ENDPOINTS } from './emails/operations';
@@ -28,6 +31,7 @@ export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...EMAIL_LIST_ENDPOINTS,
   ...EMAIL_CONTENT_ENDPOINTS,
   ...EMAIL_ACTION_ENDPOINTS,
+  ...INCIDENT_ENDPOINTS,
   ...BULK_ENDPOINTS,
   ...CONTENT_ENDPOINTS,
   ...QUEUE_LIST_ENDPOINTS,
@@ -39,4 +43,6 @@ export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...KEY_ENDPOINTS,
   ...INSTALLATION_ENDPOINTS,
   ...AUDIT_ENDPOINTS,
+  ...EVENT_ENDPOINTS,
+  ...STATISTICS_ENDPOINTS,
 ];

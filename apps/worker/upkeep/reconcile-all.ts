@@ -1,5 +1,5 @@
 // Looks through every queue of the installation for what should not be, and says what was found.
-import type { Findings } from '../../../libs/jobs/repair/reconcile';
+import { NOTHING_FOUND, type Findings } from '../../../libs/jobs/repair/reconcile';
 import type { EmailQueue, Queues } from '../../../libs/jobs/layout/queues';
 import type { Log } from '../../../libs/runtime/log';
 import type { Tenants } from '../../../libs/store/registries/tenants';
@@ -14,7 +14,7 @@ export const createReconcileAll =
     afterAll: (signal: AbortSignal) => Promise<void>;
   }) =>
   async (signal: AbortSignal): Promise<Findings> => {
-    const total: Findings = { homeless: 0, unlisted: 0, dangling: 0, miscounted: 0, unneeded: 0, unannounced: 0 };
+    const total: Findings = { ...NOTHING_FOUND };
     for (const { tenant } of await deps.tenants.list()) {
       for (const address of await deps.tenants.queues(tenant)) {
         if (signal.aborted) return total;

@@ -1,6 +1,7 @@
 // What has to be done now and then, by one worker of the whole installation at a time (libs/store/redis/leader.ts).
 import type { Schedule } from '../../../libs/jobs/layout/schedule';
 import { createFindForgotten } from '../../../libs/jobs/repair/forgotten';
+import { dropIdleCauses } from '../../../libs/jobs/traces/cause-index';
 import { createReconcile } from '../../../libs/jobs/repair/reconcile';
 import { declareWhole, tidyWhereabouts } from '../../../libs/jobs/repair/repair-whereabouts';
 import type { Lifecycle } from '../../../libs/runtime/lifecycle';
@@ -8,7 +9,9 @@ import { runAsLeader } from '../../../libs/store/redis/leader';
 import type { SecretBox } from '../../../libs/store/redis/secret-box';
 import type { createResealAll } from '../../../libs/store/registries/reseal';
 import type { RedisClock } from '../../../libs/store/redis/redis-clock';
+import type { Listening } from '../../../libs/store/registries/listening';
 import type { Tenants } from '../../../libs/store/registries/tenants';
+import { createRelay } from '../../../libs/events/relay';
 import { createReconcileAll } from './reconcile-all';
 import { resealAndTell } from './reseal-and-tell';
 import { createSweep, type SweepDeps } from './sweep';
@@ -19,6 +22,10 @@ const SWEEP_MS = 2_000;
 const FORGOTTEN_MS = 15_000;
 /** How often every queue is compared with itself. */
 const RECONCILE_MS = 15 * 60_000;
+/** How often it is looked whether events are to be moved, while nobody listens. */
+const RELAY_MS = 2_000;
+/** Whoever listens does not wait long for a relay whose worker was killed. */
+const RELAY_LEASE_MS = 4_000;
 /** How often secrets are looked for that are sealed with an older key. */
 const RESEAL_MS = 60_000;
 
@@ -28,6 +35,7 @@ export const startUpkeep = (
     schedule: Schedule;
     tenants: Tenants;
     replica: string;
+    listening: Listening;
     lifecycle: Lifecycle;
     secrets: SecretBox;
     resealAll: ReturnType<typeof createResealAll>;
@@ -62,6 +70,12 @@ export const startUpkeep = (
           log.warn({ queues: queues.slice(0, 20), count: queues.length }, 'work that nobody announced');
       },
     },
+    {
+      name: 'relay',
+      every: RELAY_MS,
+      lease: RELAY_LEASE_MS,
+      run: createRelay({ redis, clock, listening: deps.listening }),
+    },
     { name: 'reseal', every: RESEAL_MS, run: resealAndTell(deps) },
     {
       name: 'reconcile',
@@ -72,6 +86,7 @@ export const startUpkeep = (
         async afterAll(signal) {
           await declareWhole(redis);
           await tidyWhereabouts(redis, clock.now(), signal);
+          await dropIdleCauses(redis, await clock.ask());
         },
       }),
     },

@@ -23,6 +23,8 @@ export interface EmailQueue {
   bull: Queue;
   /** BullMQ clients are told of ends (telling.ts). */
   tells: boolean;
+  /** Somebody listens to events: they are written (libs/jobs/traces/outbox.ts). */
+  listened: () => Promise<boolean>;
 }
 
 export interface Queues {
@@ -35,9 +37,16 @@ export interface Queues {
 /**
  * @param deps.waits whether operations wait for Redis (a worker) or fail at once (the API)
  * @param deps.tells whether BullMQ clients are told of ends; not where it is not given
+ * @param deps.listened whether somebody listens to events; nobody where it is not given
  */
-export const createQueues = (deps: { redis: Redis; waits: boolean; tells?: boolean }): Queues => {
+export const createQueues = (deps: {
+  redis: Redis;
+  waits: boolean;
+  tells?: boolean;
+  listened?: () => Promise<boolean>;
+}): Queues => {
   const tells = deps.tells === true;
+  const { listened = () => Promise.resolve(false) } = deps;
   const streams = { events: { maxLen: tells ? EVENTS_KEPT : EVENTS_KEPT_UNASKED } };
   const opened = new LRUCache<string, EmailQueue>({ max: 20_000 });
   let connection: RedisConnection;
@@ -69,7 +78,7 @@ export const createQueues = (deps: { redis: Redis; waits: boolean; tells?: boole
     const backend = new RedisQueueBackend(connection, name, bullKeys.getKeys(name), toKey, options, undefined, false);
     const bull = new Queue(name, { ...options, streams }, () => backend);
     bull.on('error', () => undefined);
-    return { address, name, keys: queueKeys(address), backend, bull, tells };
+    return { address, name, keys: queueKeys(address), backend, bull, tells, listened };
   };
 
   return {

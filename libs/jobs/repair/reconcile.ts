@@ -7,6 +7,7 @@ import { idTime, isEmailId } from '../layout/email-id';
 import { readRecords } from '../layout/email-record';
 import { addressMembers, enterIndexes, memberId, MESSAGE_IDS, takeOverIndex } from '../layout/index-entries';
 import { enterWhereabouts } from './repair-whereabouts';
+import { reconcileCauses, type SettingsOf } from './reconcile-causes';
 import { reconcileSets } from './reconcile-sets';
 import { readQueueDepth } from '../read/queue-depth';
 import type { EmailQueue } from '../layout/queues';
@@ -29,7 +30,7 @@ export interface Findings {
   unannounced: number;
 }
 
-const NOTHING_FOUND: Findings = {
+export const NOTHING_FOUND: Readonly<Findings> = {
   homeless: 0,
   unlisted: 0,
   dangling: 0,
@@ -100,7 +101,9 @@ const indexAll = async (redis: Redis, queue: EmailQueue, findings: Findings): Pr
 /**
  * @param deps.settled ms after which an email is under way no more
  */
-export const createReconcile = (deps: OrphanedContentsDeps & { schedule: Schedule; settled?: number }) => {
+export const createReconcile = (
+  deps: OrphanedContentsDeps & { schedule: Schedule; settled?: number; settingsOf: SettingsOf },
+) => {
   const { redis, schedule, settled: settledMs = SETTLED_MS } = deps;
   const dropUnneeded = createDropOrphanedContents(deps);
 
@@ -147,16 +150,22 @@ export const createReconcile = (deps: OrphanedContentsDeps & { schedule: Schedul
     findings.unannounced++;
   };
 
+  const countAnew = async (queue: EmailQueue): Promise<number> => {
+    const scanKey = (key: string): ReturnType<typeof scan> => scan(redis, key);
+    const inSets = await reconcileSets(redis, queue, scanKey, deps.now());
+    return inSets + (await reconcileCauses(deps, queue, scanKey, deps.now()));
+  };
+
   /** Looks through one queue. Its cost grows with what the queue holds: run it rarely. */
   return async (queue: EmailQueue): Promise<Findings> => {
-    const findings = { ...NOTHING_FOUND };
+    const findings: Findings = { ...NOTHING_FOUND };
     await takeOverIndex(redis, queue.keys);
     await dropDangling(queue, findings);
     findings.unneeded = await dropUnneeded(queue);
     await rehomeAll(queue, findings);
     await indexAll(redis, queue, findings);
     await enterWhereabouts(redis, queue, deps.now());
-    findings.miscounted = await reconcileSets(redis, queue, (key) => scan(redis, key), deps.now());
+    findings.miscounted = await countAnew(queue);
     await announce(queue, findings);
     return findings;
   };

@@ -5,6 +5,7 @@ import type { EmailQueue } from '../layout/queues';
 import type { Schedule } from '../layout/schedule';
 import type { Clock } from '../../runtime/clock';
 import type { ContentRefs } from '../../store/contents/content-refs';
+import { talliesKeys } from '../traces/tallies';
 import type { Redis } from '../../store/redis/redis';
 import type { RemoveEmail } from './remove-email';
 
@@ -63,6 +64,7 @@ export const emptyQueue = async (
     keys.contents,
     keys.rate,
     ...keys.beside,
+    ...talliesKeys(keys.bull, clock.now()),
   );
   await schedule.forget(queue.name);
 };

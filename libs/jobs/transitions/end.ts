@@ -5,14 +5,21 @@ import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { Lease } from './lease';
 import { ASIDE } from '../layout/layout';
+import { announceCauses } from '../traces/cause-index';
+import { TALLY, tallyArgument, type Tally } from '../traces/tallies';
+import { eventArgument, OUTBOX } from '../traces/outbox';
+import type { EventNote } from '../../mail/email/event';
+import { causeArgument, CAUSES } from '../traces/enter-cause';
+import type { Cause } from '../../mail/email/cause';
 import { TELL, type Telling } from '../layout/bullmq-events';
 import { logLines, REMEMBER } from '../layout/email-log';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, token, now, place, field of the result, the result, when to remove it or '' for
 // now, the line or '', '1' where the attempt counts, what is told of it (bullmq-events.ts), the line in short, the subject that it
-// was rendered with or ''. Result: 1, or 0 where the lock is not ours any more. Atomic: the last
-// line and the end are seen together or not at all. Nothing is written before something was taken away, so that a full Redis learns of the end, too (hand-over-journal.ts).
-const endScript = defineScript(`${ASIDE}${TELL}${REMEMBER}
+// was rendered with or '', its cause (enter-cause.ts), its event (outbox.ts), what is counted (tallies.ts). Result: 1, or 0 where the
+// lock is not ours any more. Atomic: the last line and the end are seen together or not at all. Nothing is written before something
+// was taken away, so that a full Redis learns of the end, too (hand-over-journal.ts).
+const endScript = defineScript(`${ASIDE}${TELL}${REMEMBER}${CAUSES}${OUTBOX}${TALLY}
 local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
 local key = prefix .. id
 if redis.call('GET', key .. ':lock') ~= ARGV[2] then return 0 end
@@ -20,7 +27,10 @@ redis.call('DEL', key .. ':lock')
 redis.call('SREM', prefix .. 'stalled', id)
 redis.call('LREM', prefix .. 'active', -1, id)
 if ARGV[7] == '' then
+  leaveCause(prefix, id)
   redis.call('DEL', key, key .. ':logs')
+  tellEvent(prefix, ARGV[12])
+  tally(prefix, ARGV[13], now, 1)
   tell(ARGV[10], prefix, id, 'active', ARGV[4], ARGV[6])
   return 1
 end
@@ -36,6 +46,9 @@ local set = ARGV[4] == 'failed' and asideSet(prefix, ARGV[6])
 if set then redis.call('ZADD', set, 0, id) end
 redis.call('ZADD', KEYS[3], ARGV[7], id)
 if ARGV[8] ~= '' then remember(key, ARGV[8], ARGV[11]) end
+enterCause(prefix, id, ARGV[13], now)
+tellEvent(prefix, ARGV[14])
+tally(prefix, ARGV[15], now, 1)
 tell(ARGV[10], prefix, id, 'active', ARGV[4], ARGV[6])
 return 1`);
 
@@ -55,6 +68,12 @@ export interface End {
   subject?: string | undefined;
   /** No attempt was made: none is counted. */
   untried?: boolean;
+  /** Why it was not sent, where nobody wanted that. */
+  cause?: Cause | undefined;
+  /** What statistics count. */
+  tally?: Tally | undefined;
+  /** What whoever listens is told of it. */
+  event?: EventNote | undefined;
   /** What BullMQ clients are told of it; nothing where it is not given. */
   telling?: Telling;
 }
@@ -75,7 +94,11 @@ export const endEmail = async (redis: Redis, { queue, id, token }: Lease, end: E
     end.telling ?? '',
     short,
     end.subject ?? '',
+    causeArgument(end.cause),
+    await eventArgument(redis, queue, end.event),
+    tallyArgument(end.tally),
   ];
+  if (end.cause !== undefined) await announceCauses(redis, queue);
   if ((await endScript(redis, [queue.keys.bull, queue.keys.upkeep, queue.keys.finished], args)) === 1) return;
   throw new Error(`the lock of ${id} was lost before its end was written`);
 };

@@ -1,4 +1,5 @@
 // Puts an email aside whose time is over: the sweep does so, and whoever acts on one before the sweep has come.
+import { causeOf } from '../../mail/email/cause';
 import { expiredFailure } from '../../mail/email/failure';
 import type { Change } from '../../mail/email/outcome';
 import type { ResolvedSettings } from '../../mail/settings/settings';
@@ -26,13 +27,17 @@ export const expireEmail = (
   queue: EmailQueue,
   { id, email }: EmailRecord,
   { keepUntil, settings }: { keepUntil: number; settings: ResolvedSettings },
-): Promise<Refusal | undefined> =>
-  withdraw(redis, queue, id, {
-    failure: expiredFailure(email.expiresAt),
+): Promise<Refusal | undefined> => {
+  const failure = expiredFailure(email.expiresAt);
+  return withdraw(redis, queue, id, {
+    failure,
+    cause: causeOf(failure, { transport: settings.transport }),
     line: { kind: 'change', ...expiryChange(email.expiresAt) },
     now: Date.parse(email.expiresAt),
     keepUntil,
     from: 'send-queue',
     expiring: email.expiresAt,
+    transport: settings.transport,
     telling: tellingOf(queue, settings),
   });
+};

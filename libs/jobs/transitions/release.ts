@@ -5,12 +5,14 @@ import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
+import { eventArgument, OUTBOX } from '../traces/outbox';
+import { CAUSES } from '../traces/enter-cause';
 import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, version that it must have, data, log line, now, due, when it expires, fields of
-// generation, intent and earlier attempts, and of why it was parked. Result: 1, or 0 missing, -1 sending, -2 sent, -3 not in the error log or canceled, -4 changed by somebody
+// generation, intent and earlier attempts, and of why it was parked, its event (outbox.ts). Result: 1, or 0 missing, -1 sending, -2 sent, -3 not in the error log or canceled, -4 changed by somebody
 // else. Atomic, so that of two who release one does.
-const releaseScript = defineScript(`${LAYOUT}
+const releaseScript = defineScript(`${LAYOUT}${CAUSES}${OUTBOX}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[5])
 local key = prefix .. id
 local from = place(prefix, id)
@@ -20,6 +22,7 @@ if from == 'completed' then return -2 end
 if from ~= 'failed' or string.sub(redis.call('HGET', key, 'failedReason') or '', 1, 9) == 'canceled:' then return -3 end
 if cjson.decode(redis.call('HGET', key, 'data')).rev ~= tonumber(ARGV[2]) then return -4 end
 leave(prefix, id, from)
+leaveCause(prefix, id)
 local made = tonumber(redis.call('HGET', key, 'atm') or '0')
 if made > 0 then redis.call('HINCRBY', key, ARGV[10], made) end
 redis.call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'defa', '${MARK.ended}', '${MARK.subject}', ARGV[9], ARGV[11])
@@ -29,6 +32,7 @@ redis.call('ZADD', KEYS[2], ARGV[7], id)
 redis.call('ZREM', KEYS[3], id)
 enter(prefix, id, tonumber(ARGV[6]), now)
 log(prefix, id, ARGV[4])
+tellEvent(prefix, ARGV[12])
 return 1`);
 
 export interface Release {
@@ -62,6 +66,12 @@ export const releaseEmail = async (
         MARK.intent,
         MARK.attempts,
         MARK.parked,
+        await eventArgument(redis, queue, {
+          type: 'email.released',
+          at: release.now,
+          id,
+          state: release.due > release.now ? 'scheduled' : 'queued',
+        }),
       ],
     ),
   );

@@ -3,6 +3,7 @@ import { BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
+import { CAUSES } from '../traces/enter-cause';
 import { LAYOUT } from '../layout/layout';
 
 /** Emails whose time has come, put into line at once. */
@@ -13,7 +14,7 @@ const PROMOTED_AT_ONCE = 1_000;
 // email is due or 0}. Atomic, so that an email has one worker; by Redis' own clock, so that no worker's clock sends anything early.
 // As BullMQ 6.7 does it (moveToActive): what is due is promoted; the pause and the bound of active jobs that its queue's meta
 // names are kept. The queue's rate is asked for before (libs/store/limits/rates.ts).
-const takeScript = defineScript(`${LAYOUT}
+const takeScript = defineScript(`${LAYOUT}${CAUSES}
 local prefix, time = KEYS[1], redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local paused, most = unpack(redis.call('HMGET', prefix .. 'meta', 'paused', 'concurrency'))
@@ -50,6 +51,7 @@ local sent, open = marks(key)
 if ended and ended ~= 'canceled' and not sent and not open then
   local made = tonumber(attempts or '0')
   if made > 0 then before = tostring(redis.call('HINCRBY', key, '${MARK.attempts}', made)) end
+  leaveCause(prefix, id)
   redis.call('HDEL', key, 'atm', 'stc', '${MARK.ended}')
   redis.call('HINCRBY', key, '${MARK.generation}', 1)
   attempts, stalls = '0', '0'

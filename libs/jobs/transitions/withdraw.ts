@@ -1,17 +1,25 @@
 // From the send queue (or the error log) into the error log: hold, cancel, expire.
+import { causeOf, type Cause } from '../../mail/email/cause';
 import { writeFailure, type Failure } from '../../mail/email/failure';
 import type { LogLine } from '../../mail/email/outcome';
 import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
+import { announceCauses } from '../traces/cause-index';
+import { failureEvent, type EventNote } from '../../mail/email/event';
+import { failedState } from '../../mail/email/state';
+import { TALLY, talliedAs, tallyArgument } from '../traces/tallies';
+import { eventArguments, OUTBOX } from '../traces/outbox';
+import { causeArgument, CAUSES } from '../traces/enter-cause';
 import { TELL, type Telling } from '../layout/bullmq-events';
 import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, failed reason, log line or '', when it ended, keep until, '1' if also from the
-// error log, the expiry that the email must still have or '', the reason for one whose hand-over has no known end, what is told of it (telling.ts). Result: 1, or 0 missing, -1 sending, -2 sent, -3 in the error
+// error log, the expiry that the email must still have or '', the reason for one whose hand-over has no known end, what is told of it (bullmq-events.ts),
+// its cause and that of one whose hand-over has no known end (enter-cause.ts), its event and that of such a one (outbox.ts), what is counted, and where such a one is (tallies.ts). Result: 1, or 0 missing, -1 sending, -2 sent, -3 in the error
 // log already, -4 its expiry is another one by now. Atomic, so that no worker takes the email meanwhile.
-const withdrawScript = defineScript(`${LAYOUT}${TELL}
+const withdrawScript = defineScript(`${LAYOUT}${TELL}${CAUSES}${OUTBOX}${TALLY}
 local prefix, id = KEYS[1], ARGV[1]
 local key = prefix .. id
 local from = place(prefix, id)
@@ -25,14 +33,17 @@ if ARGV[7] ~= '' and cjson.decode(redis.call('HGET', key, 'data')).expiresAt ~= 
 local sent, open = marks(key)
 if sent and from ~= 'failed' then return -2 end
 -- Nobody knows whether the server took it: that is what it is put aside as, whatever was asked for.
-local reason = ARGV[2]
-if open and from ~= 'failed' then reason = ARGV[8] end
+local reason, cause, event, counted = ARGV[2], ARGV[10], ARGV[12], ARGV[14]
+if open and from ~= 'failed' then reason, cause, event, counted = ARGV[8], ARGV[11], ARGV[13], ARGV[15] end
 leave(prefix, id, from)
 enterFailed(prefix, id, reason, ARGV[4])
 redis.call('HSET', key, '${MARK.ended}', string.sub(reason, 1, 9) == 'canceled:' and 'canceled' or '1')
 redis.call('ZREM', KEYS[2], id)
 redis.call('ZADD', KEYS[3], ARGV[5], id)
 log(prefix, id, ARGV[3])
+enterCause(prefix, id, cause, ARGV[4])
+tellEvent(prefix, event)
+tally(prefix, counted, ARGV[4], 1)
 tell(ARGV[9], prefix, id, from, 'failed', reason)
 return 1`);
 
@@ -40,6 +51,8 @@ const UNKNOWN_END: Failure = {
   code: 'uncertain',
   text: 'a worker vanished while handing it over: the server may have taken it',
 };
+
+const UNKNOWN_CAUSE = causeArgument(causeOf(UNKNOWN_END));
 
 export interface Withdrawal {
   failure: Failure;
@@ -51,17 +64,35 @@ export interface Withdrawal {
   from: 'send-queue' | 'anywhere' | 'uncertain';
   /** Only while the email still expires at this time (ISO 8601, as stored). */
   expiring?: string;
+  /** The one that it would have been sent over. */
+  transport?: string;
+  /** Why it was not sent, where nobody wanted that. */
+  cause?: Cause | undefined;
   /** What BullMQ clients are told of it; nothing where it is not given. */
   telling?: Telling;
 }
+
+const noteOf = (id: string, { code }: Failure, at: number): EventNote => ({
+  type: failureEvent(code),
+  at,
+  id,
+  state: failedState(code),
+  code,
+});
 
 export const withdraw = async (
   redis: Redis,
   queue: EmailQueue,
   id: string,
   aside: Withdrawal,
-): Promise<Refusal | undefined> =>
-  readRefusal(
+): Promise<Refusal | undefined> => {
+  // Whatever it is put aside as, it may turn out to be uncertain.
+  await announceCauses(redis, queue);
+  const { transport = '' } = aside;
+  const what = talliedAs(failedState(aside.failure.code));
+  const notes = (): EventNote[] => [noteOf(id, aside.failure, aside.now), noteOf(id, UNKNOWN_END, aside.now)];
+  const [event = '', unknown = ''] = (await eventArguments(redis, queue, notes)) ?? [];
+  return readRefusal(
     await withdrawScript(
       redis,
       [queue.keys.bull, queue.keys.upkeep, queue.keys.finished],
@@ -75,6 +106,13 @@ export const withdraw = async (
         aside.expiring ?? '',
         writeFailure(UNKNOWN_END),
         aside.telling ?? '',
+        causeArgument(aside.cause),
+        UNKNOWN_CAUSE,
+        event,
+        unknown,
+        tallyArgument(what && { what, transport }),
+        tallyArgument({ what: 'uncertain', transport }),
       ],
     ),
   );
+};

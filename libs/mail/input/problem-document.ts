@@ -28,6 +28,7 @@ const STATUS: Record<string, number> = {
   'unsupported-media-type': 415,
   'rate-limited': 429,
   'too-many-wrong-keys': 429,
+  'too-many-streams': 429,
   'internal-error': 500,
   unavailable: 503,
   'no-worker': 503,

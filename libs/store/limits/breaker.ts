@@ -1,7 +1,8 @@
 // The circuit breaker of a transport, for all replicas: an outage costs the mail that finds it one attempt, not all theirs.
 import { uptime, type Clock } from '../../runtime/clock';
-import { tenantKeys } from '../redis/keys';
+import { outboxOf, tenantKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
+import type { Listening } from '../registries/listening';
 import { defineScript } from '../redis/script';
 
 /** The right to try a transport, or when to ask again. */
@@ -85,8 +86,8 @@ if redis.call('ZSCORE', KEYS[2], ARGV[2]) then
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end`);
 
-// KEYS: breaker, probe, in flight. ARGV: now, token, '1' if a probe, '1' if a fault, email, threshold, first wait, longest
-// wait, well again, words of the fault. Result: {change, counted, until}. Atomic, so that faults of all replicas are counted once.
+// KEYS: breaker, probe, in flight, the tenant's outbox. ARGV: now, token, '1' if a probe, '1' if a fault, email, threshold, first wait, longest
+// wait, well again, words of the fault, what whoever listens is told when it opens and when it closes, or ''. Result: {change, counted, until}. Atomic, so that faults of all replicas are counted once.
 const report = defineScript(`
 local now, probe, fault = tonumber(ARGV[1]), ARGV[3] == '1', ARGV[4] == '1'
 local state, faults, last, opens, openUntil, allowed =
@@ -99,6 +100,7 @@ local function open(change)
   redis.call('HSET', KEYS[1], 'state', 'open', 'opens', count, 'openUntil', now + wait)
   redis.call('HSETNX', KEYS[1], 'since', now)
   redis.call('DEL', KEYS[3])
+  if change == 'opened' and ARGV[11] ~= '' then redis.call('XADD', KEYS[4], '*', 'e', ARGV[11]) end
   return {change, change == 'opened' and 1 or 0, tostring(now + wait)}
 end
 if not state then
@@ -122,10 +124,18 @@ end
 local more = tonumber(allowed) * 2
 if more >= tonumber(ARGV[9]) then
   redis.call('DEL', KEYS[1], KEYS[3])
+  if ARGV[12] ~= '' then redis.call('XADD', KEYS[4], '*', 'e', ARGV[12]) end
   return {'closed', 0, ''}
 end
 redis.call('HSET', KEYS[1], 'allowed', more)
 return {'none', 0, ''}`);
+
+// KEYS: as above. ARGV: what whoever listens is told where it was down, or ''. Result: 1. Atomic, so that nobody is told of what has not come.
+const forget = defineScript(`
+local down = redis.call('HEXISTS', KEYS[1], 'state') == 1
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+if down and ARGV[1] ~= '' then redis.call('XADD', KEYS[4], '*', 'e', ARGV[1]) end
+return 1`);
 
 const keysOf = (tenant: string, transport: string): string[] => {
   const key = tenantKeys(tenant).breaker(transport);
@@ -145,14 +155,50 @@ const renewing = (leaseMs: number, once: () => Promise<unknown>): (() => void) =
   return () => clearInterval(renewal);
 };
 
+/** What whoever listens is told; '' where nobody does. */
+type NoteOf = (tenant: string, transport: string, type: 'transport.down' | 'transport.up') => Promise<string>;
+
+const createNoteOf =
+  (clock: Clock, listening: Pick<Listening, 'noteOf'> | undefined): NoteOf =>
+  async (tenant, transport, type) =>
+    (await listening?.noteOf(tenant, { type, at: clock.now(), id: transport })) ?? '';
+
+const createReset =
+  (redis: Redis, noteOf: NoteOf): Breakers['reset'] =>
+  async (tenant, transport) => {
+    const up = await noteOf(tenant, transport, 'transport.up');
+    await forget(redis, [...keysOf(tenant, transport), outboxOf(tenant)], [up]);
+  };
+
+const createHold =
+  (redis: Redis, clock: Clock, leaseMs: number): Breakers['hold'] =>
+  async (tenant, transport, pass, work) => {
+    if (pass.kind === 'wait' || !pass.leased) return work();
+    const [, ...leases] = keysOf(tenant, transport);
+    const stop = renewing(leaseMs, () => renew(redis, leases, [clock.now(), pass.token, leaseMs]));
+    try {
+      return await work();
+    } finally {
+      stop();
+    }
+  };
+
 /**
+ * @param deps.listening who is told of what goes down and comes up; nobody where it is not given
  * @param deps.leaseMs how long a pass holds that is not renewed
  */
-export const createBreakers = (deps: { redis: Redis; clock: Clock; replica: string; leaseMs?: number }): Breakers => {
+export const createBreakers = (deps: {
+  redis: Redis;
+  clock: Clock;
+  replica: string;
+  leaseMs?: number;
+  listening?: Pick<Listening, 'noteOf'>;
+}): Breakers => {
   const { redis, clock, leaseMs = LEASE_MS } = deps;
   const believedClosed = new Map<string, number>();
   const faulty = new Set<string>();
   let count = 0;
+  const noteOf = createNoteOf(clock, deps.listening);
 
   return {
     async permit(tenant, transport) {
@@ -160,53 +206,43 @@ export const createBreakers = (deps: { redis: Redis; clock: Clock; replica: stri
       const now = clock.now();
       const token = `${deps.replica}:${count++}`;
       if ((believedClosed.get(id) ?? 0) > uptime()) return { kind: 'go', token, leased: false };
-      const [kind, until] = (await permit(redis, keysOf(tenant, transport), [
-        now,
-        token,
-        leaseMs,
-        SOON_MS,
-        LONGEST_WAIT_MS,
-      ])) as [string, string];
+      const args = [now, token, leaseMs, SOON_MS, LONGEST_WAIT_MS];
+      const [kind, until] = (await permit(redis, keysOf(tenant, transport), args)) as [string, string];
       if (kind === 'wait') return { kind: 'wait', until: Number(until) };
       if (kind === 'go' && until === '0') believedClosed.set(id, uptime() + BELIEVED_MS);
       else faulty.add(id);
       return { kind: kind === 'probe' ? 'probe' : 'go', token, leased: until !== '0' || kind === 'probe' };
     },
-    async hold(tenant, transport, pass, work) {
-      if (pass.kind === 'wait' || !pass.leased) return work();
-      const [, ...leases] = keysOf(tenant, transport);
-      const stop = renewing(leaseMs, () => renew(redis, leases, [clock.now(), pass.token, leaseMs]));
-      try {
-        return await work();
-      } finally {
-        stop();
-      }
-    },
+    hold: createHold(redis, clock, leaseMs),
     async report(tenant, transport, pass, email, fault) {
       const id = `${tenant}/${transport}`;
       // The usual case: nothing was wrong, nothing is. Asking Redis would cost every email a round trip.
       if (fault === undefined && pass.kind === 'go' && !faulty.has(id)) return { change: 'none', counted: false };
       believedClosed.delete(id);
       const token = 'token' in pass ? pass.token : '';
-      const [change, counted, until] = (await report(redis, keysOf(tenant, transport), [
-        clock.now(),
-        token,
-        pass.kind === 'probe' ? '1' : '0',
-        fault === undefined ? '0' : '1',
-        email,
-        THRESHOLD,
-        FIRST_WAIT_MS,
-        LONGEST_WAIT_MS,
-        WELL_AGAIN,
-        (fault ?? '').slice(0, LONGEST_WORDS),
-      ])) as [Reported['change'], number, string];
+      const [change, counted, until] = (await report(
+        redis,
+        [...keysOf(tenant, transport), outboxOf(tenant)],
+        [
+          clock.now(),
+          token,
+          pass.kind === 'probe' ? '1' : '0',
+          fault === undefined ? '0' : '1',
+          email,
+          THRESHOLD,
+          FIRST_WAIT_MS,
+          LONGEST_WAIT_MS,
+          WELL_AGAIN,
+          (fault ?? '').slice(0, LONGEST_WORDS),
+          await noteOf(tenant, transport, 'transport.down'),
+          await noteOf(tenant, transport, 'transport.up'),
+        ],
+      )) as [Reported['change'], number, string];
       if (fault !== undefined) faulty.add(id);
       else if (change === 'closed' || change === 'none') faulty.delete(id);
       return { change, counted: counted === 1, ...(until !== '' && { until: Number(until) }) };
     },
     read: (tenant, transport) => read(redis, tenantKeys(tenant).breaker(transport)),
-    async reset(tenant, transport) {
-      await redis.del(...keysOf(tenant, transport));
-    },
+    reset: createReset(redis, noteOf),
   };
 };

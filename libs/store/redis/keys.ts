@@ -12,6 +12,19 @@ export const KEYS = {
   due: `${ROOT}:{fleet}:due`,
   /** Sorted set: queue name -> when its next email expires or must be removed (ms). */
   upkeep: `${ROOT}:{fleet}:upkeep`,
+  /** Sorted set: queues that may hold emails with a cause -> when that was said last (ms). */
+  causes: `${ROOT}:{fleet}:causes`,
+  events: {
+    /** Hash: since when and until when events are written. */
+    state: `${ROOT}:{events}:state`,
+    /** Stream of all events of the last day: where, and what. */
+    stream: `${ROOT}:{events}:stream`,
+    /** Hash: queue name -> the last entry of its outbox that is in the stream. */
+    moved: `${ROOT}:{events}:moved`,
+    /** Sorted set: names of outboxes that may hold something -> when that was said last (ms); and a set of those with news. */
+    outboxes: `${ROOT}:{fleet}:outboxes`,
+    fresh: `${ROOT}:{fleet}:outboxes-fresh`,
+  },
   /** Hash: worker -> what it says of itself, as JSON; and a sorted set: worker -> its last sign (ms). */
   workers: `${ROOT}:{fleet}:workers`,
   workersSeen: `${ROOT}:{fleet}:workers-seen`,
@@ -100,6 +113,10 @@ export const formerKeys = (tenant: string): string[] => [
 /** BullMQ's prefix of a queue: the braces put all of a queue's keys into one slot. */
 export const queuePrefix = (name: string): string => `${ROOT}:{${name}}`;
 
+/** The outbox of a queue by its name, or of a tenant. */
+export const outboxOf = (name: string): string =>
+  name.includes('.') ? `${queuePrefix(name)}:${name}:${BESIDE.outbox}` : `${ROOT}:{${name}}:outbox`;
+
 /** What belongs to one queue, beside BullMQ's own keys. */
 export const queueKeys = (address: QueueAddress) => {
   const name = queueName(address);
@@ -119,10 +136,14 @@ export const queueKeys = (address: QueueAddress) => {
     byAddressBefore: `${prefix}:by-address`,
     /** Sorted set of unfinished emails: id -> when it expires (ms). */
     upkeep: `${prefix}:upkeep`,
-    /** Every set of `BESIDE`. */
-    beside: [BESIDE.putBack, BESIDE.deferred, ...ASIDE_STATES.map((state) => BESIDE.aside + state)].map(
-      (set) => bull + set,
-    ),
+    /** Every key of `BESIDE`. */
+    beside: [
+      BESIDE.putBack,
+      BESIDE.deferred,
+      BESIDE.byCause,
+      BESIDE.causes,
+      ...ASIDE_STATES.map((state) => BESIDE.aside + state),
+    ].map((set) => bull + set),
     /** Hash: emails by slice of the window that the queue's rate names; `:under-way` beside it. */
     rate: `${prefix}:rate`,
     /** Sorted set of finished emails: id -> when it has to be removed (ms). */
@@ -156,6 +177,14 @@ export const BESIDE = {
   deferred: 'rp:deferred',
   /** Emails of the failed set in one state of their own: this and the state. */
   aside: 'rp:aside:',
+  /** Emails by why they stand unsent or were not sent yet: sorted set of `cause\0inverted id` (libs/jobs/traces/enter-cause.ts). */
+  byCause: 'rp:by-cause',
+  /** Hash: cause -> what it is, as JSON; `<cause>:first` and `<cause>:last` -> since when, and when last (ms). */
+  causes: 'rp:causes',
+  /** Hashes: what was counted by hour and by day; this, `h` or `d`, and a number (libs/jobs/traces/tallies.ts). */
+  tallies: 'rp:tallies:',
+  /** Stream: events that the relay has not moved yet. */
+  outbox: 'rp:outbox',
 } as const;
 
 /** Fields of ours in a job's hash: the marks (docs/decisions/0004-marks.md). BullMQ leaves unknown fields alone. */
@@ -178,6 +207,8 @@ export const MARK = {
   parked: 'rp:parked',
   /** The subject that it was rendered with, of one that was sent or may have been. */
   subject: 'rp:subject',
+  /** The cause under which it is entered in `BESIDE.byCause`. */
+  cause: 'rp:cause',
 } as const;
 
 /** BullMQ keeps a delayed job under `ms * 4096 + counter` (getDelayedScore.lua). */

@@ -39,6 +39,7 @@ return 1`);
 /**
  * Does it whenever it is due and nobody else does; begins at once.
  * @param deps.every ms from the beginning of one run to that of the next
+ * @param deps.lease ms after which another process follows one that vanished in the middle, where that matters
  * @param deps.run one run; it ends early once the signal is aborted
  * @param deps.failed hears of a run that failed; there will be another one
  * @param deps.replica tells this process from others
@@ -48,18 +49,19 @@ export const runAsLeader = (deps: {
   redis: Redis;
   name: string;
   every: number;
+  lease?: number;
   replica: string;
   run: (signal: AbortSignal) => Promise<unknown>;
   failed: (error: unknown) => void;
 }): (() => Promise<void>) => {
-  const { redis, name, every, replica } = deps;
+  const { redis, name, every, replica, lease = LEASE_MS } = deps;
   const key = KEYS.duty(name);
   const stopping = new AbortController();
 
   const run = async (): Promise<void> => {
     const renewal = setInterval(() => {
-      holdTurn(redis, [key], [replica, LEASE_MS]).catch(() => undefined);
-    }, LEASE_MS / 3);
+      holdTurn(redis, [key], [replica, lease]).catch(() => undefined);
+    }, lease / 3);
     try {
       await deps.run(stopping.signal);
     } finally {
@@ -70,7 +72,7 @@ export const runAsLeader = (deps: {
 
   /** @returns ms until the next question */
   const look = async (): Promise<number> => {
-    const wait = Number(await takeTurn(redis, [key], [replica, LEASE_MS, every]));
+    const wait = Number(await takeTurn(redis, [key], [replica, lease, every]));
     if (wait === 0) await run();
     // Those that wait for the same moment do not all ask in it.
     return wait === 0 ? every : wait + (Math.random() * every) / 4;

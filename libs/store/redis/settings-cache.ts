@@ -4,7 +4,15 @@ import { CHANNELS } from './keys';
 import type { Redis } from './redis';
 
 export type ChangeKind =
-  'tenant' | 'queue' | 'transport' | 'lowered' | 'template' | 'api-key' | 'signing-secret' | 'installation';
+  | 'tenant'
+  | 'queue'
+  | 'transport'
+  | 'lowered'
+  | 'template'
+  | 'api-key'
+  | 'signing-secret'
+  | 'installation'
+  | 'listening';
 
 export interface Changes {
   /** A reader that remembers; forgets an entry as soon as any process announces its change. */

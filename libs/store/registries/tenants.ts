@@ -11,11 +11,12 @@ import { boundRetries, NO_RETRY_BOUNDS, requireRetries, type RetryBounds } from 
 import { queueName, type QueueAddress } from '../../mail/address/queue-address';
 import type { Clock } from '../../runtime/clock';
 import type { Bound } from './bound';
-import { changeRecord } from './change-record';
+import { changeRecord, type Told } from './change-record';
 import { removeFormerTenant } from './former-tenant';
 import type { Changes } from '../redis/settings-cache';
+import type { Listening } from './listening';
 import type { PauseNote } from './installation';
-import { KEYS, tenantKeys } from '../redis/keys';
+import { KEYS, outboxOf, tenantKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
 
 interface Dates {
@@ -80,7 +81,23 @@ interface Deps {
   redis: Redis;
   changes: Changes;
   clock: Clock;
+  /** Who is told of pauses; nobody where it is not given. */
+  listening?: Pick<Listening, 'noteOf'>;
 }
+
+/** What whoever listens is told of a queue that is paused or resumed. */
+const toldOf =
+  ({ clock, listening }: Deps, { tenant, application }: QueueAddress) =>
+  async (before: QueueRecord | undefined, after: QueueRecord): Promise<Told | undefined> => {
+    const [was, is] = [before?.settings.enabled === false, after.settings.enabled === false];
+    if (was === is || listening === undefined) return undefined;
+    const note = {
+      type: is ? ('queue.paused' as const) : ('queue.resumed' as const),
+      at: clock.now(),
+      id: application,
+    };
+    return { outbox: outboxOf(tenant), event: await listening.noteOf(tenant, note) };
+  };
 
 /** A record with its dates. @param now ms since 1970 */
 const fresh = <S>(old: Record<S> | undefined, settings: S, now: number): Record<S> => {
@@ -127,7 +144,8 @@ const createTenantPart = ({ redis, changes, clock }: Deps): TenantPart => {
   };
 };
 
-const createQueuePart = ({ redis, changes, clock }: Deps): QueuePart => {
+const createQueuePart = (deps: Deps): QueuePart => {
+  const { redis, changes, clock } = deps;
   const cachedQueue = changes.cached('queue', async (name) => {
     const [slug = '', application = ''] = name.split('.');
     const record = parse<Record<QueueSettings>>(await redis.hget(tenantKeys(slug).queues, application));
@@ -145,15 +163,17 @@ const createQueuePart = ({ redis, changes, clock }: Deps): QueuePart => {
     async changeQueue(address, decide, bound) {
       const queueOf = (record: QueueRecord): RegisteredQueue => ({ ...address, ...record });
       const key = tenantKeys(address.tenant).queues;
+      const change = (present: QueueRecord | undefined): QueueRecord => {
+        const { settings, paused } = decide(present && queueOf(present));
+        return { ...fresh(present, settings, clock.now()), ...(paused && { paused }) };
+      };
       const { before, after } = await changeRecord<QueueRecord>(
         redis,
         key,
         address.application,
-        (present) => {
-          const { settings, paused } = decide(present && queueOf(present));
-          return { ...fresh(present, settings, clock.now()), ...(paused && { paused }) };
-        },
+        change,
         bound,
+        toldOf(deps, address),
       );
       await changes.announce('queue', queueName(address));
       return { before: before && queueOf(before), after: queueOf(after) };

@@ -27,6 +27,7 @@ beforeAll(async () => {
     refs: createContentRefs({ redis, clock: systemClock }),
     removeContent: async (id) => void removed.push(id),
     now: Date.now,
+    settingsOf: async () => ({ transport: 'default' }),
   };
 });
 afterAll(async () => {

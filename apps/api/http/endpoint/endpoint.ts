@@ -98,6 +98,9 @@ export interface Endpoint<in D> extends Declared {
 /** Groups of endpoints, as the document shows them. */
 export const TAGS = {
   Emails: 'Accept emails, look at them, and act on them until they are sent.',
+  Incidents: 'Why emails stand unsent: grouped by cause, over queues.',
+  Events: 'What happens, as it happens.',
+  Statistics: 'How many emails came, were sent and failed, by hour and day.',
   Bulk: 'One action on all emails of a filter, and what takes longer than a request.',
   Content: 'Bytes for attachments and complete messages.',
   Queues: 'One queue for each application of a tenant: its settings, counts and pause.',

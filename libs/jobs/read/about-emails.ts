@@ -1,0 +1,32 @@
+// What events tell of emails beside what happened: to whom they go, and what their senders marked them with.
+import type { QueueAddress } from '../../mail/address/queue-address';
+import { readStored, recipientsOf, type StoredEmail } from '../../mail/email/stored-email';
+import { queueKeys } from '../../store/redis/keys';
+import type { Redis } from '../../store/redis/redis';
+
+export interface AboutEmail {
+  recipients: string[];
+  metadata: NonNullable<StoredEmail['metadata']>;
+  tags: string[];
+}
+
+/** @returns by id; nothing of those that are gone */
+export const readAboutEmails = async (
+  redis: Redis,
+  queue: QueueAddress,
+  ids: string[],
+): Promise<Map<string, AboutEmail>> => {
+  const { job } = queueKeys(queue);
+  const pipeline = redis.pipeline();
+  for (const id of ids) pipeline.hget(job(id), 'data');
+  const answers = ((await pipeline.exec()) ?? []).map(([, data]) => data as string | null);
+  const found = new Map<string, AboutEmail>();
+  for (const [index, id] of ids.entries()) {
+    const data = answers[index];
+    if (typeof data !== 'string') continue;
+    const email = readStored(data);
+    const recipients = recipientsOf(email).map(({ address }) => address);
+    found.set(id, { recipients, metadata: email.metadata ?? {}, tags: email.tags ?? [] });
+  }
+  return found;
+};
