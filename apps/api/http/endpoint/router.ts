@@ -59,7 +59,9 @@ export const endpointRouter = <D>(
     const handle: RequestHandler = async (request, response) => {
       await sendAnswer(response, await endpoint.handle(deps, await askedOf(who, endpoint, request, response)));
     };
-    const before = endpoint.body?.stream === true ? [] : bodies;
+    // What a GET carries means nothing (RFC 9110 9.3.1): it is not even read as JSON.
+    const readsJson = endpoint.method !== 'get' && endpoint.body?.stream !== true;
+    const before = readsJson ? bodies : [];
     router[endpoint.method](expressPath(endpoint.path), ...before, handle);
   }
   return router;
