@@ -93,6 +93,7 @@ const gather = async (stage: Stage, { seconds, seed }: AttackOptions): Promise<E
   await b.close();
   const { accepted, refused } = b;
   const memory = await stage.lab.client.info('memory');
+  const commands = (await stage.lab.client.slowlog('GET', 128)) as [number, number, number, string[]][];
   return {
     told,
     watched,
@@ -103,6 +104,7 @@ const gather = async (stage: Stage, { seconds, seed }: AttackOptions): Promise<E
       .filter(([, { process: child }]) => child.exitCode !== null || child.signalCode !== null)
       .map(([name]) => name),
     errors: readErrors(stage.lab.logs),
+    commands: commands.map(([, , micros, words]) => ({ ms: micros / 1_000, words: words.join(' ').slice(0, 200) })),
     redisBytes: Number(/^used_memory_peak:(\d+)/m.exec(memory)?.[1]),
   };
 };

@@ -9,7 +9,7 @@ import type { AttackTask, AttackerOrder, AttackerReport, Fault } from './report'
 
 const task = JSON.parse(process.argv[2] ?? '{}') as AttackTask;
 /** Requests that somebody thought of, among those derived from the document. */
-const KNOWN_SHARE = 0.12;
+const KNOWN_SHARE = 0.2;
 /** Ids that requests aim at: the last that were given out. */
 const IDS_KEPT = 60;
 /** Faults of one kind are shown once or twice, not by the thousand. */
@@ -96,7 +96,7 @@ const send = async (request: HostileRequest): Promise<void> => {
 };
 
 const targets = (draw: Draw): Targets => ({
-  tenant: ['a', 'a', 'a', 'a', 'b'],
+  tenant: [...Array<string>(9).fill('a'), 'b'],
   application: ['app', 'app', 'slow', 'loud', `made-${draw.below(5)}`],
   name: ['default', 'receipt', 'hostile', 'runaway', 'silent', `made-${draw.below(5)}`],
   version: ['1', '2', '0', '-1', '99999999999999999999'],
@@ -107,9 +107,10 @@ const attack = async (): Promise<void> => {
   const document = (await (await fetch(`http://127.0.0.1:${task.port}/openapi.json`)).json()) as Document;
   const operations = operationsOf(document);
   const known = knownAttacks(operations);
+  // What takes a body can be wrong in more ways.
+  const weighed = operations.flatMap((operation) => (operation.body ? [operation, operation, operation] : [operation]));
   const client = async (draw: Draw): Promise<void> => {
-    while (!ending)
-      await send(draw.chance(KNOWN_SHARE) ? known(draw) : derive(document, operations, targets(draw), draw));
+    while (!ending) await send(draw.chance(KNOWN_SHARE) ? known(draw) : derive(document, weighed, targets(draw), draw));
   };
   const all = Promise.all(Array.from({ length: task.clients }, (_, n) => client(createDraw(task.seed * 1_000 + n))));
   // What waits for a silent host would keep the end waiting, too.

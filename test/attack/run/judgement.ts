@@ -16,11 +16,15 @@ export interface Evidence {
   /** Processes that ended. */
   ended: string[];
   errors: Logged[];
+  /** What Redis took long for. */
+  commands: { ms: number; words: string }[];
   /** Redis' memory at most. */
   redisBytes: number;
 }
 
 const MIB = 1024 * 1024;
+/** No machine is so busy that a turn which is within its bound takes so much CPU. ms */
+const BLOCKED_MS = 1_000;
 /** Resident at most, bytes: four of the largest bodies and what is read from them, beside the process itself. */
 const MOST_MEMORY: Record<string, number> = { api: 1_500 * MIB, worker: 1_500 * MIB };
 const MOST_TIMES = 2;
@@ -60,18 +64,21 @@ const answers = ({ told }: Evidence, seconds: number): Row[] => {
   ];
 };
 
-const processes = ({ watched, redisBytes }: Evidence): Row[] => {
+const processes = ({ watched, redisBytes, commands }: Evidence): Row[] => {
   const bare = watched['bare'];
+  const longest = Math.max(0, ...commands.map((command) => command.ms));
   return [
     ...['api', 'worker'].flatMap((name) => {
       const seen = watched[name];
       if (seen === undefined) throw new Error(`${name} was not watched`);
+      const blocked = seen.stalls.filter((stall) => stall.ms > BLOCKED_MS).length;
       const [most, bound] = [Math.max(...seen.memory), MOST_MEMORY[name] ?? 0];
       return [
         row(`${name}: longest turn of its loop, CPU`, ms(seen.cpu), {
           reach: `<= ${STALL_MS} ms`,
           met: seen.cpu <= STALL_MS,
         }),
+        row(`${name}: turns of more than ${BLOCKED_MS} ms, CPU`, `${blocked}`, { reach: '0', met: blocked === 0 }),
         row(`${name}: longest turn by the clock`, ms(seen.wall), { baseline: ms(bare?.wall ?? Number.NaN) }),
         row(`${name}: stalls of more than ${STALL_MS} ms, CPU`, `${seen.stalls.length}`, {
           reach: '0',
@@ -86,6 +93,7 @@ const processes = ({ watched, redisBytes }: Evidence): Row[] => {
         row(`${name}: memory in the middle`, mib(quantile(seen.memory, 0.5))),
       ];
     }),
+    row('Redis: longest command', ms(longest), { reach: `<= ${STALL_MS} ms`, met: longest <= STALL_MS }),
     row('Redis: memory at most', mib(redisBytes)),
   ];
 };
@@ -120,7 +128,7 @@ const neighbour = ({ alone, beside, ofB }: Evidence): Row[] => {
 };
 
 /** These are promises whatever the machine is; a latency is what this machine, which attacks as well, had left. */
-const HARD = [/5xx/, /declared/, /memory at most/, /^B: lost/, /^B: delivered twice/];
+const HARD = [/5xx/, /turns of more than/, /declared/, /memory at most/, /^B: lost/, /^B: delivered twice/];
 
 const tellStall = ({ process: name, at, ms: length }: Stall, { told }: Evidence): string => {
   const beside = told.slow
@@ -139,6 +147,12 @@ const tellSlow = ({ told }: Evidence): string => {
   const most = [...times].sort(([, a], [, b]) => b - a).slice(0, SHOWN);
   return `longest under way: ${most.map(([what, time]) => `${what} ${Math.round(time / 1_000)} s`).join(', ')}`;
 };
+
+const tellCommands = ({ commands }: Evidence): string[] =>
+  [...commands]
+    .sort((a, b) => b.ms - a.ms)
+    .slice(0, 4)
+    .map(({ ms: length, words }) => `Redis took ${ms(length)} for: ${words}`);
 
 const tellFaults = ({ told, errors }: Evidence): string[] => {
   const kinds = new Map(
@@ -169,6 +183,11 @@ export const judge = (evidence: Evidence, seconds: number): { rows: Row[]; broke
   return {
     rows,
     broken: broken.map(({ name, ours, reach }) => `${name}: ${ours}, not ${reach}`),
-    notes: [tellSlow(evidence), ...longest.map((stall) => tellStall(stall, evidence)), ...tellFaults(evidence)],
+    notes: [
+      tellSlow(evidence),
+      ...longest.map((stall) => tellStall(stall, evidence)),
+      ...tellCommands(evidence),
+      ...tellFaults(evidence),
+    ],
   };
 };

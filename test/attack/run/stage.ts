@@ -12,6 +12,8 @@ import type { AttackTask } from './report';
 
 /** Redis has this much: what an attack may fill is bounded by what there is. */
 const REDIS_MEMORY = '1gb';
+/** Redis does one command at a time: one that takes longer is told of. Microseconds */
+const LONG_COMMAND_US = 20_000;
 /** How long A's slow server takes for a message, ms. */
 const SLOW_MS = 20_000;
 /** A reply of A's talkative server, bytes. */
@@ -81,6 +83,7 @@ const newKeys = async (lab: Lab, api: Child, keys: Record<Role, string>): Promis
 export const setTheStage = async (): Promise<Stage> => {
   const lab = await openLab(undefined);
   await lab.client.config('SET', 'maxmemory', REDIS_MEMORY);
+  await lab.client.config('SET', 'slowlog-log-slower-than', LONG_COMMAND_US);
   const env = {
     ROHRPOST_GRACE: '2s',
     NODE_OPTIONS: `--import ${pathToFileURL(LOOP_TURNS).href}`,
