@@ -48,12 +48,13 @@ const arrived = async ({ sinkOfB }: Stage, { accepted }: Neighbour): Promise<str
   return (await sinkOfB.taken()).recipients;
 };
 
-/** A is set up again and again while it destroys what is its own. @returns ends it */
-const keepMending = (stage: Stage, attacker: Child): (() => Promise<void>) => {
+/** A is set up again and again while it destroys what is its own, at once where it has revoked its keys. @returns ends it */
+const keepMending = (stage: Stage, attacker: Child, told: AttackerReport): (() => Promise<void>) => {
   let ending = false;
   const mending = (async () => {
     while (!ending) {
-      await until(() => ending, MEND_MS);
+      const refused = told.refusedKeys;
+      await until(() => ending || told.refusedKeys > refused, MEND_MS);
       const keys = await stage.mend().catch(() => ({}));
       if (attacker.process.connected) attacker.process.send({ keys });
     }
@@ -83,7 +84,7 @@ const gather = async (stage: Stage, { seconds, seed }: AttackOptions): Promise<E
   });
   listen(attacker, told);
   const watching = watch(stage.children);
-  const mending = keepMending(stage, attacker);
+  const mending = keepMending(stage, attacker, told);
   const beside = await b.send(within(seconds * 1_000));
   if (attacker.process.connected) attacker.process.send({ end: true });
   await until(() => told.ended === true || !attacker.process.connected, LAST_MS);

@@ -17,6 +17,7 @@ const FAULTS_SHOWN = 40;
 /** Answers that take longer are told, so that they can be laid beside the stalls. ms */
 const SLOW_MS = 60;
 const PATIENCE_MS = 30_000;
+const ASK_MS = 50;
 /** For requests that are under way when the attack is to end. */
 const LAST_MS = 3_000;
 
@@ -25,6 +26,8 @@ let ending = false;
 let askToEnd: () => void = () => undefined;
 const asked = new Promise<void>((resolve) => (askToEnd = resolve));
 const ids: string[] = [];
+/** Whose key an attack has revoked: as a wrong one, it would soon be all that the address is known for. */
+const revoked = new Set<Role>();
 const report = (): AttackerReport => ({ statuses: {}, faults: [], slow: [], unanswered: {}, bytes: 0, refusedKeys: 0 });
 let current = report();
 let faultsSaid = 0;
@@ -51,7 +54,6 @@ const look = (request: HostileRequest, status: number, headers: Headers, text: s
     fault({ kind: `status ${status}`, label, path: request.path, body: sample(request), answer: text.slice(0, 500) });
     return;
   }
-  if (status === 401 && request.role !== undefined) current.refusedKeys++;
   try {
     const isJson = /json/.test(headers.get('content-type') ?? '');
     const body: unknown = isJson ? JSON.parse(text) : text === '' ? undefined : text;
@@ -71,6 +73,8 @@ const sample = ({ body }: HostileRequest): string => body?.subarray(0, 300).toSt
 
 const send = async (request: HostileRequest): Promise<void> => {
   const { label, operation, role, body } = request;
+  while (role !== undefined && revoked.has(role) && !ending)
+    await new Promise((resolve) => setTimeout(resolve, ASK_MS));
   const begun = Date.now();
   current.bytes += body?.length ?? 0;
   try {
@@ -85,6 +89,10 @@ const send = async (request: HostileRequest): Promise<void> => {
     const headers = new Headers(
       Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]),
     );
+    if (answer.statusCode === 401 && role !== undefined) {
+      revoked.add(role);
+      current.refusedKeys++;
+    }
     look(request, answer.statusCode, headers, text);
     if (answer.statusCode < 300) remember(text);
   } catch (error) {
@@ -124,7 +132,10 @@ const tell = (ended: boolean): void => {
 };
 
 process.on('message', (order: AttackerOrder) => {
-  if (order.keys !== undefined) keys = { ...keys, ...(order.keys as Record<Role, string>) };
+  if (order.keys !== undefined) {
+    keys = { ...keys, ...(order.keys as Record<Role, string>) };
+    revoked.clear();
+  }
   if (!order.end) return;
   ending = true;
   askToEnd();

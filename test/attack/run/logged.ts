@@ -21,7 +21,7 @@ export const readErrors = (folder: string): Logged[] => {
     for (const line of existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []) {
       const isLine = line.startsWith('{"level":');
       if (line === '' || (isLine && Number(/^\{"level":(\d+)/.exec(line)?.[1]) < ERROR)) continue;
-      const text = isLine ? ((JSON.parse(line) as { msg?: string }).msg ?? '') : line.slice(0, 100);
+      const text = isLine ? ((JSON.parse(line) as { message?: string }).message ?? '') : line.slice(0, 100);
       const known = found.get(name + text);
       if (known === undefined) found.set(name + text, { process: name, text, count: 1, first: line.slice(0, 1_500) });
       else known.count++;
