@@ -97,7 +97,7 @@ const send = async (request: HostileRequest): Promise<void> => {
     if (answer.statusCode < 300) remember(text);
   } catch (error) {
     if (ending) return;
-    const code = (error as { code?: string }).code ?? (error as Error).message;
+    const code = `${(error as { code?: string }).code ?? (error as Error).message}, ${label.split(':')[0]}`;
     current.unanswered[code] = (current.unanswered[code] ?? 0) + 1;
   }
   if (Date.now() - begun > SLOW_MS) current.slow.push({ label, from: begun, to: Date.now() });

@@ -128,7 +128,15 @@ const neighbour = ({ alone, beside, ofB }: Evidence): Row[] => {
 };
 
 /** These are promises whatever the machine is; a latency is what this machine, which attacks as well, had left. */
-const HARD = [/5xx/, /turns of more than/, /declared/, /memory at most/, /^B: lost/, /^B: delivered twice/];
+const HARD = [
+  /5xx/,
+  /no lines of the log/,
+  /turns of more than/,
+  /declared/,
+  /memory at most/,
+  /^B: lost/,
+  /^B: delivered twice/,
+];
 
 const tellStall = ({ process: name, at, ms: length }: Stall, { told }: Evidence): string => {
   const beside = told.slow
@@ -174,7 +182,12 @@ export const judge = (evidence: Evidence, seconds: number): { rows: Row[]; broke
     reach: '0',
     met: evidence.ended.length === 0,
   });
-  const rows = [...answers(evidence, seconds), ended, ...processes(evidence), ...neighbour(evidence)];
+  const strange = evidence.errors.filter(({ first }) => !first.startsWith('{'));
+  const printed = row('lines that are no lines of the log', `${strange.length}`, {
+    reach: '0',
+    met: strange.length === 0,
+  });
+  const rows = [...answers(evidence, seconds), ended, printed, ...processes(evidence), ...neighbour(evidence)];
   const broken = rows.filter(
     ({ name, met }) => met === false && (name === ended.name || HARD.some((one) => one.test(name))),
   );
