@@ -137,7 +137,7 @@ export default tseslint.config(
   { files: ['apps/*/main.ts'], rules: { 'no-restricted-properties': 'off' } },
   { files: ['libs/runtime/clock.ts'], rules: { 'no-restricted-syntax': 'off' } },
   {
-    files: ['dev/**/*.ts', 'bench/**/*.ts'],
+    files: ['dev/**/*.ts', 'bench/**/*.ts', 'test/attack/run/*.ts'],
     rules: { 'no-console': 'off', 'no-restricted-properties': 'off', 'no-restricted-syntax': 'off' },
   },
   {

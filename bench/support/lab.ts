@@ -15,6 +15,8 @@ export interface Lab {
   redis: RedisServer;
   /** A connection of the benchmark itself. */
   client: Redis;
+  /** The folder of what the processes log, a file for each kind. */
+  logs: string;
   /** Starts `apps/api` or `apps/worker` as it was built, with the usual settings. */
   start(app: 'api' | 'worker', env?: NodeJS.ProcessEnv): Promise<Child>;
   /** Starts a process of bench/processes. */
@@ -59,7 +61,8 @@ export const openLab = async (profiles: string | undefined): Promise<Lab> => {
     children.push(await child);
     return child;
   };
-  const log = (name: string): string => join(dataDir, 'logs', `${name}.log`);
+  const logs = join(dataDir, 'logs');
+  const log = (name: string): string => join(logs, `${name}.log`);
   const startOwn = (name: string, task: unknown): Promise<Child> =>
     started(
       startChild({
@@ -72,6 +75,7 @@ export const openLab = async (profiles: string | undefined): Promise<Lab> => {
   return {
     redis,
     client,
+    logs,
     startOwn,
     start: (app, env) =>
       started(

@@ -25,11 +25,13 @@ export interface Sizes<T> {
 
 const HEAD = { name: '', ours: 'ours', baseline: 'baseline', ratio: 'ratio', reach: 'reach', met: 'reached' };
 
-const printTable = (rows: Row[]): void => {
+/** Prints to standard output, whatever a test runner does with the console. */
+export const printTable = (rows: Row[]): void => {
   const lines = [HEAD, ...rows.map((row) => ({ ...row, met: row.met === undefined ? '' : row.met ? 'yes' : 'no' }))];
   const columns = ['name', 'ours', 'baseline', 'ratio', 'reach', 'met'] as const;
   const widths = columns.map((column) => Math.max(...lines.map((line) => line[column].length)));
-  for (const line of lines) console.log(columns.map((column, n) => line[column].padEnd(widths[n] ?? 0)).join('  '));
+  for (const line of lines)
+    process.stdout.write(`${columns.map((column, n) => line[column].padEnd(widths[n] ?? 0)).join('  ')}\n`);
 };
 
 const versionOf = (name: string): string => {
@@ -37,7 +39,8 @@ const versionOf = (name: string): string => {
   return `${name} ${(JSON.parse(file) as { version: string }).version}`;
 };
 
-const machine = (redis: string): string => {
+/** What it ran on, in a line. @param redis its version */
+export const machine = (redis: string): string => {
   const [first] = cpus();
   const packages = ['bullmq', 'nodemailer', 'eta', 'express'].map(versionOf).join(', ');
   return `${cpus().length} x ${first?.model.trim() ?? 'unknown CPU'}; Node ${process.version}, Redis ${redis}, ${packages}`;

@@ -14,8 +14,18 @@ test.each<[string, string]>([
   expect(withoutAddresses(text, ['ann@example.org'])).toBe(expected);
 });
 
+/** CPU ms of the cheapest of a few tries: who else uses the machine, or what one of them had to compile, does not count. */
+const leastCpu = (work: () => unknown): number =>
+  Math.min(
+    ...[1, 2, 3, 4, 5].map(() => {
+      const before = process.cpuUsage();
+      work();
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1_000;
+    }),
+  );
+
 test('a long line without an address takes no time', () => {
-  const begun = performance.now();
   expect(withoutAddresses('x'.repeat(100_000))).toHaveLength(500);
-  expect(performance.now() - begun).toBeLessThan(200);
+  expect(leastCpu(() => withoutAddresses('x'.repeat(100_000)))).toBeLessThan(200);
 });

@@ -70,6 +70,8 @@ export const createVerifyRequests = (deps: { redis: Redis; waiting: Redis; waitM
   const events = new QueueEvents(NAME, { ...options, connection: deps.waiting });
   queue.on('error', () => undefined);
   events.on('error', () => undefined);
+  // Each who waits listens to both: many listeners are many who wait, and no leak.
+  for (const emitter of [queue, events]) emitter.setMaxListeners(0);
 
   return {
     async verify(id, order) {

@@ -1,6 +1,7 @@
-// One request cannot hold up the others: a real API process under requests that are costly to look at, and somebody who asks beside them.
+// One request cannot hold up the others: a real API process under requests that are costly to look at, and how long its main thread computes in one go.
 import { readFile } from 'node:fs/promises';
 import { request } from 'undici';
+import { longestTurn } from '../support/processes/loop-turns';
 import { serviceEnv, startProcess, type ServiceProcess } from '../support/processes/process';
 import { setUpQueue, startService, type Service } from '../support/service';
 
@@ -14,7 +15,7 @@ beforeAll(async () => {
   ({ emails } = await setUpQueue(service, 'acme/app', 1));
   for (const role of ['reader', 'sender'])
     keys[role] = (await service.ok<{ key: string }>('POST', '/v1/keys', { role, tenant: 'acme' })).key;
-  api = await startProcess('api', serviceEnv(service.redis.url, service.dataDir));
+  api = await startProcess('api', serviceEnv(service.redis.url, service.dataDir), 'tell-turns.mjs');
 });
 afterAll(async () => {
   await api.end('SIGTERM');
@@ -32,19 +33,11 @@ const post = async (path: string, body: string | Buffer, role = 'sender') => {
   return { status: statusCode, text: await answer.text() };
 };
 
-/** Asks as fast as it is answered until `work` is done. @returns how long the slowest answer took, ms */
-const askBeside = async (work: Promise<unknown>): Promise<{ slowest: number }> => {
-  let done = false;
-  const ended = work.finally(() => (done = true));
-  let slowest = 0;
-  while (!done) {
-    const asked = performance.now();
-    const { body } = await request(`http://127.0.0.1:${api.port}/livez`);
-    await body.dump();
-    slowest = Math.max(slowest, performance.now() - asked);
-  }
-  await ended;
-  return { slowest };
+/** @returns what the work gave, and the longest turn of the API's loop meanwhile, ms of CPU */
+const turnWith = async <T>(work: () => Promise<T>): Promise<{ turn: number; got: T }> => {
+  await longestTurn(api.child);
+  const got = await work();
+  return { got, turn: (await longestTurn(api.child)).cpu };
 };
 
 /** Most memory that the process has had. Bytes. */
@@ -58,15 +51,30 @@ const quoted = (bytes: number): string => `"${'QUJD'.repeat(bytes / 4)}"`;
 const usual = '"to": "ann@example.org", "text": "Hi"';
 const names = (count: number): string => Array.from({ length: count }, (_, n) => `"k${n}": 1`).join(',');
 
-/** Somebody beside waits so much longer than with a plain large body of the same size, which has to be read too. */
+/** A turn is at most so much longer than one with a plain body of that size, which has to be read too. */
 const BESIDE = 10;
-let plain = 0;
+const TRIES = 3;
+const plainBody = `{${usual}, "html": ${quoted(12 * MIB)}}`;
+const plainTurn = async (): Promise<number> => (await turnWith(() => post(emails, plainBody))).turn;
+
+/**
+ * The work, with a plain body right before it and after it. What computes for long does so each time, while a collection of
+ * garbage or a busy machine does not: the best of a few tries is looked at.
+ */
+const holdsNobodyUp = async <T>(work: () => Promise<T>): Promise<T> => {
+  for (let left = TRIES - 1; ; left--) {
+    const before = await plainTurn();
+    const { turn, got } = await turnWith(work);
+    const ratio = turn / Math.max(before, await plainTurn());
+    if (left > 0 && ratio >= BESIDE) continue;
+    expect(ratio).toBeLessThan(BESIDE);
+    return got;
+  }
+};
 
 beforeAll(async () => {
-  for (let n = 0; n < 2; n++) {
-    const { slowest } = await askBeside(post(emails, `{${usual}, "html": ${quoted(12 * MIB)}}`));
-    plain = Math.max(50, slowest);
-  }
+  // The first of all is compiled while it runs.
+  for (let n = 0; n < 3; n++) await plainTurn();
 });
 
 test.each<[string, string, () => string, number]>([
@@ -82,26 +90,20 @@ test.each<[string, string, () => string, number]>([
   ['one that is broken at the end', 'sender', () => `{${usual}, "html": ${quoted(12 * MIB)}, }`, 400],
 ])('%s', async (_name, role, body, status) => {
   const path = role === 'reader' ? `${emails}/render` : emails;
-  let answer: { status: number; text: string } | undefined;
-  const { slowest } = await askBeside(post(path, body(), role).then((got) => (answer = got)));
+  const answer = await holdsNobodyUp(() => post(path, body(), role));
   expect(answer).toMatchObject({ status });
-  expect(answer?.text.length).toBeLessThan(20_000);
-  expect(slowest / plain).toBeLessThan(BESIDE);
+  expect(answer.text.length).toBeLessThan(20_000);
 });
 
 test('a batch whose defaults are large is accepted without being multiplied', async () => {
   const defaults = `{"text": "Hi", "attachments": [{"filename": "a.bin", "content": ${quoted(16 * MIB)}}]}`;
   const lines = Array.from({ length: 200 }, (_, n) => `{"to": "a${n}@example.org"}`).join(',');
   const before = await memoryOf(api);
-  let answer: { status: number; text: string } | undefined;
-  const { slowest } = await askBeside(
-    post(`${emails}/batch`, `{"defaults": ${defaults}, "emails": [${lines}]}`).then((got) => (answer = got)),
-  );
+  const answer = await holdsNobodyUp(() => post(`${emails}/batch`, `{"defaults": ${defaults}, "emails": [${lines}]}`));
   expect(answer).toMatchObject({ status: 202 });
-  expect(slowest / plain).toBeLessThan(BESIDE);
   // 200 times 12 MiB would be 2.4 GB.
   expect((await memoryOf(api)) - before).toBeLessThan(600 * MIB);
-  const { id } = (JSON.parse(answer?.text ?? '') as { results: { id: string }[] }).results[199] ?? { id: '' };
+  const { id } = (JSON.parse(answer.text) as { results: { id: string }[] }).results[199] ?? { id: '' };
   const { attachments } = await service.ok<{ attachments: { contentId: string; size: number }[] }>(
     'GET',
     `${emails}/${id}`,

@@ -50,6 +50,7 @@ test.each<[string, number, Early]>([
   ['an upload with a wrong key', 401, { path: CONTENT, key: 'wrong' }],
   ['JSON with a wrong key', 401, { path: EMAILS, key: 'wrong', headers: [JSON_TYPE] }],
   ['an upload to a queue of nobody', 404, { path: '/v1/queues/nobody/app/content' }],
+  ['a look with a body, which means nothing', 200, { path: '/v1/queues', method: 'GET', body: TOO_MUCH }],
   ['an address that is not there', 404, { path: '/nowhere' }],
   ['an upload that says that it is too large', 413, { path: CONTENT }],
   ['an upload that turns out to be too large', 413, { path: CONTENT, headers: ['Transfer-Encoding: chunked'] }],

@@ -26,7 +26,9 @@ const walk = (value: unknown, path: PropertyKey[], shape: Shape, texts: boolean)
     return;
   }
   const isList = Array.isArray(value);
-  for (const [key, inner] of isList ? value.entries() : Object.entries(value)) {
+  // No pairs of name and value: of 100,000 names they would take as long as the parsing.
+  for (const key of isList ? value.keys() : Object.keys(value)) {
+    const inner = (value as Record<PropertyKey, unknown>)[key];
     if (!isList) {
       shape.names++;
       if (texts && isBroken(String(key))) shape.hasBrokenText = true;

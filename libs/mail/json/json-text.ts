@@ -1,5 +1,6 @@
 // Reads JSON from outside so that nothing of it is lost or changed without a word.
 import { isUtf8 } from 'node:buffer';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { printParseErrorCode, visit } from 'jsonc-parser';
 import { lossesIn } from './json-loss';
 import { scanJson } from './json-scan';
@@ -85,6 +86,8 @@ const decode = (bytes: Buffer, what: string): string => {
 
 /** Values that one text may have: a million of them would hold everybody up while they are read. */
 const MOST_VALUES = 100_000;
+/** With more of them, others have their turn between the parsing, the look at what was parsed, and what is done with it. */
+const MANY_VALUES = 10_000;
 /** A text up to this is read once more to say where it is wrong; of a larger one only what. Characters. */
 const LONGEST_LOCATED = 1024 * 1024;
 
@@ -112,7 +115,9 @@ export const readJson = async (bytes: Buffer, what: string): Promise<unknown> =>
     throw refusal(what, [{ path: '', message }]);
   }
   const value = parse(json, what);
+  if (values > MANY_VALUES) await yieldToOthers();
   const shape = shapeOf(value, hasEscape);
+  if (values > MANY_VALUES) await yieldToOthers();
   if (shape.fault !== undefined) throw refusal(what, [shape.fault]);
   if (hasLossyNumber || shape.hasBrokenText || shape.names !== names) {
     if (json.length > LONGEST_LOCATED) throw refusal(what, [{ path: '', message: WHAT_IS_LOST }]);

@@ -141,20 +141,25 @@ test('a line of 998 bytes is read, and 8-bit bodies are told', () => {
   expect(readRawMessage(Buffer.from(`${HEAD}\r\na`, 'latin1')).eightBit).toBe(false);
 });
 
-/** ms of the quickest of three. */
-const quickest = (text: string): number => {
+/** CPU ms of the cheapest of a few tries: who else uses the machine, or what one of them had to compile, does not count. */
+const leastCpu = (work: () => unknown): number =>
+  Math.min(
+    ...[1, 2, 3, 4, 5].map(() => {
+      const before = process.cpuUsage();
+      work();
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1_000;
+    }),
+  );
+
+const timeOf = (text: string): number => {
   const bytes = Buffer.from(text, 'latin1');
-  const times = [1, 2, 3].map(() => {
-    const begun = performance.now();
-    readRawMessage(bytes);
-    return performance.now() - begun;
-  });
-  return Math.min(...times);
+  return leastCpu(() => readRawMessage(bytes));
 };
 
 test('long lines take no longer to read than short ones', () => {
   const size = 2_000_000;
-  const short = quickest(`${HEAD}\r\n${'xxxxxxxx\r\n'.repeat(size / 10)}`);
-  const long = quickest(`${HEAD}\r\n${`${'x'.repeat(998)}\r\n`.repeat(size / 1_000)}`);
+  const short = timeOf(`${HEAD}\r\n${'xxxxxxxx\r\n'.repeat(size / 10)}`);
+  const long = timeOf(`${HEAD}\r\n${`${'x'.repeat(998)}\r\n`.repeat(size / 1_000)}`);
   expect(long).toBeLessThan(short * 10);
 });

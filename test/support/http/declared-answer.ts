@@ -16,7 +16,10 @@ interface Given {
 const at = createAddresses<Endpoint<never>>(ENDPOINTS);
 
 /** Problems of addresses that have no such endpoint. */
-const NOWHERE = ['unauthenticated', 'not-found', 'method-not-allowed'];
+const NOWHERE = [
+  ...['unauthenticated', 'address-not-allowed', 'rate-limited', 'too-many-wrong-keys', 'unavailable'],
+  ...['not-found', 'method-not-allowed'],
+];
 
 const faultsIn = (schema: z.ZodType, body: unknown): string[] => {
   const { error } = schema.safeParse(body);

@@ -3,6 +3,7 @@ import { FULL } from '../fault';
 import { serviceEnv, startProcess, type ServiceProcess } from './process';
 import { setUpQueue, startService, type EmailBody, type Service } from '../service';
 import { startSmtpServer, type SmtpServer } from '../smtp/smtp-server';
+import { random } from '../random';
 import { eventually } from '../wait';
 
 const SIZE = FULL ? { emails: 10_000, kills: 20 } : { emails: 900, kills: 4 };
@@ -20,14 +21,6 @@ export interface KillRun extends Record<string, string | number> {
   atRisk: number;
   unrecorded: number;
 }
-
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
-const random = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0;
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-};
 
 const acceptAll = async (service: Service, emails: string): Promise<void> => {
   for (let from = 0; from < SIZE.emails; from += 450) {

@@ -67,7 +67,9 @@ export const endpointRouter = <D>(
       if (endpoint.grows === 'always') await requireMemory();
       await sendAnswer(response, await endpoint.handle(deps, asked));
     };
-    const before = endpoint.body?.stream === true ? [] : bodies;
+    // What a GET carries means nothing (RFC 9110 9.3.1): it is not even read as JSON.
+    const readsJson = endpoint.method !== 'get' && endpoint.body?.stream !== true;
+    const before = readsJson ? bodies : [];
     router[endpoint.method](expressPath(endpoint.path), ...before, handle);
   }
   return router;
