@@ -1,7 +1,7 @@
 // The only place that ends a job: from the outcome of an attempt to BullMQ's state of it.
 import { causeOf, type Cause } from '../mail/email/cause';
 import { failureEvent, type EventNote } from '../mail/email/event';
-import { writeFailure, type Failure } from '../mail/email/failure';
+import { writeFailure, type Failure, type FailureCode } from '../mail/email/failure';
 import type { Attempt, LogLine, Outcome } from '../mail/email/outcome';
 import { dueAt, recipientsOf } from '../mail/email/stored-email';
 import { retryDelay } from '../mail/email/retry';
@@ -88,10 +88,28 @@ const sentTally = ({ email, acceptedAt, marked }: Lease, transport: string, at: 
   latency: marked ? undefined : Math.max(0, Math.round(at - dueAt(email, acceptedAt))),
 });
 
+/** What whoever listens is told of an email that is not tried again. */
+const failureNote = (
+  { lease, line }: Pick<Settlement, 'lease' | 'line'>,
+  code: FailureCode,
+  now: number,
+  reply?: string,
+) => noteOf(lease, { type: failureEvent(code), state: failedState(code), code, reply }, now, line);
+
 interface EndingDeps {
   redis: Redis;
   clock: Clock;
   erase: Erase;
+}
+
+/** An attempt that is over, and what it leaves behind. */
+interface Settlement {
+  lease: Lease;
+  outcome: Outcome;
+  settings: ResolvedSettings;
+  line: LogLine | undefined;
+  /** What it was rendered with. */
+  subject: string | undefined;
 }
 
 /** The two ways in which an email is over: it was sent, or it is not tried again. */
@@ -107,12 +125,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     await announced;
   };
 
-  const complete = async (
-    lease: Lease,
-    settings: ResolvedSettings,
-    line: LogLine | undefined,
-    subject: string | undefined,
-  ): Promise<Settled> => {
+  const complete = async ({ lease, settings, line, subject }: Settlement): Promise<Settled> => {
     const keep = settings.history;
     const now = clock.now();
     const telling = tellingOf(lease.queue, settings);
@@ -131,14 +144,8 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     return { state: 'sent' };
   };
 
-  const fail = async (
-    lease: Lease,
-    failure: Failure,
-    outcome: Outcome,
-    settings: ResolvedSettings,
-    line: LogLine | undefined,
-    subject: string | undefined,
-  ): Promise<Settled> => {
+  const fail = async (settlement: Settlement, failure: Failure): Promise<Settled> => {
+    const { lease, outcome, settings, line, subject } = settlement;
     // Without a line of an attempt none was made: why it ended is a change of the email, as where the sweep ends it.
     const now = clock.now();
     const change = { kind: 'change', at: new Date(now).toISOString(), by: 'the service', what: failure.code } as const;
@@ -155,12 +162,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
       subject,
       cause,
       tally: what && { what, transport: settings.transport },
-      event: noteOf(
-        lease,
-        { type: failureEvent(code), state: failedState(code), code, reply: cause?.reply },
-        now,
-        line,
-      ),
+      event: failureNote(settlement, code, now, cause?.reply),
       telling: tellingOf(lease.queue, settings),
     });
     return { state: failedState(failure.code), failure };
@@ -174,60 +176,52 @@ export const createSettle = (deps: EndingDeps & { random: () => number; leastBac
   const { redis, clock } = deps;
   const { complete, fail } = createEndings(deps);
 
-  const postpone = async (
-    lease: Lease,
-    nextAt: number,
-    because: Failure | string,
-    line?: LogLine,
-    cause?: Cause,
-    tally?: Tally,
-  ): Promise<Settled> => {
+  /** Tried again after an attempt that counted. */
+  const defer = async (settlement: Settlement, nextAt: number, failure: Failure): Promise<Settled> => {
+    const { lease, outcome, settings, line } = settlement;
     const now = clock.now();
-    const event =
-      line &&
-      noteOf(lease, { type: 'email.deferred', state: 'deferred', code: 'refused', reply: cause?.reply }, now, line);
-    await postponeEmail(redis, lease, { now, nextAt, because, line, cause, event, tally });
-    return typeof because === 'string' ? { state: 'queued', nextAt } : { state: 'deferred', nextAt, failure: because };
+    const cause = causeIn(lease, failure, outcome, settings);
+    const told = { type: 'email.deferred', state: 'deferred', code: failure.code, reply: cause?.reply } as const;
+    const event = line && noteOf(lease, told, now, line);
+    const tally = { what: 'deferred', transport: settings.transport } as const;
+    await postponeEmail(redis, lease, { now, nextAt, because: failure, line, cause, event, tally });
+    return { state: 'deferred', nextAt, failure };
+  };
+
+  /** Put back without an attempt. */
+  const park = async (lease: Lease, nextAt: number, because: string): Promise<Settled> => {
+    await postponeEmail(redis, lease, { now: clock.now(), nextAt, because });
+    return { state: 'queued', nextAt };
   };
 
   /** One more attempt where there is one left. */
-  const again = (
-    lease: Lease,
-    outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>,
-    settings: ResolvedSettings,
-    line: LogLine | undefined,
-    subject: string | undefined,
-  ): Promise<Settled> => {
+  const again = (settlement: Settlement, outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>) => {
+    const { lease, settings } = settlement;
     const made = lease.attemptsMade + 1;
-    if (made >= settings.attempts) return fail(lease, exhausted(outcome, made), outcome, settings, line, subject);
+    if (made >= settings.attempts) return fail(settlement, exhausted(outcome, made));
     const wish = outcome.kind === 'deferred' ? outcome.retryAfter : undefined;
     const delay = retryDelay(settings.backoff, made, deps.random(), wish, deps.leastBackoff);
-    const failure: Failure = { code: 'refused', text: outcome.text };
-    return postpone(lease, clock.now() + delay, failure, line, causeIn(lease, failure, outcome, settings), {
-      what: 'deferred',
-      transport: settings.transport,
-    });
+    return defer(settlement, clock.now() + delay, { code: 'refused', text: outcome.text });
   };
 
   return async (lease, outcome, settings, attempt, rendered) => {
     const subject = subjectToKeep(lease, settings, rendered);
-    const line = attempt && { kind: 'attempt' as const, ...attempt };
+    const settlement = { lease, outcome, settings, line: attempt && { kind: 'attempt' as const, ...attempt }, subject };
     switch (outcome.kind) {
       case 'sent':
-        return complete(lease, settings, line, subject);
+        return complete(settlement);
       case 'refused':
-        return fail(lease, { code: outcome.code, text: outcome.text }, outcome, settings, line, subject);
+        return fail(settlement, { code: outcome.code, text: outcome.text });
       case 'expired':
       case 'canceled':
-        return fail(lease, { code: outcome.kind, text: outcome.text }, outcome, settings, line, subject);
+        return fail(settlement, { code: outcome.kind, text: outcome.text });
       case 'deferred':
-        return again(lease, outcome, settings, line, subject);
+        return again(settlement, outcome);
       case 'uncertain':
-        if (settings.onUncertain === 'hold')
-          return fail(lease, { code: 'uncertain', text: outcome.text }, outcome, settings, line, subject);
-        return again(lease, outcome, settings, line, subject);
+        if (settings.onUncertain === 'hold') return fail(settlement, { code: 'uncertain', text: outcome.text });
+        return again(settlement, outcome);
       case 'throttled':
-        return postpone(lease, outcome.until, outcome.text);
+        return park(lease, outcome.until, outcome.text);
       case 'interrupted':
         await giveBack(lease);
         return { state: 'queued', nextAt: clock.now() };

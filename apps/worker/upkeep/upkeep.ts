@@ -29,21 +29,20 @@ const RELAY_LEASE_MS = 4_000;
 /** How often secrets are looked for that are sealed with an older key. */
 const RESEAL_MS = 60_000;
 
-export const startUpkeep = (
-  deps: SweepDeps & {
-    clock: RedisClock;
-    schedule: Schedule;
-    tenants: Tenants;
-    replica: string;
-    listening: Listening;
-    lifecycle: Lifecycle;
-    secrets: SecretBox;
-    resealAll: ReturnType<typeof createResealAll>;
-  },
-): void => {
-  const { redis, clock, log, replica, tenants } = deps;
-  const sweep = createSweep(deps);
-  const reconcile = createReconcile({ ...deps, now: clock.now });
+interface UpkeepDeps extends SweepDeps {
+  clock: RedisClock;
+  schedule: Schedule;
+  tenants: Tenants;
+  replica: string;
+  listening: Listening;
+  lifecycle: Lifecycle;
+  secrets: SecretBox;
+  resealAll: ReturnType<typeof createResealAll>;
+}
+
+/** Tells of queues that had work which nobody announced. */
+const createForgotten = (deps: UpkeepDeps): ((signal: AbortSignal) => Promise<void>) => {
+  const { log, tenants } = deps;
   const findForgotten = createFindForgotten({
     ...deps,
     isEnabled: async ({ tenant }) => {
@@ -51,6 +50,16 @@ export const startUpkeep = (
       return found !== undefined && found.settings.enabled !== false;
     },
   });
+  return async (signal) => {
+    const queues = await findForgotten(signal);
+    if (queues.length > 0)
+      log.warn({ queues: queues.slice(0, 20), count: queues.length }, 'work that nobody announced');
+  };
+};
+
+export const startUpkeep = (deps: UpkeepDeps): void => {
+  const { redis, clock, log, replica } = deps;
+  const sweep = createSweep(deps);
   const duties = [
     {
       name: 'sweep',
@@ -61,15 +70,7 @@ export const startUpkeep = (
         await sweep();
       },
     },
-    {
-      name: 'forgotten',
-      every: FORGOTTEN_MS,
-      async run(signal: AbortSignal) {
-        const queues = await findForgotten(signal);
-        if (queues.length > 0)
-          log.warn({ queues: queues.slice(0, 20), count: queues.length }, 'work that nobody announced');
-      },
-    },
+    { name: 'forgotten', every: FORGOTTEN_MS, run: createForgotten(deps) },
     {
       name: 'relay',
       every: RELAY_MS,
@@ -82,7 +83,7 @@ export const startUpkeep = (
       every: RECONCILE_MS,
       run: createReconcileAll({
         ...deps,
-        reconcile,
+        reconcile: createReconcile({ ...deps, now: clock.now }),
         async afterAll(signal) {
           await declareWhole(redis);
           await tidyWhereabouts(redis, clock.now(), signal);

@@ -98,6 +98,14 @@ const indexAll = async (redis: Redis, queue: EmailQueue, findings: Findings): Pr
     await index(redis, queue, waiting.slice(from, from + CHUNK), findings);
 };
 
+/** What is counted by sets beside BullMQ's own. @returns how many entries were wrong */
+const countAnew = async (deps: Parameters<typeof reconcileCauses>[0], queue: EmailQueue, now: number) => {
+  const { redis } = deps;
+  const scanKey = (key: string): ReturnType<typeof scan> => scan(redis, key);
+  const inSets = await reconcileSets(redis, queue, scanKey, now);
+  return inSets + (await reconcileCauses(deps, queue, scanKey, now));
+};
+
 /**
  * @param deps.settled ms after which an email is under way no more
  */
@@ -150,12 +158,6 @@ export const createReconcile = (
     findings.unannounced++;
   };
 
-  const countAnew = async (queue: EmailQueue): Promise<number> => {
-    const scanKey = (key: string): ReturnType<typeof scan> => scan(redis, key);
-    const inSets = await reconcileSets(redis, queue, scanKey, deps.now());
-    return inSets + (await reconcileCauses(deps, queue, scanKey, deps.now()));
-  };
-
   /** Looks through one queue. Its cost grows with what the queue holds: run it rarely. */
   return async (queue: EmailQueue): Promise<Findings> => {
     const findings: Findings = { ...NOTHING_FOUND };
@@ -165,7 +167,7 @@ export const createReconcile = (
     await rehomeAll(queue, findings);
     await indexAll(redis, queue, findings);
     await enterWhereabouts(redis, queue, deps.now());
-    findings.miscounted = await countAnew(queue);
+    findings.miscounted = await countAnew(deps, queue, deps.now());
     await announce(queue, findings);
     return findings;
   };
