@@ -86,7 +86,12 @@ export const createConsole = <D,>(
       const identity = await gate.identityOf(request);
       if (identity === undefined) {
         const isOver = cookieOf(request, SESSION) !== undefined;
-        return sendSignIn(request, response, 401, isOver ? { notice: 'signIn.expired' } : {});
+        return sendSignIn(
+          request,
+          response,
+          request.method === 'GET' ? 200 : 401,
+          isOver ? { notice: 'signIn.expired' } : {},
+        );
       }
       const visit = visitOf(request, identity, askAs(identity, request), clock.now());
       try {

@@ -10,8 +10,11 @@ export const refuseForeign = (request: Request): void => {
   if (request.method === 'GET' || request.method === 'HEAD') return;
   const site = request.get('Sec-Fetch-Site');
   const origin = request.get('Origin');
-  const foreign =
-    (site !== undefined && site !== 'same-origin' && site !== 'none') ||
-    (origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== request.get('Host')));
-  if (foreign) throw new Problem('forbidden', 'this must be asked from a page of this address itself');
+  const isForeignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
+  // `null` stands for any origin that is not told; the browser that says so says by the site whether it is this one.
+  const isUntold = origin === 'null' && site === 'same-origin';
+  const isForeignOrigin =
+    origin !== undefined && !isUntold && (!URL.canParse(origin) || new URL(origin).host !== request.get('Host'));
+  if (isForeignSite || isForeignOrigin)
+    throw new Problem('forbidden', 'this must be asked from a page of this address itself');
 };

@@ -14,7 +14,10 @@ const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 export const sendHtml = (response: Response, status: number, text: string): void => {
-  response.status(status).set('Content-Security-Policy', POLICY).type('html');
+  // Forms tell their origin where the referrer is not withheld from this site itself.
+  response.set({ 'Content-Security-Policy': POLICY, 'Referrer-Policy': 'same-origin' });
+  if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="rohrpost"');
+  response.status(status).type('html');
   response.end(text);
 };
 
