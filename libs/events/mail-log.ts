@@ -1,5 +1,6 @@
 // The mail log: what became of an email, in both processes, one maker per event, so that no line is worded elsewhere.
 import type { Reply } from '../mail/email/outcome';
+import { literal } from '../mail/input/literal';
 import type { QueueAddress } from '../mail/address/queue-address';
 import { queueIdOf } from '../mail/smtp/queue-id';
 import type { Log } from '../runtime/log';
@@ -71,8 +72,6 @@ const TEXT_LEFT_OUT: ReadonlySet<string> = new Set(['template-failed', 'data-inv
 /** An address in somebody else's words, whatever stands around it; `%40` in a path. */
 const ADDRESS = /(?:"[^"]{1,64}"|[^\s<>()"',;:[\]/?&=]{1,256})(?:@|%40)[^\s<>()"',;:[\]/?&]{1,255}/gi;
 
-const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
-
 /**
  * Somebody else's words without addresses: those live with the email and go when it goes.
  * @param recipients whose local parts are taken out as well: servers say "ann: user unknown"
@@ -81,7 +80,7 @@ export const withoutAddresses = (text: string, recipients: readonly string[] = [
   const plain = text.slice(0, 2 * MOST_CHARACTERS).replace(ADDRESS, '(address)');
   const locals = recipients.map((one) => one.slice(0, one.lastIndexOf('@'))).filter((local) => local !== '');
   const masked = [...new Set(locals)].reduce(
-    (words, local) => words.replace(new RegExp(`(?<![\\w.-])${escaped(local)}(?![\\w-])`, 'gi'), '(address)'),
+    (words, local) => words.replace(new RegExp(`(?<![\\w.-])${literal(local)}(?![\\w-])`, 'gi'), '(address)'),
     plain,
   );
   return masked.slice(0, MOST_CHARACTERS);

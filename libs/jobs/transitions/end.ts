@@ -29,8 +29,8 @@ redis.call('LREM', prefix .. 'active', -1, id)
 if ARGV[7] == '' then
   leaveCause(prefix, id)
   redis.call('DEL', key, key .. ':logs')
-  tellEvent(prefix, ARGV[12])
-  tally(prefix, ARGV[13], now, 1)
+  tellEvent(prefix, ARGV[14])
+  tally(prefix, ARGV[15], now, 1)
   tell(ARGV[10], prefix, id, 'active', ARGV[4], ARGV[6])
   return 1
 end

@@ -1,4 +1,5 @@
 // Forty thousand failures are a few causes only if what belongs to one email is in none of them.
+import fc from 'fast-check';
 import { causeOf, commonWords } from './cause';
 
 describe('words that many failures have in common', () => {
@@ -21,6 +22,25 @@ describe('words that many failures have in common', () => {
   test('parts of recipients, whole words only', () => {
     const words = commonWords('Ann unknown at gmial.com; announce it', ['ann@gmial.com', 'bob+x@gmial.com']);
     expect(words).toBe('… unknown at …; announce it');
+  });
+
+  test('whatever a recipient and a server are called, there are words', () => {
+    const anything = fc.string({ unit: 'binary', maxLength: 60 });
+    const local = fc.string({
+      unit: fc.constantFrom(...'a-.+^$*?()[]{}|\\/&!#%\'=`~_"ß😀'),
+      minLength: 1,
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(local, anything, anything, (name, domain, text) => {
+        const recipients = [`${name}@${domain}`];
+        const words = commonWords(`${text} ${name} ${domain}`, recipients);
+        expect(words.length).toBeLessThanOrEqual(200);
+        expect(causeOf({ code: 'refused', text }, { recipients, replies: [{ code: 550, text }] })?.code).toBe(
+          'refused',
+        );
+      }),
+    );
   });
 
   test('hostile words end in bounded time and length', () => {

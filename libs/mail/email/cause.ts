@@ -1,5 +1,6 @@
 // What many failures have in common: their codes and words, without what belongs to one email.
 import { normalizeAddress } from '../address/address';
+import { literal } from '../input/literal';
 import type { Failure, FailureCode } from './failure';
 import type { Reply } from './outcome';
 
@@ -49,8 +50,6 @@ const ATTEMPTS = /^the (?:only attempt|last of \d+ attempts) failed: /;
 const REPLY = /(?<![\w.:])([45]\d\d)(?:[ -]([245]\.\d{1,3}\.\d{1,3}))?(?![\w.])/;
 const CODES = /^[\s-]*(?:[245]\d\d[\s-]+)?(?:[245]\.\d{1,3}\.\d{1,3}(?![\w.]))?[\s:-]*/;
 
-const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
-
 const withoutParts = (text: string, recipients: readonly string[]): string => {
   const parts = recipients.flatMap((address) => {
     const at = address.lastIndexOf('@');
@@ -58,7 +57,7 @@ const withoutParts = (text: string, recipients: readonly string[]): string => {
   });
   const known = [...new Set(parts)].filter((part) => part !== '').sort((a, b) => b.length - a.length);
   return known.reduce(
-    (words, part) => words.replace(new RegExp(`(?<![\\w.-])${escaped(part)}(?![\\w-])`, 'giu'), '…'),
+    (words, part) => words.replace(new RegExp(`(?<![\\w.-])${literal(part)}(?![\\w-])`, 'giu'), '…'),
     text,
   );
 };
