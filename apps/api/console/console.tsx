@@ -1,15 +1,18 @@
 // The console: pages made of the API's own answers, for people who are signed in.
-import express, { Router, type Request, type RequestHandler } from 'express';
-import { Problem } from '../../../libs/mail/input/problem';
+import express, { Router, type Request, type RequestHandler, type Response } from 'express';
+import { notFound } from '../../../libs/mail/input/problem';
 import type { Identity } from '../../../libs/mail/settings/api-key';
 import type { Budget } from '../../../libs/intake/budget';
+import type { KeyRates } from '../../../libs/store/limits/key-rates';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { Log } from '../../../libs/runtime/log';
 import type { PermitDeps } from '../http/auth';
+import { requireRate } from '../http/credentials';
 import type { Endpoint } from '../http/endpoint/endpoint';
 import { toProblem } from '../http/errors';
 import { refuseForeign } from '../session/same-origin';
-import { problemView, sendShown } from './answer/answers';
+import { problemView, sendHtml, sendShown } from './answer/answers';
+import { documentOf } from './kit/layout';
 import { createAsk } from './page/ask';
 import { assetRoutes } from './page/assets';
 import { readForm } from './page/form';
@@ -26,6 +29,7 @@ const MOST_FIELDS = 5_000;
 export interface ConsoleDeps extends Omit<SessionDeps, 'isSecure'> {
   clock: Clock;
   budget: Pick<Budget, 'requireMemory'>;
+  keyRates: KeyRates;
   log: Log;
   /** As browsers reach the service; where it is not given, what they say counts. */
   publicUrl?: string | undefined;
@@ -53,14 +57,16 @@ const visitOf = (request: Request, identity: Identity, ask: Ask, now: number): V
 };
 
 /** Does what a form asks for; where it is refused, its page is shown once more, with what was typed. */
-const submit = async (page: Page, visit: Visit): Promise<View | Redirect | Download> => {
+const submit = async (
+  { get, post }: { get: Page['get']; post: NonNullable<Page['post']> },
+  visit: Visit,
+): Promise<View | Redirect | Download> => {
   try {
-    if (page.post === undefined) throw new Problem('method-not-allowed', 'nothing can be sent to this page');
-    return await page.post(visit);
+    return await post(visit);
   } catch (error) {
     const problem = toProblem(error);
-    if (problem === undefined || page.get === undefined) throw error;
-    return page.get({ ...visit, problem });
+    if (problem === undefined || get === undefined) throw error;
+    return get({ ...visit, problem });
   }
 };
 
@@ -74,43 +80,59 @@ export const createConsole = <D,>(
   who: PermitDeps,
   deps: ConsoleDeps,
 ): Router => {
-  const { gate, clock, log, budget, publicUrl } = deps;
+  const { gate, clock, log, budget, keyRates, publicUrl } = deps;
   const askAs = createAsk(endpoints, endpointDeps, who, () => budget.requireMemory());
   const isSecure = (request: Request): boolean =>
     publicUrl === undefined ? request.secure : publicUrl.startsWith('https:');
 
-  const handle =
-    (page: Page): RequestHandler =>
-    async (request, response, next) => {
-      if (page.get === undefined && request.method === 'GET') return next();
-      const identity = await gate.identityOf(request);
-      if (identity === undefined) {
-        const isOver = cookieOf(request, SESSION) !== undefined;
-        return sendSignIn(
-          request,
-          response,
-          request.method === 'GET' ? 200 : 401,
-          isOver ? { notice: 'signIn.expired' } : {},
-        );
-      }
-      const visit = visitOf(request, identity, askAs(identity, request), clock.now());
-      try {
-        refuseForeign(request);
-        const shown = request.method === 'POST' ? await submit(page, visit) : await page.get?.(visit);
-        if (shown === undefined) return next();
-        sendShown(request, response, visit, shown, isSecure(request));
-      } catch (error) {
-        const shown = problemView(request, response, visit, error, log);
-        sendShown(request, response, visit, shown, isSecure(request));
-      }
-    };
+  /** Without anybody's frame around it: who asks is not known, or cannot be found out now. */
+  const sendFault = (request: Request, response: Response, error: unknown): void => {
+    const language = languageOf(request);
+    const { title, body, status = 500 } = problemView(request, response, { say: sayIn(language) }, error, log);
+    sendHtml(response, status, documentOf({ title, language, children: <main class="narrow">{body}</main> }));
+  };
+
+  /** @param work what is shown */
+  const asSomebody = async (
+    request: Request,
+    response: Response,
+    work: (visit: Visit) => Promise<View | Redirect | Download>,
+  ): Promise<void> => {
+    const identity = await gate.identityOf(request);
+    if (identity === undefined) {
+      const isOver = cookieOf(request, SESSION) !== undefined;
+      const status = request.method === 'GET' ? 200 : 401;
+      return sendSignIn(request, response, status, isOver ? { notice: 'signIn.expired' } : {});
+    }
+    const visit = visitOf(request, identity, askAs(identity, request), clock.now());
+    try {
+      refuseForeign(request);
+      await requireRate(keyRates, identity);
+      sendShown(request, response, visit, await work(visit), isSecure(request));
+    } catch (error) {
+      sendShown(request, response, visit, problemView(request, response, visit, error, log), isSecure(request));
+    }
+  };
+  const page =
+    (work: (visit: Visit) => Promise<View | Redirect | Download>): RequestHandler =>
+    (request, response) =>
+      asSomebody(request, response, work).catch((error: unknown) => sendFault(request, response, error));
 
   const form = express.urlencoded({ extended: false, limit: MOST_FORM, parameterLimit: MOST_FIELDS });
   const router = Router({ caseSensitive: true });
   router.use(assetRoutes(), sessionRoutes({ ...deps, isSecure }));
-  for (const page of PAGES) {
-    if (page.get !== undefined) router.get(page.path, handle(page));
-    if (page.post !== undefined) router.post(page.path, form, handle(page));
+  for (const { path, get, post } of PAGES) {
+    if (get !== undefined) router.get(path, page(get));
+    if (post !== undefined)
+      router.post(
+        path,
+        form,
+        page((visit) => submit({ get, post }, visit)),
+      );
   }
+  const nothing = page(() => Promise.reject(notFound()));
+  router.get(/^\/(?!v1(\/|$))/, (request, response, next) =>
+    request.accepts(['json', 'html']) === 'html' ? nothing(request, response, next) : next(),
+  );
   return router;
 };

@@ -65,6 +65,19 @@ export const createCredentials = (deps: Parameters<typeof createApiKeys>[0]) => 
 const item = (own: string, { key }: RateState, parameters: string): string =>
   `"${key === own ? 'key' : key}";${parameters}`;
 
+const rateLimited = (states: RateState[]): Problem => {
+  const wait = seconds(states.at(-1)?.resetIn ?? 1_000);
+  const text = `this key, or one above it, has made all requests that its rate allows: try again in ${wait} s`;
+  return new Problem('rate-limited', text, [], { retryAfter: wait });
+};
+
+/** Counts a page of somebody whose key has a rate. @throws Problem `rate-limited` */
+export const requireRate = async (keyRates: KeyRates, { rates }: Identity): Promise<void> => {
+  if (rates === undefined) return;
+  const { states, allowed } = await keyRates.take(rates);
+  if (!allowed) throw rateLimited(states);
+};
+
 /**
  * Counts a request of a key with a rate, and says what is left.
  * @throws Problem `rate-limited`
@@ -86,7 +99,5 @@ export const limitRates =
       list(({ remaining, resetIn }) => `r=${remaining};t=${seconds(resetIn)}`),
     );
     if (allowed) return next();
-    const wait = seconds(states.at(-1)?.resetIn ?? 1_000);
-    const text = `this key, or one above it, has made all requests that its rate allows: try again in ${wait} s`;
-    throw new Problem('rate-limited', text, [], { retryAfter: wait });
+    throw rateLimited(states);
   };

@@ -44,11 +44,17 @@ export const sendShown = (
 };
 
 /** A page that cannot be, in words. What nobody expected is told to the log. */
-export const problemView = (request: Request, response: Response, visit: Visit, error: unknown, log: Log): View => {
+export const problemView = (
+  request: Request,
+  response: Response,
+  { say }: Pick<Visit, 'say'>,
+  error: unknown,
+  log: Log,
+): View => {
   const problem = toProblem(error);
   const requestId = String(response.getHeader('X-Request-Id'));
   if (problem === undefined) log.error({ error, requestId, path: request.path }, 'a page broke');
   const told = problem ?? new Problem('internal-error', 'something broke here; the log has it');
-  const body = <ErrorText problem={told} say={visit.say} requestId={requestId} />;
-  return { title: errorTitle(told, visit.say), body, status: statusOf(told) };
+  const body = <ErrorText problem={told} say={say} requestId={requestId} />;
+  return { title: errorTitle(told, say), body, status: statusOf(told) };
 };

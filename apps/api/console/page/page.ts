@@ -82,10 +82,10 @@ export interface Download {
 export interface Page {
   /** As express writes it: `/queues/:tenant/:application`. */
   path: string;
-  get?(visit: Visit): Promise<View | Redirect | Download>;
+  get?(this: void, visit: Visit): Promise<View | Redirect | Download>;
   /**
    * Does what a form asks for. A Problem that it throws shows the page again, with the problem and what was typed.
    * @returns where to go, or what to show
    */
-  post?(visit: Visit): Promise<Redirect | View>;
+  post?(this: void, visit: Visit): Promise<Redirect | View>;
 }

@@ -1,8 +1,11 @@
 // Signing in and out, and the language in which a reader wants to read.
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
+import { Problem } from '../../../../libs/mail/input/problem';
+import { statusOf } from '../../../../libs/mail/input/problem-document';
 import type { ApiKeys } from '../../../../libs/store/registries/api-keys';
 import { SESSION_IDLE_S, type Sessions } from '../../../../libs/store/registries/sessions';
 import type { Credentials } from '../../http/credentials';
+import { toProblem } from '../../http/errors';
 import { refuseForeign } from '../../session/same-origin';
 import { sendHtml } from '../answer/answers';
 import { readForm } from '../page/form';
@@ -50,6 +53,13 @@ export const sendSignIn = (
   sendHtml(response, status, documentOf({ title: say('signIn.title'), language, children: body }));
 };
 
+/** What is refused with a reason is told on the page. */
+const toProblemOrThrow = (error: unknown): Problem => {
+  const problem = toProblem(error);
+  if (problem === undefined) throw error;
+  return problem;
+};
+
 const signIn =
   ({ keys, sessions, credentials, isSecure }: SessionDeps): RequestHandler =>
   async (request, response) => {
@@ -57,7 +67,9 @@ const signIn =
     const form = readForm(request.body as unknown);
     const say = sayIn(languageOf(request));
     const key = form.get('key') ?? '';
-    const identity = key === '' ? undefined : await credentials.identify(request, key);
+    const identity = key === '' ? undefined : await credentials.identify(request, key).catch(toProblemOrThrow);
+    if (identity instanceof Problem)
+      return sendSignIn(request, response, statusOf(identity), { refusal: identity.message });
     if (identity === undefined) return sendSignIn(request, response, 401, { refusal: say('signIn.wrong') });
     if (!maySignIn(identity))
       return sendSignIn(request, response, 403, { refusal: say('signIn.role', { role: identity.role }) });
