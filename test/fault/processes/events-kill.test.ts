@@ -42,8 +42,8 @@ test('none lost, none of what did not happen, those of an email in their order',
       if (reader.status !== 200) throw new Error(`the API answered ${reader.status}`);
     };
     await eventually(listen);
-    const batch = { emails: Array.from({ length: EMAILS }, () => anEmail()) };
-    await service.ok('POST', `${emails}/batch`, batch);
+    const batch = { emails: Array.from({ length: 300 }, () => anEmail()) };
+    for (let added = 0; added < EMAILS; added += 300) await service.ok('POST', `${emails}/batch`, batch);
     for (let kill = 1; kill <= KILLS; kill++) {
       await smtp.waitForMessages(Math.floor((EMAILS * 0.8 * (kill - 0.5)) / KILLS), 60_000);
       const index = kill % 2;
