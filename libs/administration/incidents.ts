@@ -26,7 +26,7 @@ const EXAMPLES = 5;
 /** Names that an incident has at most. */
 const MOST_NAMES = 100;
 /** Queues that are asked at once. */
-const AT_ONCE = 200;
+const AT_ONCE = 1_000;
 
 type Found = CauseInQueue & { queue: QueueAddress };
 

@@ -91,7 +91,10 @@ const client = (url: string): Service['call'] => {
       ...(options.raw === undefined && body !== undefined && { body: JSON.stringify(body) }),
     });
     const { status, headers } = response;
-    const text = await response.text();
+    const isStream = /event-stream/.test(headers.get('content-type') ?? '');
+    // It has no end: what it says is read by event-reader.ts.
+    const text = isStream ? '' : await response.text();
+    if (isStream) await response.body?.cancel();
     const isJson = /json/.test(headers.get('content-type') ?? '');
     const answer = { status, body: (isJson ? JSON.parse(text) : { text }) as T, headers };
     requireDeclared(method, path, answer);

@@ -28,6 +28,8 @@ export interface EmailFilter {
   code?: FailureCode | undefined;
   /** What the server said last: a reply code, an enhanced one, or both. */
   reply?: string | undefined;
+  /** The id of an incident that it stands in now. */
+  incident?: string | undefined;
   /** Of the last attempt; of an email without one, the transport that it would have now. */
   transport?: string | undefined;
   /** ms since 1970, of acceptance: from `since` on, before `until`. */
@@ -71,6 +73,7 @@ const ofRecord = (filter: EmailFilter): ((record: EmailRecord) => boolean) => {
       (filter.template === undefined || email.template?.name === filter.template) &&
       (filter.tag === undefined || (email.tags ?? []).includes(filter.tag)) &&
       (filter.code === undefined || record.failure?.code === filter.code) &&
+      (filter.incident === undefined || record.cause === filter.incident) &&
       (filter.reply === undefined || record.failure !== undefined) &&
       (filter.messageId === undefined || messageIdOf(id, email) === filter.messageId) &&
       (filter.metadata === undefined || hasMetadata(filter.metadata, email.metadata)) &&

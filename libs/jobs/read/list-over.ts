@@ -3,6 +3,7 @@ import type { QueueAddress } from '../../mail/address/queue-address';
 import { idTime } from '../layout/email-id';
 import type { EmailRecord } from '../layout/email-record';
 import type { EmailQueue, Queues } from '../layout/queues';
+import { queuesWithCauses } from '../traces/cause-index';
 import { signsOfMessageId, signsOfPattern } from '../layout/whereabouts';
 import { createReadMatching, type EmailFilter, type FilterDeps } from './email-filter';
 import { firstChunk, MOST_READ, NEXT_CHUNK, type PageOptions } from './list';
@@ -47,6 +48,11 @@ const askedOf = async (
   }
   if (recipient !== undefined)
     return { compare: byBytes, first: await withSigns(signsOfPattern(patternOf(recipient))) };
+  if (filter.incident !== undefined) {
+    const isWithin = ({ tenant, application }: QueueAddress): boolean =>
+      (scope.tenant ?? tenant) === tenant && (scope.application ?? application) === application;
+    return { compare: newestFirst, first: (await queuesWithCauses(redis)).filter(isWithin) };
+  }
   if (!whole) return { compare: newestFirst, first: await queuesOf(redis, scope) };
   const at = Math.min(cursor === undefined ? Infinity : idTime(cursor), until);
   const isOpen = at === Infinity;

@@ -105,6 +105,15 @@ test('three causes over two tenants are three rows without an address; each key 
     expect(examples).toHaveLength(Math.min(count, 5));
   }
 
+  const listed = async (path: string, incident = '') =>
+    (await service.ok<{ emails: EmailBody[] }>('GET', `${path}/emails?incident=${incident}`)).emails;
+  const [unknown] = all;
+  const found = await listed('/v1', unknown?.id);
+  expect(found.map(({ id }) => id)).toEqual(unknown?.examples.map(({ id }) => id));
+  expect(await listed('/v1/tenants/acme', unknown?.id)).toHaveLength(4);
+  expect(await listed('/v1/queues/acme/letters', unknown?.id)).toHaveLength(1);
+  expect(await listed('/v1', 'i_000000000000')).toEqual([]);
+  expect((await service.call('GET', '/v1/emails?incident=x')).status).toBe(422);
   expect((await incidents('/queues/acme/letters')).map(({ count }) => count)).toEqual([1, 1]);
   expect((await incidents('/tenants/other')).map(({ id, count }) => [id, count])).toEqual([[all[0]?.id, 1]]);
   const issue = async (more: object) => (await service.ok<{ key: string }>('POST', '/v1/keys', more)).key;
