@@ -86,6 +86,9 @@ export const setTheStage = async (): Promise<Stage> => {
   await lab.client.config('SET', 'slowlog-log-slower-than', LONG_COMMAND_US);
   const env = {
     ROHRPOST_GRACE: '2s',
+    // As an operator who bounds nothing.
+    ROHRPOST_MAX_ATTEMPTS: '1000',
+    ROHRPOST_MIN_BACKOFF: '1ms',
     NODE_OPTIONS: `--import ${pathToFileURL(LOOP_TURNS).href}`,
   };
   const [api, worker, bare] = [
