@@ -15,6 +15,7 @@ import type { Commands } from '../../libs/administration/commands';
 import { limitRates } from './http/credentials';
 import { refuseUnheededKey, unknownAddress } from './http/endpoint/addresses';
 import { handleErrors } from './http/errors';
+import { inSequence } from './http/endpoint/in-sequence';
 import { healthRoutes } from './http/health';
 import { boundBodies } from './http/bodies-in-work';
 import { jsonBody } from './http/input';
@@ -73,11 +74,21 @@ export const createApp = (
   const { maxBody, render, trustedProxies = [] } = deps.config;
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
   app.set('trust proxy', trustedProxies);
-  app.use(everyAnswer(), readWholeBody(4 * maxBody), logRequests(log, deps.mailLog));
-  app.use('/v1', authenticate(deps.credentials), limitRates(deps.keyRates), refuseUnheededKey(ENDPOINTS));
+  app.use(inSequence(everyAnswer(), readWholeBody(4 * maxBody), logRequests(log, deps.mailLog)));
   const who = { tenants: deps.tenants, trusted: render.trusted };
-  const bodies = [boundBodies(maxBody), ...jsonBody(maxBody)];
-  app.use(endpointRouter(ENDPOINTS, { ...deps, commands, operations }, who, () => deps.budget.requireMemory(), bodies));
+  const api = inSequence(
+    authenticate(deps.credentials),
+    limitRates(deps.keyRates),
+    refuseUnheededKey(ENDPOINTS),
+    endpointRouter(
+      ENDPOINTS,
+      { ...deps, commands, operations },
+      who,
+      () => deps.budget.requireMemory(),
+      inSequence(boundBodies(maxBody), ...jsonBody(maxBody)),
+    ),
+  );
+  app.use((request, response, next) => (/^\/v1(\/|$)/.test(request.path) ? api(request, response, next) : next()));
 
   app.use(healthRoutes(deps, render.trusted, stopping));
   const openapi = createOpenapiDocument(ENDPOINTS);

@@ -16,17 +16,31 @@ export interface Found<A> {
   values: Record<string, string>;
 }
 
+/** A slash at the end counts for nothing. */
+const partsOf = (path: string): number => {
+  let parts = 0;
+  for (let at = 0; at < path.length - 1; at++) if (path.charCodeAt(at) === SLASH) parts++;
+  return parts;
+};
+const SLASH = 0x2f;
+
 /** @returns what looks up the endpoints of an address, in the order in which they are declared */
 export const createAddresses = <A extends Pick<Address, 'path'>>(endpoints: readonly A[]) => {
-  const patterns = endpoints.map((endpoint) => ({
-    endpoint,
-    pattern: new RegExp(`^${endpoint.path.replace(/\{(\w+)\}/g, '(?<$1>[^/]+)')}/?$`),
-  }));
-  return (path: string): Found<A>[] =>
-    patterns.flatMap(({ endpoint, pattern }) => {
+  /** By how many parts a path has, so that few are compared. */
+  const byParts = new Map<number, { endpoint: A; pattern: RegExp }[]>();
+  for (const endpoint of endpoints) {
+    const pattern = new RegExp(`^${endpoint.path.replace(/\{(\w+)\}/g, '(?<$1>[^/]+)')}/?$`);
+    const parts = partsOf(endpoint.path);
+    byParts.set(parts, [...(byParts.get(parts) ?? []), { endpoint, pattern }]);
+  }
+  return (path: string): Found<A>[] => {
+    const found: Found<A>[] = [];
+    for (const { endpoint, pattern } of byParts.get(partsOf(path)) ?? []) {
       const match = pattern.exec(path);
-      return match === null ? [] : [{ endpoint, values: match.groups ?? {} }];
-    });
+      if (match !== null) found.push({ endpoint, values: match.groups ?? {} });
+    }
+    return found;
+  };
 };
 
 /** Does the key reach what the address names? Whether it is there is another question. */

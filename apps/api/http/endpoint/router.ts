@@ -1,11 +1,14 @@
 // Makes a router of declared endpoints: checks who asks and what, lets the handler answer, and sends it.
-import { Router, type Request, type RequestHandler, type Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { IdempotencyKey } from '../../../../libs/intake/batch-lines';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
+import { Problem } from '../../../../libs/mail/input/problem';
 import { identityOf, param, permit, signatureOf, type PermitDeps } from '../auth';
 import { parseIfMatch } from '../if-match';
+import { inSequence } from './in-sequence';
 import { parseQuery } from '../input';
 import { badCursor } from '../page';
+import { createAddresses } from './addresses';
 import type { Answer, Endpoint } from './endpoint';
 
 /** Sends what a handler answered. JSON goes out by itself: express would look for charsets and fresh copies of each answer. */
@@ -44,33 +47,53 @@ const askedOf = async (deps: PermitDeps, endpoint: Endpoint<never>, request: Req
   };
 };
 
-/** `/v1/tenants/{tenant}` as express writes it. */
-const expressPath = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
+/** The parts of a path as they were meant. @throws Problem `bad-request` for what is no UTF-8 in percent-encoding */
+const decoded = (values: Record<string, string>): Record<string, string> => {
+  const params: Record<string, string> = {};
+  for (const name in values) {
+    const value = values[name] ?? '';
+    try {
+      params[name] = value.includes('%') ? decodeURIComponent(value) : value;
+    } catch {
+      throw new Problem(
+        'bad-request',
+        'the path of the address is not percent-encoded UTF-8 (RFC 3986 2.5): write a percent sign as %25, other characters by their bytes in UTF-8',
+      );
+    }
+  }
+  return params;
+};
 
 /**
  * @param deps what handlers work with
  * @param who what permissions are checked by
  * @param requireMemory asks whether there is room, for endpoints that always need some; @throws Problem
- * @param bodies what reads JSON, for all endpoints but those that read a stream themselves
+ * @param readJson reads a body as JSON, for all endpoints but those that read a stream themselves
  */
 export const endpointRouter = <D>(
   endpoints: readonly Endpoint<D>[],
   deps: D,
   who: PermitDeps,
   requireMemory: () => Promise<void>,
-  bodies: RequestHandler[],
-): Router => {
-  const router = Router({ caseSensitive: true });
-  for (const endpoint of endpoints) {
-    const handle: RequestHandler = async (request, response) => {
-      const asked = await askedOf(who, endpoint, request, response);
-      if (endpoint.grows === 'always') await requireMemory();
-      await sendAnswer(response, await endpoint.handle(deps, asked));
-    };
-    // What a GET carries means nothing (RFC 9110 9.3.1): it is not even read as JSON.
-    const readsJson = endpoint.method !== 'get' && endpoint.body?.stream !== true;
-    const before = readsJson ? bodies : [];
-    router[endpoint.method](expressPath(endpoint.path), ...before, handle);
-  }
-  return router;
+  readJson: RequestHandler,
+): RequestHandler => {
+  const at = createAddresses(
+    endpoints.map((endpoint) => {
+      const handle: RequestHandler = async (request, response) => {
+        const asked = await askedOf(who, endpoint, request, response);
+        if (endpoint.grows === 'always') await requireMemory();
+        await sendAnswer(response, await endpoint.handle(deps, asked));
+      };
+      // What a GET carries means nothing (RFC 9110 9.3.1): it is not even read as JSON.
+      const readsJson = endpoint.method !== 'get' && endpoint.body?.stream !== true;
+      return { path: endpoint.path, method: endpoint.method, run: readsJson ? inSequence(readJson, handle) : handle };
+    }),
+  );
+  return (request, response, next) => {
+    const method = request.method === 'HEAD' ? 'get' : request.method.toLowerCase();
+    const found = at(request.path).find(({ endpoint }) => endpoint.method === method);
+    if (found === undefined) return next();
+    request.params = decoded(found.values);
+    return found.endpoint.run(request, response, next);
+  };
 };
