@@ -27,6 +27,7 @@ import type { Limits } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
 import type { Accept } from '../../../libs/intake/accept';
+import type { ReadOverview } from '../../../libs/administration/overview/overview';
 import type { EventStreams } from './event-streams';
 import type { Credentials } from './credentials';
 
@@ -73,4 +74,5 @@ export interface RouteDeps {
   audit: Audit;
   mailLog: MailLog;
   eventStreams: EventStreams;
+  overview: ReadOverview;
 }

@@ -14,6 +14,9 @@ export const KEYS = {
   upkeep: `${ROOT}:{fleet}:upkeep`,
   /** Sorted set: queues that may hold emails with a cause -> when that was said last (ms). */
   causes: `${ROOT}:{fleet}:causes`,
+  /** Sorted sets: queues that may be paused, and `tenant/transport` that may be down -> when that was said last (ms). */
+  paused: `${ROOT}:{fleet}:paused`,
+  down: `${ROOT}:{fleet}:down`,
   events: {
     /** Hash: since when and until when events are written. */
     state: `${ROOT}:{events}:state`,
