@@ -21,6 +21,7 @@ const DownTransport = z.strictObject({
   state: z.enum(['open', 'recovering']),
   since: Time,
   nextProbeAt: Time.meta({ description: 'When an email is let through to try it, where one is due.' }),
+  waiting: Count.optional().meta({ description: 'Emails due or deferred in the queues that send over it.' }),
   words: z.string().optional().meta({ description: 'How the last fault was told: the server’s words, or ours.' }),
 });
 

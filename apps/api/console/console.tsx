@@ -5,11 +5,15 @@ import type { Identity } from '../../../libs/mail/settings/api-key';
 import type { Budget } from '../../../libs/intake/budget';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { Log } from '../../../libs/runtime/log';
+import type { Redis } from '../../../libs/store/redis/redis';
+import type { Listening } from '../../../libs/store/registries/listening';
 import type { PermitDeps } from '../http/auth';
 import type { Endpoint } from '../http/endpoint/endpoint';
 import { toProblem } from '../http/errors';
 import { refuseForeign } from '../session/same-origin';
 import { problemView, sendShown } from './answer/answers';
+import { createLiveHub } from './live/live-hub';
+import { liveRoutes } from './live/live-routes';
 import { createAsk } from './page/ask';
 import { assetRoutes } from './page/assets';
 import { readForm } from './page/form';
@@ -27,6 +31,10 @@ export interface ConsoleDeps extends Omit<SessionDeps, 'isSecure'> {
   clock: Clock;
   budget: Pick<Budget, 'requireMemory'>;
   log: Log;
+  redis: Redis;
+  listening: Listening;
+  /** The process stops. */
+  stopping: () => boolean;
   /** As browsers reach the service; where it is not given, what they say counts. */
   publicUrl?: string | undefined;
 }
@@ -107,7 +115,7 @@ export const createConsole = <D,>(
 
   const form = express.urlencoded({ extended: false, limit: MOST_FORM, parameterLimit: MOST_FIELDS });
   const router = Router({ caseSensitive: true });
-  router.use(assetRoutes(), sessionRoutes({ ...deps, isSecure }));
+  router.use(assetRoutes(), sessionRoutes({ ...deps, isSecure }), liveRoutes(createLiveHub(deps), gate));
   for (const page of PAGES) {
     if (page.get !== undefined) router.get(page.path, handle(page));
     if (page.post !== undefined) router.post(page.path, form, handle(page));

@@ -20,6 +20,7 @@ import type { Redis } from '../../../libs/store/redis/redis';
 import type { SecretBox } from '../../../libs/store/redis/secret-box';
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
 import type { Sessions } from '../../../libs/store/registries/sessions';
+import type { Listening } from '../../../libs/store/registries/listening';
 import type { Templates } from '../../../libs/store/registries/templates';
 import type { Tenants } from '../../../libs/store/registries/tenants';
 import type { KeyRates } from '../../../libs/store/limits/key-rates';
@@ -73,6 +74,7 @@ export interface RouteDeps {
   accept: Accept;
   audit: Audit;
   mailLog: MailLog;
+  listening: Listening;
   eventStreams: EventStreams;
   overview: ReadOverview;
 }

@@ -63,7 +63,11 @@ const pausedQueue = async (tenants: Tenants, name: string): Promise<PausedQueue 
 };
 
 /** Of the queues that have waited longest for a worker. */
-const lateQueues = async ({ redis, queues, schedule }: NeedsDeps, reaches: Reach, now: number): Promise<LateQueue[]> => {
+const lateQueues = async (
+  { redis, queues, schedule }: NeedsDeps,
+  reaches: Reach,
+  now: number,
+): Promise<LateQueue[]> => {
   const { queues: names } = await schedule.look(MOST, 0);
   const found = await Promise.all(
     names.map(async (name): Promise<LateQueue | undefined> => {

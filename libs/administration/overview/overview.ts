@@ -4,7 +4,7 @@ import { reaches } from '../../mail/settings/api-key';
 import type { QueueAddress } from '../../mail/address/queue-address';
 import { groupCauses, type Incident } from '../incidents';
 import { HOURS_SHOWN, readAllCauses, readAllNumbers, type QueueNumbers } from './numbers';
-import { readNeeds, type Needs, type NeedsDeps } from './needs';
+import { readNeeds, type DownTransport, type Needs, type NeedsDeps } from './needs';
 import { shareReading } from './shared-reading';
 
 /** Numbers of a tenant, of a queue, or of all. */
@@ -22,7 +22,10 @@ export interface Numbers {
 }
 
 export interface Overview {
-  needs: Needs;
+  needs: Omit<Needs, 'transports'> & {
+    /** `waiting`: emails of the queues that send over it; undefined where they are being counted for the first time. */
+    transports: (DownTransport & { waiting?: number })[];
+  };
   /** Most emails first. Undefined where they are being read for the first time. */
   incidents?: Incident[];
   /** Undefined likewise. */
@@ -81,6 +84,17 @@ const numbersWithin = (all: QueueNumbers[], { tenant: own }: Identity, isReached
   return { total, rows: heaviest.map(([, row]) => row) };
 };
 
+/** How many emails wait in the queues that send over a transport; those that name one themselves count where their queue does. */
+const waitingFor = async (
+  { tenants }: NeedsDeps,
+  { tenant, transport }: DownTransport,
+  all: QueueNumbers[],
+): Promise<number> => {
+  const waits = all.filter(({ counts, ...queue }) => queue.tenant === tenant && counts.queued + counts.deferred > 0);
+  const over = await Promise.all(waits.map(async (queue) => (await tenants.settings(queue)).transport === transport));
+  return waits.reduce((sum, { counts }, index) => sum + (over[index] ? counts.queued + counts.deferred : 0), 0);
+};
+
 export const createOverview = (deps: NeedsDeps): ReadOverview => {
   const { redis, queues, clock } = deps;
   const readNumbers = shareReading(() => readAllNumbers(redis, queues, () => clock.now()), clock.now);
@@ -92,8 +106,14 @@ export const createOverview = (deps: NeedsDeps): ReadOverview => {
       readCauses(PATIENCE_MS),
       readNumbers(PATIENCE_MS),
     ]);
+    const transports = await Promise.all(
+      needs.transports.map(async (one) => ({
+        ...one,
+        ...(numbers && { waiting: await waitingFor(deps, one, numbers.value) }),
+      })),
+    );
     return {
-      needs,
+      needs: { ...needs, transports },
       ...(causes && { incidents: groupCauses(causes.value.filter(({ queue }) => isReached(queue))) }),
       ...(numbers && { numbers: { at: numbers.at, ...numbersWithin(numbers.value, identity, isReached) } }),
     };

@@ -19,6 +19,8 @@ export interface Sessions {
   start(session: Omit<Session, 'startedAt'>): Promise<string>;
   /** Each use keeps it for another while. */
   use(token: string): Promise<Session | undefined>;
+  /** Whose it is, without keeping it: an open page is no use of it. */
+  look(token: string): Promise<Session | undefined>;
   end(token: string): Promise<void>;
   /** Ends every session of a key. */
   endAllOf(key: string): Promise<void>;
@@ -30,6 +32,13 @@ const LONGEST_MS = 7 * 86_400_000;
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url');
+
+/** A session that is not too old. */
+const read = (text: string | null, now: number): Session | undefined => {
+  if (text === null) return undefined;
+  const session = JSON.parse(text) as Session;
+  return now - Date.parse(session.startedAt) > LONGEST_MS ? undefined : session;
+};
 
 export const createSessions = ({ redis, clock }: { redis: Redis; clock: Clock }): Sessions => ({
   async start(session) {
@@ -44,10 +53,10 @@ export const createSessions = ({ redis, clock }: { redis: Redis; clock: Clock })
   },
   async use(token) {
     if (!TOKEN.test(token)) return undefined;
-    const text = await redis.getex(KEYS.session(hashOf(token)), 'EX', SESSION_IDLE_S);
-    if (text === null) return undefined;
-    const session = JSON.parse(text) as Session;
-    return clock.now() - Date.parse(session.startedAt) > LONGEST_MS ? undefined : session;
+    return read(await redis.getex(KEYS.session(hashOf(token)), 'EX', SESSION_IDLE_S), clock.now());
+  },
+  async look(token) {
+    return TOKEN.test(token) ? read(await redis.get(KEYS.session(hashOf(token))), clock.now()) : undefined;
   },
   async end(token) {
     await redis.del(KEYS.session(hashOf(token)));
