@@ -20,7 +20,8 @@ import { readForm } from './page/form';
 import type { Ask, Download, Page, Redirect, View, Visit } from './page/page';
 import { PAGES } from './pages/all-pages';
 import { cookieOf, SESSION, zoneOf } from '../session/cookies';
-import { languageOf, sendSignIn, sessionRoutes, type SessionDeps } from './session/session-routes';
+import { sessionRoutes } from './session/session-routes';
+import { languageOf, sendSignIn, type SessionDeps } from './session/sign-in-answer';
 import { sayIn } from './words/all-words';
 
 /** Bytes of a form: templates are edited in one. */

@@ -44,6 +44,8 @@ export const KEYS = {
   rightKey: (hash: string) => `${ROOT}:right-key:${hash}`,
   /** A person's session at the console, by a hash of its token; and the sessions of a key. */
   session: (hash: string) => `${ROOT}:session:${hash}`,
+  /** What a link signs in, by a hash of its token: it can be followed once. */
+  sessionOnce: (hash: string) => `${ROOT}:session-once:${hash}`,
   sessionsOf: (key: string) => `${ROOT}:sessions-of:${key}`,
   audit: `${ROOT}:audit`,
   /** Who paused the whole installation, as JSON; absent while it sends. */

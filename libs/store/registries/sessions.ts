@@ -21,6 +21,10 @@ export interface Sessions {
   use(token: string): Promise<Session | undefined>;
   /** Whose it is, without keeping it: an open page is no use of it. */
   look(token: string): Promise<Session | undefined>;
+  /** For ten minutes somebody else may start it, once. @returns the token of that */
+  offer(session: Omit<Session, 'startedAt'>): Promise<string>;
+  /** @returns what was offered; undefined where it was taken up already, or too long ago */
+  takeUp(offer: string): Promise<Omit<Session, 'startedAt'> | undefined>;
   end(token: string): Promise<void>;
   /** Ends every session of a key. */
   endAllOf(key: string): Promise<void>;
@@ -28,9 +32,11 @@ export interface Sessions {
 
 /** Seconds without a request after which a session is over, and after which it is over whatever is done. */
 export const SESSION_IDLE_S = 8 * 3_600;
+const OFFERED_S = 600;
 const LONGEST_MS = 7 * 86_400_000;
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
+const newToken = (): string => randomBytes(32).toString('base64url');
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url');
 
 /** A session that is not too old. */
@@ -42,7 +48,7 @@ const read = (text: string | null, now: number): Session | undefined => {
 
 export const createSessions = ({ redis, clock }: { redis: Redis; clock: Clock }): Sessions => ({
   async start(session) {
-    const token = randomBytes(32).toString('base64url');
+    const token = newToken();
     const hash = hashOf(token);
     const startedAt = new Date(clock.now()).toISOString();
     await redis.set(KEYS.session(hash), JSON.stringify({ ...session, startedAt }), 'EX', SESSION_IDLE_S);
@@ -57,6 +63,15 @@ export const createSessions = ({ redis, clock }: { redis: Redis; clock: Clock })
   },
   async look(token) {
     return TOKEN.test(token) ? read(await redis.get(KEYS.session(hashOf(token))), clock.now()) : undefined;
+  },
+  async offer(session) {
+    const token = newToken();
+    await redis.set(KEYS.sessionOnce(hashOf(token)), JSON.stringify(session), 'EX', OFFERED_S);
+    return token;
+  },
+  async takeUp(offer) {
+    const text = TOKEN.test(offer) ? await redis.getdel(KEYS.sessionOnce(hashOf(offer))) : null;
+    return text === null ? undefined : (JSON.parse(text) as Omit<Session, 'startedAt'>);
   },
   async end(token) {
     await redis.del(KEYS.session(hashOf(token)));
