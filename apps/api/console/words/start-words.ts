@@ -26,7 +26,7 @@ export const START_WORDS = {
     'The transport {transport} ({tenant}) recovers',
     'Der Transport {transport} ({tenant}) erholt sich',
   ],
-  'start.downSince': ['since {time}', 'seit {time}'],
+  'start.for': ['for {time}', 'seit {time}'],
   'start.wait': [
     '{n, plural, one {# email waits} other {# emails wait}}',
     '{n, plural, one {# E-Mail wartet} other {# E-Mails warten}}',

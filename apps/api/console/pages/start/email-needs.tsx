@@ -3,9 +3,8 @@ import type { Child } from 'hono/jsx';
 import type { z } from 'zod';
 import type { Overview } from '../../../answers/overview';
 import { may } from '../../../../../libs/mail/settings/api-key';
-import { Time } from '../../kit/time';
 import type { Visit } from '../../page/page';
-import { Need, SHOWN } from './need';
+import { For, Need, SHOWN } from './need';
 
 type Overview = z.infer<typeof Overview>;
 type Incident = NonNullable<Overview['incidents']>[number];
@@ -40,7 +39,7 @@ const IncidentNeed = ({ visit, incident }: { visit: Visit; incident: Incident })
       <p class="hint">
         {queues[0]}
         {others > 0 && ` ${visit.say('start.andOthers', { n: others })}`}
-        {place !== undefined && ` · ${place}`} · <Time visit={visit} at={firstAt} />
+        {place !== undefined && ` · ${place}`} · <For visit={visit} at={firstAt} />
       </p>
     </Need>
   );

@@ -2,7 +2,7 @@
 import type { Child } from 'hono/jsx';
 import type { z } from 'zod';
 import type { Overview } from '../../../answers/overview';
-import { relative } from '../../kit/time';
+import { exact, relative, span } from '../../kit/time';
 import type { Visit } from '../../page/page';
 
 type PauseNote = NonNullable<z.infer<typeof Overview>['pause']>;
@@ -47,3 +47,13 @@ export const Note = ({ visit, note }: { visit: Visit; note: PauseNote | undefine
     )}
   </p>
 );
+
+/** For how long it has been so. @param at ISO 8601 */
+export const For = ({ visit, at }: { visit: Visit; at: string }) => {
+  const since = Date.parse(at);
+  return (
+    <time datetime={at} title={exact(visit, since)}>
+      {visit.say('start.for', { time: span(visit, Math.max(0, visit.now - since)) })}
+    </time>
+  );
+};

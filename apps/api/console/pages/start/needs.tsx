@@ -4,10 +4,10 @@ import type { z } from 'zod';
 import type { Overview } from '../../../answers/overview';
 import { may } from '../../../../../libs/mail/settings/api-key';
 import { ActionButton } from '../../kit/form';
-import { relative, Time } from '../../kit/time';
+import { relative } from '../../kit/time';
 import type { Visit } from '../../page/page';
 import { ofEmails } from './email-needs';
-import { Need, Note, SHOWN } from './need';
+import { For, Need, Note, SHOWN } from './need';
 
 type Overview = z.infer<typeof Overview>;
 interface Props {
@@ -73,7 +73,7 @@ const ofTransports = ({ visit, overview: { transports } }: Props): Child[] =>
       >
         {words !== undefined && <p class="said">{words}</p>}
         <p class="hint">
-          <Time visit={visit} at={since} />
+          <For visit={visit} at={since} />
           {waiting !== undefined && <> · {visit.say('start.wait', { n: waiting })}</>}
         </p>
       </Need>
