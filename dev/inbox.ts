@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
 import { answerInbox } from './inbox-http';
+import { createBreaking, refusalOf } from './inbox-refusals';
 import { createMailbox, type Mailbox } from './mailbox';
 
 export interface Inbox {
@@ -24,23 +25,27 @@ const listen = (server: Server, port: number): Promise<number> =>
     });
   });
 
-const receive = (mailbox: Mailbox) => (stream: SMTPServerDataStream, session: SMTPServerSession, done: Done) => {
-  const chunks: Buffer[] = [];
-  // What is too large is read to its end, so that the client hears the refusal, but not kept.
-  stream.on('data', (chunk: Buffer) => void (stream.sizeExceeded ? chunks.splice(0) : chunks.push(chunk)));
-  stream.once('error', done);
-  stream.once('end', () => {
-    if (stream.sizeExceeded) return done(Object.assign(new Error('message too large'), { responseCode: 552 }));
-    const { mailFrom, rcptTo } = session.envelope;
-    const from = mailFrom === false ? '' : mailFrom.address;
-    const id = mailbox.add(Buffer.concat(chunks), { from, to: rcptTo.map(({ address }) => address) });
-    done(null, `kept as ${id}`);
-  });
-};
+type Breaks = (session: SMTPServerSession) => boolean;
+
+const receive =
+  (mailbox: Mailbox, breaks: Breaks) => (stream: SMTPServerDataStream, session: SMTPServerSession, done: Done) => {
+    const chunks: Buffer[] = [];
+    // What is too large is read to its end, so that the client hears the refusal, but not kept.
+    stream.on('data', (chunk: Buffer) => void (stream.sizeExceeded ? chunks.splice(0) : chunks.push(chunk)));
+    stream.once('error', done);
+    stream.once('end', () => {
+      if (stream.sizeExceeded) return done(Object.assign(new Error('message too large'), { responseCode: 552 }));
+      const { mailFrom, rcptTo } = session.envelope;
+      const from = mailFrom === false ? '' : mailFrom.address;
+      const id = mailbox.add(Buffer.concat(chunks), { from, to: rcptTo.map(({ address }) => address) });
+      if (!breaks(session)) done(null, `kept as ${id}`);
+    });
+  };
 type Done = (error?: Error | null, message?: string) => void;
 
-const createSmtp = (mailbox: Mailbox): SMTPServer =>
-  new SMTPServer({
+const createSmtp = (mailbox: Mailbox): SMTPServer => {
+  let breaks: Breaks = () => false;
+  const server = new SMTPServer({
     name: 'inbox.rohrpost.example',
     banner: 'Rohrpost development inbox: nothing leaves it',
     size: LARGEST,
@@ -51,8 +56,12 @@ const createSmtp = (mailbox: Mailbox): SMTPServer =>
     closeTimeout: 200,
     logger: false,
     onAuth: ({ username }, _session, done) => done(null, { user: username ?? 'anybody' }),
-    onData: receive(mailbox),
+    onRcptTo: (address, _session, done) => done(refusalOf(address)),
+    onData: receive(mailbox, (session) => breaks(session)),
   });
+  breaks = createBreaking(server.server);
+  return server;
+};
 
 /**
  * Starts the inbox on 127.0.0.1. Port 0 takes any free one.

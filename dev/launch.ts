@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { keepRunning, type Child } from './child';
-import { ensureDemo, type Demo } from './demo';
+import { ensureDemo, type Demo } from './demo/demo';
+import { signInLink } from './demo/sign-in-link';
 import { startInbox, type Inbox } from './inbox';
 import { HELP, readOptions, type Options } from './options';
 import { requirePorts } from './ports';
@@ -56,10 +57,17 @@ const startHouse = async (root: string, options: Options, house: House): Promise
   if (house.stopping) return;
 
   const api = `http://${reachable(host)}:${httpPort}`;
-  const demo = await demoOrWarning(root, known, api, secrets, smtpPort);
+  const demo = await demoOrWarning({
+    root,
+    dataDir: options.dataDir,
+    api,
+    inboxSmtpPort: smtpPort,
+    ...ownership(house, secrets),
+  });
   if (house.stopping) return;
   const redis = house.redis?.title ?? shownUrl(redisUrl);
-  say(welcome({ options: known, api, inbox: `http://127.0.0.1:${pagePort}`, redis, secrets, demo }));
+  const link = demo && (await signInLink(api, demo.admin));
+  say(welcome({ options: known, api, inbox: `http://127.0.0.1:${pagePort}`, redis, secrets, demo, link }));
 };
 
 /** The host as this machine reaches it, fit for a URL. */
@@ -98,16 +106,12 @@ const startServices = (root: string, options: Options, redisUrl: string, secrets
   return [api, ...numbers.map((number) => start(`worker-${number}`, 'worker'))];
 };
 
+const ownership = ({ redis }: House, { operatorKey }: Secrets) => ({ operatorKey, isOwnRedis: redis !== undefined });
+
 /** Without its demo the service is still a service. */
-const demoOrWarning = async (
-  root: string,
-  { dataDir }: Options,
-  api: string,
-  { operatorKey }: Secrets,
-  inboxSmtpPort: number,
-): Promise<Demo | undefined> => {
+const demoOrWarning = async (options: Parameters<typeof ensureDemo>[0]): Promise<Demo | undefined> => {
   try {
-    return await ensureDemo({ root, dataDir, api, operatorKey, inboxSmtpPort });
+    return await ensureDemo(options);
   } catch (error) {
     say(`The demo tenant could not be set up: ${reasonOf(error)}`);
     return undefined;

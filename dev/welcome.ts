@@ -1,5 +1,5 @@
 // What the launcher prints once everything runs: where it is, how to get in, and a mail to send.
-import type { Demo } from './demo';
+import type { Demo } from './demo/demo';
 import type { Options } from './options';
 import type { Secrets } from './secrets';
 import { shownPath } from './telling';
@@ -12,6 +12,8 @@ interface Running {
   redis: string;
   secrets: Secrets;
   demo: Demo | undefined;
+  /** Signs in at the console, once. */
+  link: string | undefined;
 }
 
 const curl = (api: string, key: string, body: unknown): string =>
@@ -38,12 +40,18 @@ const tryIt = (api: string, demo: Demo | undefined): string[] => {
 };
 
 /** @returns the lines */
-export const welcome = ({ options, api, inbox, redis, secrets, demo }: Running): string => {
+export const welcome = ({ options, api, inbox, redis, secrets, demo, link }: Running): string => {
   const { dataDir, workers, httpPort, grace } = options;
   const place = secrets.operatorKeyPlace;
   const lines = [
+    ...(link === undefined
+      ? [['Console', `${api}/   (sign in with the operator key)`]]
+      : [
+          ['Console', link],
+          ['', 'signs you in as the demo administrator, once, for ten minutes; later with the operator key'],
+        ]),
     ['API', api],
-    ['Queues', `${api}/board   (any user name, the operator key as password)`],
+    ['Queues', `${api}/board   (Bull Board; signed in like the console)`],
     ['Inbox', `${inbox}   (every mail of the tenant "demo" arrives here, none leaves this machine)`],
     [
       'Operator key',
@@ -60,6 +68,7 @@ export const welcome = ({ options, api, inbox, redis, secrets, demo }: Running):
     '',
     ...lines.map(([name = '', value = '']) => `  ${name.padEnd(13)} ${value}`),
     ...tryIt(api, demo),
+    ...(demo === undefined ? [] : ['', 'The demo has emails in every state; npm run demo:clear takes them away.']),
     '',
   ].join('\n');
 };

@@ -41,6 +41,7 @@ import { createAccept } from '../../libs/intake/accept';
 import { createApp } from './app';
 import { createEventStreams } from './http/event-streams';
 import { createCredentials } from './http/credentials';
+import { createOverview } from '../../libs/administration/overview/overview';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import { createCommands, type Commands } from '../../libs/administration/commands';
@@ -149,6 +150,7 @@ const openRooms = (ground: Ground): RouteDeps => {
     ...registries,
     ...shared,
     eventStreams: createEventStreams({ redis, listening, clock }),
+    overview: createOverview({ ...registries, redis, clock, queues, schedule }),
     config,
     mayReachSmtp: createAddressRule(config.allowPrivateSmtp),
     limits,

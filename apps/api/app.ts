@@ -95,7 +95,7 @@ export const createApp = (
   app.get('/openapi.json', (_request, response) => void response.json(openapi()));
   const gate = createSessionGate(deps);
   app.use(BOARD_PATH, createBoard(deps, changes, commands, gate));
-  const withPages = { ...deps, gate, log, publicUrl: deps.config.publicUrl };
+  const withPages = { ...deps, gate, log, stopping, publicUrl: deps.config.publicUrl };
   app.use(createConsole(ENDPOINTS, { ...deps, commands, operations }, who, withPages));
   app.use(unknownAddress(ENDPOINTS));
   app.use(handleErrors(log));

@@ -53,25 +53,32 @@ const incidentOf = (id: string, cause: Cause, found: Found[]): Incident => {
 const byCount = (a: Incident, b: Incident): number =>
   b.count - a.count || b.lastAt - a.lastAt || (a.id < b.id ? -1 : 1);
 
+/** @returns the incidents that these causes are, most emails first */
+export const groupCauses = (all: Found[]): Incident[] => {
+  const byName = new Map<string, Found[]>();
+  for (const one of all) {
+    const found = byName.get(one.name) ?? [];
+    byName.set(one.name, found);
+    found.push(one);
+  }
+  return [...byName]
+    .flatMap(([id, found]) => (found[0] === undefined ? [] : [incidentOf(id, found[0].cause, found)]))
+    .sort(byCount);
+};
+
 /** @returns the incidents of these queues, most emails first */
 export const incidentsOf = async (redis: Redis, queues: QueueAddress[]): Promise<Incident[]> => {
-  const byName = new Map<string, Found[]>();
+  const all: Found[] = [];
   for (let from = 0; from < queues.length; from += AT_ONCE) {
     const some = queues.slice(from, from + AT_ONCE);
     const read = await Promise.all(some.map((queue) => readCausesOf(redis, queue, EXAMPLES)));
     for (const [index, causes] of read.entries()) {
       const queue = some[index];
       if (queue === undefined) continue;
-      for (const cause of causes) {
-        const found = byName.get(cause.name) ?? [];
-        byName.set(cause.name, found);
-        found.push({ ...cause, queue });
-      }
+      all.push(...causes.map((cause) => ({ ...cause, queue })));
     }
   }
-  return [...byName]
-    .flatMap(([id, found]) => (found[0] === undefined ? [] : [incidentOf(id, found[0].cause, found)]))
-    .sort(byCount);
+  return groupCauses(all);
 };
 
 /** The incidents of all queues that somebody may see. */

@@ -87,6 +87,13 @@ const createHandlers = (rooms: RouteDeps) => {
   return { onEmail, onQueue };
 };
 
+/** Why not, and where the same is done. @param path below the board's: `/api/queues/<queue>/...` */
+const refusalAt = (path: string): string => {
+  const address = parseQueueName(/^\/api\/queues\/([^/]+)\//.exec(path)?.[1] ?? '');
+  const page = address === undefined ? '/queues' : `/queues/${address.tenant}/${address.application}`;
+  return `This would go round the rules of the service. The console does the same within them, at ${page}: actions on many emails at once, pauses, and the settings of queues.`;
+};
+
 export const boardActions = (rooms: RouteDeps, commands: Commands): Router => {
   const router = Router();
   const { onEmail, onQueue } = createHandlers(rooms);
@@ -116,13 +123,7 @@ export const boardActions = (rooms: RouteDeps, commands: Commands): Router => {
   router.put('/api/queues/:queueName/resume', onQueue('resumed'));
   router.use((request, response, next) => {
     if (request.method === 'GET' || request.method === 'HEAD') return next();
-    sendError(
-      response,
-      new Problem(
-        'forbidden',
-        'This would go round the rules of the service. Use the API: it has bulk operations on many emails, and settings for queues.',
-      ),
-    );
+    sendError(response, new Problem('forbidden', refusalAt(request.path)));
   });
   return router;
 };

@@ -7,6 +7,7 @@ import { may, reaches, type Identity } from '../../../libs/mail/settings/api-key
 import { formatAddress } from '../../../libs/mail/address/address';
 import { queueName, type QueueAddress } from '../../../libs/mail/address/queue-address';
 import { bullQueueOf } from '../../../libs/jobs/layout/queues';
+import { ASIDE_STATES } from '../../../libs/mail/email/state';
 import { recipientsOf, subjectOf, type StoredEmail } from '../../../libs/mail/email/stored-email';
 import type { Changes } from '../../../libs/store/redis/settings-cache';
 import { boardActions } from './board-actions';
@@ -49,15 +50,29 @@ const identifyBoard = async (
 interface Row {
   data?: Partial<StoredEmail>;
   finishedOn?: number | null;
+  failedReason?: string | null;
 }
 
-/** `ann@example.org · Invoice 114`, as a row of the board; what waits and is expired says so. @param now ms since 1970 */
-const rowName = ({ data: email = {}, finishedOn }: Row, now: number): string => {
-  const isOver = !finishedOn && email.expiresAt !== undefined && Date.parse(email.expiresAt) <= now;
+/** What stands among the failed ones and did not fail. */
+const NOT_FAILED: readonly string[] = ASIDE_STATES;
+
+const stateWord = ({ data: email = {}, finishedOn, failedReason }: Row, now: number): string => {
+  const [code = ''] = (failedReason ?? '').split(':');
+  if (finishedOn) return NOT_FAILED.includes(code) ? `${code} · ` : '';
+  return email.expiresAt !== undefined && Date.parse(email.expiresAt) <= now ? 'expired · ' : '';
+};
+
+/**
+ * `ann@example.org · Invoice 114`, as a row of the board; one that is held, canceled, uncertain or expired says so, since the board
+ * shows it among the failed ones, or among those that wait.
+ * @param now ms since 1970
+ */
+const rowName = (row: Row, now: number): string => {
+  const { data: email = {} } = row;
   const [first, ...others] = email.to === undefined ? [] : recipientsOf({ ...email, to: email.to });
   const what = subjectOf(email) ?? (email.template ? `template ${email.template.name}` : '');
   const more = others.length > 0 ? ` +${others.length}` : '';
-  return `${isOver ? 'expired · ' : ''}${first === undefined ? 'email' : formatAddress(first)}${more} · ${what}`;
+  return `${stateWord(row, now)}${first === undefined ? 'email' : formatAddress(first)}${more} · ${what}`;
 };
 
 const adapterOf = (rooms: RouteDeps, gate: SessionGate, address: QueueAddress): BullMQAdapter => {
@@ -68,10 +83,12 @@ const adapterOf = (rooms: RouteDeps, gate: SessionGate, address: QueueAddress): 
     description: `${tenant}/${application}`,
     jobDataSchema: boardSchema(),
     externalJobUrl: ({ id }) => ({
-      displayText: 'Email as JSON',
-      href: `${BOARD_PATH}/email/${tenant}/${application}/${encodeURIComponent(String(id))}`,
+      displayText: 'Email in the console',
+      href: `/queues/${tenant}/${application}/emails/${encodeURIComponent(String(id))}`,
     }),
   });
+  // What was sent is sent again as an email of its own, in the console.
+  Object.assign(adapter, { allowCompletedRetries: false });
   adapter.setFormatter('name', (job: Row) => rowName(job, rooms.clock.now()));
   adapter.setVisibilityGuard(async ({ headers }) => {
     // Where the request comes from was asked before it came here.
@@ -89,6 +106,8 @@ const UI = {
   showWorkers: false,
   showMetrics: false,
   hideRedisDetails: true,
+  hideDocsLink: true,
+  miscLinks: [{ text: 'Console', url: '/' }],
   pollingInterval: { forceInterval: 5 },
 };
 

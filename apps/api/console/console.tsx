@@ -6,6 +6,8 @@ import type { Budget } from '../../../libs/intake/budget';
 import type { KeyRates } from '../../../libs/store/limits/key-rates';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { Log } from '../../../libs/runtime/log';
+import type { Redis } from '../../../libs/store/redis/redis';
+import type { Listening } from '../../../libs/store/registries/listening';
 import type { PermitDeps } from '../http/auth';
 import { requireRate } from '../http/credentials';
 import type { Endpoint } from '../http/endpoint/endpoint';
@@ -13,13 +15,16 @@ import { toProblem } from '../http/errors';
 import { refuseForeign } from '../session/same-origin';
 import { problemView, sendHtml, sendShown } from './answer/answers';
 import { documentOf } from './kit/layout';
+import { createLiveHub } from './live/live-hub';
+import { liveRoutes } from './live/live-routes';
 import { createAsk } from './page/ask';
 import { assetRoutes } from './page/assets';
 import { readForm } from './page/form';
 import type { Ask, Download, Page, Redirect, View, Visit } from './page/page';
 import { PAGES } from './pages/all-pages';
 import { cookieOf, SESSION, zoneOf } from '../session/cookies';
-import { languageOf, sendSignIn, sessionRoutes, type SessionDeps } from './session/session-routes';
+import { sessionRoutes } from './session/session-routes';
+import { languageOf, sendSignIn, type SessionDeps } from './session/sign-in-answer';
 import { sayIn } from './words/all-words';
 
 /** Bytes of a form: templates are edited in one. */
@@ -31,6 +36,10 @@ export interface ConsoleDeps extends Omit<SessionDeps, 'isSecure'> {
   budget: Pick<Budget, 'requireMemory'>;
   keyRates: KeyRates;
   log: Log;
+  redis: Redis;
+  listening: Listening;
+  /** The process stops. */
+  stopping: () => boolean;
   /** As browsers reach the service; where it is not given, what they say counts. */
   publicUrl?: string | undefined;
 }
@@ -120,7 +129,7 @@ export const createConsole = <D,>(
 
   const form = express.urlencoded({ extended: false, limit: MOST_FORM, parameterLimit: MOST_FIELDS });
   const router = Router({ caseSensitive: true });
-  router.use(assetRoutes(), sessionRoutes({ ...deps, isSecure }));
+  router.use(assetRoutes(), sessionRoutes({ ...deps, isSecure }), liveRoutes(createLiveHub(deps), gate));
   for (const { path, get, post } of PAGES) {
     if (get !== undefined) router.get(path, page(get));
     if (post !== undefined)

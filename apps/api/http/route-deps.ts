@@ -20,6 +20,7 @@ import type { Redis } from '../../../libs/store/redis/redis';
 import type { SecretBox } from '../../../libs/store/redis/secret-box';
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
 import type { Sessions } from '../../../libs/store/registries/sessions';
+import type { Listening } from '../../../libs/store/registries/listening';
 import type { Templates } from '../../../libs/store/registries/templates';
 import type { Tenants } from '../../../libs/store/registries/tenants';
 import type { KeyRates } from '../../../libs/store/limits/key-rates';
@@ -27,6 +28,7 @@ import type { Limits } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
 import type { Accept } from '../../../libs/intake/accept';
+import type { ReadOverview } from '../../../libs/administration/overview/overview';
 import type { EventStreams } from './event-streams';
 import type { Credentials } from './credentials';
 
@@ -72,5 +74,7 @@ export interface RouteDeps {
   accept: Accept;
   audit: Audit;
   mailLog: MailLog;
+  listening: Listening;
   eventStreams: EventStreams;
+  overview: ReadOverview;
 }

@@ -11,6 +11,7 @@ import { EMAIL_CONTENT_ENDPOINTS } from './emails/email-content';
 import { EMAIL_LIST_ENDPOINTS } from './emails/email-lists';
 import { EMAIL_ENDPOINTS } from './emails/emails';
 import { EVENT_ENDPOINTS } from './installation/events';
+import { OVERVIEW_ENDPOINTS } from './installation/overview';
 import { STATISTICS_ENDPOINTS } from './installation/statistics';
 import { INCIDENT_ENDPOINTS } from './emails/incidents';
 import { INSTALLATION_ENDPOINTS } from './installation/installation';
@@ -45,4 +46,5 @@ export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...AUDIT_ENDPOINTS,
   ...EVENT_ENDPOINTS,
   ...STATISTICS_ENDPOINTS,
+  ...OVERVIEW_ENDPOINTS,
 ];

@@ -8,15 +8,17 @@ import { cookieOf, SESSION, type WithCookies } from './cookies';
 export interface SessionGate {
   /**
    * @param request.ip where it comes from; not looked at where it is not given
+   * @param how `look`: the session is not kept for longer by it
    * @returns whose session the request belongs to, with the name that they gave; undefined where it is nobody's
    */
-  identityOf(request: WithCookies & { ip?: string | undefined }): Promise<Identity | undefined>;
+  identityOf(request: WithCookies & { ip?: string | undefined }, how?: 'look'): Promise<Identity | undefined>;
 }
 
 export const createSessionGate = ({ sessions, keys }: { sessions: Sessions; keys: ApiKeys }): SessionGate => ({
-  async identityOf(request) {
+  async identityOf(request, how) {
     const token = cookieOf(request, SESSION);
-    const session = token === undefined ? undefined : await sessions.use(token);
+    const session =
+      token === undefined ? undefined : how === 'look' ? await sessions.look(token) : await sessions.use(token);
     if (session === undefined) return undefined;
     const identity = await keys.identifyAgain(session.key, session.proof);
     const { ip } = request;

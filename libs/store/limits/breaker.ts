@@ -2,6 +2,7 @@
 import { uptime, type Clock } from '../../runtime/clock';
 import { outboxOf, tenantKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
+import { announceStanding } from '../redis/standing-index';
 import type { Listening } from '../registries/listening';
 import { defineScript } from '../redis/script';
 
@@ -238,6 +239,8 @@ export const createBreakers = (deps: {
           await noteOf(tenant, transport, 'transport.up'),
         ],
       )) as [Reported['change'], number, string];
+      // Where this process dies here, whoever probes it next says so.
+      if (change === 'opened' || change === 'reopened') await announceStanding(redis, 'down', id);
       if (fault !== undefined) faulty.add(id);
       else if (change === 'closed' || change === 'none') faulty.delete(id);
       return { change, counted: counted === 1, ...(until !== '' && { until: Number(until) }) };

@@ -14,6 +14,9 @@ export const KEYS = {
   upkeep: `${ROOT}:{fleet}:upkeep`,
   /** Sorted set: queues that may hold emails with a cause -> when that was said last (ms). */
   causes: `${ROOT}:{fleet}:causes`,
+  /** Sorted sets: queues that may be paused, and `tenant/transport` that may be down -> when that was said last (ms). */
+  paused: `${ROOT}:{fleet}:paused`,
+  down: `${ROOT}:{fleet}:down`,
   events: {
     /** Hash: since when and until when events are written. */
     state: `${ROOT}:{events}:state`,
@@ -41,6 +44,8 @@ export const KEYS = {
   rightKey: (hash: string) => `${ROOT}:right-key:${hash}`,
   /** A person's session at the console, by a hash of its token; and the sessions of a key. */
   session: (hash: string) => `${ROOT}:session:${hash}`,
+  /** What a link signs in, by a hash of its token: it can be followed once. */
+  sessionOnce: (hash: string) => `${ROOT}:session-once:${hash}`,
   sessionsOf: (key: string) => `${ROOT}:sessions-of:${key}`,
   audit: `${ROOT}:audit`,
   /** Who paused the whole installation, as JSON; absent while it sends. */

@@ -19,6 +19,12 @@ export interface Sessions {
   start(session: Omit<Session, 'startedAt'>): Promise<string>;
   /** Each use keeps it for another while. */
   use(token: string): Promise<Session | undefined>;
+  /** Whose it is, without keeping it: an open page is no use of it. */
+  look(token: string): Promise<Session | undefined>;
+  /** For ten minutes somebody else may start it, once. @returns the token of that */
+  offer(session: Omit<Session, 'startedAt'>): Promise<string>;
+  /** @returns what was offered; undefined where it was taken up already, or too long ago */
+  takeUp(offer: string): Promise<Omit<Session, 'startedAt'> | undefined>;
   end(token: string): Promise<void>;
   /** Ends every session of a key. */
   endAllOf(key: string): Promise<void>;
@@ -26,14 +32,23 @@ export interface Sessions {
 
 /** Seconds without a request after which a session is over, and after which it is over whatever is done. */
 export const SESSION_IDLE_S = 8 * 3_600;
+const OFFERED_S = 600;
 const LONGEST_MS = 7 * 86_400_000;
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
+const newToken = (): string => randomBytes(32).toString('base64url');
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url');
+
+/** A session that is not too old. */
+const read = (text: string | null, now: number): Session | undefined => {
+  if (text === null) return undefined;
+  const session = JSON.parse(text) as Session;
+  return now - Date.parse(session.startedAt) > LONGEST_MS ? undefined : session;
+};
 
 export const createSessions = ({ redis, clock }: { redis: Redis; clock: Clock }): Sessions => ({
   async start(session) {
-    const token = randomBytes(32).toString('base64url');
+    const token = newToken();
     const hash = hashOf(token);
     const startedAt = new Date(clock.now()).toISOString();
     await redis.set(KEYS.session(hash), JSON.stringify({ ...session, startedAt }), 'EX', SESSION_IDLE_S);
@@ -44,10 +59,19 @@ export const createSessions = ({ redis, clock }: { redis: Redis; clock: Clock })
   },
   async use(token) {
     if (!TOKEN.test(token)) return undefined;
-    const text = await redis.getex(KEYS.session(hashOf(token)), 'EX', SESSION_IDLE_S);
-    if (text === null) return undefined;
-    const session = JSON.parse(text) as Session;
-    return clock.now() - Date.parse(session.startedAt) > LONGEST_MS ? undefined : session;
+    return read(await redis.getex(KEYS.session(hashOf(token)), 'EX', SESSION_IDLE_S), clock.now());
+  },
+  async look(token) {
+    return TOKEN.test(token) ? read(await redis.get(KEYS.session(hashOf(token))), clock.now()) : undefined;
+  },
+  async offer(session) {
+    const token = newToken();
+    await redis.set(KEYS.sessionOnce(hashOf(token)), JSON.stringify(session), 'EX', OFFERED_S);
+    return token;
+  },
+  async takeUp(offer) {
+    const text = TOKEN.test(offer) ? await redis.getdel(KEYS.sessionOnce(hashOf(offer))) : null;
+    return text === null ? undefined : (JSON.parse(text) as Omit<Session, 'startedAt'>);
   },
   async end(token) {
     await redis.del(KEYS.session(hashOf(token)));

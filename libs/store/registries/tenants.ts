@@ -18,6 +18,7 @@ import type { Listening } from './listening';
 import type { PauseNote } from './installation';
 import { KEYS, outboxOf, tenantKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
+import { announceStanding } from '../redis/standing-index';
 
 interface Dates {
   createdAt: string;
@@ -87,9 +88,10 @@ interface Deps {
 
 /** What whoever listens is told of a queue that is paused or resumed. */
 const toldOf =
-  ({ clock, listening }: Deps, { tenant, application }: QueueAddress) =>
+  ({ redis, clock, listening }: Deps, { tenant, application }: QueueAddress) =>
   async (before: QueueRecord | undefined, after: QueueRecord): Promise<Told | undefined> => {
     const [was, is] = [before?.settings.enabled === false, after.settings.enabled === false];
+    if (is) await announceStanding(redis, 'paused', queueName({ tenant, application }));
     if (was === is || listening === undefined) return undefined;
     const note = {
       type: is ? ('queue.paused' as const) : ('queue.resumed' as const),

@@ -44,7 +44,7 @@ const board = async (
 };
 
 interface BoardJob extends Record<string, unknown> {
-  job: { name: string; failedReason?: string; data: Record<string, unknown> };
+  job: { name: string; failedReason?: string; externalUrl?: unknown; data: Record<string, unknown> };
   status: string;
 }
 const jobOf = async (id: string): Promise<BoardJob> =>
@@ -135,6 +135,32 @@ test('all states are told alike by the API and by Bull Board', async () => {
   await service.ok('POST', `/v1/queues/${queue}/resume`);
 });
 
+test('what is held or canceled stands among the failed ones under its own name; rows lead to the console', async () => {
+  const names: Record<string, string> = {};
+  for (const [state, action] of [
+    ['held', 'hold'],
+    ['canceled', 'cancel'],
+  ] as const) {
+    const id = await post({ sendAt: '2030-01-01T00:00:00Z', subject: `${state} one` });
+    await service.ok('POST', `${emails}/${id}/${action}`);
+    const { job } = await jobOf(id);
+    names[state] = job.name;
+    expect(job.externalUrl).toMatchObject({ href: `/queues/acme/app/emails/${id}` });
+  }
+  expect(names).toEqual({
+    held: 'held · Ann <ann@example.org> · held one',
+    canceled: 'canceled · Ann <ann@example.org> · canceled one',
+  });
+  const { queues } = (await board('GET', '/api/queues')).body as { queues: Record<string, unknown>[] };
+  expect(queues[0]).toMatchObject({ allowRetries: true, allowCompletedRetries: false });
+  const page = await (
+    await fetch(`${service.url}/board/`, {
+      headers: { authorization: `Basic ${Buffer.from(`any:${OPERATOR_KEY}`).toString('base64')}` },
+    })
+  ).text();
+  expect(page).toContain('"text":"Console","url":"/"');
+});
+
 test('an edit is a correction: validated, versioned, recorded', async () => {
   const id = await post({ sendAt: '2030-01-01T00:00:00Z' });
   const { data } = (await jobOf(id)).job;
@@ -170,7 +196,11 @@ test('what would go round the rules is refused with a sentence', async () => {
     ['PATCH', `/${id}/priority`],
   ] as const) {
     const answer = await board(method, `/api/queues/acme.app${path}`, { body: {} });
-    expect([path, answer.status, answer.body['message']]).toEqual([path, 403, expect.stringContaining('rules')]);
+    expect([path, answer.status, answer.body['message']]).toEqual([
+      path,
+      403,
+      expect.stringMatching(/rules.*console.*\/queues\/acme\/app:/),
+    ]);
   }
   expect((await board('PUT', '/api/queues/pause')).status).toBe(403);
   expect((await service.email(queue, id)).state).toBe('scheduled');

@@ -49,19 +49,33 @@ document.addEventListener('click', (event) => {
 
 /** Tells the live parts of the page that something has happened: at most once a second, and only while somebody looks. */
 const LEAST_MS = 1000;
+let toldAt = 0;
 let waiting = false;
+const isBusy = () => document.querySelector('.live input:checked, .live details[open], .live :focus') !== null;
 const tell = () => {
   if (waiting || document.hidden) return;
   waiting = true;
-  setTimeout(() => {
-    waiting = false;
-    const chosen = document.querySelector('.live input:checked, .live details[open], .live :focus');
-    if (!document.hidden && chosen === null) document.body.dispatchEvent(new CustomEvent('rohrpost:live'));
-  }, LEAST_MS);
+  setTimeout(
+    () => {
+      waiting = false;
+      if (document.hidden) return;
+      toldAt = Date.now();
+      // What is looked at stays; it is asked again in a while.
+      if (isBusy()) return tell();
+      document.body.dispatchEvent(new CustomEvent('rohrpost:live'));
+    },
+    Math.max(0, toldAt + LEAST_MS - Date.now()),
+  );
 };
-if (document.querySelector('.live') !== null) {
-  const events = new EventSource('/console/events');
+/** A hidden page listens to nothing: browsers open few connections to one host, and its other pages need them. */
+let events;
+const listen = () => {
+  events?.close();
+  if (document.hidden || document.querySelector('.live') === null) return;
+  events = new EventSource('/console/events');
   events.addEventListener('message', tell);
-  addEventListener('visibilitychange', tell);
-  addEventListener('pagehide', () => events.close());
-}
+};
+listen();
+document.addEventListener('visibilitychange', listen);
+addEventListener('pagehide', () => events?.close());
+addEventListener('pageshow', (event) => event.persisted && listen());

@@ -1,57 +1,21 @@
 // Signing in and out, and the language in which a reader wants to read.
-import express, { Router, type Request, type RequestHandler, type Response } from 'express';
+import express, { Router, type RequestHandler } from 'express';
 import { Problem } from '../../../../libs/mail/input/problem';
 import { statusOf } from '../../../../libs/mail/input/problem-document';
-import type { ApiKeys } from '../../../../libs/store/registries/api-keys';
-import { SESSION_IDLE_S, type Sessions } from '../../../../libs/store/registries/sessions';
-import type { Credentials } from '../../http/credentials';
+import { SESSION_IDLE_S } from '../../../../libs/store/registries/sessions';
 import { toProblem } from '../../http/errors';
 import { refuseForeign } from '../../session/same-origin';
-import { sendHtml } from '../answer/answers';
 import { readForm } from '../page/form';
-import { documentOf } from '../kit/layout';
-import { sayIn, type WordKey } from '../words/all-words';
-import { isLanguage, wantedLanguage, type Language } from '../words/words';
+import { sayIn } from '../words/all-words';
+import { isLanguage } from '../words/words';
 import { cookieOf, LANGUAGE, SESSION, setCookie } from '../../session/cookies';
-import { leaveNotice, takeNotice } from '../answer/notice';
-import type { SessionGate } from '../../session/session-gate';
-import { maySignIn, SignIn } from './sign-in';
+import { leaveNotice } from '../answer/notice';
+import { offerSession, takeUpSession } from './sign-in-once';
+import { maySignIn } from './sign-in';
+import { languageOf, safePath, sendSignIn, type SessionDeps } from './sign-in-answer';
 
 const YEAR_S = 31_536_000;
 const LONGEST_NAME = 60;
-
-export interface SessionDeps {
-  keys: ApiKeys;
-  sessions: Sessions;
-  gate: SessionGate;
-  credentials: Credentials;
-  /** Whether the browser reaches this site over TLS. */
-  isSecure(this: void, request: Request): boolean;
-}
-
-export const languageOf = (request: Request): Language => {
-  const chosen = cookieOf(request, LANGUAGE);
-  return isLanguage(chosen) ? chosen : wantedLanguage(request.get('Accept-Language'));
-};
-
-/** A path of this site; anything else becomes the start page. */
-const safePath = (to: string | undefined): string => (to !== undefined && /^\/(?![/\\])[^\\\s]*$/.test(to) ? to : '/');
-
-/** The page where people sign in; afterwards they come back to where they were. */
-export const sendSignIn = (
-  request: Request,
-  response: Response,
-  status: number,
-  told: { notice?: WordKey; refusal?: string } = {},
-): void => {
-  const language = languageOf(request);
-  const say = sayIn(language);
-  const form = readForm(request.body as unknown);
-  const to = safePath(form.get('to') ?? (request.method === 'GET' ? request.originalUrl : '/'));
-  const notice = told.notice === undefined ? takeNotice(request, response, say) : say(told.notice);
-  const body = <SignIn say={say} refusal={told.refusal} notice={notice} person={form.get('person')} to={to} />;
-  sendHtml(response, status, documentOf({ title: say('signIn.title'), language, children: body }));
-};
 
 /** What is refused with a reason is told on the page. */
 const toProblemOrThrow = (error: unknown): Problem => {
@@ -110,6 +74,8 @@ export const sessionRoutes = (deps: SessionDeps): Router => {
   const form = express.urlencoded({ extended: false, limit: '10kb' });
   const router = Router({ caseSensitive: true });
   router.post('/session', form, signIn(deps));
+  router.post('/session/once', offerSession(deps));
+  router.get('/session/once/:token', takeUpSession(deps));
   router.post('/session/end', form, signOut(deps));
   router.post('/console/language', form, chooseLanguage(deps));
   return router;

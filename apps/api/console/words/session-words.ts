@@ -19,6 +19,14 @@ export const SESSION_WORDS = {
     'A key with the role {role} cannot sign in: the console is for operators, administrators and readers.',
     'Mit der Rolle {role} kann man sich nicht anmelden: Die Konsole ist für operator, admin und reader.',
   ],
+  'signIn.onceOver': [
+    'This link has been used, or is older than ten minutes. Sign in with a key.',
+    'Dieser Link wurde schon benutzt oder ist älter als zehn Minuten. Melden Sie sich mit einem Schlüssel an.',
+  ],
+  'signIn.onceElsewhere': [
+    'This link works in a browser on the machine where the service runs. Sign in with a key.',
+    'Dieser Link gilt nur in einem Browser auf dem Rechner, auf dem der Dienst läuft. Melden Sie sich mit einem Schlüssel an.',
+  ],
   'signIn.ended': ['You are signed out.', 'Sie sind abgemeldet.'],
   'signIn.expired': [
     'Your session has ended. Sign in again; you come back to where you were.',

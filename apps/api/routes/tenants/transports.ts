@@ -200,7 +200,8 @@ const verifyTransport = endpoint({
   id: 'verifyTransport',
   tag: 'Transports',
   summary: 'Connect, greet and log in now',
-  description: 'A worker tries the transport at once, and nothing is sent. What takes longer is looked up.',
+  description:
+    'A worker tries the transport at once, and nothing is sent. One that was down and is up again is used at once. What takes longer is looked up.',
   may: MAY_CHANGE,
   grows: 'never',
   answers: {
@@ -212,10 +213,17 @@ const verifyTransport = endpoint({
     },
   },
   problems: ['no-worker'],
-  async handle(deps: Pick<RouteDeps, 'transports' | 'clock' | 'orders'>, { tenant, params: { name } }) {
+  async handle(
+    deps: Pick<RouteDeps, 'transports' | 'clock' | 'orders' | 'breakers'> & Parameters<typeof wakeQueues>[0],
+    { tenant, params: { name } },
+  ) {
     await existing(deps, tenant, name);
     const id = newOperationId(deps.clock.now());
     const result = await deps.orders.verify(id, { tenant, transport: name });
+    if (result?.ok === true && (await deps.breakers.read(tenant, name)) !== undefined) {
+      await deps.breakers.reset(tenant, name);
+      await wakeQueues(deps, tenant);
+    }
     if (result !== undefined) return { body: result };
     return { status: 202, headers: { Location: `/v1/operations/${id}` }, body: { id, state: 'running' } };
   },

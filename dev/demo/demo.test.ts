@@ -5,29 +5,39 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureDemo, type Demo } from './demo';
-import { readReadyTemplates } from './ready-templates';
+import { readReadyTemplates } from '../ready-templates';
 
 const OPERATOR = 'Bearer operator';
 const TRANSPORT = '/v1/tenants/demo/transports/default';
 const TEMPLATE = '/v1/tenants/demo/templates/welcome';
 
-const ROOT = join(__dirname, '..');
+const ROOT = join(__dirname, '../..');
 let server: Server;
 let dataDir: string;
 /** What the stand-in of the API holds: path -> body, and the keys it has issued. */
 let things: Map<string, Record<string, unknown>>;
 let keys: string[];
 let puts: string[];
+let posts: [path: string, body: Record<string, unknown>][];
 
 const answer = (method: string, path: string, key: string, body: Record<string, unknown>): [number, unknown] => {
-  if (path.startsWith('/v1/queues/demo/app/emails')) return [keys.includes(key) ? 200 : 401, { emails: [] }];
-  if (key !== OPERATOR) return [401, {}];
+  if (path.startsWith('/v1/queues/demo/app/emails') && method === 'GET')
+    return [keys.includes(key) ? 200 : 401, { emails: [] }];
+  if (key !== OPERATOR) return [method === 'GET' && keys.includes(key) ? 200 : 401, {}];
   if (path === '/v1/keys') {
     keys.push(`Bearer key-${keys.length}`);
     return [201, { id: 'k', key: `key-${keys.length - 1}`, ...body }];
   }
   if (path === '/v1/tenants')
     return [200, { tenants: [...things.keys()].filter((k) => /^\/v1\/tenants\/[^/]+$/.test(k)) }];
+  if (path === '/v1/tenants/demo/transports') {
+    const found = [...things].filter(([name]) => name.startsWith(`${path}/`));
+    return [200, { transports: found.map(([name, thing]) => ({ transport: name.split('/').pop(), ...thing })) }];
+  }
+  if (method === 'POST') {
+    posts.push([path, body]);
+    return [202, { id: `m_${posts.length}`, state: 'done' }];
+  }
   if (method === 'PUT') {
     puts.push(path);
     things.set(path, body);
@@ -47,6 +57,7 @@ beforeEach(async () => {
   things = new Map();
   keys = [];
   puts = [];
+  posts = [];
   dataDir = mkdtempSync(join(tmpdir(), 'rohrpost-demo-'));
   server = createServer((request, response) => {
     void read(request).then((body) => {
@@ -62,16 +73,26 @@ afterEach(async () => {
   rmSync(dataDir, { recursive: true });
 });
 
-const ensure = (inboxSmtpPort = 1025): Promise<Demo | undefined> => {
+const ensure = (inboxSmtpPort = 1025, isOwnRedis = true): Promise<Demo | undefined> => {
   const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return ensureDemo({ root: ROOT, dataDir, api, operatorKey: 'operator', inboxSmtpPort });
+  return ensureDemo({ root: ROOT, dataDir, api, operatorKey: 'operator', inboxSmtpPort, isOwnRedis });
 };
 
 test('the first start sets it up, the key in a private file', async () => {
-  expect(await ensure()).toEqual({ key: 'key-0' });
+  expect(await ensure()).toEqual({ key: 'key-0', admin: 'key-1' });
   expect(things.get(TRANSPORT)).toEqual({ host: '127.0.0.1', port: 1025, security: 'none' });
   const ready = readReadyTemplates(ROOT).map(({ name }) => `/v1/tenants/demo/templates/${name}`);
-  expect(puts).toEqual(['/v1/tenants/demo', TRANSPORT, TEMPLATE, ...ready, '/v1/queues/demo/app']);
+  expect(puts.slice(0, 4 + ready.length)).toEqual([
+    '/v1/tenants/demo',
+    TRANSPORT,
+    TEMPLATE,
+    ...ready,
+    '/v1/queues/demo/app',
+  ]);
+  // By its tag everything of the demo is found again.
+  const emails = posts.filter(([path]) => path.endsWith('/emails')).map(([, { tags }]) => tags);
+  expect(emails.length).toBeGreaterThan(10);
+  expect(new Set(emails.flat())).toEqual(new Set(['demo']));
   expect(statSync(join(dataDir, 'demo.json')).mode & 0o777).toBe(0o600);
 });
 
@@ -79,9 +100,9 @@ test('a later start changes nothing, and gives the same key', async () => {
   await ensure();
   things.set(TEMPLATE, { subject: 'mine' });
   things.delete('/v1/queues/demo/app');
-  puts = [];
-  expect(await ensure()).toEqual({ key: 'key-0' });
-  expect(puts).toEqual([]);
+  [puts, posts] = [[], []];
+  expect(await ensure()).toEqual({ key: 'key-0', admin: 'key-1' });
+  expect([puts, posts]).toEqual([[], []]);
 });
 
 test('the transport follows the inbox, with what its user has added', async () => {
@@ -105,6 +126,15 @@ test('a removed demo stays away; a Redis with nothing in it gets a new one', asy
   expect(await ensure()).toBeUndefined();
   things.clear();
   keys = [];
-  expect(await ensure()).toEqual({ key: 'key-0' });
+  expect(await ensure()).toEqual({ key: 'key-0', admin: 'key-1' });
   expect(things.has(TEMPLATE)).toBe(true);
+});
+
+test('nothing is put into a Redis that somebody gives; a demo that is there already stays as it is', async () => {
+  expect(await ensure(1025, false)).toBeUndefined();
+  expect([puts, posts, things.size]).toEqual([[], [], 0]);
+  await ensure();
+  [puts, posts] = [[], []];
+  expect(await ensure(1025, false)).toEqual({ key: 'key-0', admin: 'key-1' });
+  expect([puts, posts]).toEqual([[], []]);
 });

@@ -1,0 +1,102 @@
+// Words of the start page.
+import type { Sentence } from './words';
+
+export const START_WORDS = {
+  'start.title': ['How it stands', 'Wie es steht'],
+  'start.needs': ['What needs you now', 'Was Sie jetzt braucht'],
+  'start.calm': [
+    'Nothing needs you now: everything that is due is being sent.',
+    'Nichts braucht Sie gerade: Alles Fällige wird gesendet.',
+  ],
+  'start.counting': ['The numbers are being counted …', 'Die Zahlen werden gerade gezählt …'],
+  'start.redis': ['Redis is not fit for keeping emails', 'Redis ist nicht dafür geeignet, E-Mails zu behalten'],
+  'start.redisDo': ['Whoever runs Redis changes its settings.', 'Wer Redis betreibt, ändert dessen Einstellungen.'],
+  'start.pause': ['The whole installation is paused', 'Die ganze Installation ist angehalten'],
+  'start.pauseDo': [
+    'Emails are accepted and kept, none is sent.',
+    'E-Mails werden angenommen und behalten, keine wird gesendet.',
+  ],
+  'start.noWorker': ['No worker is running', 'Es läuft kein Worker'],
+  'start.noWorkerDo': [
+    'Emails are accepted and kept, none is sent: start a worker (node dist/apps/worker/main.js).',
+    'E-Mails werden angenommen und behalten, keine wird gesendet: Starten Sie einen Worker (node dist/apps/worker/main.js).',
+  ],
+  'start.down': ['The transport {transport} ({tenant}) is down', 'Der Transport {transport} ({tenant}) ist gestört'],
+  'start.recovering': [
+    'The transport {transport} ({tenant}) recovers',
+    'Der Transport {transport} ({tenant}) erholt sich',
+  ],
+  'start.for': ['for {time}', 'seit {time}'],
+  'start.wait': [
+    '{n, plural, one {# email waits} other {# emails wait}}',
+    '{n, plural, one {# E-Mail wartet} other {# E-Mails warten}}',
+  ],
+  'start.mend': ['Mend', 'Beheben'],
+  'start.try': ['Try now', 'Jetzt versuchen'],
+  'start.tried': ['The server answered: {reply}', 'Der Server hat geantwortet: {reply}'],
+  'start.triedLonger': [
+    'The server takes its time; whether it works is seen here in a moment.',
+    'Der Server lässt sich Zeit; ob es klappt, sehen Sie hier gleich.',
+  ],
+  'start.triedFailed': ['It still does not work: {reply}', 'Es geht noch nicht: {reply}'],
+  'start.uncertain': [
+    '{n, plural, one {# email may have been sent or not} other {# emails may have been sent or not}}',
+    '{n, plural, one {# E-Mail wurde vielleicht gesendet} other {# E-Mails wurden vielleicht gesendet}}',
+  ],
+  'start.uncertainDo': [
+    'The connection broke in the middle: somebody decides whether they were sent, or are sent again.',
+    'Die Verbindung brach mittendrin ab: Jemand entscheidet, ob sie gesendet wurden oder noch einmal gesendet werden.',
+  ],
+  'start.decide': ['Decide', 'Entscheiden'],
+  'start.incident': [
+    '{n, plural, one {# email} other {# emails}}: {cause}',
+    '{n, plural, one {# E-Mail} other {# E-Mails}}: {cause}',
+  ],
+  'start.andOthers': [
+    'and {n, plural, one {one more} other {# more}}',
+    'und {n, plural, one {eine weitere} other {# weitere}}',
+  ],
+  'start.template': ['template {template}', 'Vorlage {template}'],
+  'start.line': ['template {template}, line {line}', 'Vorlage {template}, Zeile {line}'],
+  'start.transport': ['transport {transport}', 'Transport {transport}'],
+  'start.allIncidents': [
+    '{n, plural, one {one more incident} other {# more incidents}}',
+    '{n, plural, one {eine weitere Störung} other {# weitere Störungen}}',
+  ],
+  'start.late': ['The queue {queue} is late', 'Die Warteschlange {queue} ist im Rückstand'],
+  'start.lateSince': [
+    '{n, plural, one {# email is} other {# emails are}} due, the oldest {time}',
+    '{n, plural, one {# E-Mail ist} other {# E-Mails sind}} fällig, die älteste {time}',
+  ],
+  'start.lateDo': [
+    'More workers help, or looking at what holds the queue up.',
+    'Mehr Worker helfen, oder ein Blick darauf, was die Warteschlange aufhält.',
+  ],
+  'start.paused': ['The queue {queue} is paused', 'Die Warteschlange {queue} ist angehalten'],
+  'start.pausedBy': ['{by}, {time}', '{by}, {time}'],
+  'start.reason': ['“{reason}”', '„{reason}“'],
+  'start.noReason': ['No reason was given.', 'Es wurde kein Grund genannt.'],
+  'start.look': ['Look', 'Ansehen'],
+  'start.resume': ['Resume', 'Fortsetzen'],
+  'start.resumed': ['{queue} sends again.', '{queue} sendet wieder.'],
+  'start.resumedAll': ['The installation sends again.', 'Die Installation sendet wieder.'],
+  'start.more': ['and {n} more', 'und {n} weitere'],
+  'start.numbers': ['Numbers', 'Zahlen'],
+  'start.counted': ['counted {time}', 'gezählt {time}'],
+  'start.waiting': ['waiting for their time', 'warten auf ihre Zeit'],
+  'start.due': ['due', 'fällig'],
+  'start.sentHour': ['sent this hour', 'gesendet in dieser Stunde'],
+  'start.sentDay': ['sent in 24 hours', 'gesendet in 24 Stunden'],
+  'start.failedHour': ['failed this hour', 'gescheitert in dieser Stunde'],
+  'start.failedDay': ['failed in 24 hours', 'gescheitert in 24 Stunden'],
+  'start.tenant': ['Tenant', 'Mandant'],
+  'start.queue': ['Queue', 'Warteschlange'],
+  'start.hours': ['24 hours', '24 Stunden'],
+  'start.spark': ['Sent by hour: {numbers}', 'Gesendet je Stunde: {numbers}'],
+  'start.waitingShort': ['waiting', 'warten'],
+  'start.noRows': [
+    'There is no queue yet. It comes into being with its first email, or under Tenants.',
+    'Es gibt noch keine Warteschlange. Sie entsteht mit ihrer ersten E-Mail, oder unter Mandanten.',
+  ],
+  'start.moreRows': ['{n} more under Queues', '{n} weitere unter Warteschlangen'],
+} as const satisfies Record<string, Sentence>;

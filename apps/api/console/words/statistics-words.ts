@@ -1,0 +1,55 @@
+// Words of the statistics page.
+import type { Sentence } from './words';
+
+export const STATISTICS_WORDS = {
+  'statistics.title': ['Statistics', 'Statistik'],
+  'statistics.by': ['By', 'Je'],
+  'statistics.hour': ['hour (14 days are kept)', 'Stunde (14 Tage lang behalten)'],
+  'statistics.day': ['day (a year is kept)', 'Tag (ein Jahr lang behalten)'],
+  'statistics.group': ['For each', 'Für'],
+  'statistics.all': ['all together', 'alles zusammen'],
+  'statistics.tenant': ['tenant', 'Mandant'],
+  'statistics.queue': ['queue', 'Warteschlange'],
+  'statistics.transport': ['transport', 'Transport'],
+  'statistics.place': ['Tenant or queue', 'Mandant oder Warteschlange'],
+  'statistics.placeHint': ['acme, or acme/billing; empty for all', 'acme oder acme/billing; leer für alle'],
+  'statistics.queueHint': ['acme/billing; empty for all', 'acme/billing; leer für alle'],
+  'statistics.since': ['From', 'Von'],
+  'statistics.until': ['Until before', 'Bis vor'],
+  'statistics.show': ['Show', 'Anzeigen'],
+  'statistics.export': ['Export as CSV', 'Als CSV speichern'],
+  'statistics.chart': ['Sent, failed and deferred', 'Gesendet, gescheitert und aufgeschoben'],
+  'statistics.chartLabel': [
+    '{sent} sent, {failed} failed, {deferred} deferred; the table below has the numbers',
+    '{sent} gesendet, {failed} gescheitert, {deferred} aufgeschoben; die Tabelle darunter hat die Zahlen',
+  ],
+  'statistics.bar': [
+    '{time}: {sent} sent, {failed} failed, {deferred} deferred',
+    '{time}: {sent} gesendet, {failed} gescheitert, {deferred} aufgeschoben',
+  ],
+  'statistics.latencyChart': ['From due to sent, on average', 'Von fällig bis gesendet, im Mittel'],
+  'statistics.latencyLabel': [
+    'At most {most} on average; the table below has the numbers',
+    'Höchstens {most} im Mittel; die Tabelle darunter hat die Zahlen',
+  ],
+  'statistics.latencyBar': ['{time}: {latency}', '{time}: {latency}'],
+  'statistics.when': ['When (UTC)', 'Wann (UTC)'],
+  'statistics.accepted': ['accepted', 'angenommen'],
+  'statistics.sent': ['sent', 'gesendet'],
+  'statistics.failed': ['failed', 'gescheitert'],
+  'statistics.deferred': ['deferred', 'aufgeschoben'],
+  'statistics.expired': ['expired', 'abgelaufen'],
+  'statistics.canceled': ['canceled', 'abgebrochen'],
+  'statistics.uncertain': ['uncertain', 'ungewiss'],
+  'statistics.latency': ['due to sent', 'fällig bis gesendet'],
+  'statistics.soon': ['within 5 s', 'binnen 5 s'],
+  'statistics.table': ['Newest first', 'Neueste zuerst'],
+  'statistics.cut': [
+    'The newest {n} rows of {all}; the CSV has all of them.',
+    'Die neuesten {n} von {all} Zeilen; die CSV-Datei hat alle.',
+  ],
+  'statistics.none': [
+    'Nothing was counted in this time. What is accepted, sent or fails is counted from then on.',
+    'In dieser Zeit wurde nichts gezählt. Gezählt wird, was angenommen oder gesendet wird oder scheitert.',
+  ],
+} as const satisfies Record<string, Sentence>;
