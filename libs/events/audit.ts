@@ -21,8 +21,14 @@ export interface AuditEntry {
 export interface AuditFilter {
   tenant?: string | undefined;
   application?: string | undefined;
+  /** A part of who did it, as the record signs it; letters of either case. */
+  by?: string | undefined;
+  /** A part of what was done, or of what it was done to; as above. */
+  about?: string | undefined;
   /** ISO 8601; what is older is not given. */
   since?: string | undefined;
+  /** ISO 8601; what is of this time or younger is not given. */
+  until?: string | undefined;
   limit: number;
   cursor?: string | undefined;
 }
@@ -38,12 +44,22 @@ const KEPT = 100_000;
 const CHUNK = 500;
 const MOST_READ = 10_000;
 
+const holds = (text: string | undefined, part: string | undefined): boolean =>
+  part === undefined || (text ?? '').toLowerCase().includes(part.toLowerCase());
+
+const matches = (entry: AuditEntry, { application, by, about, until }: AuditFilter): boolean =>
+  (application === undefined || entry.application === application) &&
+  holds(entry.by, by) &&
+  (holds(entry.what, about) || holds(entry.target, about)) &&
+  (until === undefined || Date.parse(entry.at) < Date.parse(until));
+
 export const createAudit = (deps: { redis: Redis; clock: Clock }): Audit => ({
   async record(entry) {
     const line = JSON.stringify({ at: new Date(deps.clock.now()).toISOString(), ...entry });
     await deps.redis.xadd(KEYS.audit, 'MAXLEN', '~', KEPT, '*', 'entry', line);
   },
-  async read({ tenant, application, since, limit, cursor }) {
+  async read(filter) {
+    const { tenant, since, limit, cursor } = filter;
     const earliest = since === undefined ? -Infinity : Date.parse(since);
     const entries: AuditEntry[] = [];
     let from = cursor === undefined ? '+' : `(${cursor}`;
@@ -55,7 +71,7 @@ export const createAudit = (deps: { redis: Redis; clock: Clock }): Audit => ({
         if (tenant !== undefined && entry.tenant !== tenant) continue;
         // Newest first: all that follow are older.
         if (Date.parse(entry.at) < earliest) return { entries };
-        if (application !== undefined && entry.application !== application) continue;
+        if (!matches(entry, filter)) continue;
         entries.push(entry);
         if (entries.length === limit) return { entries, cursor: id };
       }

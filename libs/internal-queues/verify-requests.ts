@@ -4,6 +4,7 @@ import { messageOf } from '../runtime/fault';
 import type { Redis } from '../store/redis/redis';
 import { queuePrefix } from '../store/redis/keys';
 import { Problem } from '../mail/input/problem';
+import type { Phase } from '../mail/smtp/phase';
 import { closeBull } from './close-bull';
 
 /** An order for a worker; secrets are not part of it, the worker finds them itself. */
@@ -17,6 +18,10 @@ export interface VerifyResult {
   ok: boolean;
   ms: number;
   reply: string;
+  /** The step that failed; not there where none was begun. */
+  phase?: Phase;
+  /** What was said, without secrets; not there where no connection was begun. */
+  dialogue?: string[];
 }
 
 const NAME = '_verify';

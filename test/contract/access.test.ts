@@ -41,6 +41,7 @@ const BODIES: Record<string, unknown> = {
   putQueue: { from: 'x@y.example' },
   putTransport: { host: 'evil.example' },
   putTemplate: { subject: 'x', text: 'x' },
+  renderTemplateDraft: { template: { subject: 'x', text: 'x' } },
   issueKey: { role: 'reader', tenant: 'acme', application: 'app' },
 };
 const QUERIES: Record<string, string> = { compareTemplateVersions: '?from=1' };

@@ -4,9 +4,10 @@ import { TemplateInput } from '../../../libs/mail/settings/template';
 import { EXAMPLE_AT, Time } from './fields';
 
 const Version = z.int().min(1);
+const By = z.string().optional().meta({ description: 'Who put it, where that was kept.' });
 
 export const TemplateDetails = z
-  .strictObject({ name: z.string(), ...TemplateInput.shape, version: Version, createdAt: Time })
+  .strictObject({ name: z.string(), ...TemplateInput.shape, version: Version, createdAt: Time, by: By })
   .meta({
     id: 'TemplateDetails',
     description: 'One version of a template, as it was put.',
@@ -20,7 +21,7 @@ export const TemplateList = z
   .meta({ id: 'TemplateList', examples: [{ templates: [{ name: 'welcome', version: 1 }] }] });
 
 export const TemplateVersions = z
-  .strictObject({ versions: z.array(z.strictObject({ version: Version, createdAt: Time })) })
+  .strictObject({ versions: z.array(z.strictObject({ version: Version, createdAt: Time, by: By })) })
   .meta({ id: 'TemplateVersions', examples: [{ versions: [{ version: 1, createdAt: EXAMPLE_AT }] }] });
 
 export const TemplateComparison = z

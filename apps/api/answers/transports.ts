@@ -1,6 +1,7 @@
 // What is answered of transports: their settings without secrets, and what came of trying one.
 import { z } from 'zod';
 import { GRANTS } from '../../../libs/mail/settings/oauth';
+import { PHASES } from '../../../libs/mail/smtp/phase';
 import { HOST_AUTHORS, TransportInput } from '../../../libs/mail/settings/transport';
 import { EXAMPLE_AT, Time } from './fields';
 
@@ -53,8 +54,42 @@ export const TransportList = z
   .strictObject({ transports: z.array(TransportDetails) })
   .meta({ id: 'TransportList', examples: [{ transports: [TRANSPORT] }] });
 
-export const VerifyResult = z.strictObject({ ok: z.boolean(), ms: z.number().min(0), reply: z.string() }).meta({
-  id: 'VerifyResult',
-  description: 'What came of the try, in the server’s own words.',
-  examples: [{ ok: true, ms: 41, reply: '235 2.7.0 Authentication successful' }],
-});
+export const VerifyResult = z
+  .strictObject({
+    ok: z.boolean(),
+    ms: z.number().min(0),
+    reply: z.string(),
+    phase: z.enum(PHASES).optional().meta({ description: 'The step of the dialogue that failed.' }),
+    dialogue: z.array(z.string()).optional().meta({
+      description: 'What was said, line by line: `C:` by us, `S:` by the server. Credentials are struck out.',
+    }),
+  })
+  .meta({
+    id: 'VerifyResult',
+    description: 'What came of the try, in the server’s own words.',
+    examples: [{ ok: true, ms: 41, reply: '235 2.7.0 Authentication successful' }],
+  });
+
+const Since = { since: Time, words: z.string().optional() };
+
+export const TransportState = z
+  .strictObject({
+    breaker: z.enum(['closed', 'open', 'recovering']),
+    down: z
+      .strictObject({ ...Since, nextTryAt: Time })
+      .optional()
+      .meta({ description: 'Since when it is down, and how the last fault was told.' }),
+    lowered: z.strictObject(Since).optional().meta({
+      description: 'Its server refused connections lately: since when there are fewer, and in which words.',
+    }),
+  })
+  .meta({
+    id: 'TransportState',
+    description: 'How a transport is at this moment.',
+    examples: [
+      {
+        breaker: 'open',
+        down: { since: EXAMPLE_AT, words: '535 5.7.8 authentication failed', nextTryAt: EXAMPLE_AT },
+      },
+    ],
+  });

@@ -22,6 +22,7 @@ import { QUEUE_ENDPOINTS } from './tenants/queues';
 import { TEMPLATE_VERSION_ENDPOINTS } from './tenants/template-versions';
 import { TEMPLATE_ENDPOINTS } from './tenants/templates';
 import { TENANT_ENDPOINTS } from './tenants/tenants';
+import { TRANSPORT_TRIAL_ENDPOINTS } from './tenants/transport-trials';
 import { TRANSPORT_ENDPOINTS } from './tenants/transports';
 
 /** What handlers work with; each takes what it needs of it. */
@@ -39,6 +40,7 @@ export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...QUEUE_ENDPOINTS,
   ...TENANT_ENDPOINTS,
   ...TRANSPORT_ENDPOINTS,
+  ...TRANSPORT_TRIAL_ENDPOINTS,
   ...TEMPLATE_ENDPOINTS,
   ...TEMPLATE_VERSION_ENDPOINTS,
   ...KEY_ENDPOINTS,

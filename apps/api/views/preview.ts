@@ -24,10 +24,10 @@ export interface PreviewDeps extends PreviewDataDeps {
 
 type Renderable = Parameters<Renderer['render']>[1];
 
-/** Renders as a worker would. @throws Problem that says where the template failed */
-export const rendered = async (deps: PreviewDeps, address: QueueAddress, email: Renderable) => {
+/** @throws Problem that says where the template failed */
+export const asProblem = async <T>(render: () => Promise<T>): Promise<T> => {
   try {
-    return await deps.renderer.render(address.tenant, email);
+    return await render();
   } catch (error) {
     if (!(error instanceof RenderFailure)) throw error;
     const { place } = error;
@@ -35,6 +35,10 @@ export const rendered = async (deps: PreviewDeps, address: QueueAddress, email: 
     throw new Problem(error.code, error.message, errors, place && { ...place });
   }
 };
+
+/** Renders as a worker would. @throws Problem that says where the template failed */
+export const rendered = (deps: PreviewDeps, address: QueueAddress, email: Renderable) =>
+  asProblem(() => deps.renderer.render(address.tenant, email));
 
 /** A message for people to look at. @throws Problem `message-invalid` where it cannot be taken apart */
 const shown = async (deps: PreviewDeps, { tenant }: QueueAddress, bytes: Buffer): Promise<ParsedMessage> => {

@@ -13,7 +13,7 @@ import { versionOf } from './etag';
 export const COMPUTED = {
   tenant: new Set(['createdAt', 'updatedAt']),
   queue: new Set(['paused', 'pause', 'counts', 'contentBytes', 'oldestDueAt', 'breaker', 'createdAt', 'updatedAt']),
-  template: new Set(['version', 'createdAt']),
+  template: new Set(['version', 'createdAt', 'by']),
   transport: new Set(['version', 'createdAt', 'updatedAt', 'hostBy']),
 };
 

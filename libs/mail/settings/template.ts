@@ -26,4 +26,6 @@ export type TemplateInput = z.infer<typeof TemplateInput>;
 export interface TemplateVersion extends TemplateInput {
   version: number;
   createdAt: string;
+  /** Who put it; unknown of versions that were put before that was kept. */
+  by?: string;
 }

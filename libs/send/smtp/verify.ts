@@ -3,6 +3,8 @@ import { readReply } from '../../mail/smtp/reply';
 import { refusesName } from '../../mail/smtp/session';
 import type { Connections, OpeningError, OpenTransport } from './connections';
 import { nameHint } from './fault-words';
+import type { Phase } from '../../mail/smtp/phase';
+import { createTranscript } from '../../mail/smtp/transcript';
 
 /** What came of it: the server's words, and ours where it said none or may be helped. */
 const wordsOf = ({ phase, response, words, hint }: OpeningError, name: string): string => {
@@ -11,27 +13,44 @@ const wordsOf = ({ phase, response, words, hint }: OpeningError, name: string): 
   return advice === undefined ? response : `${response} (${advice})`;
 };
 
+interface Verified {
+  ok: boolean;
+  /** How long it took. */
+  ms: number;
+  /** The server's last words, or what was wrong. */
+  reply: string;
+  /** The step that failed. */
+  phase?: Phase;
+  /** What was said, line by line: `C: EHLO ...`, `S: 250 ...`; credentials are struck out (`Dialogue.hear`). */
+  dialogue: string[];
+}
+
 /**
  * @param signal gives it up
- * @returns `ms`: how long it took; `reply`: the server's last words, or what was wrong. Its connection is closed then
+ * @returns what came of it; its connection is closed then
  */
 export const verifyTransport = async (
   connections: Connections,
   transport: OpenTransport,
   { now, signal }: { now: () => number; signal: AbortSignal },
-): Promise<{ ok: boolean; ms: number; reply: string }> => {
+): Promise<Verified> => {
   const begun = now();
+  const transcript = createTranscript();
   try {
-    const connection = await connections.take(transport, { fresh: true, signal });
+    const connection = await connections.take(transport, { fresh: true, signal, hear: transcript.hear });
     const reply = connection.smtp.lastServerResponse || '';
     const ms = now() - begun;
+    const dialogue = transcript.lines();
     await connections.leave(connection, 'quit');
-    return { ok: true, ms, reply };
+    return { ok: true, ms, reply, dialogue };
   } catch (error) {
+    const failed = error as OpeningError;
     return {
       ok: false,
       ms: Math.round(now() - begun),
-      reply: wordsOf(error as OpeningError, connections.nameFor(transport)),
+      reply: wordsOf(failed, connections.nameFor(transport)),
+      phase: failed.phase,
+      dialogue: transcript.lines(),
     };
   }
 };

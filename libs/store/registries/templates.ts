@@ -15,6 +15,7 @@ export interface Templates {
   /**
    * A new version, or the present one where nothing changed.
    * @param allow throws where the present number (undefined: there is none) is not the one that the writer knows
+   * @param by who puts it, as versions will say
    * @param room how many templates the tenant may have, and how many bytes of all their versions
    * @throws Problem of the bounds
    */
@@ -24,6 +25,7 @@ export interface Templates {
     input: TemplateInput,
     allow: (present: string | undefined) => void,
     room: { templates: Bound; bytes: Bound },
+    by: string,
   ): Promise<{ version: TemplateVersion; created: boolean }>;
   remove(tenant: string, name: string): Promise<boolean>;
 }
@@ -49,7 +51,7 @@ end
 const measureTemplate = defineScript(`${MEASURE}measure(KEYS[1], ARGV[1], KEYS[2])`);
 
 // KEYS: present versions, last numbers, the template's versions, sizes. ARGV: name, the version's JSON without number and
-// time, the time, the present number that was allowed ('' for none), how many templates and how many bytes there may be. Result:
+// time, the time, the present number that was allowed ('' for none), how many templates and how many bytes there may be, who puts it. Result:
 // {number, 1 if new}, {0, 0} where another number is present by now, {-1, 0} for a template too many, {-2, 0} for too many bytes.
 // Atomic, so that two writers never get the same number, none overtakes what he has not seen, and both together keep the bounds.
 const putVersion = defineScript(`${MEASURE}
@@ -60,7 +62,7 @@ if present then
   if stored and cjson.decode(stored).source == ARGV[2] then return {tonumber(present), 0} end
 end
 if not present and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[5]) then return {-1, 0} end
-local text = cjson.encode({source = ARGV[2], createdAt = ARGV[3]})
+local text = cjson.encode({source = ARGV[2], createdAt = ARGV[3], by = ARGV[7]})
 local bytes = #text + ${BESIDE_TEXT}
 local held = 0
 for _, size in ipairs(redis.call('HVALS', KEYS[4])) do held = held + tonumber(size) end
@@ -89,8 +91,8 @@ return removed`);
 
 /** The source is kept as a string inside, so that Lua never re-encodes what a tenant wrote. */
 const parseVersion = (number: number, text: string): TemplateVersion => {
-  const { source, createdAt } = JSON.parse(text) as { source: string; createdAt: string };
-  return { version: number, ...(JSON.parse(source) as TemplateInput), createdAt };
+  const { source, createdAt, by } = JSON.parse(text) as { source: string; createdAt: string; by?: string };
+  return { version: number, ...(JSON.parse(source) as TemplateInput), createdAt, ...(by !== undefined && { by }) };
 };
 
 /** @returns counts what an earlier version stored uncounted */
@@ -108,7 +110,7 @@ const createMeasure =
 const writeVersion = async (
   redis: Redis,
   keys: ReturnType<typeof tenantKeys>,
-  [name, source, createdAt]: [name: string, source: string, createdAt: string],
+  [name, source, createdAt, by]: [name: string, source: string, createdAt: string, by: string],
   allow: (present: string | undefined) => void,
   room: { templates: Bound; bytes: Bound },
 ): Promise<[number, number]> => {
@@ -118,7 +120,7 @@ const writeVersion = async (
     const [number, isNew] = (await putVersion(
       redis,
       [keys.templates, keys.templateNumbers, keys.template(name), keys.templateBytes],
-      [name, source, createdAt, present ?? '', room.templates.most, room.bytes.most],
+      [name, source, createdAt, present ?? '', room.templates.most, room.bytes.most, by],
     )) as [number, number];
     if (number < 0) throw (number === -1 ? room.templates : room.bytes).refuse();
     if (number > 0) return [number, isNew];
@@ -159,16 +161,16 @@ export const createTemplates = (deps: { redis: Redis; changes: Changes; clock: C
         .map(([number, text]) => parseVersion(Number(number), text))
         .sort((a, b) => b.version - a.version);
     },
-    async put(tenant, name, input, allow, room) {
+    async put(tenant, name, input, allow, room, by) {
       await measure(tenant);
       const keys = tenantKeys(tenant);
       const createdAt = new Date(deps.clock.now()).toISOString();
       const { subject, html, text, layout, inlineCss, schema } = input;
       const source = JSON.stringify({ subject, html, text, layout, inlineCss, schema });
-      const [number, isNew] = await writeVersion(redis, keys, [name, source, createdAt], allow, room);
+      const [number, isNew] = await writeVersion(redis, keys, [name, source, createdAt, by], allow, room);
       await changes.announce('template', `${tenant}/${name}`);
       const stored = await redis.hget(keys.template(name), String(number));
-      const version = stored === null ? { version: number, ...input, createdAt } : parseVersion(number, stored);
+      const version = stored === null ? { version: number, ...input, createdAt, by } : parseVersion(number, stored);
       return { version, created: isNew === 1 };
     },
     async remove(tenant, name) {

@@ -220,6 +220,39 @@ test('versions are compared, and an old one is made current again', async () => 
     expect((await service.call('GET', `/v1/tenants/acme/${path}%2Fx`)).status).toBe(404);
 });
 
+test('versions say who put them', async () => {
+  await given('signed', { subject: 'S', text: 'one' });
+  await service.ok('PUT', `${TEMPLATES}/signed`, { subject: 'S', text: 'two' }, { key });
+  const { versions } = await service.ok<{ versions: { by: string }[] }>('GET', `${TEMPLATES}/signed/versions`);
+  expect(versions.map(({ by }) => by)).toEqual([expect.stringMatching(/^admin [0-9a-f]{12}/), expect.any(String)]);
+  const present = await service.ok('GET', `${TEMPLATES}/signed`);
+  expect(present['by']).toBe(versions[0]?.by);
+  // What GET answered can be put again, and changes nothing.
+  expect(await service.call('PUT', `${TEMPLATES}/signed`, present)).toMatchObject({ status: 200 });
+});
+
+test('a draft is rendered without being put, and faults in it have their place', async () => {
+  await given('drafted', { subject: 'S', text: 'stored' });
+  const path = `${TEMPLATES}/drafted/draft`;
+  const draft = (text: string, more: object = {}) => ({ template: { subject: 'Hi <%= it.name %>', text, ...more } });
+  for (const word of ['one', 'two'])
+    expect(await service.ok('POST', path, { ...draft(word), data: { name: 'Ann' } }, { key })).toEqual({
+      subject: 'Hi Ann',
+      text: word,
+    });
+  expect((await service.ok('GET', `${TEMPLATES}/drafted`))['text']).toBe('stored');
+  expect(await service.call('POST', path, draft('one\n<%= it. %>'), { key })).toMatchObject({
+    status: 422,
+    body: { code: 'template-syntax', line: 2, errors: [{ path: '/text' }] },
+  });
+  expect(await service.call('POST', path, { ...draft('\n<%= it.a.b %>'), data: { name: 'Ann' } }, { key })).toMatchObject({
+    status: 422,
+    body: { code: 'template-failed', part: 'text', line: 2 },
+  });
+  const reader = await service.ok<{ key: string }>('POST', '/v1/keys', { role: 'reader', tenant: 'acme' });
+  expect((await service.call('POST', path, draft('x'), { key: reader.key })).status).toBe(403);
+});
+
 const SCHEMA = {
   type: 'object',
   required: ['customer'],

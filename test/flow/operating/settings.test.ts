@@ -290,3 +290,29 @@ test('the audit tells what was before and after, and no secret', async () => {
   expect(Object.keys(told['template put, version 2']?.fields ?? {})).toEqual(['text']);
   expect(JSON.stringify(told)).not.toMatch(/Pa55|sealed/);
 });
+
+test('the audit is filtered by person, by what was changed and by time', async () => {
+  const tenant = '/v1/tenants/searched';
+  await service.ok('PUT', tenant, {});
+  const { id, key } = await service.ok<{ id: string; key: string }>('POST', '/v1/keys', {
+    role: 'admin',
+    tenant: 'searched',
+    name: 'M. Weber',
+  });
+  await service.ok('PUT', `${tenant}/transports/second`, { host: 'a.example' }, { key });
+  const found = async (query: string) =>
+    (await service.ok<{ entries: { what: string }[] }>('GET', `/v1/audit?tenant=searched&${query}`)).entries.map(
+      ({ what }) => what,
+    );
+  expect(await found('by=m.%20weber')).toEqual(['transport put']);
+  expect(await found('about=second')).toEqual(['transport put']);
+  expect(await found(`about=${id}`)).toEqual(['key issued (admin)']);
+  expect(await found('about=tenant&by=operator')).toEqual(['tenant put']);
+  expect(await found('since=2020-01-01&until=2020-01-02')).toEqual([]);
+  expect(await found('since=2020-01-01')).toHaveLength(3);
+  for (const query of ['since=yesterday', 'since=2020-01-02&until=2020-01-01', 'by='])
+    expect((await service.call('GET', `/v1/audit?${query}`)).status).toBe(422);
+  const { nextCursor } = await service.ok<{ nextCursor: string }>('GET', '/v1/audit?tenant=searched&limit=1');
+  const elsewhere = `/v1/audit?tenant=searched&limit=1&by=x&cursor=${nextCursor}`;
+  expect((await service.call('GET', elsewhere)).body['code']).toBe('bad-cursor');
+});

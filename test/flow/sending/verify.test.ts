@@ -83,6 +83,24 @@ test('a server that refuses is told of in its words and ours', async () => {
   });
 });
 
+test('what was said is told line by line, with the step that failed and without the credentials', async () => {
+  smtp = await startSmtpServer({ auth: { user: 'billing', pass: 'right' } });
+  const transport = await put('spoken');
+  const login = { host: '127.0.0.1', port: smtp.port, security: 'none' };
+  await service.ok('PUT', transport, { ...login, auth: { user: 'billing', pass: 'wrong' } });
+  const tried = await service.ok<{ dialogue: string[] }>('POST', `${transport}/verify`);
+  expect(tried).toMatchObject({ ok: false, phase: 'auth', reply: '535 5.7.8 wrong user or password' });
+  expect(tried.dialogue).toEqual(
+    expect.arrayContaining(['S: 220 test.example ESMTP', 'C: EHLO mail.test', 'S: 535 5.7.8 wrong user or password']),
+  );
+  expect(JSON.stringify(tried)).not.toContain(Buffer.from('\0billing\0wrong').toString('base64'));
+  await service.ok('PATCH', transport, { auth: { pass: 'right' } });
+  const well = await service.ok<{ dialogue: string[] }>('POST', `${transport}/verify`);
+  expect(well).toMatchObject({ ok: true, reply: '235 2.7.0 welcome' });
+  expect(well.dialogue.at(-1)).toBe('S: 235 2.7.0 welcome');
+  expect(well).not.toHaveProperty('phase');
+});
+
 test('without a worker that is said', async () => {
   smtp = await startSmtpServer();
   const transport = await put('nobody');

@@ -3,9 +3,10 @@ import { COMMON_WORDS } from './common-words';
 import { SESSION_WORDS } from './session-words';
 import { START_WORDS } from './start-words';
 import { STATISTICS_WORDS } from './statistics-words';
+import { TENANTS_WORDS } from './tenants-words';
 import { createSay, type Language, type Values } from './words';
 
-const ALL = { ...COMMON_WORDS, ...SESSION_WORDS, ...START_WORDS, ...STATISTICS_WORDS };
+const ALL = { ...COMMON_WORDS, ...SESSION_WORDS, ...START_WORDS, ...STATISTICS_WORDS, ...TENANTS_WORDS };
 export type WordKey = keyof typeof ALL;
 
 const say = createSay<WordKey>(ALL);

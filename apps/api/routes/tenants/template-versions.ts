@@ -26,13 +26,21 @@ const listVersions = endpoint({
   id: 'listTemplateVersions',
   tag: 'Templates',
   summary: 'The versions of a template',
-  description: 'Those that are kept, with the time of each.',
+  description: 'Those that are kept, with the time of each and who put it.',
   may: MAY_READ,
   answers: { 200: { description: 'The versions.', schema: TemplateVersions } },
   async handle({ templates }: TemplateStore, { tenant, params: { name } }) {
     const versions = await templates.versions(tenant, name);
     if (versions.length === 0) throw notFound(`template ${name}`);
-    return { body: { versions: versions.map(({ version, createdAt }) => ({ version, createdAt })) } };
+    return {
+      body: {
+        versions: versions.map(({ version, createdAt, by }) => ({
+          version,
+          createdAt,
+          ...(by !== undefined && { by }),
+        })),
+      },
+    };
   },
 });
 

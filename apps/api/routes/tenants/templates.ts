@@ -1,4 +1,5 @@
 // Templates of a tenant: put, looked at, rendered, deleted.
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { changesBetween } from '../../../../libs/administration/field-diff';
 import { Slug, SLUG } from '../../../../libs/mail/address/queue-address';
@@ -13,7 +14,7 @@ import { TENANT } from '../../http/endpoint/paths';
 import type { RouteDeps } from '../../http/route-deps';
 import { settingsIn, versionGuard } from '../../http/settings-change';
 import { documentAnswer, COMPUTED } from '../../views/settings-documents';
-import { rendered, type PreviewDeps } from '../../views/preview';
+import { asProblem, rendered, type PreviewDeps } from '../../views/preview';
 import { RENDER_PROBLEMS } from '../emails/email-content';
 
 const TEMPLATES = `${TENANT}/templates` as const;
@@ -63,7 +64,7 @@ export const putVersion = async (
     templates: await budget.bound(tenant, 'maxTemplates'),
     bytes: await budget.bound(tenant, 'maxTemplateBytes'),
   };
-  const { version, created } = await templates.put(tenant, name, input, versionGuard(ifMatch), room);
+  const { version, created } = await templates.put(tenant, name, input, versionGuard(ifMatch), room, by);
   if (created) {
     // Numbers rise by one; where the one before is gone, the template was removed in between.
     const before = await templates.get(tenant, name, version.version - 1);
@@ -182,4 +183,48 @@ const renderTemplate = endpoint({
   },
 });
 
-export const TEMPLATE_ENDPOINTS = [listTemplates, putTemplate, getTemplate, deleteTemplate, renderTemplate];
+const Draft = z.strictObject({
+  template: z.unknown(),
+  data: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** Programs of templates are kept by time and number: a draft is its own, by what is in it. */
+const draftOf = (input: TemplateInput): TemplateVersion => {
+  const hash = createHash('sha256').update(JSON.stringify(input)).digest('base64url');
+  return { ...input, version: 0, createdAt: `draft ${hash}` };
+};
+
+const renderDraft = endpoint({
+  method: 'post',
+  path: `${TEMPLATE}/draft`,
+  id: 'renderTemplateDraft',
+  tag: 'Templates',
+  summary: 'Render a template that is not put yet',
+  description:
+    'As `renderTemplate`, from the sources in the body; nothing is kept. Whoever may put the template may do so.',
+  may: MAY_CHANGE,
+  body: json(Draft),
+  grows: 'never',
+  answers: { 200: { description: 'What it makes of the data.', schema: TemplatePreview } },
+  problems: [...RENDER_PROBLEMS, 'template-syntax'],
+  async handle({ templating }: Pick<RouteDeps, 'templating'>, { tenant, params, body: { template, data = {} } }) {
+    const name = parseInput(Slug, params.name, ['name']);
+    const none = { identity: { name }, computed: COMPUTED.template };
+    const input = parseInput(TemplateInput, settingsIn(template, none), ['template']);
+    await templating.check(tenant, input);
+    const made = await asProblem(() => templating.render(tenant, name, draftOf(input), JSON.stringify(data)));
+    const text = made.text ?? (await templating.textOf(tenant, made.html ?? ''));
+    return {
+      body: { subject: (made.subject ?? '').trim(), ...(made.html !== undefined && { html: made.html }), text },
+    };
+  },
+});
+
+export const TEMPLATE_ENDPOINTS = [
+  listTemplates,
+  putTemplate,
+  getTemplate,
+  deleteTemplate,
+  renderTemplate,
+  renderDraft,
+];

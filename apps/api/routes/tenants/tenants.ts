@@ -1,15 +1,16 @@
 // Tenants: their settings, and the secret that their data sources check our requests with.
 import { changesBetween } from '../../../../libs/administration/field-diff';
 import { keepOperatorSettings } from '../../../../libs/administration/operator-settings';
+import { PauseInput } from '../../../../libs/administration/pause';
 import { DUE_NOW } from '../../../../libs/jobs/layout/schedule';
 import { queueName, Slug } from '../../../../libs/mail/address/queue-address';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
-import { Problem } from '../../../../libs/mail/input/problem';
+import { notFound, Problem } from '../../../../libs/mail/input/problem';
 import { TenantSettings } from '../../../../libs/mail/settings/settings';
 import type { SigningSecrets } from '../../../../libs/store/registries/signing-secrets';
 import { SigningSecret } from '../../answers/installation';
 import { TenantDetails, TenantPage } from '../../answers/tenants-and-queues';
-import { mergePatchOf, uncheckedJson } from '../../http/endpoint/body';
+import { mergePatchOf, optionalJson, uncheckedJson } from '../../http/endpoint/body';
 import { endpoint, type Asked } from '../../http/endpoint/endpoint';
 import { TENANT } from '../../http/endpoint/paths';
 import { checkNames, pageOf, PageQuery } from '../../http/page';
@@ -150,6 +151,46 @@ const deleteTenant = endpoint({
   },
 });
 
+const pauseOrResume = (name: 'pause' | 'resume', about: { id: string; summary: string; description: string }) =>
+  endpoint({
+    method: 'post',
+    path: `${TENANT}/${name}`,
+    tag: 'Tenants',
+    may: { action: 'administer', over: 'tenant' },
+    body: optionalJson(PauseInput),
+    heeds: ['If-Match'],
+    grows: 'never',
+    answers: { 200: { description: 'The tenant as it is now.', ...changed } },
+    ...about,
+    async handle(deps: ChangeDeps, { tenant, by, body: { reason }, ifMatch }) {
+      const enabled = name === 'resume';
+      const { after } = await deps.tenants.change(
+        tenant,
+        (present) => {
+          if (present === undefined) throw notFound(`tenant ${tenant}`);
+          versionGuard(ifMatch)(tenantVersion(present));
+          return { ...present.settings, enabled };
+        },
+        await deps.budget.boundOfTenants(),
+      );
+      await deps.audit.record({ by, what: `tenant ${name}d`, tenant, ...(reason !== undefined && { reason }) });
+      if (enabled) await wakeQueues(deps, tenant);
+      return documentAnswer(200, tenantVersion(after), tenantView(after));
+    },
+  });
+
+const pauseTenant = pauseOrResume('pause', {
+  id: 'pauseTenant',
+  summary: 'Send nothing of the tenant until resumed',
+  description: 'The same as `{"enabled": false}`, with a reason for the audit. Its queues accept and keep emails.',
+});
+
+const resumeTenant = pauseOrResume('resume', {
+  id: 'resumeTenant',
+  summary: 'Send again',
+  description: 'What became due meanwhile is sent now.',
+});
+
 const SIGNING_SECRET = `${TENANT}/signing-secret` as const;
 const MAY_SIGN = { action: 'administer', over: 'tenant' } as const;
 
@@ -197,6 +238,8 @@ export const TENANT_ENDPOINTS = [
   patchTenant,
   getTenant,
   deleteTenant,
+  pauseTenant,
+  resumeTenant,
   getSigningSecret,
   rotateSigningSecret,
 ];

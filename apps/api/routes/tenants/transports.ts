@@ -1,15 +1,13 @@
-// Transports of a tenant: put, looked at, tried.
+// Transports of a tenant: put, looked at, deleted.
 import { changesBetween } from '../../../../libs/administration/field-diff';
 import { decideHost } from '../../../../libs/administration/transport-host';
-import { newOperationId } from '../../../../libs/jobs/layout/email-id';
 import { Slug, SLUG } from '../../../../libs/mail/address/queue-address';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
 import { notFound, problemAt } from '../../../../libs/mail/input/problem';
 import { may, type Identity } from '../../../../libs/mail/settings/api-key';
 import { TransportInput, type StoredTransport } from '../../../../libs/mail/settings/transport';
 import { keepsLogin } from '../../../../libs/mail/settings/transport-login';
-import { OperationBegun } from '../../answers/operations';
-import { TransportDetails, TransportList, VerifyResult } from '../../answers/transports';
+import { TransportDetails, TransportList } from '../../answers/transports';
 import { mergePatchOf, uncheckedJson } from '../../http/endpoint/body';
 import { endpoint, type Asked } from '../../http/endpoint/endpoint';
 import { TENANT } from '../../http/endpoint/paths';
@@ -26,9 +24,9 @@ import {
 import { wakeQueues } from './tenants';
 
 const TRANSPORTS = `${TENANT}/transports` as const;
-const TRANSPORT = `${TRANSPORTS}/{name}` as const;
-const MAY_READ = { action: 'read', over: 'tenant' } as const;
-const MAY_CHANGE = { action: 'administer', over: 'tenant' } as const;
+export const TRANSPORT = `${TRANSPORTS}/{name}` as const;
+export const MAY_READ = { action: 'read', over: 'tenant' } as const;
+export const MAY_CHANGE = { action: 'administer', over: 'tenant' } as const;
 
 type Store = Pick<RouteDeps, 'transports'>;
 type ChangeDeps = Store &
@@ -94,7 +92,11 @@ const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof TRANSPORT,
 };
 
 /** @throws Problem `not-found` */
-const existing = async ({ transports }: Store, tenant: string, name: string): Promise<StoredTransport> => {
+export const existingTransport = async (
+  { transports }: Store,
+  tenant: string,
+  name: string,
+): Promise<StoredTransport> => {
   const found = SLUG.test(name) ? await transports.get(tenant, name) : undefined;
   if (found === undefined) throw notFound(`transport ${name}`);
   return found;
@@ -161,7 +163,7 @@ const getTransport = endpoint({
   may: MAY_READ,
   answers: { 200: { description: 'The transport.', ...changed } },
   async handle(deps: Store, { tenant, params: { name } }) {
-    const found = await existing(deps, tenant, name);
+    const found = await existingTransport(deps, tenant, name);
     return documentAnswer(200, transportVersion(found), transportView(name, found));
   },
 });
@@ -194,46 +196,4 @@ const deleteTransport = endpoint({
   },
 });
 
-const verifyTransport = endpoint({
-  method: 'post',
-  path: `${TRANSPORT}/verify`,
-  id: 'verifyTransport',
-  tag: 'Transports',
-  summary: 'Connect, greet and log in now',
-  description:
-    'A worker tries the transport at once, and nothing is sent. One that was down and is up again is used at once. What takes longer is looked up.',
-  may: MAY_CHANGE,
-  grows: 'never',
-  answers: {
-    200: { description: 'What came of it.', schema: VerifyResult },
-    202: {
-      description: 'It takes longer: its result will be in the operation that Location names.',
-      schema: OperationBegun,
-      headers: ['Location'],
-    },
-  },
-  problems: ['no-worker'],
-  async handle(
-    deps: Pick<RouteDeps, 'transports' | 'clock' | 'orders' | 'breakers'> & Parameters<typeof wakeQueues>[0],
-    { tenant, params: { name } },
-  ) {
-    await existing(deps, tenant, name);
-    const id = newOperationId(deps.clock.now());
-    const result = await deps.orders.verify(id, { tenant, transport: name });
-    if (result?.ok === true && (await deps.breakers.read(tenant, name)) !== undefined) {
-      await deps.breakers.reset(tenant, name);
-      await wakeQueues(deps, tenant);
-    }
-    if (result !== undefined) return { body: result };
-    return { status: 202, headers: { Location: `/v1/operations/${id}` }, body: { id, state: 'running' } };
-  },
-});
-
-export const TRANSPORT_ENDPOINTS = [
-  listTransports,
-  putTransport,
-  patchTransport,
-  getTransport,
-  deleteTransport,
-  verifyTransport,
-];
+export const TRANSPORT_ENDPOINTS = [listTransports, putTransport, patchTransport, getTransport, deleteTransport];
