@@ -5,6 +5,7 @@ import type { State } from '../../mail/email/state';
 import { messageIdOf } from '../../mail/email/stored-email';
 import type { ResolvedSettings, SettingsLevel } from '../../mail/settings/settings';
 import type { QueueAddress } from '../../mail/address/queue-address';
+import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { idTime } from '../layout/email-id';
 import { readRecords, subjectOfRecord, type EmailRecord } from '../layout/email-record';
@@ -12,6 +13,8 @@ import type { EmailQueue } from '../layout/queues';
 
 /** What an email must be, each of what is given. */
 export interface EmailFilter {
+  /** One of these. */
+  id?: string | string[] | undefined;
   /** One of these. */
   state?: State | State[] | undefined;
   /** As `readRecipientPattern` reads it. */
@@ -30,6 +33,8 @@ export interface EmailFilter {
   reply?: string | undefined;
   /** Of the last attempt; of an email without one, the transport that it would have now. */
   transport?: string | undefined;
+  /** The id of an incident that it stands in now. */
+  incident?: string | undefined;
   /** ms since 1970, of acceptance: from `since` on, before `until`. */
   since?: number | undefined;
   until?: number | undefined;
@@ -65,6 +70,7 @@ const ofRecord = (filter: EmailFilter): ((record: EmailRecord) => boolean) => {
   return (record) => {
     const { id, email } = record;
     return (
+      (filter.id === undefined || [filter.id].flat().includes(id)) &&
       isInState(filter.state, record.state) &&
       (filter.since === undefined || idTime(id) >= filter.since) &&
       (filter.until === undefined || idTime(id) < filter.until) &&
@@ -106,9 +112,11 @@ const lastAttempt = async (redis: Redis, queue: EmailQueue, id: string): Promise
 const ofHistory = async (
   { redis, tenants }: FilterDeps,
   queue: EmailQueue,
-  { reply, transport }: EmailFilter,
+  { reply, transport, incident }: EmailFilter,
   record: EmailRecord,
 ): Promise<boolean> => {
+  if (incident !== undefined && (await redis.hget(queue.keys.job(record.id), MARK.cause)) !== incident) return false;
+  if (reply === undefined && transport === undefined) return true;
   const attempt = await lastAttempt(redis, queue, record.id);
   if (reply !== undefined && record.failure !== undefined) {
     const replies = [...(attempt?.replies ?? []), ...(record.recipients?.refused ?? [])];
@@ -126,7 +134,7 @@ const ofHistory = async (
  */
 export const createReadMatching = (deps: FilterDeps, filter: EmailFilter, now: number) => {
   const isAsked = ofRecord(filter);
-  const asksHistory = filter.reply !== undefined || filter.transport !== undefined;
+  const asksHistory = [filter.reply, filter.transport, filter.incident].some((asked) => asked !== undefined);
   return async (queue: EmailQueue, ids: string[]): Promise<(EmailRecord | undefined)[]> => {
     const records = await readRecords(deps.redis, queue, ids, now);
     const found = records.map((record) => (record !== undefined && isAsked(record) ? record : undefined));

@@ -3,6 +3,7 @@ import type { QueueAddress } from '../../mail/address/queue-address';
 import { idTime } from '../layout/email-id';
 import type { EmailRecord } from '../layout/email-record';
 import type { EmailQueue, Queues } from '../layout/queues';
+import { queuesWithCauses } from '../traces/cause-index';
 import { signsOfMessageId, signsOfPattern } from '../layout/whereabouts';
 import { createReadMatching, type EmailFilter, type FilterDeps } from './email-filter';
 import { firstChunk, MOST_READ, NEXT_CHUNK, type PageOptions } from './list';
@@ -27,6 +28,9 @@ type OverDeps = FilterDeps & { queues: Queues };
 const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 const newestFirst = (a: string, b: string): number => (a > b ? -1 : a < b ? 1 : 0);
 
+const isWithin = ({ tenant, application }: Scope, queue: QueueAddress): boolean =>
+  (tenant ?? queue.tenant) === queue.tenant && (application ?? queue.application) === queue.application;
+
 type Asked = Pick<MergeOptions, 'compare' | 'first' | 'others'>;
 
 /** Which queues are asked, and in which order their lists are. */
@@ -36,10 +40,14 @@ const askedOf = async (
   filter: EmailFilter,
   cursor: string | undefined,
 ): Promise<Asked> => {
-  const { recipient, messageId, until = Infinity } = filter;
+  const { id: ids, recipient, messageId, incident, until = Infinity } = filter;
   const whole = scope.application === undefined && (await isWhole(redis));
   const withSigns = (signs: number[]): Promise<QueueAddress[]> =>
     whole && signs.length > 0 ? queuesWithSigns(redis, scope, signs) : queuesOf(redis, scope);
+  if (ids !== undefined) {
+    const around = [ids].flat().map((id) => (whole ? queuesAround(redis, scope, idTime(id)) : queuesOf(redis, scope)));
+    return { compare: newestFirst, first: (await Promise.all(around)).flat() };
+  }
   if (messageId !== undefined) {
     const id = idInMessageId(messageId);
     const made = id === undefined || !whole ? [] : await queuesAround(redis, scope, idTime(id));
@@ -47,6 +55,8 @@ const askedOf = async (
   }
   if (recipient !== undefined)
     return { compare: byBytes, first: await withSigns(signsOfPattern(patternOf(recipient))) };
+  if (incident !== undefined)
+    return { compare: newestFirst, first: (await queuesWithCauses(redis)).filter((queue) => isWithin(scope, queue)) };
   if (!whole) return { compare: newestFirst, first: await queuesOf(redis, scope) };
   const at = Math.min(cursor === undefined ? Infinity : idTime(cursor), until);
   const isOpen = at === Infinity;

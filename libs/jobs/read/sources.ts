@@ -5,6 +5,7 @@ import { ASIDE_STATES, STATES, type State } from '../../mail/email/state';
 import { BESIDE } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { byAddress, byRange, type Entries, type Source } from './by-address';
+import { byCause } from './by-cause';
 import type { EmailFilter } from './email-filter';
 import { idBound, isEmailId } from '../layout/email-id';
 import { memberId, messageIdPrefix } from '../layout/index-entries';
@@ -128,8 +129,10 @@ const statesOf = ({ state, code, reply }: EmailFilter): State[] | undefined => {
  * @param now ms since 1970; states depend on it
  */
 export const sourceOf = async (redis: Redis, queue: EmailQueue, filter: EmailFilter, now: number): Promise<Source> => {
+  if (filter.id !== undefined) return byIds([filter.id].flat());
   if (filter.messageId !== undefined) return byMessageId(redis, queue, filter.messageId);
   if (filter.recipient !== undefined) return byAddress(redis, queue.keys.byAddress, patternOf(filter.recipient));
+  if (filter.incident !== undefined) return byCause(redis, queue.keys.bull, { incident: filter.incident });
   const states = statesOf(filter);
   const ids = states && (await idsOfStates(redis, queue, states, now));
   return ids === undefined ? byTime(redis, queue, filter) : byIds(ids);
