@@ -178,7 +178,7 @@ test('lists and operations on many take the id of an incident, and ids of emails
 
   expect(await listed(`/tenants/named/emails?incident=${id}`)).toEqual([...failed, other].sort());
   expect(await listed(`/queues/named/a/emails?incident=${id}`)).toEqual([...failed].sort());
-  expect(await listed(`/emails?incident=${id}&recipient=nobody2*`)).toEqual([failed[1]]);
+  expect(await listed(`/tenants/named/emails?incident=${id}&recipient=nobody2*`)).toEqual([failed[1]]);
   expect(await listed(`/queues/named/b/emails?id=${other},${sent}`)).toEqual([other]);
   expect(await listed(`/emails?id=${sent}&id=${other}`)).toEqual([sent, other].sort());
   expect(await listed(`/emails?id=${sent}&incident=${id}`)).toEqual([]);
