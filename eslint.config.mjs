@@ -51,7 +51,16 @@ const WALLS = {
       'libs/intake',
       'libs/administration',
     ],
-    packages: ['express', 'helmet', '@bull-board', 'zod', 'zod-openapi', 'hono', 'intl-messageformat'],
+    packages: [
+      'express',
+      'helmet',
+      '@bull-board',
+      'zod',
+      'zod-openapi',
+      'hono',
+      'intl-messageformat',
+      'fastest-levenshtein',
+    ],
   },
   'apps/reseal': { rooms: [...GROUND, 'libs/store', 'libs/oauth'], packages: ['zod'] },
   'apps/worker': {

@@ -62,12 +62,12 @@ export const FILTER_FIELDS = {
     .meta({ description: 'Words: each begins a word of the subject, as given or as it was rendered.' }),
   code: z.enum(FAILURE_CODES).optional().meta({ description: 'Of the failure (`reason.code`).' }),
   reply: Reply.optional().meta({ description: 'What the server said last: 550, 5.1.1 or both.' }),
-  transport: Slug.optional(),
   incident: z
     .string()
-    .regex(/^i_[0-9a-v]{12}$/, 'must be the id of an incident, as it was answered: i_ and 12 characters')
+    .regex(/^i_[0-9a-v]{12}$/, 'must be the id of an incident, as GET /v1/incidents gives it')
     .optional()
-    .meta({ description: 'The id of an incident: emails that stand unsent for its cause now.' }),
+    .meta({ description: 'Emails that stand in this incident now.' }),
+  transport: Slug.optional(),
   since: Time.optional(),
   until: Time.optional(),
 };

@@ -35,6 +35,8 @@ export interface EmailRecord {
   attemptsBefore: number;
   /** Why it is in the error log; for one that is tried again, why the last attempt failed. */
   failure?: Failure;
+  /** The name of the cause that it stands in (libs/jobs/traces/enter-cause.ts). */
+  cause?: string;
   /** Why it was put back without an attempt, where it waits for that. */
   parked?: string;
   /** Which of its recipients have it and which were refused since the last release, where that was told apart. */
@@ -56,6 +58,7 @@ const FIELDS = [
   MARK.archive,
   MARK.attempts,
   MARK.parked,
+  MARK.cause,
   MARK.subject,
 ];
 
@@ -113,8 +116,20 @@ export const toArchive = (mark: string | null | undefined): StoredRaw | undefine
 const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined => {
   if (row.length === 0) return undefined;
   const [place, score, fields] = row;
-  const [data, timestamp, attempts, finishedOn, failedReason, done, generation, archive, before, parked, subject] =
-    fields;
+  const [
+    data,
+    timestamp,
+    attempts,
+    finishedOn,
+    failedReason,
+    done,
+    generation,
+    archive,
+    before,
+    parked,
+    cause,
+    subject,
+  ] = fields;
   const email = readStored(data);
   const archived = toArchive(archive);
   const acceptedAt = Number(timestamp);
@@ -139,6 +154,7 @@ const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined =>
     ...(failure && state !== 'sent' && { failure }),
     ...(state === 'expired' && place !== 'failed' && overdue(email)),
     ...(waits && state === 'queued' && parked && { parked }),
+    ...(cause && { cause }),
     ...(recipients && { recipients }),
     ...(subject && { subject }),
     ...(archived && { archive: archived }),

@@ -5,7 +5,6 @@ import type { State } from '../../mail/email/state';
 import { messageIdOf } from '../../mail/email/stored-email';
 import type { ResolvedSettings, SettingsLevel } from '../../mail/settings/settings';
 import type { QueueAddress } from '../../mail/address/queue-address';
-import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { idTime } from '../layout/email-id';
 import { readRecords, subjectOfRecord, type EmailRecord } from '../layout/email-record';
@@ -31,10 +30,10 @@ export interface EmailFilter {
   code?: FailureCode | undefined;
   /** What the server said last: a reply code, an enhanced one, or both. */
   reply?: string | undefined;
-  /** Of the last attempt; of an email without one, the transport that it would have now. */
-  transport?: string | undefined;
   /** The id of an incident that it stands in now. */
   incident?: string | undefined;
+  /** Of the last attempt; of an email without one, the transport that it would have now. */
+  transport?: string | undefined;
   /** ms since 1970, of acceptance: from `since` on, before `until`. */
   since?: number | undefined;
   until?: number | undefined;
@@ -77,6 +76,7 @@ const ofRecord = (filter: EmailFilter): ((record: EmailRecord) => boolean) => {
       (filter.template === undefined || email.template?.name === filter.template) &&
       (filter.tag === undefined || (email.tags ?? []).includes(filter.tag)) &&
       (filter.code === undefined || record.failure?.code === filter.code) &&
+      (filter.incident === undefined || record.cause === filter.incident) &&
       (filter.reply === undefined || record.failure !== undefined) &&
       (filter.messageId === undefined || messageIdOf(id, email) === filter.messageId) &&
       (filter.metadata === undefined || hasMetadata(filter.metadata, email.metadata)) &&
@@ -112,11 +112,9 @@ const lastAttempt = async (redis: Redis, queue: EmailQueue, id: string): Promise
 const ofHistory = async (
   { redis, tenants }: FilterDeps,
   queue: EmailQueue,
-  { reply, transport, incident }: EmailFilter,
+  { reply, transport }: EmailFilter,
   record: EmailRecord,
 ): Promise<boolean> => {
-  if (incident !== undefined && (await redis.hget(queue.keys.job(record.id), MARK.cause)) !== incident) return false;
-  if (reply === undefined && transport === undefined) return true;
   const attempt = await lastAttempt(redis, queue, record.id);
   if (reply !== undefined && record.failure !== undefined) {
     const replies = [...(attempt?.replies ?? []), ...(record.recipients?.refused ?? [])];
@@ -134,7 +132,7 @@ const ofHistory = async (
  */
 export const createReadMatching = (deps: FilterDeps, filter: EmailFilter, now: number) => {
   const isAsked = ofRecord(filter);
-  const asksHistory = [filter.reply, filter.transport, filter.incident].some((asked) => asked !== undefined);
+  const asksHistory = filter.reply !== undefined || filter.transport !== undefined;
   return async (queue: EmailQueue, ids: string[]): Promise<(EmailRecord | undefined)[]> => {
     const records = await readRecords(deps.redis, queue, ids, now);
     const found = records.map((record) => (record !== undefined && isAsked(record) ? record : undefined));

@@ -28,9 +28,6 @@ type OverDeps = FilterDeps & { queues: Queues };
 const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 const newestFirst = (a: string, b: string): number => (a > b ? -1 : a < b ? 1 : 0);
 
-const isWithin = ({ tenant, application }: Scope, queue: QueueAddress): boolean =>
-  (tenant ?? queue.tenant) === queue.tenant && (application ?? queue.application) === queue.application;
-
 type Asked = Pick<MergeOptions, 'compare' | 'first' | 'others'>;
 
 /** Which queues are asked, and in which order their lists are. */
@@ -40,13 +37,13 @@ const askedOf = async (
   filter: EmailFilter,
   cursor: string | undefined,
 ): Promise<Asked> => {
-  const { id: ids, recipient, messageId, incident, until = Infinity } = filter;
+  const { recipient, messageId, until = Infinity } = filter;
   const whole = scope.application === undefined && (await isWhole(redis));
   const withSigns = (signs: number[]): Promise<QueueAddress[]> =>
     whole && signs.length > 0 ? queuesWithSigns(redis, scope, signs) : queuesOf(redis, scope);
-  if (ids !== undefined) {
-    const around = [ids].flat().map((id) => (whole ? queuesAround(redis, scope, idTime(id)) : queuesOf(redis, scope)));
-    return { compare: newestFirst, first: (await Promise.all(around)).flat() };
+  if (filter.id !== undefined) {
+    const around = (id: string) => (whole ? queuesAround(redis, scope, idTime(id)) : queuesOf(redis, scope));
+    return { compare: newestFirst, first: (await Promise.all([filter.id].flat().map(around))).flat() };
   }
   if (messageId !== undefined) {
     const id = idInMessageId(messageId);
@@ -55,8 +52,11 @@ const askedOf = async (
   }
   if (recipient !== undefined)
     return { compare: byBytes, first: await withSigns(signsOfPattern(patternOf(recipient))) };
-  if (incident !== undefined)
-    return { compare: newestFirst, first: (await queuesWithCauses(redis)).filter((queue) => isWithin(scope, queue)) };
+  if (filter.incident !== undefined) {
+    const isWithin = ({ tenant, application }: QueueAddress): boolean =>
+      (scope.tenant ?? tenant) === tenant && (scope.application ?? application) === application;
+    return { compare: newestFirst, first: (await queuesWithCauses(redis)).filter(isWithin) };
+  }
   if (!whole) return { compare: newestFirst, first: await queuesOf(redis, scope) };
   const at = Math.min(cursor === undefined ? Infinity : idTime(cursor), until);
   const isOpen = at === Infinity;

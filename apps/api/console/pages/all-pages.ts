@@ -1,5 +1,15 @@
 // Every page of the console.
 import type { Page } from '../page/page';
+import { BULK_PAGES } from './bulk/bulk';
+import { OPERATION_PAGES } from './bulk/operation';
+import { INCIDENT_PAGES } from './incidents/incident';
+import { INCIDENTS_PAGES } from './incidents/incidents';
 import { START_PAGES } from './start/start';
 
-export const PAGES: readonly Page[] = [...START_PAGES];
+export const PAGES: readonly Page[] = [
+  ...START_PAGES,
+  ...INCIDENTS_PAGES,
+  ...INCIDENT_PAGES,
+  ...BULK_PAGES,
+  ...OPERATION_PAGES,
+];
