@@ -51,16 +51,7 @@ const WALLS = {
       'libs/intake',
       'libs/administration',
     ],
-    packages: [
-      'express',
-      'helmet',
-      '@bull-board',
-      'zod',
-      'zod-openapi',
-      'hono',
-      'intl-messageformat',
-      'fastest-levenshtein',
-    ],
+    packages: ['express', 'helmet', '@bull-board', 'zod', 'zod-openapi', 'hono', 'intl-messageformat'],
   },
   'apps/reseal': { rooms: [...GROUND, 'libs/store', 'libs/oauth'], packages: ['zod'] },
   'apps/worker': {

@@ -4,6 +4,9 @@ import { BULK_PAGES } from './bulk/bulk';
 import { OPERATION_PAGES } from './bulk/operation';
 import { INCIDENT_PAGES } from './incidents/incident';
 import { INCIDENTS_PAGES } from './incidents/incidents';
+import { QUEUE_PAGES } from './queues/queue';
+import { QUEUES_PAGES } from './queues/queues';
+import { SEARCH_PAGES } from './queues/search';
 import { START_PAGES } from './start/start';
 
 export const PAGES: readonly Page[] = [
@@ -12,4 +15,7 @@ export const PAGES: readonly Page[] = [
   ...INCIDENT_PAGES,
   ...BULK_PAGES,
   ...OPERATION_PAGES,
+  ...QUEUES_PAGES,
+  ...QUEUE_PAGES,
+  ...SEARCH_PAGES,
 ];

@@ -2,7 +2,7 @@
 import type { Child } from 'hono/jsx';
 import { ChoiceField, Field, TextField } from '../../kit/form';
 import type { Visit } from '../../page/page';
-import type { DomainGuess } from '../../causes/guess-domains';
+import type { DomainGuess } from '../../../../../libs/mail/address/guess-domains';
 import { CHOICES, orderFields, wordOf, type Choice, type Order } from './order';
 
 /** Domains that one form offers to replace. */

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { EmailPage } from '../../../answers/emails';
 import { explainCause, type Incident, type MendKind } from '../../causes/explain-cause';
-import { domainOf, guessDomains, type DomainGuess } from '../../causes/guess-domains';
+import { domainOf, guessDomains, type DomainGuess } from '../../../../../libs/mail/address/guess-domains';
 import { Empty } from '../../kit/parts';
 import { ExactTime, Time } from '../../kit/time';
 import type { Page, Visit } from '../../page/page';
