@@ -5,6 +5,7 @@ import { Slug } from '../mail/address/queue-address';
 import { FAILURE_CODES } from '../mail/email/failure';
 import { STATES } from '../mail/email/state';
 import { instantFault } from '../mail/input/instant';
+import { isEmailId } from '../jobs/layout/email-id';
 import { wordsOf, type EmailFilter } from '../jobs/read/email-filter';
 
 const LIKE_ID = 'must be a Message-ID like <m_1@mail.example.org>; in the query of a URL write + as %2B';
@@ -36,7 +37,14 @@ const Reply = z
     'must be a reply code like 550, an enhanced one like 5.1.1, or both: 550 5.1.1',
   );
 
-/** The fields of a filter but for `state`, which a query writes in its own way. */
+/** Emails that a filter names one by one at most. */
+const MOST_IDS = 200;
+const EmailId = z.string().refine(isEmailId, 'must be the id of an email, as it was answered: m_ and 26 characters');
+
+/** Emails by their ids; a query writes several with commas between. */
+export const OneOrMoreIds = z.union([EmailId, z.array(EmailId).min(1).max(MOST_IDS)]);
+
+/** The fields of a filter but for `state` and `id`, which a query writes in its own way. */
 export const FILTER_FIELDS = {
   recipient: RecipientFilter.optional().meta({
     description:
@@ -66,7 +74,10 @@ export const FILTER_FIELDS = {
 
 export const OneOrMoreStates = z.union([z.enum(STATES), z.array(z.enum(STATES)).min(1)]);
 
-type FilterInput = { state?: z.infer<typeof OneOrMoreStates> | undefined } & {
+type FilterInput = {
+  state?: z.infer<typeof OneOrMoreStates> | undefined;
+  id?: z.infer<typeof OneOrMoreIds> | undefined;
+} & {
   [Name in keyof typeof FILTER_FIELDS]?: z.infer<(typeof FILTER_FIELDS)[Name]>;
 };
 

@@ -67,6 +67,8 @@ export interface Operations<T> {
    */
   add(id: string, data: T, tenant: string, bound: Bound): Promise<void>;
   get(id: string): Promise<Operation<T> | undefined>;
+  /** Those of a tenant that are kept, newest first. @param most of them */
+  list(tenant: string, most: number): Promise<Operation<T>[]>;
   close(): Promise<void>;
 }
 
@@ -166,6 +168,20 @@ const createLine = (redis: Redis, queue: Queue) => ({
   },
 });
 
+const createReads = <T>(redis: Redis, queue: Queue): Pick<Operations<T>, 'get' | 'list'> => {
+  const get = async (id: string): Promise<Operation<T> | undefined> => {
+    const job = (await queue.getJob(id)) as Job | undefined;
+    return job && readOperation<T>(id, job);
+  };
+  return {
+    get,
+    async list(tenant, most) {
+      const ids = await redis.zrevrange(KEYS.keptOperations(tenant), 0, most - 1);
+      return (await Promise.all(ids.map(get))).filter((one) => one !== undefined);
+    },
+  };
+};
+
 /**
  * @param deps.waiting a connection that may wait; the worker makes another one like it
  * @param deps.run does one operation from its progress on; saves progress as it goes; may be called again after a crash
@@ -209,6 +225,7 @@ export const createOperations = <T>(deps: {
   worker.on('error', () => undefined);
 
   return {
+    ...createReads<T>(deps.redis, queue),
     async add(id, data, tenant, bound) {
       const kept = { age: KEPT };
       const timestamp = deps.clock.now();
@@ -221,10 +238,6 @@ export const createOperations = <T>(deps: {
         removeOnFail: kept,
         attempts: TRIES,
       });
-    },
-    async get(id) {
-      const job = (await queue.getJob(id)) as Job | undefined;
-      return job && readOperation<T>(id, job);
     },
     async close() {
       await closeBull(deps.waiting, worker, queue);

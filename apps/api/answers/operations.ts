@@ -59,25 +59,31 @@ const Verification = z
   })
   .meta({ id: 'Verification', description: 'A try of a transport that took longer than a request.' });
 
+const DONE = {
+  id: ID,
+  state: 'done' as const,
+  tenant: 'acme',
+  application: 'billing',
+  action: 'release' as const,
+  dryRun: false,
+  matched: 2,
+  done: 2,
+  changed: 2,
+  skipped: 0,
+  failed: 0,
+  errors: [],
+  skips: [],
+  createdAt: EXAMPLE_AT,
+  finishedAt: EXAMPLE_AT,
+};
+
 export const OperationDetails = z.union([BulkOperation, Verification]).meta({
   id: 'OperationDetails',
-  examples: [
-    {
-      id: ID,
-      state: 'done',
-      tenant: 'acme',
-      application: 'billing',
-      action: 'release',
-      dryRun: false,
-      matched: 2,
-      done: 2,
-      changed: 2,
-      skipped: 0,
-      failed: 0,
-      errors: [],
-      skips: [],
-      createdAt: EXAMPLE_AT,
-      finishedAt: EXAMPLE_AT,
-    },
-  ],
+  examples: [DONE],
+});
+
+export const OperationList = z.strictObject({ operations: z.array(BulkOperation) }).meta({
+  id: 'OperationList',
+  description: 'Operations on many emails, newest first.',
+  examples: [{ operations: [DONE] }],
 });

@@ -6,7 +6,7 @@ import { RecipientFilter } from '../../mail/address/recipient-pattern';
 import { EMAIL_SETTINGS } from '../../mail/settings/settings';
 import type { Action } from '../../mail/email/state';
 import { unfoldMembers } from '../../mail/input/members';
-import { FILTER_FIELDS, OneOrMoreStates, requireSpan, toFilter } from '../filter-input';
+import { FILTER_FIELDS, OneOrMoreIds, OneOrMoreStates, requireSpan, toFilter } from '../filter-input';
 import { ReplaceInput } from './bulk-replace';
 import { parseInput } from '../../mail/input/parse-input';
 
@@ -17,6 +17,7 @@ export const BulkFilter = z.preprocess(
     .strictObject({
       ...FILTER_FIELDS,
       state: OneOrMoreStates.optional(),
+      id: OneOrMoreIds.optional(),
       metadata: z
         .record(z.string().min(1).max(100), z.union([z.string(), z.number(), z.boolean()]).transform(String))
         .optional(),

@@ -13,6 +13,8 @@ import type { EmailQueue } from '../layout/queues';
 /** What an email must be, each of what is given. */
 export interface EmailFilter {
   /** One of these. */
+  id?: string | string[] | undefined;
+  /** One of these. */
   state?: State | State[] | undefined;
   /** As `readRecipientPattern` reads it. */
   recipient?: string | undefined;
@@ -67,6 +69,7 @@ const ofRecord = (filter: EmailFilter): ((record: EmailRecord) => boolean) => {
   return (record) => {
     const { id, email } = record;
     return (
+      (filter.id === undefined || [filter.id].flat().includes(id)) &&
       isInState(filter.state, record.state) &&
       (filter.since === undefined || idTime(id) >= filter.since) &&
       (filter.until === undefined || idTime(id) < filter.until) &&

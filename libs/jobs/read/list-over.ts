@@ -41,6 +41,10 @@ const askedOf = async (
   const whole = scope.application === undefined && (await isWhole(redis));
   const withSigns = (signs: number[]): Promise<QueueAddress[]> =>
     whole && signs.length > 0 ? queuesWithSigns(redis, scope, signs) : queuesOf(redis, scope);
+  if (filter.id !== undefined) {
+    const around = (id: string) => (whole ? queuesAround(redis, scope, idTime(id)) : queuesOf(redis, scope));
+    return { compare: newestFirst, first: (await Promise.all([filter.id].flat().map(around))).flat() };
+  }
   if (messageId !== undefined) {
     const id = idInMessageId(messageId);
     const made = id === undefined || !whole ? [] : await queuesAround(redis, scope, idTime(id));

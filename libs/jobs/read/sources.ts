@@ -129,6 +129,7 @@ const statesOf = ({ state, code, reply }: EmailFilter): State[] | undefined => {
  * @param now ms since 1970; states depend on it
  */
 export const sourceOf = async (redis: Redis, queue: EmailQueue, filter: EmailFilter, now: number): Promise<Source> => {
+  if (filter.id !== undefined) return byIds([filter.id].flat());
   if (filter.messageId !== undefined) return byMessageId(redis, queue, filter.messageId);
   if (filter.recipient !== undefined) return byAddress(redis, queue.keys.byAddress, patternOf(filter.recipient));
   if (filter.incident !== undefined) return byCause(redis, queue.keys.bull, { incident: filter.incident });

@@ -253,3 +253,22 @@ test('one operation goes over all queues of a tenant, several states, and no oth
   const { entries } = await service.ok<{ entries: { what: string }[] }>('GET', `/v1/audit?tenant=${tenant}`);
   expect(entries.map(({ what }) => what)).toContain('bulk send-now');
 });
+
+test('operations are listed, newest first: of a queue those that were begun on it, of a tenant all, of others none', async () => {
+  await setUpQueue(service, 'elsewhere/app', smtp.port);
+  await setUpQueue(service, `${tenant}/second`, smtp.port);
+  await held();
+  const order = { filter: HELD, action: 'cancel' };
+  const tried = await bulk({ ...order, dryRun: true });
+  const done = await bulk(order);
+  const whole = await bulk(order, `/v1/tenants/${tenant}/bulk`);
+  const listed = async (path: string, key?: string) =>
+    (await service.ok<{ operations: OperationBody[] }>('GET', `/v1${path}/operations`, undefined, key ? { key } : {}))
+      .operations;
+  const ids = async (path: string) => (await listed(path)).map(({ id }) => id);
+  expect(await ids(`/tenants/${tenant}`)).toEqual([whole.id, done.id, tried.id]);
+  expect(await ids(`/queues/${queue}`)).toEqual([done.id, tried.id]);
+  expect(await ids(`/queues/${tenant}/second`)).toEqual([]);
+  expect(await ids('/tenants/elsewhere')).toEqual([]);
+  expect((await listed(`/queues/${queue}`))[0]).toEqual(await service.ok('GET', `/v1/operations/${done.id}`));
+});

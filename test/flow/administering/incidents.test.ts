@@ -8,6 +8,7 @@ import { createContentRefs } from '../../../libs/store/contents/content-refs';
 import { systemClock } from '../../../libs/runtime/clock';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
 import { startSmtpServer, type SmtpServer } from '../../support/smtp/smtp-server';
+import type { Script } from '../../support/smtp/smtp-script';
 import { eventually } from '../../support/wait';
 
 interface Incident {
@@ -28,16 +29,16 @@ let redis: Redis;
 const UNKNOWN = /^(nobody|gone)/;
 const BUSY = /^busy/;
 
+const SCRIPT: Script = {
+  rcpt: ({ recipient = '', message }) => {
+    if (UNKNOWN.test(recipient)) return `550 5.1.1 <${recipient}>: user unknown in table ${message}x7`;
+    if (BUSY.test(recipient)) return `451 4.7.1 ${recipient} greylisted, try again in 21600 seconds`;
+    return undefined;
+  },
+};
+
 beforeAll(async () => {
-  smtp = await startSmtpServer({
-    script: {
-      rcpt: ({ recipient = '', message }) => {
-        if (UNKNOWN.test(recipient)) return `550 5.1.1 <${recipient}>: user unknown in table ${message}x7`;
-        if (BUSY.test(recipient)) return `451 4.7.1 ${recipient} greylisted, try again in 21600 seconds`;
-        return undefined;
-      },
-    },
-  });
+  smtp = await startSmtpServer({ script: SCRIPT });
   service = await startService();
   redis = new Redis(service.redis.url, { maxRetriesPerRequest: null });
 });
@@ -172,6 +173,36 @@ test('what expires where it waits, and what is resolved as failed', async () => 
       { cause: { code: 'expired', transport: 'default', text: 'was not sent in time' }, count: 1 },
     ]),
   );
+});
+
+test('lists and operations on many take the id of an incident, and ids of emails', async () => {
+  const [a, b] = [await setUpQueue(service, 'named/a', smtp.port), await setUpQueue(service, 'named/b', smtp.port)];
+  const failed = [await post(a.emails, to('nobody1')), await post(a.emails, to('nobody2'))];
+  const [sent, other] = [await post(a.emails, to('ann')), await post(b.emails, to('gone'))];
+  await settled('named/a', { failed: 2, sent: 1 });
+  await settled('named/b', { failed: 1 });
+  const listed = async (path: string): Promise<string[]> =>
+    (await service.ok<{ emails: EmailBody[] }>('GET', `/v1${path}`)).emails.map(({ id }) => id).sort();
+  const id = (await incidents('/tenants/named'))[0]?.id ?? '';
+
+  expect(await listed(`/tenants/named/emails?incident=${id}`)).toEqual([...failed, other].sort());
+  expect(await listed(`/queues/named/a/emails?incident=${id}`)).toEqual([...failed].sort());
+  expect(await listed(`/tenants/named/emails?incident=${id}&recipient=nobody2*`)).toEqual([failed[1]]);
+  expect(await listed(`/queues/named/b/emails?id=${other},${sent}`)).toEqual([other]);
+  expect(await listed(`/emails?id=${sent}&id=${other}`)).toEqual([sent, other].sort());
+  expect(await listed(`/emails?id=${sent}&incident=${id}`)).toEqual([]);
+  for (const wrong of ['incident=i_1', 'id=x', 'id=m_1,m_2'])
+    expect((await service.call('GET', `/v1/emails?${wrong}`)).status).toBe(422);
+
+  smtp.setScript({});
+  const order = { filter: { incident: id, id: [failed[0], sent] }, action: 'release' };
+  await service.ok('POST', `${a.emails}/bulk`, order);
+  await settled('named/a', { failed: 1, sent: 2 });
+  await service.ok('POST', '/v1/tenants/named/bulk', { filter: { incident: id }, action: 'release' });
+  await settled('named/a', { failed: 0, sent: 3 });
+  await settled('named/b', { failed: 0, sent: 1 });
+  expect(await incidents('/tenants/named')).toEqual([]);
+  smtp.setScript(SCRIPT);
 });
 
 describe('emails by cause', () => {

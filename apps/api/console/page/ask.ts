@@ -1,6 +1,7 @@
 // The console asks the API's own endpoints, in this process: one declaration says who may, what is valid and what is answered.
 import type { Request } from 'express';
 import { notFound } from '../../../../libs/mail/input/problem';
+import { unfoldMembers } from '../../../../libs/mail/input/members';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
 import type { Identity } from '../../../../libs/mail/settings/api-key';
 import { permit, signatureOf, type PermitDeps } from '../../http/auth';
@@ -43,7 +44,7 @@ export const createAsk = <D>(
         identity,
         by: signatureOf(identity),
         params,
-        query: endpoint.query && parseInput(endpoint.query, given(query)),
+        query: endpoint.query && parseInput(endpoint.query, unfoldMembers(given(query), 'metadata')),
         body: endpoint.body?.read(made),
         ifMatch: parseIfMatch(ifMatch),
         idempotencyKey: undefined,

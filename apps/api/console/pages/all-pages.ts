@@ -1,6 +1,23 @@
 // Every page of the console.
 import type { Page } from '../page/page';
+import { BULK_PAGES } from './bulk/bulk';
+import { OPERATION_PAGES } from './bulk/operation';
+import { INCIDENT_PAGES } from './incidents/incident';
+import { INCIDENTS_PAGES } from './incidents/incidents';
+import { QUEUE_PAGES } from './queues/queue';
+import { QUEUES_PAGES } from './queues/queues';
+import { SEARCH_PAGES } from './queues/search';
 import { START_PAGES } from './start/start';
 import { STATISTICS_PAGES } from './statistics/statistics';
 
-export const PAGES: readonly Page[] = [...START_PAGES, ...STATISTICS_PAGES];
+export const PAGES: readonly Page[] = [
+  ...START_PAGES,
+  ...STATISTICS_PAGES,
+  ...INCIDENTS_PAGES,
+  ...INCIDENT_PAGES,
+  ...BULK_PAGES,
+  ...OPERATION_PAGES,
+  ...QUEUES_PAGES,
+  ...QUEUE_PAGES,
+  ...SEARCH_PAGES,
+];

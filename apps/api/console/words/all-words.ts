@@ -1,12 +1,22 @@
 // All words of the console, and how a page says them.
 import { COMMON_WORDS } from './common-words';
+import { INCIDENT_WORDS } from './incident-words';
+import { LIST_WORDS } from './list-words';
 import { SESSION_WORDS } from './session-words';
 import { START_WORDS } from './start-words';
 import { STATISTICS_WORDS } from './statistics-words';
 import { TENANTS_WORDS } from './tenants-words';
 import { createSay, type Language, type Values } from './words';
 
-const ALL = { ...COMMON_WORDS, ...SESSION_WORDS, ...START_WORDS, ...STATISTICS_WORDS, ...TENANTS_WORDS };
+const ALL = {
+  ...COMMON_WORDS,
+  ...SESSION_WORDS,
+  ...START_WORDS,
+  ...STATISTICS_WORDS,
+  ...TENANTS_WORDS,
+  ...LIST_WORDS,
+  ...INCIDENT_WORDS,
+};
 export type WordKey = keyof typeof ALL;
 
 const say = createSay<WordKey>(ALL);

@@ -1,7 +1,13 @@
 // Lists of emails, filtered: of a queue, of all queues of a tenant, of all that a key reaches.
 import { z } from 'zod';
 import { existingQueue } from '../../../../libs/administration/existing';
-import { FILTER_FIELDS, OneOrMoreStates, requireSpan, toFilter } from '../../../../libs/administration/filter-input';
+import {
+  FILTER_FIELDS,
+  OneOrMoreIds,
+  OneOrMoreStates,
+  requireSpan,
+  toFilter,
+} from '../../../../libs/administration/filter-input';
 import { listOver } from '../../../../libs/jobs/read/list-over';
 import type { Scope } from '../../../../libs/jobs/read/queues-holding';
 import { EmailPage } from '../../answers/emails';
@@ -11,8 +17,8 @@ import { openCursor, sealCursor } from '../../http/page';
 import type { RouteDeps } from '../../http/route-deps';
 import { emailSummary } from '../../views/email-view';
 
-/** Several states may be repeated, or stand in one parameter with commas between. */
-const splitStates = (given: unknown): unknown => {
+/** Several states or ids may be repeated, or stand in one parameter with commas between. */
+const splitCommas = (given: unknown): unknown => {
   if (typeof given === 'string') return given.includes(',') ? given.split(',') : given;
   return Array.isArray(given)
     ? given.flatMap((one: unknown) => (typeof one === 'string' ? one.split(',') : [one]))
@@ -21,7 +27,8 @@ const splitStates = (given: unknown): unknown => {
 
 const ListQuery = z
   .strictObject({
-    state: z.preprocess(splitStates, OneOrMoreStates.optional()),
+    state: z.preprocess(splitCommas, OneOrMoreStates.optional()),
+    id: z.preprocess(splitCommas, OneOrMoreIds.optional()),
     ...FILTER_FIELDS,
     metadata: FILTER_FIELDS.metadata.meta({
       description: 'Each member is a parameter of its own: `metadata.case=114`.',

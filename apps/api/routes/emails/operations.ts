@@ -9,12 +9,12 @@ import type { Operation, Operations } from '../../../../libs/internal-queues/ope
 import type { Verification } from '../../../../libs/internal-queues/verify-requests';
 import { idTime, newOperationId } from '../../../../libs/jobs/layout/email-id';
 import { notFound } from '../../../../libs/mail/input/problem';
-import { reaches } from '../../../../libs/mail/settings/api-key';
-import { OperationBegun, OperationDetails } from '../../answers/operations';
+import { reaches, type Identity } from '../../../../libs/mail/settings/api-key';
+import { OperationBegun, OperationDetails, OperationList } from '../../answers/operations';
 import { json } from '../../http/endpoint/body';
 import { tenantSince } from '../../http/auth';
 import { endpoint } from '../../http/endpoint/endpoint';
-import { EMAILS, TENANT } from '../../http/endpoint/paths';
+import { EMAILS, QUEUE, TENANT } from '../../http/endpoint/paths';
 import type { RouteDeps } from '../../http/route-deps';
 
 type BulkDeps = Pick<RouteDeps, 'clock' | 'audit' | 'tenants' | 'budget'> & { operations: Operations<BulkOperation> };
@@ -164,4 +164,54 @@ const getOperation = endpoint({
   },
 });
 
-export const BULK_ENDPOINTS = [beginQueueBulk, beginTenantBulk, getOperation];
+/** Operations that a list looks at. */
+const MOST_LISTED = 100;
+
+type ListDeps = Pick<RouteDeps, 'tenants'> & Pick<BulkDeps, 'operations'>;
+
+/** Begun since the tenant is there, for whoever has a key of it: one of its name may have been there before. */
+const listed = async ({ operations, tenants }: ListDeps, identity: Identity, tenant: string) => {
+  const since = (await tenantSince(tenants, identity)) ?? '';
+  const all = (await operations.list(tenant, MOST_LISTED)).map(view);
+  return all.filter(({ createdAt }) => createdAt >= since);
+};
+
+const LISTED = { 200: { description: 'The operations.', schema: OperationList } } as const;
+
+const listTenantOperations = endpoint({
+  method: 'get',
+  path: `${TENANT}/operations`,
+  id: 'listTenantOperations',
+  tag: 'Bulk',
+  summary: 'Operations on many emails of a tenant, newest first',
+  description: 'Those of the last week, 100 at most, also those that are done with.',
+  may: { action: 'read', over: 'tenant' },
+  answers: LISTED,
+  handle: async (deps: ListDeps, { tenant, identity }) => ({
+    body: { operations: await listed(deps, identity, tenant) },
+  }),
+});
+
+const listQueueOperations = endpoint({
+  method: 'get',
+  path: `${QUEUE}/operations`,
+  id: 'listQueueOperations',
+  tag: 'Bulk',
+  summary: 'Operations on many emails of a queue, newest first',
+  description: 'Those among the tenant’s last 100 that were begun on this queue.',
+  may: { action: 'read', over: 'queue' },
+  answers: LISTED,
+  async handle(deps: ListDeps & Pick<RouteDeps, 'queues'>, { address, identity }) {
+    await existingQueue(deps, address);
+    const all = await listed(deps, identity, address.tenant);
+    return { body: { operations: all.filter(({ application }) => application === address.application) } };
+  },
+});
+
+export const BULK_ENDPOINTS = [
+  beginQueueBulk,
+  beginTenantBulk,
+  getOperation,
+  listTenantOperations,
+  listQueueOperations,
+];

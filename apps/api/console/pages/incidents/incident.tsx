@@ -1,0 +1,254 @@
+// One incident: what went wrong in plain words, which emails it concerns, and the form that mends what they have in common.
+import type { z } from 'zod';
+import type { EmailPage } from '../../../answers/emails';
+import { explainCause, type Incident, type MendKind } from '../../causes/explain-cause';
+import { domainOf, guessDomains, type DomainGuess } from '../../../../../libs/mail/address/guess-domains';
+import { Empty } from '../../kit/parts';
+import { ExactTime, Time } from '../../kit/time';
+import type { Page, Visit } from '../../page/page';
+import { MendForm } from '../bulk/mend-fields';
+import type { Choice, Order } from '../bulk/order';
+import { emailPath } from '../bulk/parts';
+import { CauseText, readIncidents } from './incidents';
+
+type Email = z.infer<typeof EmailPage>['emails'][number];
+
+/** Emails that are looked at to see what they have in common. */
+const LOOKED_AT = 200;
+const MOST_INCIDENTS = 1_000;
+const EXAMPLES = 5;
+
+const emailsOf = async (visit: Visit, tenant: string | undefined, query: Record<string, string>): Promise<Email[]> => {
+  const given = { query: { ...query, limit: String(LOOKED_AT) } };
+  const found = await (tenant === undefined
+    ? visit.ask<{ emails: Email[] }>('listAllEmails', given)
+    : visit.ask<{ emails: Email[] }>('listTenantEmails', { ...given, params: { tenant } }));
+  return found.emails;
+};
+
+/** The addresses that a server refused; of a refusal that named none, all of the email. */
+const refusedIn = ({ recipients, to, cc, bcc }: Email): string[] => {
+  const refused = (recipients?.refused ?? []).flatMap(({ recipient }) => recipient ?? []);
+  return refused.length > 0 ? refused : [...to, ...cc, ...bcc];
+};
+
+const guessesFor = async (visit: Visit, tenant: string | undefined, emails: Email[]): Promise<DomainGuess[]> => {
+  const sent = await emailsOf(visit, tenant, { state: 'sent' });
+  return guessDomains(
+    emails.flatMap(refusedIn),
+    sent.flatMap(({ to }) => to),
+  );
+};
+
+const transportsOf = async (visit: Visit, tenants: string[]): Promise<string[]> => {
+  const [tenant] = tenants;
+  if (tenant === undefined || tenants.length > 1) return [];
+  const { transports } = await visit
+    .ask<{ transports: { transport: string }[] }>('listTransports', { params: { tenant } })
+    .catch(() => ({ transports: [] }));
+  return transports.map(({ transport }) => transport);
+};
+
+const FIRST: Record<MendKind, 'domains' | 'transport' | 'from' | 'none'> = {
+  recipient: 'domains',
+  transport: 'transport',
+  template: 'none',
+  from: 'from',
+  content: 'none',
+  again: 'none',
+};
+
+/** What can be done to emails that stand unsent: those that are tried again by themselves are not released, but sent now. */
+const choicesOf = (emails: Email[], { cause }: Incident): Choice[] => [
+  ...(emails.some(({ state }) => state === 'deferred')
+    ? (['send-now', 'release', 'hold'] as const)
+    : (['release', 'send-now'] as const)),
+  ...(cause.code === 'uncertain' ? (['resolve:sent', 'resolve:resend', 'resolve:failed'] as const) : []),
+  'cancel',
+];
+
+const Facts = ({ visit, incident }: { visit: Visit; incident: Incident }) => {
+  const { say } = visit;
+  const { cause, queues, tenants, firstAt, lastAt } = incident;
+  const [tenant = ''] = tenants;
+  return (
+    <dl class="pairs">
+      <dt>{say('incident.server')}</dt>
+      <dd>
+        <CauseText cause={cause} />
+      </dd>
+      <dt>{say('incident.first')}</dt>
+      <dd>
+        <ExactTime visit={visit} at={firstAt} /> ({say('incidents.last')}: <Time visit={visit} at={lastAt} />)
+      </dd>
+      <dt>{say('incident.affected')}</dt>
+      <dd>
+        {queues.map((queue, index) => (
+          <>
+            {index > 0 && ', '}
+            <a href={`/queues/${queue}?q=incident%3A${encodeURIComponent(incident.id)}`}>{queue}</a>
+          </>
+        ))}
+      </dd>
+      {cause.transport !== undefined && tenants.length === 1 && (
+        <>
+          <dt>{say('incident.transport')}</dt>
+          <dd>
+            <a href={`/tenants/${tenant}/transports/${encodeURIComponent(cause.transport)}`}>{cause.transport}</a>
+          </dd>
+        </>
+      )}
+      {cause.template !== undefined && tenants.length === 1 && (
+        <>
+          <dt>{say('incident.template')}</dt>
+          <dd>
+            <a href={`/tenants/${tenant}/templates/${encodeURIComponent(cause.template)}`}>{cause.template}</a>
+            {cause.line !== undefined && `, ${say('incident.line', { line: cause.line })}`}
+          </dd>
+        </>
+      )}
+    </dl>
+  );
+};
+
+/** The way to what is at fault itself. */
+const FaultLinks = ({ visit, incident, mend }: { visit: Visit; incident: Incident; mend: MendKind }) => {
+  const { cause, tenants } = incident;
+  const name = mend === 'transport' ? cause.transport : mend === 'template' ? cause.template : undefined;
+  if (name === undefined) return null;
+  const kind = mend === 'transport' ? 'transports' : 'templates';
+  return (
+    <p class="actions">
+      {tenants.map((tenant) => (
+        <a class="button" href={`/tenants/${encodeURIComponent(tenant)}/${kind}/${encodeURIComponent(name)}`}>
+          {visit.say(mend === 'transport' ? 'incident.toTransport' : 'incident.toTemplate', {
+            name: tenants.length > 1 ? `${tenant}/${name}` : name,
+          })}
+        </a>
+      ))}
+    </p>
+  );
+};
+
+const Newest = ({ visit, emails, incident }: { visit: Visit; emails: Email[]; incident: Incident }) => (
+  <section class="card">
+    <h2>{visit.say('incident.examples')}</h2>
+    <ul class="plain">
+      {emails.slice(0, EXAMPLES).map((email) => (
+        <li>
+          <a href={emailPath(email)}>{[...email.to, ...email.cc, ...email.bcc][0] ?? email.id}</a>{' '}
+          <span class="hint">{email.subject ?? email.template?.name}</span>
+        </li>
+      ))}
+    </ul>
+    <p>
+      <a href={`/search?q=incident%3A${encodeURIComponent(incident.id)}`}>
+        {visit.say('incident.all', { n: incident.count })}
+      </a>
+    </p>
+  </section>
+);
+
+/** Where it takes place: a box for each tenant, as operations belong to one. */
+const Tenants = ({ visit, tenants }: { visit: Visit; tenants: string[] }) =>
+  tenants.length === 1 ? (
+    <input type="hidden" name="at" value={tenants[0]} />
+  ) : (
+    <fieldset>
+      <legend>{visit.say('mend.tenants')}</legend>
+      {tenants.map((tenant) => (
+        <label>
+          <input type="checkbox" name="at" value={tenant} checked /> {tenant}
+        </label>
+      ))}
+    </fieldset>
+  );
+
+/** A key of one application reaches its queue alone. */
+const placesFor = ({ identity }: Visit, { tenants, queues }: Incident): string[] =>
+  identity.application === undefined ? tenants : queues;
+
+const Mend = async ({ visit, incident, emails }: { visit: Visit; incident: Incident; emails: Email[] }) => {
+  const { say } = visit;
+  const { mend, what } = explainCause(incident.cause);
+  const choices = choicesOf(emails, incident);
+  const [tenant] = incident.tenants.length === 1 ? incident.tenants : [];
+  const order: Order = {
+    places: [],
+    q: `incident:${incident.id}`,
+    asOf: visit.now,
+    ids: [],
+    choice: choices[0] ?? 'release',
+    domains: [],
+    transport: '',
+    from: '',
+    expiresAfter: incident.cause.code === 'expired' ? '3d' : '',
+  };
+  const domains = mend === 'recipient' ? await guessesFor(visit, tenant, emails) : [];
+  return (
+    <section class="card">
+      <h2>{say('mend.title')}</h2>
+      <p>{say(`mend.lead.${mend}`)}</p>
+      {what === 'cause.uncertain' && <p class="warning">{say('mend.warnUncertain')}</p>}
+      <FaultLinks visit={visit} incident={incident} mend={mend} />
+      <MendForm
+        visit={visit}
+        order={order}
+        choices={choices}
+        domains={domains.filter(({ domain }) => domain === domainOf(domain))}
+        transports={await transportsOf(visit, incident.tenants)}
+        first={FIRST[mend]}
+        hint={domains.length > 0 ? say('mend.domainsHint', { n: emails.length }) : undefined}
+      >
+        <Tenants visit={visit} tenants={placesFor(visit, incident)} />
+      </MendForm>
+    </section>
+  );
+};
+
+const incident: Page = {
+  path: '/incidents/:id',
+  async get(visit) {
+    const { say, params } = visit;
+    const id = params['id'] ?? '';
+    const found = (await readIncidents(visit, MOST_INCIDENTS)).find((one) => one.id === id);
+    if (found === undefined)
+      return {
+        title: say('incident.over'),
+        body: (
+          <>
+            <h1>{say('incident.over')}</h1>
+            <Empty>{say('incident.overText')}</Empty>
+            <a href="/incidents">{say('incidents.title')}</a>
+          </>
+        ),
+      };
+    const title = say(explainCause(found.cause).what);
+    const emails = await emailsOf(visit, visit.query['tenant'], { incident: id });
+    const mayMend = visit.identity.role === 'operator' || visit.identity.role === 'admin';
+    return {
+      title,
+      body: (
+        <>
+          <p class="crumbs">
+            <a href="/incidents">{say('incidents.title')}</a>
+          </p>
+          <h1>
+            {title} · {say('emails.count', { n: found.count })}
+          </h1>
+          <div class="grid">
+            <div>
+              <section class="card">
+                <Facts visit={visit} incident={found} />
+              </section>
+              <Newest visit={visit} emails={emails} incident={found} />
+            </div>
+            {mayMend && <Mend visit={visit} incident={found} emails={emails} />}
+          </div>
+        </>
+      ),
+    };
+  },
+};
+
+export const INCIDENT_PAGES: readonly Page[] = [incident];

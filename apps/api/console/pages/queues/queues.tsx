@@ -1,0 +1,217 @@
+// All queues that the key reaches: tenants and their applications, what they hold, and what holds them up.
+import { STATES, type State } from '../../../../../libs/mail/email/state';
+import { count, Empty, Live, urlWith } from '../../kit/parts';
+import { Time } from '../../kit/time';
+import type { Page, Visit } from '../../page/page';
+import { Standing, type Queue } from './standing';
+
+const PAGE = 50;
+/** The API gives so many at once; all are read before they can be put in another order than that of their names. */
+const AT_ONCE = '200';
+const MOST_READ = 10_000;
+
+interface QueuePage {
+  queues: Queue[];
+  nextCursor: string | null;
+}
+
+const readPage = (visit: Visit, tenant: string | undefined, cursor: string | undefined): Promise<QueuePage> => {
+  const query = { limit: AT_ONCE, cursor };
+  return tenant === undefined
+    ? visit.ask<QueuePage>('listQueues', { query })
+    : visit.ask<QueuePage>('listTenantQueues', { params: { tenant }, query });
+};
+
+const readAll = async (visit: Visit): Promise<{ queues: Queue[]; isCut: boolean }> => {
+  const queues: Queue[] = [];
+  let cursor: string | null | undefined;
+  do {
+    const page = await readPage(visit, visit.query['tenant'], cursor ?? undefined);
+    queues.push(...page.queues);
+    cursor = page.nextCursor;
+  } while (cursor !== null && queues.length < MOST_READ);
+  return { queues, isCut: cursor !== null };
+};
+
+const tally = (queue: Queue, ...states: State[]): number =>
+  states.reduce((sum, state) => sum + (queue.counts[state] ?? 0), 0);
+const waiting = (queue: Queue): number => tally(queue, 'scheduled', 'queued', 'deferred', 'sending');
+const due = (queue: Queue): string => queue.oldestDueAt ?? '9';
+const nameOf = ({ tenant, application }: Queue): string => `${tenant}/${application}`;
+
+const ONLY: Record<string, (queue: Queue) => boolean> = {
+  all: () => true,
+  trouble: (queue) => queue.paused || queue.breaker !== 'closed' || tally(queue, 'failed', 'uncertain', 'expired') > 0,
+  paused: ({ paused }) => paused,
+  failed: (queue) => tally(queue, 'failed') > 0,
+  late: ({ oldestDueAt }) => oldestDueAt !== undefined,
+};
+const SORT: Record<string, (a: Queue, b: Queue) => number> = {
+  name: () => 0,
+  failed: (a, b) => tally(b, 'failed') - tally(a, 'failed'),
+  waiting: (a, b) => waiting(b) - waiting(a),
+  oldest: (a, b) => (due(a) < due(b) ? -1 : due(a) > due(b) ? 1 : 0),
+};
+const chosen = <T,>(all: Record<string, T>, name: string | undefined): string =>
+  name !== undefined && Object.hasOwn(all, name) ? name : (Object.keys(all)[0] ?? '');
+
+/** Those of the filter, in the order that is asked for; by name where that says nothing. */
+const select = ({ query }: Visit, queues: Queue[]): Queue[] => {
+  const part = (query['name'] ?? '').trim().toLowerCase();
+  const isAsked = ONLY[chosen(ONLY, query['only'])] ?? (() => true);
+  const byOrder = SORT[chosen(SORT, query['sort'])] ?? (() => 0);
+  const byName = (a: Queue, b: Queue): number => (nameOf(a) < nameOf(b) ? -1 : 1);
+  return queues
+    .filter((queue) => nameOf(queue).includes(part) && isAsked(queue))
+    .sort((a, b) => byOrder(a, b) || byName(a, b));
+};
+
+const Filters = ({ visit }: { visit: Visit }) => {
+  const { say, query } = visit;
+  const Choice = ({ name, all }: { name: 'only' | 'sort'; all: Record<string, unknown> }) => (
+    <select id={name} name={name}>
+      {Object.keys(all).map((one) => (
+        <option value={one} selected={one === query[name]}>
+          {say(`queues.${name}.${one}` as 'queues.only.all')}
+        </option>
+      ))}
+    </select>
+  );
+  return (
+    <form action="/queues" class="filters">
+      {query['tenant'] !== undefined && <input type="hidden" name="tenant" value={query['tenant']} />}
+      <div class="field">
+        <label for="name">{say('queues.filter')}</label>
+        <input id="name" name="name" type="search" value={query['name'] ?? ''} placeholder={say('queues.filterHint')} />
+      </div>
+      <div class="field">
+        <label for="only">{say('queues.only')}</label>
+        <Choice name="only" all={ONLY} />
+      </div>
+      <div class="field">
+        <label for="sort">{say('queues.sort')}</label>
+        <Choice name="sort" all={SORT} />
+      </div>
+      <button type="submit">{say('queues.apply')}</button>
+    </form>
+  );
+};
+
+/** The states that a queue has emails in, each leading to its list. */
+const Counts = ({ visit, queue, path }: { visit: Visit; queue: Queue; path: string }) => (
+  <span class="counts">
+    {STATES.filter((state) => tally(queue, state) > 0).map((state) => (
+      <a href={`${path}?q=state%3A${state}`} class={`state state-${state}`}>
+        {visit.say(`state.${state}`)} {count(visit, tally(queue, state))}
+      </a>
+    ))}
+  </span>
+);
+
+const Row = ({ visit, queue }: { visit: Visit; queue: Queue }) => {
+  const { say } = visit;
+  const path = `/queues/${encodeURIComponent(queue.tenant)}/${encodeURIComponent(queue.application)}`;
+  return (
+    <tr>
+      <td data-label={say('queues.application')}>
+        <a href={path} class="strong">
+          {nameOf(queue)}
+        </a>
+      </td>
+      <td data-label={say('queues.standing')}>
+        <Standing visit={visit} queue={queue} />
+      </td>
+      <td data-label={say('incidents.emails')}>
+        <Counts visit={visit} queue={queue} path={path} />
+      </td>
+      <td data-label={say('queues.oldest')} class="time">
+        {queue.oldestDueAt === undefined ? '–' : <Time visit={visit} at={queue.oldestDueAt} />}
+      </td>
+      <td data-label={say('queues.rate')}>
+        {queue.rate === undefined ? '–' : say('queues.rateValue', { max: queue.rate.max, per: queue.rate.per })}
+      </td>
+    </tr>
+  );
+};
+
+/** Rows under their tenant, where they stand by name. */
+const Table = ({ visit, queues }: { visit: Visit; queues: Queue[] }) => {
+  const { say } = visit;
+  const byName = chosen(SORT, visit.query['sort']) === 'name';
+  return (
+    <div class="scroll">
+      <table class="cards" aria-label={say('queues.title')}>
+        <thead>
+          <tr>
+            <th scope="col">{say('queues.application')}</th>
+            <th scope="col">{say('queues.standing')}</th>
+            <th scope="col">{say('incidents.emails')}</th>
+            <th scope="col">{say('queues.oldest')}</th>
+            <th scope="col">{say('queues.rate')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {queues.map((queue, index) => (
+            <>
+              {byName && queue.tenant !== queues[index - 1]?.tenant && (
+                <tr class="group">
+                  <th scope="rowgroup" colspan={5}>
+                    <a href={`/tenants/${encodeURIComponent(queue.tenant)}`}>{queue.tenant}</a>
+                  </th>
+                </tr>
+              )}
+              <Row visit={visit} queue={queue} />
+            </>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+};
+
+const queues: Page = {
+  path: '/queues',
+  async get(visit) {
+    const { say } = visit;
+    const { queues: all, isCut } = await readAll(visit);
+    const found = select(visit, all);
+    const from = Math.max(0, Math.floor(Number(visit.query['from']) || 0));
+    const shown = found.slice(from, from + PAGE);
+    const told = { from: from + 1, to: from + shown.length, n: found.length };
+    const back = from - PAGE > 0 ? String(from - PAGE) : undefined;
+    return {
+      title: say('queues.title'),
+      body: (
+        <>
+          <h1>{say('queues.title')}</h1>
+          <Filters visit={visit} />
+          <Live visit={visit} id="queues">
+            {shown.length === 0 ? (
+              <Empty>{say(all.length === 0 ? 'queues.none' : 'queues.noneFound')}</Empty>
+            ) : (
+              <>
+                <p class="hint">{say('queues.told', told)}</p>
+                <Table visit={visit} queues={shown} />
+              </>
+            )}
+            {isCut && <p class="hint">{say('queues.cut', { n: MOST_READ })}</p>}
+            <nav class="pager" aria-label={say('queues.title')}>
+              {from > 0 && (
+                <a href={urlWith(visit, { from: back })} class="button">
+                  {say('queues.previous')}
+                </a>
+              )}
+              {from + PAGE < found.length && (
+                <a href={urlWith(visit, { from: String(from + PAGE) })} class="button" rel="next">
+                  {say('queues.next')}
+                </a>
+              )}
+            </nav>
+          </Live>
+        </>
+      ),
+    };
+  },
+};
+
+export const QUEUES_PAGES: readonly Page[] = [queues];
