@@ -1,5 +1,8 @@
 // Signing in and out, and the language in which a reader wants to read.
 import express, { Router, type RequestHandler } from 'express';
+import { Problem } from '../../../../libs/mail/input/problem';
+import { statusOf } from '../../../../libs/mail/input/problem-document';
+import type { Identity } from '../../../../libs/mail/settings/api-key';
 import { SESSION_IDLE_S } from '../../../../libs/store/registries/sessions';
 import { refuseForeign } from '../../session/same-origin';
 import { readForm } from '../page/form';
@@ -21,7 +24,14 @@ const signIn =
     const form = readForm(request.body as unknown);
     const say = sayIn(languageOf(request));
     const key = form.get('key') ?? '';
-    const identity = key === '' ? undefined : await credentials.identify(request, key);
+    let identity: Identity | undefined;
+    try {
+      identity = key === '' ? undefined : await credentials.identify(request, key);
+    } catch (error) {
+      // Too many wrong ones, or not from here: told on the page.
+      if (!(error instanceof Problem)) throw error;
+      return sendSignIn(request, response, statusOf(error), { refusal: error.message });
+    }
     if (identity === undefined) return sendSignIn(request, response, 401, { refusal: say('signIn.wrong') });
     if (!maySignIn(identity))
       return sendSignIn(request, response, 403, { refusal: say('signIn.role', { role: identity.role }) });
