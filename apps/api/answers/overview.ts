@@ -54,6 +54,9 @@ export const Overview = z
     numbers: z
       .strictObject({
         at: Time,
+        newerIn: Count.meta({
+          description: 'After how many ms newer ones can be had; 0 where these are of this moment.',
+        }),
         total: z.strictObject(numbers),
         rows: z.array(z.strictObject({ tenant: z.string(), application: z.string().optional(), ...numbers })),
         more: Count.meta({ description: 'Rows beyond the limit.' }),
@@ -75,7 +78,7 @@ export const Overview = z
         paused: [{ tenant: 'acme', application: 'reminders', pause: { by: 'operator', at: EXAMPLE_AT } }],
         late: [],
         incidents: [],
-        numbers: { at: EXAMPLE_AT, total: NUMBERS, rows: [{ tenant: 'acme', ...NUMBERS }], more: 0 },
+        numbers: { at: EXAMPLE_AT, newerIn: 0, total: NUMBERS, rows: [{ tenant: 'acme', ...NUMBERS }], more: 0 },
       },
     ],
   });

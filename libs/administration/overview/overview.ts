@@ -32,6 +32,8 @@ export interface Overview {
   numbers?: {
     /** When they were counted, ms since 1970. */
     at: number;
+    /** After how many ms newer ones can be had; 0 where these are of this moment. */
+    newerIn: number;
     total: Numbers;
     /** Of each tenant, or of each queue where a key has a tenant: those with the most emails first. */
     rows: ({ tenant: string; application?: string } & Numbers)[];
@@ -115,7 +117,9 @@ export const createOverview = (deps: NeedsDeps): ReadOverview => {
     return {
       needs: { ...needs, transports },
       ...(causes && { incidents: groupCauses(causes.value.filter(({ queue }) => isReached(queue))) }),
-      ...(numbers && { numbers: { at: numbers.at, ...numbersWithin(numbers.value, identity, isReached) } }),
+      ...(numbers && {
+        numbers: { at: numbers.at, newerIn: numbers.newerIn, ...numbersWithin(numbers.value, identity, isReached) },
+      }),
     };
   };
 };

@@ -6,10 +6,14 @@ export interface Reading<T> {
   value: T;
   /** When it was read, ms since 1970. */
   at: number;
+  /** After how many ms whoever asks again gets a newer one; 0 where this one was read just now. */
+  newerIn: number;
 }
 
 /** At most this part of the time is spent on reading. */
-const SHARE = 1 / 20;
+const SHARE = 1 / 10;
+/** One that is under way is asked for again after this, ms. */
+const MORE_MS = 250;
 /** Older ones are not shown: whoever asks after a while is told that it is being read. */
 const LONGEST_MS = 2 * 60_000;
 
@@ -22,7 +26,7 @@ export const shareReading = <T>(
   read: () => Promise<T>,
   now: () => number,
 ): ((patience: number) => Promise<Reading<T> | undefined>) => {
-  let last: (Reading<T> & { readAt: number; took: number }) | undefined;
+  let last: { value: T; at: number; readAt: number; took: number } | undefined;
   let running: Promise<void> | undefined;
   const renew = async (): Promise<void> => {
     const [began, at] = [uptime(), now()];
@@ -35,8 +39,8 @@ export const shareReading = <T>(
     }
   };
   return async (patience) => {
-    const age = last === undefined ? Infinity : uptime() - last.readAt;
-    if (last === undefined || age > last.took / SHARE) {
+    const askedAt = uptime();
+    if (last === undefined || askedAt > last.readAt + last.took / SHARE) {
       running ??= renew();
       const ended = new AbortController();
       // Who does not wait for its end is not told of its failure: whoever asks next is.
@@ -45,6 +49,9 @@ export const shareReading = <T>(
         ended.abort(),
       );
     }
-    return last !== undefined && uptime() - last.readAt < LONGEST_MS ? last : undefined;
+    if (last === undefined || uptime() - last.readAt > LONGEST_MS) return undefined;
+    const { value, at, readAt, took } = last;
+    if (readAt >= askedAt) return { value, at, newerIn: 0 };
+    return { value, at, newerIn: Math.ceil(Math.max(MORE_MS, readAt + took / SHARE - askedAt)) };
   };
 };

@@ -75,7 +75,16 @@ const listen = () => {
   events = new EventSource('/console/events');
   events.addEventListener('message', tell);
 };
+/** A part may say after how many ms it has newer numbers, whether anything happens or not. */
+let again;
+const askAgain = () => {
+  clearTimeout(again);
+  const part = document.querySelector('.live [data-again]');
+  if (part !== null) again = setTimeout(tell, Number(part.dataset.again));
+};
 listen();
+askAgain();
+document.addEventListener('htmx:after:swap', askAgain);
 document.addEventListener('visibilitychange', listen);
 addEventListener('pagehide', () => events?.close());
 addEventListener('pageshow', (event) => event.persisted && listen());

@@ -36,6 +36,7 @@ const readOverview = endpoint({
         ...(numbers && {
           numbers: {
             at: iso(numbers.at),
+            newerIn: numbers.newerIn,
             total: numbers.total,
             rows: numbers.rows.slice(0, limit),
             more: Math.max(0, numbers.rows.length - limit),

@@ -95,9 +95,7 @@ export const NumbersPart = ({ visit, numbers }: { visit: Visit; numbers: Numbers
     <h2 id="numbers">{visit.say('start.numbers')}</h2>
     {numbers === undefined ? (
       // Asked again at once: of very many queues the first count takes a second.
-      <p hx-get="/" hx-trigger="load delay:1s" hx-select="#start" hx-target="#start" hx-swap="outerHTML">
-        {visit.say('start.counting')}
-      </p>
+      <p data-again="1000">{visit.say('start.counting')}</p>
     ) : (
       <>
         <Figures visit={visit} total={numbers.total} />
@@ -106,7 +104,7 @@ export const NumbersPart = ({ visit, numbers }: { visit: Visit; numbers: Numbers
         ) : (
           <Table visit={visit} numbers={numbers} />
         )}
-        <p class="hint">
+        <p class="hint" {...(numbers.newerIn > 0 && { 'data-again': numbers.newerIn })}>
           {numbers.more > 0 && <a href="/queues">{visit.say('start.moreRows', { n: numbers.more })}</a>}{' '}
           {visit.say('start.counted', { time: relative(visit, Date.parse(numbers.at)) })} ·{' '}
           <a href="/statistics">{visit.say('nav.statistics')}</a>
