@@ -9,10 +9,12 @@ export interface SettingField {
   path: string;
   label: WordKey;
   hint?: WordKey;
-  /** `lines`: a list of texts, one a line. */
-  kind?: 'text' | 'number' | 'lines' | 'yes-no';
+  /** `lines`: a list of texts, one a line; `block`: one text of several lines. */
+  kind?: 'text' | 'number' | 'lines' | 'block' | 'yes-no';
   /** One of these. */
   choices?: readonly string[];
+  /** It always has a value. */
+  always?: boolean;
   /** What holds where nothing is given, as it is written. */
   inherited?: string;
   /** What it is written like. */
@@ -25,16 +27,14 @@ type Document = Record<string, unknown>;
 const wasName = ({ path }: SettingField): string => `was:${path}`;
 
 const textAt = (document: Document, { path }: SettingField): string => {
-  const value = path
-    .split('.')
-    .reduce<unknown>((inner, name) => (inner as Document | undefined)?.[name], document);
+  const value = path.split('.').reduce<unknown>((inner, name) => (inner as Document | undefined)?.[name], document);
   if (value === undefined || value === null) return '';
-  return Array.isArray(value) ? value.join('\n') : String(value as string | number | boolean);
+  return Array.isArray(value) ? value.join('\n') : String(value);
 };
 
 const plain = (text: string | undefined): string => (text ?? '').trim();
 
-const isTouched = ({ form }: Pick<Visit, 'form'>, field: SettingField): boolean =>
+export const isTouched = ({ form }: Pick<Visit, 'form'>, field: SettingField): boolean =>
   form.has(field.path) && plain(form.raw(field.path)) !== plain(form.raw(wasName(field)));
 
 /** What is no number is left to the API, which says what is wrong with it. */
@@ -142,8 +142,15 @@ export const Setting = ({ edit, field }: { edit: Editing; field: SettingField })
   const none = field.inherited === undefined ? say('form.notSet') : say('form.asInherited');
   const choices =
     field.kind === 'yes-no'
-      ? ([['', none], ['true', say('form.yes')], ['false', say('form.no')]] as const)
-      : field.choices && [['', none] as const, ...field.choices.map((one) => [one, one] as const)];
+      ? ([
+          ['', none],
+          ['true', say('form.yes')],
+          ['false', say('form.no')],
+        ] as const)
+      : field.choices && [
+          ...(field.always ? [] : [['', none] as const]),
+          ...field.choices.map((one) => [one, one] as const),
+        ];
   const more = { ...(field.placeholder && { placeholder: field.placeholder }), autocomplete: 'off' };
   return (
     <>
@@ -155,6 +162,7 @@ export const Setting = ({ edit, field }: { edit: Editing; field: SettingField })
           {...common}
           more={{ ...more, ...(field.kind === 'number' && { inputmode: 'decimal' }) }}
           {...(field.kind === 'lines' && { lines: 3 })}
+          {...(field.kind === 'block' && { lines: 5 })}
         />
       )}
     </>

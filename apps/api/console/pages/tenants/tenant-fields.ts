@@ -46,7 +46,12 @@ export const TENANT_GROUPS: readonly FieldGroup[] = [
         inherited: usual.backoff.type,
       },
       { path: 'backoff.delay', label: 'set.backoffDelay', hint: 'set.span', inherited: asSpan(usual.backoff.delay) },
-      { path: 'backoff.maxDelay', label: 'set.backoffMax', hint: 'set.span', inherited: asSpan(usual.backoff.maxDelay) },
+      {
+        path: 'backoff.maxDelay',
+        label: 'set.backoffMax',
+        hint: 'set.span',
+        inherited: asSpan(usual.backoff.maxDelay),
+      },
       { path: 'backoff.jitter', label: 'set.jitter', kind: 'number', inherited: String(usual.backoff.jitter) },
       {
         path: 'onUncertain',
@@ -80,11 +85,15 @@ export const TENANT_GROUPS: readonly FieldGroup[] = [
 export const OPERATOR_GROUP: FieldGroup = {
   title: 'group.operator',
   fields: [
-    ...['maxWaiting', 'maxContentBytes', ...Object.keys(TENANT_BOUNDS)].map(
-      (path): SettingField => ({ path, label: `set.${path}` as WordKey, kind: 'number' }),
-    ),
+    ...['maxWaiting', 'maxContentBytes', ...Object.keys(TENANT_BOUNDS)].map((path): SettingField => ({
+      path,
+      label: `set.${path}` as WordKey,
+      kind: 'number',
+    })),
     { path: 'dataSources', label: 'set.dataSources', hint: 'set.dataSourcesHint', kind: 'lines' },
   ],
 };
 
-export const TENANT_FIELDS: readonly SettingField[] = [...TENANT_GROUPS, OPERATOR_GROUP].flatMap(({ fields }) => fields);
+export const TENANT_FIELDS: readonly SettingField[] = [...TENANT_GROUPS, OPERATOR_GROUP].flatMap(
+  ({ fields }) => fields,
+);

@@ -21,7 +21,15 @@ const readPause = async ({ ask, identity }: Visit, { tenant, enabled }: Tenant) 
   return (await ask<z.infer<typeof AuditPage>>('readAudit', { query })).entries[0];
 };
 
-const Pause = ({ visit, enabled, pause }: { visit: Visit; enabled: boolean; pause: Awaited<ReturnType<typeof readPause>> }) => {
+const Pause = ({
+  visit,
+  enabled,
+  pause,
+}: {
+  visit: Visit;
+  enabled: boolean;
+  pause: Awaited<ReturnType<typeof readPause>>;
+}) => {
   const { say, identity } = visit;
   return (
     <>
