@@ -9,10 +9,12 @@ export interface SettingField {
   path: string;
   label: WordKey;
   hint?: WordKey;
-  /** `lines`: a list of texts, one a line. */
-  kind?: 'text' | 'number' | 'lines' | 'yes-no';
+  /** `lines`: a list of texts, one a line; `block`: one text of several lines. */
+  kind?: 'text' | 'number' | 'lines' | 'block' | 'yes-no';
   /** One of these. */
   choices?: readonly string[];
+  /** It always has a value. */
+  always?: boolean;
   /** What holds where nothing is given, as it is written. */
   inherited?: string;
   /** What it is written like. */
@@ -32,7 +34,7 @@ const textAt = (document: Document, { path }: SettingField): string => {
 
 const plain = (text: string | undefined): string => (text ?? '').trim();
 
-const isTouched = ({ form }: Pick<Visit, 'form'>, field: SettingField): boolean =>
+export const isTouched = ({ form }: Pick<Visit, 'form'>, field: SettingField): boolean =>
   form.has(field.path) && plain(form.raw(field.path)) !== plain(form.raw(wasName(field)));
 
 /** What is no number is left to the API, which says what is wrong with it. */
@@ -145,7 +147,14 @@ export const Setting = ({ edit, field }: { edit: Editing; field: SettingField })
           ['true', say('form.yes')],
           ['false', say('form.no')],
         ] as const)
+<<<<<<< HEAD
       : field.choices && [['', none] as const, ...field.choices.map((one) => [one, one] as const)];
+=======
+      : field.choices && [
+          ...(field.always ? [] : [['', none] as const]),
+          ...field.choices.map((one) => [one, one] as const),
+        ];
+>>>>>>> admin
   const more = { ...(field.placeholder && { placeholder: field.placeholder }), autocomplete: 'off' };
   return (
     <>
@@ -157,6 +166,7 @@ export const Setting = ({ edit, field }: { edit: Editing; field: SettingField })
           {...common}
           more={{ ...more, ...(field.kind === 'number' && { inputmode: 'decimal' }) }}
           {...(field.kind === 'lines' && { lines: 3 })}
+          {...(field.kind === 'block' && { lines: 5 })}
         />
       )}
     </>

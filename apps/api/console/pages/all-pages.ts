@@ -9,6 +9,8 @@ import { QUEUES_PAGES } from './queues/queues';
 import { SEARCH_PAGES } from './queues/search';
 import { START_PAGES } from './start/start';
 import { STATISTICS_PAGES } from './statistics/statistics';
+import { TENANT_PAGES } from './tenants/tenant-pages';
+import { TRANSPORT_PAGES } from './transports/transport';
 
 export const PAGES: readonly Page[] = [
   ...START_PAGES,
@@ -20,4 +22,6 @@ export const PAGES: readonly Page[] = [
   ...QUEUES_PAGES,
   ...QUEUE_PAGES,
   ...SEARCH_PAGES,
+  ...TENANT_PAGES,
+  ...TRANSPORT_PAGES,
 ];

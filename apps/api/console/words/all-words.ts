@@ -3,9 +3,11 @@ import { COMMON_WORDS } from './common-words';
 import { INCIDENT_WORDS } from './incident-words';
 import { LIST_WORDS } from './list-words';
 import { SESSION_WORDS } from './session-words';
+import { FAILURE_WORDS } from './failure-words';
 import { START_WORDS } from './start-words';
 import { STATISTICS_WORDS } from './statistics-words';
 import { TENANTS_WORDS } from './tenants-words';
+import { TRANSPORTS_WORDS } from './transports-words';
 import { createSay, type Language, type Values } from './words';
 
 const ALL = {
@@ -16,6 +18,8 @@ const ALL = {
   ...TENANTS_WORDS,
   ...LIST_WORDS,
   ...INCIDENT_WORDS,
+  ...TRANSPORTS_WORDS,
+  ...FAILURE_WORDS,
 };
 export type WordKey = keyof typeof ALL;
 

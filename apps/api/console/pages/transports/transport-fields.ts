@@ -1,0 +1,61 @@
+// The settings of a transport but for its secrets, as its form has them.
+import type { SettingField } from '../../kit/settings-form';
+
+export const SERVER: readonly SettingField[] = [
+  { path: 'host', label: 'transport.host', placeholder: 'smtp.acme.example' },
+  { path: 'port', label: 'transport.port', hint: 'transport.portHint', kind: 'number' },
+  {
+    path: 'security',
+    label: 'transport.security',
+    hint: 'transport.securityHint',
+    choices: ['starttls', 'tls', 'none'],
+    always: true,
+  },
+];
+
+export const USER: SettingField = { path: 'auth.user', label: 'transport.user' };
+
+export const OAUTH: readonly SettingField[] = [
+  {
+    path: 'auth.oauth2.grant',
+    label: 'transport.grant',
+    choices: ['client_credentials', 'refresh_token', 'jwt_bearer'],
+    always: true,
+  },
+  {
+    path: 'auth.oauth2.tokenUrl',
+    label: 'transport.tokenUrl',
+    placeholder: 'https://login.example.org/oauth2/token',
+  },
+  { path: 'auth.oauth2.clientId', label: 'transport.clientId' },
+  { path: 'auth.oauth2.scope', label: 'transport.scope' },
+];
+
+export const TLS: readonly SettingField[] = [
+  { path: 'tls.servername', label: 'transport.servername', hint: 'transport.servernameHint' },
+  { path: 'tls.minVersion', label: 'transport.minVersion', choices: ['TLSv1.2', 'TLSv1.3'], inherited: 'TLSv1.2' },
+  { path: 'tls.ca', label: 'transport.ca', hint: 'transport.caHint', kind: 'block' },
+];
+
+export const LIMITS: readonly SettingField[] = [
+  { path: 'limits.connections', label: 'transport.connections', kind: 'number' },
+  { path: 'limits.perSecond', label: 'transport.perSecond', kind: 'number' },
+  { path: 'limits.perMinute', label: 'transport.perMinute', kind: 'number' },
+  { path: 'limits.perHour', label: 'transport.perHour', kind: 'number' },
+  { path: 'limits.perDay', label: 'transport.perDay', kind: 'number' },
+];
+
+export const DKIM: readonly SettingField[] = [
+  { path: 'dkim.domain', label: 'transport.dkimDomain', placeholder: 'acme.example' },
+  { path: 'dkim.selector', label: 'transport.dkimSelector', placeholder: 'mail2026' },
+];
+
+export const MORE: readonly SettingField[] = [
+  { path: 'name', label: 'transport.name', hint: 'transport.nameHint' },
+  { path: 'allowedFrom', label: 'transport.allowedFrom', hint: 'transport.allowedFromHint', kind: 'lines' },
+];
+
+/** Those that a patch names as they are; the login and the signing key have rules of their own. */
+export const PLAIN: readonly SettingField[] = [...SERVER, ...TLS, ...LIMITS, ...MORE];
+
+export const TRANSPORT_FIELDS: readonly SettingField[] = [...PLAIN, USER, ...OAUTH, ...DKIM];
