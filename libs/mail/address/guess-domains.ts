@@ -19,7 +19,7 @@ export interface DomainGuess {
   meant?: string;
 }
 
-export const domainOf = (address: string): string =>
+const domainOf = (address: string): string =>
   address
     .slice(address.lastIndexOf('@') + 1)
     .replace(/>$/, '')

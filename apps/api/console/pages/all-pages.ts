@@ -6,6 +6,7 @@ import { INCIDENT_PAGES } from './incidents/incident';
 import { INCIDENTS_PAGES } from './incidents/incidents';
 import { QUEUE_PAGES } from './queues/queue';
 import { QUEUES_PAGES } from './queues/queues';
+import { QUEUE_SETTINGS_PAGES } from './queues/settings';
 import { SEARCH_PAGES } from './queues/search';
 import { START_PAGES } from './start/start';
 import { STATISTICS_PAGES } from './statistics/statistics';
@@ -21,6 +22,7 @@ export const PAGES: readonly Page[] = [
   ...OPERATION_PAGES,
   ...QUEUES_PAGES,
   ...QUEUE_PAGES,
+  ...QUEUE_SETTINGS_PAGES,
   ...SEARCH_PAGES,
   ...TENANT_PAGES,
   ...TRANSPORT_PAGES,

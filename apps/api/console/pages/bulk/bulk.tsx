@@ -49,15 +49,15 @@ const Effect = ({ visit, order, sum }: { visit: Visit; order: Order; sum: Sum })
         words={[say('bulk.wouldChange'), say('bulk.wouldSkip'), say('bulk.wouldFail')]}
       />
       {sum.over && sum.changed === 0 && <p class="warning">{say('bulk.nothing')}</p>}
-      {sum.examples.length > 0 && <Examples visit={visit} examples={sum.examples} />}
-      <NotedList title={say('bulk.wouldFail')} noted={sum.errors} />
-      <NotedList title={say('bulk.wouldSkip')} noted={sum.skips} />
       {sum.over && sum.changed > 0 && (
         <>
           {FOR_GOOD.has(order.choice) && <p class="warning">{say('bulk.forGood')}</p>}
           <BeginForm visit={visit} order={order} sum={sum} />
         </>
       )}
+      {sum.examples.length > 0 && <Examples visit={visit} examples={sum.examples} />}
+      <NotedList title={say('bulk.wouldFail')} noted={sum.errors} />
+      <NotedList title={say('bulk.wouldSkip')} noted={sum.skips} />
     </Watched>
   );
 };

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { EmailPage } from '../../../answers/emails';
 import { explainCause, type Incident, type MendKind } from '../../causes/explain-cause';
-import { domainOf, guessDomains, type DomainGuess } from '../../../../../libs/mail/address/guess-domains';
+import { guessDomains, type DomainGuess } from '../../../../../libs/mail/address/guess-domains';
 import { Empty } from '../../kit/parts';
 import { ExactTime, Time } from '../../kit/time';
 import type { Page, Visit } from '../../page/page';
@@ -168,11 +168,18 @@ const Tenants = ({ visit, tenants }: { visit: Visit; tenants: string[] }) =>
 const placesFor = ({ identity }: Visit, { tenants, queues }: Incident): string[] =>
   identity.application === undefined ? tenants : queues;
 
-const Mend = async ({ visit, incident, emails }: { visit: Visit; incident: Incident; emails: Email[] }) => {
+interface Looked {
+  incident: Incident;
+  emails: Email[];
+  domains: DomainGuess[];
+  transports: string[];
+}
+
+const Mend = ({ visit, looked }: { visit: Visit; looked: Looked }) => {
   const { say } = visit;
+  const { incident, emails, domains, transports } = looked;
   const { mend, what } = explainCause(incident.cause);
   const choices = choicesOf(emails, incident);
-  const [tenant] = incident.tenants.length === 1 ? incident.tenants : [];
   const order: Order = {
     places: [],
     q: `incident:${incident.id}`,
@@ -184,7 +191,6 @@ const Mend = async ({ visit, incident, emails }: { visit: Visit; incident: Incid
     from: '',
     expiresAfter: incident.cause.code === 'expired' ? '3d' : '',
   };
-  const domains = mend === 'recipient' ? await guessesFor(visit, tenant, emails) : [];
   return (
     <section class="card">
       <h2>{say('mend.title')}</h2>
@@ -195,8 +201,8 @@ const Mend = async ({ visit, incident, emails }: { visit: Visit; incident: Incid
         visit={visit}
         order={order}
         choices={choices}
-        domains={domains.filter(({ domain }) => domain === domainOf(domain))}
-        transports={await transportsOf(visit, incident.tenants)}
+        domains={domains}
+        transports={transports}
         first={FIRST[mend]}
         hint={domains.length > 0 ? say('mend.domainsHint', { n: emails.length }) : undefined}
       >
@@ -206,26 +212,37 @@ const Mend = async ({ visit, incident, emails }: { visit: Visit; incident: Incid
   );
 };
 
+const lookAt = async (visit: Visit, incident: Incident): Promise<Looked> => {
+  const { tenant } = visit.query;
+  const emails = await emailsOf(visit, tenant, { incident: incident.id });
+  const isOfAddresses = explainCause(incident.cause).mend === 'recipient';
+  const isOfTenant = incident.tenants.length === 1 && visit.identity.application === undefined;
+  const [only] = isOfTenant ? incident.tenants : [];
+  const [domains, transports] = await Promise.all([
+    isOfAddresses ? guessesFor(visit, tenant ?? only, emails) : [],
+    transportsOf(visit, incident.tenants),
+  ]);
+  return { incident, emails, domains, transports };
+};
+
+const mayAct = ({ identity }: Visit): boolean => identity.role === 'operator' || identity.role === 'admin';
+
+const Over = ({ visit }: { visit: Visit }) => (
+  <>
+    <h1>{visit.say('incident.over')}</h1>
+    <Empty>{visit.say('incident.overText')}</Empty>
+    <a href="/incidents">{visit.say('incidents.title')}</a>
+  </>
+);
+
 const incident: Page = {
   path: '/incidents/:id',
   async get(visit) {
     const { say, params } = visit;
-    const id = params['id'] ?? '';
-    const found = (await readIncidents(visit, MOST_INCIDENTS)).find((one) => one.id === id);
-    if (found === undefined)
-      return {
-        title: say('incident.over'),
-        body: (
-          <>
-            <h1>{say('incident.over')}</h1>
-            <Empty>{say('incident.overText')}</Empty>
-            <a href="/incidents">{say('incidents.title')}</a>
-          </>
-        ),
-      };
+    const found = (await readIncidents(visit, MOST_INCIDENTS)).find(({ id }) => id === params['id']);
+    if (found === undefined) return { title: say('incident.over'), body: <Over visit={visit} /> };
     const title = say(explainCause(found.cause).what);
-    const emails = await emailsOf(visit, visit.query['tenant'], { incident: id });
-    const mayMend = visit.identity.role === 'operator' || visit.identity.role === 'admin';
+    const looked = await lookAt(visit, found);
     return {
       title,
       body: (
@@ -241,9 +258,9 @@ const incident: Page = {
               <section class="card">
                 <Facts visit={visit} incident={found} />
               </section>
-              <Newest visit={visit} emails={emails} incident={found} />
+              <Newest visit={visit} emails={looked.emails} incident={found} />
             </div>
-            {mayMend && <Mend visit={visit} incident={found} emails={emails} />}
+            {mayAct(visit) && <Mend visit={visit} looked={looked} />}
           </div>
         </>
       ),

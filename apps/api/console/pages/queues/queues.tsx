@@ -7,7 +7,7 @@ import { Standing, type Queue } from './standing';
 
 const PAGE = 50;
 /** The API gives so many at once; all are read before they can be put in another order than that of their names. */
-const AT_ONCE = '200';
+const AT_ONCE = 200;
 const MOST_READ = 10_000;
 
 interface QueuePage {
@@ -15,8 +15,13 @@ interface QueuePage {
   nextCursor: string | null;
 }
 
-const readPage = (visit: Visit, tenant: string | undefined, cursor: string | undefined): Promise<QueuePage> => {
-  const query = { limit: AT_ONCE, cursor };
+const readPage = (
+  visit: Visit,
+  tenant: string | undefined,
+  cursor: string | undefined,
+  limit: number,
+): Promise<QueuePage> => {
+  const query = { limit: String(limit), cursor };
   return tenant === undefined
     ? visit.ask<QueuePage>('listQueues', { query })
     : visit.ask<QueuePage>('listTenantQueues', { params: { tenant }, query });
@@ -26,7 +31,7 @@ const readAll = async (visit: Visit): Promise<{ queues: Queue[]; isCut: boolean 
   const queues: Queue[] = [];
   let cursor: string | null | undefined;
   do {
-    const page = await readPage(visit, visit.query['tenant'], cursor ?? undefined);
+    const page = await readPage(visit, visit.query['tenant'], cursor ?? undefined, AT_ONCE);
     queues.push(...page.queues);
     cursor = page.nextCursor;
   } while (cursor !== null && queues.length < MOST_READ);
@@ -169,45 +174,88 @@ const Table = ({ visit, queues }: { visit: Visit; queues: Queue[] }) => {
   );
 };
 
+interface Shown {
+  queues: Queue[];
+  /** The next page, as a change of the address. */
+  next?: Record<string, string | undefined> | undefined;
+  previous?: Record<string, string | undefined> | undefined;
+  told?: string;
+}
+
+/** By name the API's own pages are enough; everything else is told of all queues. */
+const isPlain = ({ query }: Visit): boolean =>
+  !query['name']?.trim() && chosen(ONLY, query['only']) === 'all' && chosen(SORT, query['sort']) === 'name';
+
+const readShown = async (visit: Visit): Promise<Shown> => {
+  const { say, query } = visit;
+  if (isPlain(visit)) {
+    const page = await readPage(visit, query['tenant'], query['cursor'], PAGE);
+    return {
+      queues: page.queues,
+      next: page.nextCursor === null ? undefined : { cursor: page.nextCursor },
+      previous: query['cursor'] === undefined ? undefined : { cursor: undefined },
+    };
+  }
+  const { queues: all, isCut } = await readAll(visit);
+  const found = select(visit, all);
+  const from = Math.max(0, Math.floor(Number(query['from']) || 0));
+  const shown = found.slice(from, from + PAGE);
+  const told = say('queues.told', { from: Math.min(from + 1, found.length), to: from + shown.length, n: found.length });
+  return {
+    queues: shown,
+    next: from + PAGE < found.length ? { from: String(from + PAGE) } : undefined,
+    previous: from > 0 ? { from: from > PAGE ? String(from - PAGE) : undefined } : undefined,
+    told: isCut ? `${told} ${say('queues.cut', { n: MOST_READ })}` : told,
+  };
+};
+
+const List = ({ visit, shown }: { visit: Visit; shown: Shown }) => {
+  const { say } = visit;
+  const { queues, told, next, previous } = shown;
+  return (
+    <>
+      {told !== undefined && <p class="hint">{told}</p>}
+      {queues.length === 0 ? (
+        <Empty>{say(told === undefined ? 'queues.none' : 'queues.noneFound')}</Empty>
+      ) : (
+        <Table visit={visit} queues={queues} />
+      )}
+      <nav class="pager" aria-label={say('queues.title')}>
+        {previous !== undefined && (
+          <a href={urlWith(visit, previous)} class="button">
+            {say('queues.previous')}
+          </a>
+        )}
+        {next !== undefined && (
+          <a href={urlWith(visit, next)} class="button" rel="next">
+            {say('queues.next')}
+          </a>
+        )}
+      </nav>
+    </>
+  );
+};
+
 const queues: Page = {
   path: '/queues',
   async get(visit) {
     const { say } = visit;
-    const { queues: all, isCut } = await readAll(visit);
-    const found = select(visit, all);
-    const from = Math.max(0, Math.floor(Number(visit.query['from']) || 0));
-    const shown = found.slice(from, from + PAGE);
-    const told = { from: from + 1, to: from + shown.length, n: found.length };
-    const back = from - PAGE > 0 ? String(from - PAGE) : undefined;
+    const shown = await readShown(visit);
+    const list = <List visit={visit} shown={shown} />;
     return {
       title: say('queues.title'),
       body: (
         <>
           <h1>{say('queues.title')}</h1>
           <Filters visit={visit} />
-          <Live visit={visit} id="queues">
-            {shown.length === 0 ? (
-              <Empty>{say(all.length === 0 ? 'queues.none' : 'queues.noneFound')}</Empty>
-            ) : (
-              <>
-                <p class="hint">{say('queues.told', told)}</p>
-                <Table visit={visit} queues={shown} />
-              </>
-            )}
-            {isCut && <p class="hint">{say('queues.cut', { n: MOST_READ })}</p>}
-            <nav class="pager" aria-label={say('queues.title')}>
-              {from > 0 && (
-                <a href={urlWith(visit, { from: back })} class="button">
-                  {say('queues.previous')}
-                </a>
-              )}
-              {from + PAGE < found.length && (
-                <a href={urlWith(visit, { from: String(from + PAGE) })} class="button" rel="next">
-                  {say('queues.next')}
-                </a>
-              )}
-            </nav>
-          </Live>
+          {/* Whoever asks for an order has all queues read: not again with every event. */}
+          {isPlain(visit) ? (
+            <Live visit={visit} id="queues">
+              {list}
+            </Live>
+          ) : (
+            list
+          )}
         </>
       ),
     };
