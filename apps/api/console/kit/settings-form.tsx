@@ -147,14 +147,10 @@ export const Setting = ({ edit, field }: { edit: Editing; field: SettingField })
           ['true', say('form.yes')],
           ['false', say('form.no')],
         ] as const)
-<<<<<<< HEAD
-      : field.choices && [['', none] as const, ...field.choices.map((one) => [one, one] as const)];
-=======
       : field.choices && [
           ...(field.always ? [] : [['', none] as const]),
           ...field.choices.map((one) => [one, one] as const),
         ];
->>>>>>> admin
   const more = { ...(field.placeholder && { placeholder: field.placeholder }), autocomplete: 'off' };
   return (
     <>

@@ -2,10 +2,6 @@
 import express, { Router, type RequestHandler } from 'express';
 import { Problem } from '../../../../libs/mail/input/problem';
 import { statusOf } from '../../../../libs/mail/input/problem-document';
-<<<<<<< HEAD
-=======
-import type { Identity } from '../../../../libs/mail/settings/api-key';
->>>>>>> start
 import { SESSION_IDLE_S } from '../../../../libs/store/registries/sessions';
 import { toProblem } from '../../http/errors';
 import { refuseForeign } from '../../session/same-origin';
@@ -35,20 +31,9 @@ const signIn =
     const form = readForm(request.body as unknown);
     const say = sayIn(languageOf(request));
     const key = form.get('key') ?? '';
-<<<<<<< HEAD
     const identity = key === '' ? undefined : await credentials.identify(request, key).catch(toProblemOrThrow);
     if (identity instanceof Problem)
       return sendSignIn(request, response, statusOf(identity), { refusal: identity.message });
-=======
-    let identity: Identity | undefined;
-    try {
-      identity = key === '' ? undefined : await credentials.identify(request, key);
-    } catch (error) {
-      // Too many wrong ones, or not from here: told on the page.
-      if (!(error instanceof Problem)) throw error;
-      return sendSignIn(request, response, statusOf(error), { refusal: error.message });
-    }
->>>>>>> start
     if (identity === undefined) return sendSignIn(request, response, 401, { refusal: say('signIn.wrong') });
     if (!maySignIn(identity))
       return sendSignIn(request, response, 403, { refusal: say('signIn.role', { role: identity.role }) });

@@ -65,9 +65,4 @@ export const COMMON_WORDS = {
   'state.expired': ['expired', 'abgelaufen'],
   'state.canceled': ['canceled', 'abgebrochen'],
   'emails.count': ['{n, plural, one {# email} other {# emails}}', '{n, plural, one {# E-Mail} other {# E-Mails}}'],
-  'standing.well': ['Nothing is known against it.', 'Nichts spricht gegen ihn.'],
-  'standing.down': ['down since', 'ausgefallen seit'],
-  'standing.recovering': ['coming back, was down since', 'kommt zurück, war ausgefallen seit'],
-  'standing.lowered': ['fewer connections, its server refused one', 'weniger Verbindungen, sein Server lehnte eine ab'],
-  'standing.next': ['Tried again', 'Nächster Versuch'],
 } as const satisfies Record<string, Sentence>;

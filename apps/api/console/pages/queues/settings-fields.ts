@@ -59,7 +59,7 @@ const text = (value: unknown): string =>
     ? value.join('\n')
     : value === undefined || value === null
       ? ''
-      : String(value as string | number);
+      : String(value);
 
 /** As it stands in a field; nothing where it is inherited. */
 export const valueAt = (document: Document, path: string): string => text(at(document, path));
