@@ -1,3 +1,4 @@
+// What somebody who mistyped a domain meant is guessed from what others wrote.
 import { guessDomains } from './guess-domains';
 
 const many = (domain: string, count: number): string[] =>

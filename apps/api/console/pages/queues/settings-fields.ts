@@ -59,7 +59,9 @@ const text = (value: unknown): string =>
     ? value.join('\n')
     : value === undefined || value === null
       ? ''
-      : String(value);
+      : typeof value === 'string'
+        ? value
+        : JSON.stringify(value);
 
 /** As it stands in a field; nothing where it is inherited. */
 export const valueAt = (document: Document, path: string): string => text(at(document, path));

@@ -15,11 +15,11 @@ interface Props {
   overview: Overview;
 }
 
-const ofInstallation = ({ visit, overview: { redis, pause, workers } }: Props): Child[] => [
-  ...(redis.length > 0
+const ofInstallation = ({ visit, overview: { redis: faults, pause, workers } }: Props): Child[] => [
+  ...(faults.length > 0
     ? [
         <Need bad title={visit.say('start.redis')}>
-          {redis.map((problem) => (
+          {faults.map((problem) => (
             <p>{problem}</p>
           ))}
           <p class="hint">{visit.say('start.redisDo')}</p>
