@@ -136,7 +136,7 @@ const attempts = async (): Promise<void> => {
     expect(await stateOf(id)).toBe(state);
     expect((await act(id, 'hold')).state).toBe('uncertain');
   }
-  const expiresAt = Date.now() + 300;
+  const expiresAt = Date.now() + 1_500;
   const lease = await take(await post({ expiresAt: new Date(expiresAt).toISOString() }));
   await markIntent(redis, lease.queue, lease, Date.now());
   await vanish(lease);
@@ -174,7 +174,7 @@ const times = async (): Promise<void> => {
     await act(id, 'cancel');
   }
   // A worker that comes before the sweep ends it as an attempt that is not made.
-  const expiresAt = Date.now() + 300;
+  const expiresAt = Date.now() + 1_500;
   const late = await post({ expiresAt: new Date(expiresAt).toISOString() });
   // Redis' journal tells the time to the second.
   await eventually(() => expect(Math.floor(Date.now() / 1_000)).toBeGreaterThan(Math.floor(expiresAt / 1_000) + 1));

@@ -93,13 +93,13 @@ test('a bulk operation cancels and deletes, and no other key sees it', async () 
   expect((await service.ok<{ emails: unknown[] }>('GET', emails)).emails).toEqual([]);
 });
 
-test('recipients are found among 100,000 emails, exactly and by their beginning', async () => {
+test('recipients are found among 20,000 emails, exactly and by their beginning', async () => {
   await service.ok('POST', `/v1/queues/${queue}/pause`);
   const line = (n: number) => ({
     to: [`user${n}@example.org`],
     ...(n % 1_000 === 0 && { cc: ['Common <common@example.org>'] }),
   });
-  for (let from = 0; from < 100_000; from += 4_000) {
+  for (let from = 0; from < 20_000; from += 4_000) {
     const batches = Array.from({ length: 4 }, (_, b) =>
       Array.from({ length: 1_000 }, (_, n) => line(from + b * 1_000 + n)),
     );
@@ -119,11 +119,11 @@ test('recipients are found among 100,000 emails, exactly and by their beginning'
     }
     return found;
   };
-  expect((await find('USER77777@example.org')).map(({ to }) => to)).toEqual([['user77777@example.org']]);
+  expect((await find('USER17777@example.org')).map(({ to }) => to)).toEqual([['user17777@example.org']]);
   expect(await find('user7@example.com')).toEqual([]);
-  expect(await find('user7777*')).toHaveLength(11);
+  expect(await find('user777*')).toHaveLength(11);
   const common = await find('common@example.org');
-  expect(common).toHaveLength(100);
+  expect(common).toHaveLength(20);
   expect(common.map(({ id }) => id)).toEqual(
     common
       .map(({ id }) => id)
