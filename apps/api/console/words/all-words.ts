@@ -3,10 +3,18 @@ import { COMMON_WORDS } from './common-words';
 import { SESSION_WORDS } from './session-words';
 import { FAILURE_WORDS } from './failure-words';
 import { TRANSPORTS_WORDS } from './transports-words';
+import { TEMPLATES_WORDS } from './templates-words';
 import { TENANTS_WORDS } from './tenants-words';
 import { createSay, type Language, type Values } from './words';
 
-const ALL = { ...COMMON_WORDS, ...SESSION_WORDS, ...TENANTS_WORDS, ...TRANSPORTS_WORDS, ...FAILURE_WORDS };
+const ALL = {
+  ...COMMON_WORDS,
+  ...SESSION_WORDS,
+  ...TENANTS_WORDS,
+  ...TRANSPORTS_WORDS,
+  ...FAILURE_WORDS,
+  ...TEMPLATES_WORDS,
+};
 export type WordKey = keyof typeof ALL;
 
 const say = createSay<WordKey>(ALL);
