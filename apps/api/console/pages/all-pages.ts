@@ -1,5 +1,7 @@
 // Every page of the console.
 import type { Page } from '../page/page';
+import { AUDIT_PAGES } from './access/audit';
+import { KEY_PAGES } from './access/keys';
 import { START_PAGES } from './start/start';
 import { NEW_TEMPLATE_PAGES } from './templates/new-template';
 import { TEMPLATE_PAGES } from './templates/template';
@@ -13,4 +15,7 @@ export const PAGES: readonly Page[] = [
   ...TRANSPORT_PAGES,
   TEMPLATE_LIST_PAGE,
   ...TEMPLATE_PAGES,
+  ...NEW_TEMPLATE_PAGES,
+  ...KEY_PAGES,
+  ...AUDIT_PAGES,
 ];

@@ -1,4 +1,5 @@
 // All words of the console, and how a page says them.
+import { ACCESS_WORDS } from './access-words';
 import { COMMON_WORDS } from './common-words';
 import { SESSION_WORDS } from './session-words';
 import { FAILURE_WORDS } from './failure-words';
@@ -9,6 +10,7 @@ import { createSay, type Language, type Values } from './words';
 
 const ALL = {
   ...COMMON_WORDS,
+  ...ACCESS_WORDS,
   ...SESSION_WORDS,
   ...TENANTS_WORDS,
   ...TRANSPORTS_WORDS,

@@ -48,6 +48,7 @@ const Source = ({
         lines={lines}
         more={{
           spellcheck: 'false',
+          ...(part === 'data' && { 'data-keep': true }),
           'aria-errormessage': `live-${part}`,
           ...(faultOf(problem, part) !== undefined && { 'aria-invalid': 'true' }),
         }}
