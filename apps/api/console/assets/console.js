@@ -88,3 +88,50 @@ document.addEventListener('htmx:after:swap', askAgain);
 document.addEventListener('visibilitychange', listen);
 addEventListener('pagehide', () => events?.close());
 addEventListener('pageshow', (event) => event.persisted && listen());
+
+/** What takes a while says so. */
+document.addEventListener('submit', ({ submitter }) => {
+  if (submitter?.dataset.busy === undefined) return;
+  // After the form was read: a button that is off would not be sent.
+  setTimeout(() => {
+    submitter.textContent = submitter.dataset.busy;
+    submitter.disabled = true;
+  });
+});
+
+/**
+ * The preview of an editor, a moment after something was typed. Each has a frame of its own: the back button leads away from
+ * the page, not through all of them; the one before stays until the next is there.
+ */
+const previewButton = document.querySelector('[data-preview]');
+const showPreview = () => {
+  const old = document.querySelector('iframe[name="preview"]');
+  const next = old.cloneNode();
+  next.removeAttribute('src');
+  old.name = '';
+  old.after(next);
+  next.classList.add('coming');
+  previewButton.form.requestSubmit(previewButton);
+  next.addEventListener('load', () => {
+    for (const frame of document.querySelectorAll('iframe.mail')) if (frame !== next) frame.remove();
+    next.classList.remove('coming');
+  });
+};
+if (previewButton !== null) {
+  let timer;
+  previewButton.form.addEventListener('input', () => {
+    clearTimeout(timer);
+    timer = setTimeout(showPreview, 500);
+  });
+}
+
+/** What is typed for oneself is there again after saving. */
+for (const field of document.querySelectorAll('[data-keep]')) {
+  const name = `${location.pathname} ${field.name}`;
+  const kept = sessionStorage.getItem(name);
+  if (kept !== null && kept !== field.value) {
+    field.value = kept;
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  }
+  field.addEventListener('input', () => sessionStorage.setItem(name, field.value));
+}

@@ -28,8 +28,8 @@ const wasName = ({ path }: SettingField): string => `was:${path}`;
 
 const textAt = (document: Document, { path }: SettingField): string => {
   const value = path.split('.').reduce<unknown>((inner, name) => (inner as Document | undefined)?.[name], document);
-  if (value === undefined || value === null) return '';
-  return Array.isArray(value) ? value.join('\n') : typeof value === 'string' ? value : JSON.stringify(value);
+  if (Array.isArray(value)) return value.join('\n');
+  return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
 };
 
 const plain = (text: string | undefined): string => (text ?? '').trim();

@@ -87,5 +87,5 @@ export interface Page {
    * Does what a form asks for. A Problem that it throws shows the page again, with the problem and what was typed.
    * @returns where to go, or what to show
    */
-  post?(this: void, visit: Visit): Promise<Redirect | View>;
+  post?(this: void, visit: Visit): Promise<Redirect | View | Download>;
 }

@@ -1,4 +1,5 @@
 // All words of the console, and how a page says them.
+import { ACCESS_WORDS } from './access-words';
 import { COMMON_WORDS } from './common-words';
 import { INCIDENT_WORDS } from './incident-words';
 import { LIST_WORDS } from './list-words';
@@ -6,20 +7,16 @@ import { SESSION_WORDS } from './session-words';
 import { FAILURE_WORDS } from './failure-words';
 import { START_WORDS } from './start-words';
 import { STATISTICS_WORDS } from './statistics-words';
+import { TEMPLATES_WORDS } from './templates-words';
+import { TRANSPORTS_WORDS } from './transports-words';
+const ALL = {  };
 import { TENANTS_WORDS } from './tenants-words';
 import { TRANSPORTS_WORDS } from './transports-words';
 import { createSay, type Language, type Values } from './words';
 
 const ALL = {
   ...COMMON_WORDS,
-  ...SESSION_WORDS,
-  ...START_WORDS,
-  ...STATISTICS_WORDS,
-  ...TENANTS_WORDS,
-  ...LIST_WORDS,
-  ...INCIDENT_WORDS,
-  ...TRANSPORTS_WORDS,
-  ...FAILURE_WORDS,
+const ALL = {  };
 };
 export type WordKey = keyof typeof ALL;
 

@@ -189,9 +189,9 @@ const Draft = z.strictObject({
 });
 
 /** Programs of templates are kept by time and number: a draft is its own, by what is in it. */
-const draftOf = (input: TemplateInput): TemplateVersion => {
+const draftOf = (input: TemplateInput, version: number): TemplateVersion => {
   const hash = createHash('sha256').update(JSON.stringify(input)).digest('base64url');
-  return { ...input, version: 0, createdAt: `draft ${hash}` };
+  return { ...input, version, createdAt: `draft ${hash}` };
 };
 
 const renderDraft = endpoint({
@@ -207,12 +207,16 @@ const renderDraft = endpoint({
   grows: 'never',
   answers: { 200: { description: 'What it makes of the data.', schema: TemplatePreview } },
   problems: [...RENDER_PROBLEMS, 'template-syntax'],
-  async handle({ templating }: Pick<RouteDeps, 'templating'>, { tenant, params, body: { template, data = {} } }) {
+  async handle(
+    { templating, templates }: Pick<RouteDeps, 'templating' | 'templates'>,
+    { tenant, params, body: { template, data = {} } },
+  ) {
     const name = parseInput(Slug, params.name, ['name']);
     const none = { identity: { name }, computed: COMPUTED.template };
     const input = parseInput(TemplateInput, settingsIn(template, none), ['template']);
     await templating.check(tenant, input);
-    const made = await asProblem(() => templating.render(tenant, name, draftOf(input), JSON.stringify(data)));
+    const draft = draftOf(input, ((await templates.get(tenant, name))?.version ?? 0) + 1);
+    const made = await asProblem(() => templating.render(tenant, name, draft, JSON.stringify(data)));
     const text = made.text ?? (await templating.textOf(tenant, made.html ?? ''));
     return {
       body: { subject: (made.subject ?? '').trim(), ...(made.html !== undefined && { html: made.html }), text },

@@ -1,0 +1,55 @@
+// How a template looks: an answer of its own with a policy of its own, in which nothing runs and nothing is loaded.
+import type { z } from 'zod';
+import { Problem } from '../../../../../libs/mail/input/problem';
+import type { TemplatePreview } from '../../../answers/content';
+import type { Download, Visit } from '../../page/page';
+import { sampleDataFor } from './sample-data';
+import { typedData, typedTemplate, type Template } from './template-form';
+
+type Preview = z.infer<typeof TemplatePreview>;
+
+const POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
+const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+
+const page = (body: string, language: string): string =>
+  `<!doctype html><html lang="${language}"><meta charset="utf-8"><title>Rohrpost</title><body style="font:14px system-ui;margin:16px">${body}`;
+
+export const inFrame = (html: string): Download => ({
+  type: 'text/html; charset=utf-8',
+  body: html,
+  // A frame of our own pages, and of nobody else's.
+  headers: { 'Content-Security-Policy': POLICY, 'X-Frame-Options': 'SAMEORIGIN' },
+});
+
+/** The html of a mail as it is, or its text. */
+const shown = ({ html, text }: Preview, { language }: Visit): Download =>
+  inFrame(html ?? page(`<pre style="white-space:pre-wrap;font:14px monospace">${escaped(text)}</pre>`, language));
+
+const refused = (error: unknown, { say, language }: Visit): Download => {
+  if (!(error instanceof Problem)) throw error;
+  const text = `<p><strong>${escaped(say('template.broken'))}</strong></p><p>${escaped(error.message)}</p>`;
+  return inFrame(page(text, language));
+};
+
+/** What is typed, with the data that is typed. @throws Problem */
+export const renderTyped = async (visit: Visit, tenant: string, name: string): Promise<Preview> => {
+  const body = { template: typedTemplate(visit, undefined), data: typedData(visit) };
+  return visit.ask<Preview>('renderTemplateDraft', { params: { tenant, name }, body });
+};
+
+/** A stored version with made-up data. @throws Problem */
+export const renderStored = (visit: Visit, tenant: string, template: Template): Promise<Preview> => {
+  const data = JSON.parse(sampleDataFor(template)) as unknown;
+  const body = { data, version: template.version };
+  return visit.ask<Preview>('renderTemplate', { params: { tenant, name: template.name }, body });
+};
+
+/** @param make renders it */
+export const framed = async (visit: Visit, make: () => Promise<Preview>): Promise<Download> => {
+  try {
+    return shown(await make(), visit);
+  } catch (error) {
+    return refused(error, visit);
+  }
+};
