@@ -6,12 +6,13 @@ import { parseInput } from '../../../../libs/mail/input/parse-input';
 import type { Identity } from '../../../../libs/mail/settings/api-key';
 import { permit, signatureOf, type PermitDeps } from '../../http/auth';
 import { parseIfMatch } from '../../http/if-match';
-import type { Answer, AnyAsked, Endpoint } from '../../http/endpoint/endpoint';
+import type { Answer, AnyAsked, Endpoint, Method } from '../../http/endpoint/endpoint';
 import type { Ask, Given } from './page';
 
-/** A request as a handler of the API expects it, with this body. */
-const requestWith = (request: Request, body: unknown): Request =>
+/** A request as a handler of the API expects it: with this method and body. */
+const requestWith = (request: Request, method: Method, body: unknown): Request =>
   Object.create(request, {
+    method: { value: method.toUpperCase() },
     body: { value: body },
     headers: { value: { ...request.headers, 'content-type': 'application/json' } },
   }) as Request;
@@ -36,6 +37,7 @@ export const createAsk = <D>(
       if (endpoint === undefined) throw notFound(`the operation ${id}`);
       const address = { tenant: params['tenant'] ?? '', application: params['application'] ?? '' };
       await permit(who, identity, endpoint.may, address);
+      const made = requestWith(request, endpoint.method, body);
       const asked = {
         address,
         tenant: address.tenant,
@@ -43,10 +45,10 @@ export const createAsk = <D>(
         by: signatureOf(identity),
         params,
         query: endpoint.query && parseInput(endpoint.query, unfoldMembers(given(query), 'metadata')),
-        body: endpoint.body?.read(requestWith(request, body)),
+        body: endpoint.body?.read(made),
         ifMatch: parseIfMatch(ifMatch),
         idempotencyKey: undefined,
-        request,
+        request: made,
       };
       if (endpoint.grows === 'always') await requireMemory();
       return endpoint.handle(deps, asked as unknown as AnyAsked);
