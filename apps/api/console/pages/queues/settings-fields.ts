@@ -56,7 +56,7 @@ const at = (document: Document | undefined, path: string): unknown =>
 
 const text = (value: unknown): string => {
   if (Array.isArray(value)) return value.join('\n');
-  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value as string | number | boolean) : '';
+  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : '';
 };
 
 /** As it stands in a field; nothing where it is inherited. */
