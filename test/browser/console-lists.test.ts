@@ -46,7 +46,11 @@ const signIn = async (
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   const complaints: string[] = [];
-  page.on('console', (message) => void (message.type() === 'error' && complaints.push(message.text())));
+  page.on(
+    'console',
+    (message) =>
+      void (message.type() === 'error' && !/status of 4\d\d/.test(message.text()) && complaints.push(message.text())),
+  );
   await page.goto(service.url + at);
   await page.fill('#key', OPERATOR_KEY);
   await page.click('button[type=submit]');
@@ -133,7 +137,7 @@ test.each(WIDTHS)(
       await page.goto(`${service.url}/search?q=${encodeURIComponent(text)}`);
       expect(new URL(page.url()).pathname).toBe(at);
     }
-    expect(complaints.filter((text) => !text.includes('404'))).toEqual([]);
+    expect(complaints).toEqual([]);
     await context.close();
   },
 );
@@ -185,7 +189,7 @@ test.each(WIDTHS)(
         attempts: 3,
       }),
     );
-    expect(complaints.filter((text) => !/40\d|42\d|41\d/.test(text))).toEqual([]);
+    expect(complaints).toEqual([]);
     await context.close();
   },
 );

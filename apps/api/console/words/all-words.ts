@@ -1,22 +1,29 @@
 // All words of the console, and how a page says them.
 import { ACCESS_WORDS } from './access-words';
 import { COMMON_WORDS } from './common-words';
+import { FAILURE_WORDS } from './failure-words';
 import { INCIDENT_WORDS } from './incident-words';
 import { LIST_WORDS } from './list-words';
 import { SESSION_WORDS } from './session-words';
-import { FAILURE_WORDS } from './failure-words';
 import { START_WORDS } from './start-words';
 import { STATISTICS_WORDS } from './statistics-words';
 import { TEMPLATES_WORDS } from './templates-words';
-import { TRANSPORTS_WORDS } from './transports-words';
-const ALL = {  };
 import { TENANTS_WORDS } from './tenants-words';
 import { TRANSPORTS_WORDS } from './transports-words';
 import { createSay, type Language, type Values } from './words';
 
 const ALL = {
+  ...ACCESS_WORDS,
   ...COMMON_WORDS,
-const ALL = {  };
+  ...FAILURE_WORDS,
+  ...INCIDENT_WORDS,
+  ...LIST_WORDS,
+  ...SESSION_WORDS,
+  ...START_WORDS,
+  ...STATISTICS_WORDS,
+  ...TEMPLATES_WORDS,
+  ...TENANTS_WORDS,
+  ...TRANSPORTS_WORDS,
 };
 export type WordKey = keyof typeof ALL;
 

@@ -90,9 +90,13 @@ const Operations = ({ visit, operations }: { visit: Visit; operations: Operation
     </section>
   );
 
+/** What was done here lately, also by operations over all of the tenant. */
 const operationsOf = async (visit: Visit): Promise<Operation[]> => {
-  const { operations } = await visit.ask<{ operations: Operation[] }>('listQueueOperations', { params: visit.params });
-  return operations.filter(({ dryRun }) => !dryRun).slice(0, MOST_OPERATIONS);
+  const { params, identity } = visit;
+  const id = identity.application === undefined ? 'listTenantOperations' : 'listQueueOperations';
+  const { operations } = await visit.ask<{ operations: Operation[] }>(id, { params });
+  const here = operations.filter(({ application }) => (application ?? params['application']) === params['application']);
+  return here.filter(({ dryRun }) => !dryRun).slice(0, MOST_OPERATIONS);
 };
 
 const Emails = ({

@@ -1,8 +1,9 @@
 // All queues that the key reaches: tenants and their applications, what they hold, and what holds them up.
-import { STATES, type State } from '../../../../../libs/mail/email/state';
+import { STATES } from '../../../../../libs/mail/email/state';
 import { count, Empty, Live, urlWith } from '../../kit/parts';
 import { Time } from '../../kit/time';
 import type { Page, Visit } from '../../page/page';
+import { chosen, nameOf, ONLY, select, SORT, tally } from './queue-order';
 import { Standing, type Queue } from './standing';
 
 const PAGE = 50;
@@ -36,39 +37,6 @@ const readAll = async (visit: Visit): Promise<{ queues: Queue[]; isCut: boolean 
     cursor = page.nextCursor;
   } while (cursor !== null && queues.length < MOST_READ);
   return { queues, isCut: cursor !== null };
-};
-
-const tally = (queue: Queue, ...states: State[]): number =>
-  states.reduce((sum, state) => sum + (queue.counts[state] ?? 0), 0);
-const waiting = (queue: Queue): number => tally(queue, 'scheduled', 'queued', 'deferred', 'sending');
-const due = (queue: Queue): string => queue.oldestDueAt ?? '9';
-const nameOf = ({ tenant, application }: Queue): string => `${tenant}/${application}`;
-
-const ONLY: Record<string, (queue: Queue) => boolean> = {
-  all: () => true,
-  trouble: (queue) => queue.paused || queue.breaker !== 'closed' || tally(queue, 'failed', 'uncertain', 'expired') > 0,
-  paused: ({ paused }) => paused,
-  failed: (queue) => tally(queue, 'failed') > 0,
-  late: ({ oldestDueAt }) => oldestDueAt !== undefined,
-};
-const SORT: Record<string, (a: Queue, b: Queue) => number> = {
-  name: () => 0,
-  failed: (a, b) => tally(b, 'failed') - tally(a, 'failed'),
-  waiting: (a, b) => waiting(b) - waiting(a),
-  oldest: (a, b) => (due(a) < due(b) ? -1 : due(a) > due(b) ? 1 : 0),
-};
-const chosen = <T,>(all: Record<string, T>, name: string | undefined): string =>
-  name !== undefined && Object.hasOwn(all, name) ? name : (Object.keys(all)[0] ?? '');
-
-/** Those of the filter, in the order that is asked for; by name where that says nothing. */
-const select = ({ query }: Visit, queues: Queue[]): Queue[] => {
-  const part = (query['name'] ?? '').trim().toLowerCase();
-  const isAsked = ONLY[chosen(ONLY, query['only'])] ?? (() => true);
-  const byOrder = SORT[chosen(SORT, query['sort'])] ?? (() => 0);
-  const byName = (a: Queue, b: Queue): number => (nameOf(a) < nameOf(b) ? -1 : 1);
-  return queues
-    .filter((queue) => nameOf(queue).includes(part) && isAsked(queue))
-    .sort((a, b) => byOrder(a, b) || byName(a, b));
 };
 
 const Filters = ({ visit }: { visit: Visit }) => {
@@ -197,7 +165,7 @@ const readShown = async (visit: Visit): Promise<Shown> => {
     };
   }
   const { queues: all, isCut } = await readAll(visit);
-  const found = select(visit, all);
+  const found = select(query, all);
   const from = Math.max(0, Math.floor(Number(query['from']) || 0));
   const shown = found.slice(from, from + PAGE);
   const told = say('queues.told', { from: Math.min(from + 1, found.length), to: from + shown.length, n: found.length });

@@ -1,6 +1,7 @@
 // The settings of a queue: each with what it would inherit beside it; only what was touched is changed.
 import { ChoiceField, FormRefusal, TextField } from '../../kit/form';
 import type { Page, Redirect, Visit } from '../../page/page';
+import { isWordKey } from '../../words/all-words';
 import {
   FIELDS,
   inheritedAt,
@@ -21,6 +22,12 @@ interface Shown {
 
 const pathOf = ({ params }: Visit): string =>
   `/queues/${encodeURIComponent(params['tenant'] ?? '')}/${encodeURIComponent(params['application'] ?? '')}`;
+
+/** A value of a list in words; others are shown as they are. */
+const worded = (say: Visit['say'], value: string): string => {
+  const key = `settings.value.${value}`;
+  return isWordKey(key) ? say(key) : value;
+};
 
 /** What was typed stays where it was touched; what somebody else has changed meanwhile is shown elsewhere. */
 const untouchedForgotten = (visit: Visit, path: string): Visit =>
@@ -46,7 +53,7 @@ const SettingInput = ({
     name: path,
     label: say(`settings.${path}`),
     value,
-    hint: say('form.inherited', { value: inherited === '' ? say('settings.nothing') : inherited }),
+    hint: say('form.inherited', { value: inherited === '' ? say('settings.nothing') : worded(say, inherited) }),
     at: `/${path.replace('.', '/')}`,
   };
   return (
@@ -61,7 +68,7 @@ const SettingInput = ({
       ) : (
         <ChoiceField
           {...common}
-          choices={[['', say('settings.inherit')], ...choices.map((choice) => [choice, choice] as const)]}
+          choices={[['', say('settings.inherit')], ...choices.map((choice) => [choice, worded(say, choice)] as const)]}
         />
       )}
     </div>
@@ -92,7 +99,7 @@ const settings: Page = {
           <p class="hint">{say('settings.lead')}</p>
           <form method="post" action={visit.path} class="form card">
             <input type="hidden" name="version" value={headers?.ETag ?? ''} />
-            <div class="two">
+            <div class="settings-grid">
               {FIELDS.map((field) => (
                 <SettingInput visit={visit} shown={shown} field={field} />
               ))}
