@@ -20,7 +20,7 @@ export interface StatisticsRow {
 /** Rows of an answer at most. */
 const MOST_ROWS = 10_000;
 /** Queues that are asked at once. */
-const AT_ONCE = 200;
+const AT_ONCE = 50;
 
 const placeOf = (group: Group | undefined, { tenant, application }: QueueAddress, transport: string) => {
   if (group === 'queue') return { tenant, application };

@@ -97,10 +97,24 @@ const waitingFor = async (
   return waits.reduce((sum, { counts }, index) => sum + (over[index] ? counts.queued + counts.deferred : 0), 0);
 };
 
+/** Of the same numbers, those who see the same are told the same: they are added up once. */
+const createWithin = () => {
+  const known = new WeakMap<QueueNumbers[], Map<string, ReturnType<typeof numbersWithin>>>();
+  return (all: QueueNumbers[], identity: Identity): ReturnType<typeof numbersWithin> => {
+    const byReach = known.get(all) ?? new Map<string, ReturnType<typeof numbersWithin>>();
+    known.set(all, byReach);
+    const reach = `${identity.role === 'operator'} ${identity.tenant ?? ''} ${identity.application ?? ''}`;
+    const found = byReach.get(reach) ?? numbersWithin(all, identity, (queue) => reaches(identity, queue));
+    byReach.set(reach, found);
+    return found;
+  };
+};
+
 export const createOverview = (deps: NeedsDeps): ReadOverview => {
   const { redis, queues, clock } = deps;
   const readNumbers = shareReading(() => readAllNumbers(redis, queues, () => clock.now()), clock.now);
   const readCauses = shareReading(() => readAllCauses(redis), clock.now);
+  const within = createWithin();
   return async (identity) => {
     const isReached = (place: { tenant: string; application?: string }): boolean => reaches(identity, place);
     const [needs, causes, numbers] = await Promise.all([
@@ -118,7 +132,7 @@ export const createOverview = (deps: NeedsDeps): ReadOverview => {
       needs: { ...needs, transports },
       ...(causes && { incidents: groupCauses(causes.value.filter(({ queue }) => isReached(queue))) }),
       ...(numbers && {
-        numbers: { at: numbers.at, newerIn: numbers.newerIn, ...numbersWithin(numbers.value, identity, isReached) },
+        numbers: { at: numbers.at, newerIn: numbers.newerIn, ...within(numbers.value, identity) },
       }),
     };
   };

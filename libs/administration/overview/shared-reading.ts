@@ -10,6 +10,14 @@ export interface Reading<T> {
   newerIn: number;
 }
 
+/** Waits for the end of something, but no longer than this. */
+const atMost = async (work: Promise<void>, ms: number): Promise<void> => {
+  const ended = new AbortController();
+  const patience = pause(ms, undefined, { signal: ended.signal, ref: false }).catch(() => undefined);
+  await Promise.race([work, patience]);
+  ended.abort();
+};
+
 /** At most this part of the time is spent on reading. */
 const SHARE = 1 / 10;
 /** One that is under way is asked for again after this, ms. */
@@ -19,14 +27,15 @@ const LONGEST_MS = 2 * 60_000;
 
 /**
  * @param now ms since 1970
- * @returns what reads it: the last reading where that is recent; else it waits for the next one, up to `patience` ms, and gives the
- * last one, or undefined where there is none
+ * @returns what reads it: the last reading where that is recent, or where the next one takes longer than `patience` ms; undefined
+ * where there is none yet. It throws what the reading failed with.
  */
 export const shareReading = <T>(
   read: () => Promise<T>,
   now: () => number,
 ): ((patience: number) => Promise<Reading<T> | undefined>) => {
   let last: { value: T; at: number; readAt: number; took: number } | undefined;
+  let fault: Error | undefined;
   let running: Promise<void> | undefined;
   const renew = async (): Promise<void> => {
     const [began, at] = [uptime(), now()];
@@ -34,22 +43,26 @@ export const shareReading = <T>(
       const value = await read();
       const readAt = uptime();
       last = { value, at, readAt, took: readAt - began };
+    } catch (error) {
+      fault = error instanceof Error ? error : new Error('it could not be read', { cause: error });
     } finally {
       running = undefined;
     }
   };
+  const isRecent = (at: number): boolean => last !== undefined && at - last.readAt < LONGEST_MS;
   return async (patience) => {
     const askedAt = uptime();
     if (last === undefined || askedAt > last.readAt + last.took / SHARE) {
       running ??= renew();
-      const ended = new AbortController();
-      // Who does not wait for its end is not told of its failure: whoever asks next is.
-      running.catch(() => undefined);
-      await Promise.race([running, pause(patience, undefined, { signal: ended.signal, ref: false })]).finally(() =>
-        ended.abort(),
-      );
+      // Nobody waits in vain for what took longer the last time.
+      if (!isRecent(askedAt) || (last?.took ?? 0) < patience) await atMost(running, patience);
     }
-    if (last === undefined || uptime() - last.readAt > LONGEST_MS) return undefined;
+    if (fault !== undefined) {
+      const error = fault;
+      fault = undefined;
+      throw error;
+    }
+    if (last === undefined || !isRecent(uptime())) return undefined;
     const { value, at, readAt, took } = last;
     if (readAt >= askedAt) return { value, at, newerIn: 0 };
     return { value, at, newerIn: Math.ceil(Math.max(MORE_MS, readAt + took / SHARE - askedAt)) };

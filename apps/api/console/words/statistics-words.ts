@@ -48,6 +48,7 @@ export const STATISTICS_WORDS = {
     'The newest {n} rows of {all}; the CSV has all of them.',
     'Die neuesten {n} von {all} Zeilen; die CSV-Datei hat alle.',
   ],
+  'statistics.again': ['Look again', 'Noch einmal nachsehen'],
   'statistics.none': [
     'Nothing was counted in this time. What is accepted, sent or fails is counted from then on.',
     'In dieser Zeit wurde nichts gezählt. Gezählt wird, was angenommen oder gesendet wird oder scheitert.',

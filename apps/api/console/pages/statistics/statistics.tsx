@@ -1,12 +1,14 @@
 // How many emails came, were sent and failed, and how long they took: a table, charts of it, and the same as a file.
 import type { Problem } from '../../../../../libs/mail/input/problem';
+import type { Reading } from '../../../../../libs/administration/overview/shared-reading';
 import { toProblem } from '../../../http/errors';
 import { ChoiceField, Refusal, TextField } from '../../kit/form';
-import { count, Empty, urlWith } from '../../kit/parts';
+import { count, Empty, Live, urlWith } from '../../kit/parts';
 import type { Page, Visit } from '../../page/page';
 import { askStatistics, byOf, COUNTS, GROUPS, placeOf, soonOf, type Row, type Statistics } from './asked';
 import { Charts, latencyText, spanName } from './charts';
 import { toCsv } from './csv';
+import { readShared } from './shared';
 
 /** Rows of the table; the file has all. */
 const SHOWN = 500;
@@ -115,9 +117,9 @@ const Table = ({ visit, statistics }: { visit: Visit; statistics: Statistics }) 
 };
 
 /** What was asked for, or why it cannot be answered: the form stays. */
-const read = async (visit: Visit): Promise<{ statistics: Statistics } | { problem: Problem }> => {
+const read = async (visit: Visit): Promise<{ reading: Reading<Statistics> | undefined } | { problem: Problem }> => {
   try {
-    return { statistics: await askStatistics(visit) };
+    return { reading: await readShared(visit) };
   } catch (error) {
     const problem = toProblem(error);
     if (problem === undefined) throw error;
@@ -125,15 +127,22 @@ const read = async (visit: Visit): Promise<{ statistics: Statistics } | { proble
   }
 };
 
-const Found = ({ visit, statistics }: { visit: Visit; statistics: Statistics }) =>
-  statistics.rows.length === 0 ? (
-    <Empty>{visit.say('statistics.none')}</Empty>
-  ) : (
-    <>
+const Found = ({ visit, reading }: { visit: Visit; reading: Reading<Statistics> | undefined }) => {
+  if (reading === undefined)
+    return (
+      <p data-again="1000">
+        {visit.say('start.counting')} <a href={visit.url}>{visit.say('statistics.again')}</a>
+      </p>
+    );
+  const { value: statistics, newerIn } = reading;
+  if (statistics.rows.length === 0) return <Empty>{visit.say('statistics.none')}</Empty>;
+  return (
+    <div {...(newerIn > 0 && { 'data-again': newerIn })}>
       <Charts visit={visit} statistics={statistics} />
       <Table visit={visit} statistics={statistics} />
-    </>
+    </div>
   );
+};
 
 const statisticsPage: Page = {
   path: '/statistics',
@@ -148,7 +157,11 @@ const statisticsPage: Page = {
           <h1>{visit.say('statistics.title')}</h1>
           {'problem' in found && <Refusal title={visit.say('form.refused')} text={found.problem.message} />}
           <Form visit={asked} />
-          {'statistics' in found && <Found visit={visit} statistics={found.statistics} />}
+          {'reading' in found && (
+            <Live visit={visit} id="counted">
+              <Found visit={visit} reading={found.reading} />
+            </Live>
+          )}
         </>
       ),
     };
