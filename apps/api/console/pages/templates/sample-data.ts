@@ -33,22 +33,52 @@ const OF_LISTS = new Set(['map', 'forEach', 'filter', 'join', 'length', 'some', 
 /** Names that are no data: what a layout frames, and what would change an object's own nature. */
 const NO_DATA = new Set(['body', '__proto__', 'constructor', 'prototype']);
 
+/** Puts a value under names; what is there already stays. */
+const putAt = (sample: Schema, names: string[], value: Json): void => {
+  let place = sample;
+  for (const name of names.slice(0, -1)) {
+    if (!isObject(place[name])) place[name] = {};
+    place = place[name] as Schema;
+  }
+  const last = names.at(-1);
+  if (last !== undefined) place[last] ??= value;
+};
+
+const namesIn = (path: string): string[] => path.split(/\??\./).filter(Boolean);
+
+/** What is asked of each member of a list: `it.items.map((item) => item.name)`, `for (const item of it.items)`. */
+const membersOf = (sources: string): Map<string, Schema> => {
+  const walks = [
+    ...[...sources.matchAll(/\bit((?:\??\.[A-Za-z_$][\w$]*){1,6})\(\s*\(?\s*([A-Za-z_$][\w$]*)/g)].map(
+      ([, path = '', member = '']) => [namesIn(path).slice(0, -1), member] as const,
+    ),
+    ...[...sources.matchAll(/\b([A-Za-z_$][\w$]*)\s+of\s+it((?:\??\.[A-Za-z_$][\w$]*){1,6})/g)].map(
+      ([, member = '', path = '']) => [namesIn(path), member] as const,
+    ),
+  ];
+  return new Map(
+    walks.map(([list, member]) => {
+      const fields: Schema = {};
+      for (const [, name = ''] of sources.matchAll(
+        new RegExp(`\\b${member.replace(/\$/g, '\\$')}\\.([A-Za-z_]\\w*)`, 'g'),
+      ))
+        if (!NO_DATA.has(name)) fields[name] = name;
+      return [list.join('.'), fields];
+    }),
+  );
+};
+
 const ofNames = (sources: string): Schema => {
   const sample: Schema = {};
+  const members = membersOf(sources);
   for (const [, path = ''] of sources.matchAll(/\bit((?:\??\.[A-Za-z_$][\w$]*){1,6})/g)) {
-    const names = path.split(/\??\./).filter(Boolean);
+    const names = namesIn(path);
     const listAt = names.findIndex((name, index) => index > 0 && OF_LISTS.has(name));
     const known = listAt === -1 ? names : names.slice(0, listAt);
     if (known.some((name) => NO_DATA.has(name))) continue;
-    let place = sample;
-    known.forEach((name, index) => {
-      const isLast = index === known.length - 1;
-      if (isLast) place[name] ??= listAt === -1 ? name : [{}];
-      else {
-        if (!isObject(place[name])) place[name] = {};
-        place = place[name] as Schema;
-      }
-    });
+    const member = members.get(known.join('.'));
+    const isList = listAt !== -1 || member !== undefined;
+    putAt(sample, known, isList ? [member ?? {}] : known.at(-1));
   }
   return sample;
 };

@@ -30,11 +30,11 @@ const DiffLine = ({ visit: { say }, line }: { visit: Visit; line: string }) => {
   return <span class={line.startsWith('@@') ? 'hint' : ''}>{text}</span>;
 };
 
-/** A unified diff, without the names of its sides. */
+/** A unified diff, without the names of its sides and what it says of missing line breaks. */
 const linesOf = (diff: string): string[] =>
   diff
     .split('\n')
-    .filter((line, index, all) => !/^(?:---|\+\+\+) /.test(line) && !(line === '' && index === all.length - 1));
+    .filter((line, index, all) => !/^(?:---|\+\+\+|\\) /.test(line) && !(line === '' && index === all.length - 1));
 
 export const Differences = ({ visit, comparison }: { visit: Visit; comparison: Comparison }) => {
   const { say } = visit;
