@@ -68,6 +68,7 @@ export const emailView = (address: QueueAddress, record: EmailRecord, settings: 
     attachments: email.attachments ?? [],
     headers: email.headers ?? {},
     settings: settingsView(settings),
+    ...(record.incident !== undefined && { incident: record.incident }),
     attempts: history.attempts,
     changes: history.changes,
   };

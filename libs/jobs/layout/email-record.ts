@@ -41,6 +41,8 @@ export interface EmailRecord {
   recipients?: { accepted: string[]; refused: Reply[] };
   /** What it was rendered with, where it was sent or may have been. */
   subject?: string;
+  /** The id of the incident that it stands in (libs/jobs/traces/enter-cause.ts). */
+  incident?: string;
   /** The message as it was made for the last hand-over, where it is kept: it may never have left (`sentMessage`). */
   archive?: StoredRaw;
 }
@@ -57,6 +59,7 @@ const FIELDS = [
   MARK.attempts,
   MARK.parked,
   MARK.subject,
+  MARK.cause,
 ];
 
 // KEYS: BullMQ's key prefix of the queue. ARGV: how many fields, the fields, the ids. Result: per id {place, score of
@@ -113,8 +116,20 @@ export const toArchive = (mark: string | null | undefined): StoredRaw | undefine
 const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined => {
   if (row.length === 0) return undefined;
   const [place, score, fields] = row;
-  const [data, timestamp, attempts, finishedOn, failedReason, done, generation, archive, before, parked, subject] =
-    fields;
+  const [
+    data,
+    timestamp,
+    attempts,
+    finishedOn,
+    failedReason,
+    done,
+    generation,
+    archive,
+    before,
+    parked,
+    subject,
+    cause,
+  ] = fields;
   const email = readStored(data);
   const archived = toArchive(archive);
   const acceptedAt = Number(timestamp);
@@ -141,6 +156,7 @@ const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined =>
     ...(waits && state === 'queued' && parked && { parked }),
     ...(recipients && { recipients }),
     ...(subject && { subject }),
+    ...(cause && { incident: cause }),
     ...(archived && { archive: archived }),
   };
 };
