@@ -145,7 +145,7 @@ export const draftCorrection = async (deps: CorrectDeps, { queue, record }: Subj
   const added = contentsOf(after).filter(({ contentId }) => !had.includes(contentId));
   await deps.budget.requireGrowth(before, after);
   await deps.budget.requireContent(address, added);
-  return { before, after, fields, parts, settings, now, expiresAt, had, added };
+  return { before, after, input, fields, parts, settings, now, expiresAt, had, added };
 };
 
 /**

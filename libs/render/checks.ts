@@ -12,6 +12,13 @@ export interface Checks {
   checkData(tenant: string, version: TemplateVersion, data: unknown): Promise<InputError[]>;
   /** @returns a unified diff for each part that differs, null where that would take too long */
   compare(tenant: string, before: TemplateVersion, after: TemplateVersion): Promise<Record<string, string | null>>;
+  /** The same for any texts; `name` stands above each side of the diff. */
+  compareTexts(tenant: string, before: NamedTexts, after: NamedTexts): Promise<Record<string, string | null>>;
+}
+
+interface NamedTexts {
+  name: string;
+  parts: Record<string, string>;
 }
 
 /** Parts for comparing: what is not a text is written as one. */
@@ -41,6 +48,22 @@ const schemaProblem = (errors: InputError[]): Problem => {
   return new Problem('invalid', `${placed[0]?.path} ${placed[0]?.message}`, placed);
 };
 
+const named = (version: TemplateVersion): NamedTexts => ({
+  name: `version ${version.version}`,
+  parts: partsOf(version),
+});
+
+const compareTexts = (
+  pool: Pool,
+  tenant: string,
+  before: NamedTexts,
+  after: NamedTexts,
+): Promise<Record<string, string | null>> =>
+  pool.run(tenant, { kind: 'compare', before, after }).catch((error: unknown) => {
+    if (!(error instanceof JobExhausted)) throw error;
+    return Object.fromEntries(PARTS.map((part) => [part, null]));
+  });
+
 export const createChecks = ({ pool, trusted }: { pool: Pool; trusted: boolean }): Checks => ({
   async check(tenant, input) {
     const sources = Object.fromEntries(
@@ -63,15 +86,6 @@ export const createChecks = ({ pool, trusted }: { pool: Pool; trusted: boolean }
       return [{ path: '', message: `cannot be checked against the template's schema: ${WHY[error.why]}` }];
     });
   },
-  async compare(tenant, before, after) {
-    const [from, to] = [before, after].map((version) => ({
-      name: `version ${version.version}`,
-      parts: partsOf(version),
-    }));
-    if (from === undefined || to === undefined) return {};
-    return pool.run(tenant, { kind: 'compare', before: from, after: to }).catch((error: unknown) => {
-      if (!(error instanceof JobExhausted)) throw error;
-      return Object.fromEntries(PARTS.map((part) => [part, null]));
-    });
-  },
+  compare: (tenant, before, after) => compareTexts(pool, tenant, named(before), named(after)),
+  compareTexts: (tenant, before, after) => compareTexts(pool, tenant, before, after),
 });

@@ -34,6 +34,7 @@ const BODIES: Record<string, unknown> = {
   acceptBatch: { emails: [anEmail()] },
   renderEmail: anEmail(),
   correctEmail: { tags: ['x'] },
+  previewCorrection: { tags: ['x'] },
   resolveEmail: { as: 'sent' },
   beginQueueBulk: { action: 'hold', all: true, dryRun: true },
   beginTenantBulk: { action: 'hold', all: true, dryRun: true },

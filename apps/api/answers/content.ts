@@ -1,7 +1,7 @@
 // What is answered of an email's content, and of what stands in its way.
 import { z } from 'zod';
 import { STATES } from '../../../libs/mail/email/state';
-import { Time } from './fields';
+import { FieldChanges, Time } from './fields';
 
 const parts = {
   subject: z.string(),
@@ -40,6 +40,40 @@ export const EmailPreview = z
       },
     ],
   });
+
+export const CorrectionPreview = z
+  .strictObject({
+    fields: FieldChanges,
+    ...parts,
+    size: z.int().min(0).meta({ description: 'Bytes of the message, about.' }),
+  })
+  .meta({
+    id: 'CorrectionPreview',
+    description: 'What a correction would change, and what the email would say then.',
+    examples: [
+      {
+        fields: { subject: { before: 'Your invoise', after: 'Your invoice' } },
+        subject: 'Your invoice',
+        text: 'Hello Ann, ...',
+        headers: { To: 'ann@example.org', Subject: 'Your invoice' },
+        size: 1_400,
+      },
+    ],
+  });
+
+export const ContentComparison = z
+  .strictObject({
+    diffs: z.record(z.string(), z.string().nullable()).meta({
+      description: 'A unified diff for each part that differs; null where that would take too long.',
+    }),
+  })
+  .meta({ id: 'ContentComparison', examples: [{ diffs: { subject: '@@ -1 +1 @@\n-Welcome\n+Hello\n' } }] });
+
+export const EmailAsInput = z.record(z.string(), z.unknown()).meta({
+  id: 'EmailAsInput',
+  description: 'The fields of `Email` that would make it again; only those that were given for it.',
+  examples: [{ to: ['Ann <ann@example.org>'], subject: 'Your invoice', text: 'Hello Ann, ...' }],
+});
 
 export const TemplatePreview = z
   .strictObject({

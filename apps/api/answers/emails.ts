@@ -166,6 +166,7 @@ export const EmailDetails = z
     ),
     headers: z.record(z.string(), z.string()),
     settings: ResolvedSettings,
+    incident: z.string().optional().meta({ description: 'The incident that it stands in, where it is not sent.' }),
     attempts: z.array(Attempt),
     changes: z.array(Change),
   })

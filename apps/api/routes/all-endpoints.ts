@@ -8,6 +8,7 @@ import { AUDIT_ENDPOINTS } from './installation/audit';
 import { CONTENT_ENDPOINTS } from './emails/content';
 import { EMAIL_ACTION_ENDPOINTS } from './emails/email-actions';
 import { EMAIL_CONTENT_ENDPOINTS } from './emails/email-content';
+import { EMAIL_DRAFT_ENDPOINTS } from './emails/email-drafts';
 import { EMAIL_LIST_ENDPOINTS } from './emails/email-lists';
 import { EMAIL_ENDPOINTS } from './emails/emails';
 import { EVENT_ENDPOINTS } from './installation/events';
@@ -33,6 +34,7 @@ export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...EMAIL_LIST_ENDPOINTS,
   ...EMAIL_CONTENT_ENDPOINTS,
   ...EMAIL_ACTION_ENDPOINTS,
+  ...EMAIL_DRAFT_ENDPOINTS,
   ...INCIDENT_ENDPOINTS,
   ...BULK_ENDPOINTS,
   ...CONTENT_ENDPOINTS,

@@ -68,6 +68,7 @@ export const emailView = (address: QueueAddress, record: EmailRecord, settings: 
     attachments: email.attachments ?? [],
     headers: email.headers ?? {},
     settings: settingsView(settings),
+    ...(record.cause !== undefined && { incident: record.cause }),
     attempts: history.attempts,
     changes: history.changes,
   };

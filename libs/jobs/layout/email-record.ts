@@ -35,7 +35,7 @@ export interface EmailRecord {
   attemptsBefore: number;
   /** Why it is in the error log; for one that is tried again, why the last attempt failed. */
   failure?: Failure;
-  /** The name of the cause that it stands in (libs/jobs/traces/enter-cause.ts). */
+  /** The name of the cause that it stands in, which is the id of its incident (libs/jobs/traces/enter-cause.ts). */
   cause?: string;
   /** Why it was put back without an attempt, where it waits for that. */
   parked?: string;

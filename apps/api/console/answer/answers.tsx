@@ -34,7 +34,9 @@ export const sendShown = (
     response.redirect(303, shown.redirect);
   } else if ('type' in shown) {
     response.status(200).set({ 'Content-Type': shown.type, ...shown.headers });
-    response.end(shown.body);
+    // What breaks off in the middle of a file can be told by its end alone.
+    if (typeof shown.body === 'function') shown.body(response).catch(() => response.destroy());
+    else response.end(shown.body);
   } else {
     const { title, body, status = visit.problem === undefined ? 200 : statusOf(visit.problem) } = shown;
     const notice = takeNotice(request, response, visit.say);

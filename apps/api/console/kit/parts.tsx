@@ -4,7 +4,7 @@ import type { State } from '../../../../libs/mail/email/state';
 import type { Visit } from '../page/page';
 
 /** A shape for each state beside its colour and word: nobody has to tell colours apart. */
-const SHAPES: Record<State, string> = {
+export const SHAPES: Record<State, string> = {
   scheduled: '◷',
   queued: '◌',
   sending: '▸',

@@ -1,5 +1,6 @@
 // The console asks the API's own endpoints, in this process: one declaration says who may, what is valid and what is answered.
 import type { Request } from 'express';
+import { IdempotencyKey } from '../../../../libs/intake/batch-lines';
 import { notFound } from '../../../../libs/mail/input/problem';
 import { unfoldMembers } from '../../../../libs/mail/input/members';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
@@ -32,7 +33,10 @@ export const createAsk = <D>(
 ) => {
   const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
   return (identity: Identity, request: Request): Ask => {
-    const answer = async (id: string, { params = {}, query, body, ifMatch }: Given = {}): Promise<Answer> => {
+    const answer = async (
+      id: string,
+      { params = {}, query, body, ifMatch, idempotencyKey }: Given = {},
+    ): Promise<Answer> => {
       const endpoint = byId.get(id);
       if (endpoint === undefined) throw notFound(`the operation ${id}`);
       const address = { tenant: params['tenant'] ?? '', application: params['application'] ?? '' };
@@ -47,7 +51,7 @@ export const createAsk = <D>(
         query: endpoint.query && parseInput(endpoint.query, unfoldMembers(given(query), 'metadata')),
         body: endpoint.body?.read(made),
         ifMatch: parseIfMatch(ifMatch),
-        idempotencyKey: undefined,
+        idempotencyKey: idempotencyKey === undefined ? undefined : parseInput(IdempotencyKey, idempotencyKey),
         request: made,
       };
       if (endpoint.grows === 'always') await requireMemory();

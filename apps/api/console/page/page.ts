@@ -1,4 +1,5 @@
 // What a page of the console is: an address, what it shows, and what its forms do.
+import type { Response } from 'express';
 import type { Child } from 'hono/jsx';
 import type { Problem } from '../../../../libs/mail/input/problem';
 import type { Identity } from '../../../../libs/mail/settings/api-key';
@@ -14,6 +15,8 @@ export interface Given {
   body?: unknown;
   /** The version that the reader has seen: an ETag. */
   ifMatch?: string;
+  /** Of one form that may be sent twice. */
+  idempotencyKey?: string;
 }
 
 /** Asks an endpoint of the API in this process, as the reader: the same checks, the same answers, no HTTP. */
@@ -75,7 +78,8 @@ export interface Redirect {
 /** What is no page: a file, a preview with a policy of its own. */
 export interface Download {
   type: string;
-  body: string | Buffer;
+  /** What writes it itself ends the answer. */
+  body: string | Buffer | ((response: Response) => Promise<void>);
   headers?: Record<string, string>;
 }
 

@@ -4,6 +4,9 @@ import { AUDIT_PAGES } from './access/audit';
 import { KEY_PAGES } from './access/keys';
 import { BULK_PAGES } from './bulk/bulk';
 import { OPERATION_PAGES } from './bulk/operation';
+import { EMAIL_PAGES } from './email/email-page';
+import { RESEND_PAGES } from './email/resend-page';
+import { STEP_PAGES } from './email/steps-pages';
 import { INCIDENT_PAGES } from './incidents/incident';
 import { INCIDENTS_PAGES } from './incidents/incidents';
 import { QUEUE_PAGES } from './queues/queue';
@@ -22,6 +25,9 @@ export const PAGES: readonly Page[] = [
   ...KEY_PAGES,
   ...BULK_PAGES,
   ...OPERATION_PAGES,
+  ...EMAIL_PAGES,
+  ...RESEND_PAGES,
+  ...STEP_PAGES,
   ...INCIDENT_PAGES,
   ...INCIDENTS_PAGES,
   ...QUEUE_PAGES,

@@ -33,7 +33,7 @@ export const subjectOf = async (
 };
 
 /** Whoever names the version that he has read acts on no other (RFC 9110 13.1.1). @throws Problem `version-mismatch` */
-const requireVersion = (match: IfMatch, { record }: Subject): void => {
+export const requireVersion = (match: IfMatch, { record }: Subject): void => {
   if (Array.isArray(match) && !match.some((tag) => `"${tag}"` === etagOf(record))) insist('changed', record);
 };
 
@@ -58,10 +58,10 @@ const act = async (deps: ActDeps, asked: AskedOfEmail, work: (subject: Subject) 
 const MAY_SEND = { action: 'send', over: 'queue' } as const;
 const AFTER = { 200: { description: 'The email as it is now.', schema: EmailDetails, headers: ['ETag'] } } as const;
 /** Its state does not allow it. */
-const STATE_PROBLEMS = ['email-state', 'email-sending', 'email-finished', 'version-mismatch'];
+export const STATE_PROBLEMS = ['email-state', 'email-sending', 'email-finished', 'version-mismatch'];
 
 /** Its fields are those of an email; checked once they are merged. */
-const Correction = z.record(z.string(), z.unknown()).meta({ id: 'Correction' });
+export const Correction = z.record(z.string(), z.unknown()).meta({ id: 'Correction' });
 
 const correctEmail = endpoint({
   method: 'patch',

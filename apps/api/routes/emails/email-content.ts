@@ -1,19 +1,23 @@
 // What an email says, before and after it is sent, and why it is not sent yet.
+import { z } from 'zod';
 import { explain, type ExplainDeps } from '../../../../libs/administration/explain/explain';
 import { prepareParts } from '../../../../libs/intake/large-parts';
-import { withData } from '../../../../libs/intake/preview-data';
-import { formatAddress } from '../../../../libs/mail/address/address';
-import type { QueueAddress } from '../../../../libs/mail/address/queue-address';
 import { EmailInput } from '../../../../libs/mail/email/email';
-import { toStoredEmail } from '../../../../libs/mail/email/stored-email';
-import type { ResolvedSettings } from '../../../../libs/mail/settings/settings';
-import { EmailContent, EmailPreview, Explanation } from '../../answers/content';
+import { ContentComparison, EmailContent, EmailPreview, Explanation } from '../../answers/content';
 import { requireRole } from '../../http/auth';
 import { json } from '../../http/endpoint/body';
 import { endpoint } from '../../http/endpoint/endpoint';
 import { EMAILS } from '../../http/endpoint/paths';
 import type { RouteDeps } from '../../http/route-deps';
-import { contentOf, messageFile, previewOfRaw, rendered, type PreviewDeps } from '../../views/preview';
+import {
+  contentAsSent,
+  contentOf,
+  contentOfNow,
+  messageFile,
+  previewOf,
+  previewOfRaw,
+  type PreviewDeps,
+} from '../../views/preview';
 import { subjectOf, type EmailDeps } from './email-actions';
 import { EMAIL_PROBLEMS } from './emails';
 
@@ -33,28 +37,7 @@ export const RENDER_PROBLEMS = [
   'content-missing',
 ];
 
-/** Headers, boundaries and line breaks that come on top of the parts, roughly. Bytes. */
-const FRAME_SIZE = 1_024;
-
 type RenderDeps = PreviewDeps & Pick<RouteDeps, 'accept' | 'refs' | 'config'>;
-
-/** What an email without a complete message would say. */
-const preview = async (deps: RenderDeps, address: QueueAddress, input: EmailInput, settings: ResolvedSettings) => {
-  const email = toStoredEmail(input, { domain: deps.config.name, expiresAt: deps.clock.now(), attachments: [] });
-  const { subject, html, text, version } = await rendered(deps, address, await withData(deps, address, email));
-  const headers = {
-    ...(settings.from && { From: formatAddress(settings.from) }),
-    To: email.to.map(formatAddress).join(', '),
-    ...(email.cc && { Cc: email.cc.map(formatAddress).join(', ') }),
-    ...(settings.replyTo.length > 0 && { 'Reply-To': settings.replyTo.map(formatAddress).join(', ') }),
-    Subject: subject,
-    ...email.headers,
-  };
-  const attached = (input.attachments ?? []).reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
-  const size = Buffer.byteLength(html ?? '') + Buffer.byteLength(text) + attached + FRAME_SIZE;
-  const templateVersion = version === undefined ? {} : { templateVersion: version };
-  return { subject, ...(html !== undefined && { html }), text, headers, size, ...templateVersion };
-};
 
 const renderEmail = endpoint({
   method: 'post',
@@ -78,11 +61,22 @@ const renderEmail = endpoint({
     await deps.accept.checkReferences(address, input, settings, [], parts.raw);
     const body =
       input.raw === undefined
-        ? await preview(deps, address, input, settings)
+        ? await previewOf(deps, address, input, settings)
         : await previewOfRaw(deps, address, input.raw);
     return { body };
   },
 });
+
+/** Mail ends its lines with CRLF, and may end with one. */
+const texts = (name: string, { subject, html, text }: z.infer<typeof EmailContent>) => {
+  const plain = (part: string): string => part.replace(/\r\n/g, '\n').trimEnd();
+  const parts = {
+    subject,
+    ...(html !== undefined && { html: plain(html) }),
+    ...(text !== undefined && { text: plain(text) }),
+  };
+  return { name, parts };
+};
 
 const explainEmail = endpoint({
   method: 'get',
@@ -106,13 +100,36 @@ const getEmailContent = endpoint({
   id: 'getEmailContent',
   tag: 'Emails',
   summary: 'Subject, html and text of an email',
-  description: 'As it was sent, where that is archived; else as it would be rendered now.',
+  description:
+    'As it was sent, where that is archived; else as it would be rendered now. `rendered` asks for one of the two.',
   may: MAY_READ,
+  query: z.strictObject({ rendered: z.enum(['sent', 'now']).optional() }),
   answers: { 200: { description: 'What it says.', schema: EmailContent } },
-  problems: RENDER_PROBLEMS,
+  problems: ['not-archived', ...RENDER_PROBLEMS],
   async handle(deps: EmailDeps & PreviewDeps, asked) {
     const { queue, record } = await subjectOf(deps, asked);
-    return { body: await contentOf(deps, queue.address, record) };
+    const { rendered } = asked.query;
+    const read = rendered === undefined ? contentOf : rendered === 'sent' ? contentAsSent : contentOfNow;
+    return { body: await read(deps, queue.address, record) };
+  },
+});
+
+const compareEmailContent = endpoint({
+  method: 'get',
+  path: `${EMAIL}/content/compare`,
+  id: 'compareEmailContent',
+  tag: 'Emails',
+  summary: 'What would be different if it was made now',
+  description: 'A diff of subject, html and text: from the message as it was sent to what would be rendered now.',
+  may: MAY_READ,
+  answers: { 200: { description: 'The differences; none where both are the same.', schema: ContentComparison } },
+  problems: ['not-archived', ...RENDER_PROBLEMS],
+  async handle(deps: EmailDeps & PreviewDeps, asked) {
+    const { queue, record } = await subjectOf(deps, asked);
+    const sent = await contentAsSent(deps, queue.address, record);
+    const now = await contentOfNow(deps, queue.address, record);
+    const diffs = await deps.templating.compareTexts(queue.address.tenant, texts('as sent', sent), texts('now', now));
+    return { body: { diffs } };
   },
 });
 
@@ -134,4 +151,10 @@ const getEmailMessage = endpoint({
   },
 });
 
-export const EMAIL_CONTENT_ENDPOINTS = [renderEmail, explainEmail, getEmailContent, getEmailMessage];
+export const EMAIL_CONTENT_ENDPOINTS = [
+  renderEmail,
+  explainEmail,
+  getEmailContent,
+  compareEmailContent,
+  getEmailMessage,
+];
