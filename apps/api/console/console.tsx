@@ -95,10 +95,11 @@ export const createConsole = <D,>(
     publicUrl === undefined ? request.secure : publicUrl.startsWith('https:');
 
   /** Without anybody's frame around it: who asks is not known, or cannot be found out now. */
-  const sendFault = (request: Request, response: Response, error: unknown): void => {
+  const sendFault = async (request: Request, response: Response, error: unknown): Promise<void> => {
     const language = languageOf(request);
     const { title, body, status = 500 } = problemView(request, response, { say: sayIn(language) }, error, log);
-    sendHtml(response, status, documentOf({ title, language, children: <main class="narrow">{body}</main> }));
+    const children = <main class="narrow">{body}</main>;
+    sendHtml(response, status, await documentOf({ title, language, children }));
   };
 
   /** @param work what is shown */
@@ -117,9 +118,9 @@ export const createConsole = <D,>(
     try {
       refuseForeign(request);
       await requireRate(keyRates, identity);
-      sendShown(request, response, visit, await work(visit), isSecure(request));
+      await sendShown(request, response, visit, await work(visit), isSecure(request));
     } catch (error) {
-      sendShown(request, response, visit, problemView(request, response, visit, error, log), isSecure(request));
+      await sendShown(request, response, visit, problemView(request, response, visit, error, log), isSecure(request));
     }
   };
   const page =

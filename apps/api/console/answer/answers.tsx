@@ -22,13 +22,13 @@ export const sendHtml = (response: Response, status: number, text: string): void
 };
 
 /** @param secure the browser reaches this site over TLS */
-export const sendShown = (
+export const sendShown = async (
   request: Request,
   response: Response,
   visit: Visit,
   shown: View | Redirect | Download,
   secure: boolean,
-): void => {
+): Promise<void> => {
   if ('redirect' in shown) {
     if (shown.notice !== undefined) leaveNotice(response, secure, shown.notice, shown.values);
     response.redirect(303, shown.redirect);
@@ -41,7 +41,7 @@ export const sendShown = (
     const { title, body, status = visit.problem === undefined ? 200 : statusOf(visit.problem) } = shown;
     const notice = takeNotice(request, response, visit.say);
     const search = visit.path === '/search' ? visit.query['q'] : undefined;
-    sendHtml(response, status, frame({ ...visit, title, search, notice, children: body }));
+    sendHtml(response, status, await frame({ ...visit, title, search, notice, children: body }));
   }
 };
 

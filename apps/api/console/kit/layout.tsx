@@ -12,7 +12,7 @@ interface DocumentProps {
 }
 
 /** A whole HTML document. */
-export const documentOf = ({ title, language, children }: DocumentProps): string => {
+export const documentOf = async ({ title, language, children }: DocumentProps): Promise<string> => {
   const html = (
     <html lang={language}>
       <head>
@@ -32,7 +32,8 @@ export const documentOf = ({ title, language, children }: DocumentProps): string
       <body>{children}</body>
     </html>
   );
-  return `<!doctype html>${(html as { toString(): string }).toString()}`;
+  // A component may have to ask before it can be shown.
+  return `<!doctype html>${await (html as { toString(): string | Promise<string> }).toString()}`;
 };
 
 const ROOMS: readonly (readonly [path: string, words: WordKey])[] = [
@@ -110,7 +111,17 @@ const KeysDialog = ({ say }: Pick<FrameProps, 'say'>) => (
 );
 
 /** A page of somebody who is signed in. */
-export const frame = ({ title, say, language, identity, path, url, search, notice, children }: FrameProps): string =>
+export const frame = ({
+  title,
+  say,
+  language,
+  identity,
+  path,
+  url,
+  search,
+  notice,
+  children,
+}: FrameProps): Promise<string> =>
   documentOf({
     title,
     language,

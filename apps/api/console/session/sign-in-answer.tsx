@@ -32,18 +32,18 @@ export const safePath = (to: string | undefined): string =>
   to !== undefined && /^\/(?![/\\])[^\\\s]*$/.test(to) ? to : '/';
 
 /** The page where people sign in; afterwards they come back to where they were. */
-export const sendSignIn = (
+export const sendSignIn = async (
   request: Request,
   response: Response,
   status: number,
   told: { notice?: WordKey; refusal?: string } = {},
   here = request.originalUrl,
-): void => {
+): Promise<void> => {
   const language = languageOf(request);
   const say = sayIn(language);
   const form = readForm(request.body as unknown);
   const to = safePath(form.get('to') ?? (request.method === 'GET' ? here : '/'));
   const notice = told.notice === undefined ? takeNotice(request, response, say) : say(told.notice);
   const body = <SignIn say={say} refusal={told.refusal} notice={notice} person={form.get('person')} to={to} />;
-  sendHtml(response, status, documentOf({ title: say('signIn.title'), language, children: body }));
+  sendHtml(response, status, await documentOf({ title: say('signIn.title'), language, children: body }));
 };
