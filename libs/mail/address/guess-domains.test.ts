@@ -1,3 +1,4 @@
+// Which domains are taken for typos, and which are not.
 import { guessDomains } from './guess-domains';
 
 const many = (domain: string, count: number): string[] =>

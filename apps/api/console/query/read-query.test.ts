@@ -1,3 +1,4 @@
+// What the query box understands, and what it says of the rest.
 import { STATES } from '../../../../libs/mail/email/state';
 import { bulkFilter, KNOWN, queryWord, readQuery, withStates } from './read-query';
 
