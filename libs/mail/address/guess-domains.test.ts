@@ -1,4 +1,4 @@
-// Which domains are taken for typos, and which are not.
+// What somebody who mistyped a domain meant is guessed from what others wrote.
 import { guessDomains } from './guess-domains';
 
 const many = (domain: string, count: number): string[] =>

@@ -1,4 +1,4 @@
-// What the query box understands, and what it says of the rest.
+// What people type into the search box means what the API filters by, or they are told.
 import { STATES } from '../../../../libs/mail/email/state';
 import { bulkFilter, KNOWN, queryWord, readQuery, withStates } from './read-query';
 

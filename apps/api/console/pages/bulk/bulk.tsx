@@ -4,7 +4,7 @@ import { FormRefusal } from '../../kit/form';
 import { count, Empty } from '../../kit/parts';
 import type { Page, Redirect, View, Visit } from '../../page/page';
 import { MendForm } from './mend-fields';
-import { beginOperations, readOperations, sumOf, waitFor, type Sum } from './begin-and-add-up';
+import { beginOperations, readOperations, sumOf, waitFor, type Sum } from './operation-list';
 import { mends, orderFields, orderUrl, readOrder, wordOf, type Order } from './order';
 import { Examples, Figures, NotedList, OrderText, Watched } from './parts';
 

@@ -2,7 +2,7 @@
 import { Time } from '../../kit/time';
 import type { Page, Visit } from '../../page/page';
 import type { WordKey } from '../../words/all-words';
-import { readOperations, sumOf, type Operation } from './begin-and-add-up';
+import { readOperations, sumOf, type Operation } from './operation-list';
 import { Examples, Figures, NotedList, Watched } from './parts';
 
 const ACTION_WORDS: Record<Operation['action'], WordKey> = {

@@ -2,7 +2,7 @@
 import { STATES, type State } from '../../../../../libs/mail/email/state';
 import { count, StateBadge } from '../../kit/parts';
 import type { Visit } from '../../page/page';
-import type { Example, Noted, Sum } from './begin-and-add-up';
+import type { Example, Noted, Sum } from './operation-list';
 import { placeText, wordOf, type Order } from './order';
 
 export const emailPath = ({ tenant, application, id }: { tenant: string; application: string; id: string }): string =>

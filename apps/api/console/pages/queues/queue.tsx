@@ -6,7 +6,7 @@ import { count, Empty, Live } from '../../kit/parts';
 import { Time } from '../../kit/time';
 import type { Page, Redirect, Visit } from '../../page/page';
 import { readQuery, withStates } from '../../query/read-query';
-import type { Operation } from '../bulk/begin-and-add-up';
+import type { Operation } from '../bulk/operation-list';
 import { OperationText } from '../bulk/operation';
 import { askList, BulkForm, EmailTable, ListEnd, listBegan, ListRefusal, type EmailList } from './email-list';
 import { QueryBox } from './query-box';
