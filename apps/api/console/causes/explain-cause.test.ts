@@ -1,3 +1,4 @@
+// What replies and codes mean in plain words.
 import { explainCause, type Cause } from './explain-cause';
 
 const cause = (reply: string | undefined, code: Cause['code'] = 'refused', text = 'x') =>

@@ -54,10 +54,14 @@ const DEFAULTS: Document = {
 const at = (document: Document | undefined, path: string): unknown =>
   path.split('.').reduce<unknown>((part, name) => (part as Document | undefined)?.[name], document);
 
-const text = (value: unknown): string => {
-  if (Array.isArray(value)) return value.join('\n');
-  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : '';
-};
+const text = (value: unknown): string =>
+  Array.isArray(value)
+    ? value.join('\n')
+    : value === undefined || value === null
+      ? ''
+      : typeof value === 'string'
+        ? value
+        : JSON.stringify(value);
 
 /** As it stands in a field; nothing where it is inherited. */
 export const valueAt = (document: Document, path: string): string => text(at(document, path));
