@@ -104,11 +104,14 @@ document.addEventListener('submit', ({ submitter }) => {
  * the page, not through all of them; the one before stays until the next is there.
  */
 const previewButton = document.querySelector('[data-preview]');
+let previews = 0;
 const showPreview = () => {
-  const old = document.querySelector('iframe[name="preview"]');
+  const old = document.querySelector('iframe.mail');
   const next = old.cloneNode();
   next.removeAttribute('src');
-  old.name = '';
+  // A name of its own: a frame keeps the one that it began with.
+  next.name = `preview-${++previews}`;
+  previewButton.formTarget = next.name;
   old.after(next);
   next.classList.add('coming');
   previewButton.form.requestSubmit(previewButton);

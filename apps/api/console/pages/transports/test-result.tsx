@@ -24,10 +24,12 @@ export const TestResult = ({ visit, result }: { visit: Visit; result: z.infer<ty
   const { ok, ms, reply, phase, dialogue = [] } = result;
   return (
     <section class={ok ? 'card well' : 'card ill'} aria-labelledby="test-title">
-      <h2 id="test-title" role="status">
-        {ok ? '● ' : '▲ '}
-        {say(ok ? 'test.ok' : 'test.failed')}
-      </h2>
+      <div role="status">
+        <h2 id="test-title">
+          {ok ? '● ' : '▲ '}
+          {say(ok ? 'test.ok' : 'test.failed')}
+        </h2>
+      </div>
       {meaning === undefined ? <p>{say('test.okText')}</p> : <p class="lead">{say(meaning)}</p>}
       <dl class="pairs">
         <dt>{say('test.words')}</dt>
