@@ -131,4 +131,4 @@ test('it says where everything is, and the demo key sends a letter from a ready 
   expect(await ended).toBe(0);
   expect(said).toContain('Stopped.');
   await rm(dataDir, { recursive: true, force: true });
-});
+}, 120_000);
