@@ -130,12 +130,17 @@ export const ensureDemo = async (options: DemoOptions): Promise<Demo | undefined
   return { key, admin };
 };
 
+/** Where the service with the demo runs, and the key of its administrator. @throws where there is no demo */
+export const readDemo = (dataDir: string): { api: string; admin: string } => {
+  const record = readRecord(fileIn(dataDir));
+  if (record === undefined) throw new Error(`there is no demo in ${dataDir}`);
+  return record;
+};
+
 /**
  * Takes the demo's emails away, with what was made for them, from the service that runs; the tenant and what its user made stay.
  * @throws where nothing runs, or the API does not do what is asked
  */
 export const clearDemo = async (dataDir: string, operatorKey: string): Promise<void> => {
-  const record = readRecord(fileIn(dataDir));
-  if (record === undefined) throw new Error(`there is no demo in ${dataDir}`);
-  await clearDemoEmails(caller({ api: record.api, operatorKey }), (ms) => pause(ms));
+  await clearDemoEmails(caller({ api: readDemo(dataDir).api, operatorKey }), (ms) => pause(ms));
 };

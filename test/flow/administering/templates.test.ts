@@ -245,7 +245,9 @@ test('a draft is rendered without being put, and faults in it have their place',
     status: 422,
     body: { code: 'template-syntax', line: 2, errors: [{ path: '/text' }] },
   });
-  expect(await service.call('POST', path, { ...draft('\n<%= it.a.b %>'), data: { name: 'Ann' } }, { key })).toMatchObject({
+  expect(
+    await service.call('POST', path, { ...draft('\n<%= it.a.b %>'), data: { name: 'Ann' } }, { key }),
+  ).toMatchObject({
     status: 422,
     body: { code: 'template-failed', part: 'text', line: 2 },
   });

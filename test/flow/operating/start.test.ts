@@ -30,6 +30,52 @@ const environmentsOf = (app: string, dataDir: string): string[] =>
     }
   });
 
+const STATES = ['scheduled', 'queued', 'deferred', 'held', 'failed', 'sent', 'expired', 'canceled', 'uncertain'];
+const ask = async (http: number, path: string): Promise<Record<string, unknown>> => {
+  const headers = { authorization: `Bearer ${OPERATOR_KEY}` };
+  return (await (await fetch(`http://127.0.0.1:${http}${path}`, { headers })).json()) as Record<string, unknown>;
+};
+const stateOfEmails = async (http: number): Promise<{ state: string; tags?: string[] }[]> =>
+  (await ask(http, '/v1/tenants/demo/emails?limit=100'))['emails'] as { state: string; tags?: string[] }[];
+
+/** The link comes first, signs in as the demo's administrator, once; he finds something to mend. */
+const seesTheDemo = async (said: string, http: number): Promise<void> => {
+  const [first = ''] = said.split('\n').filter((line) => line.startsWith('  '));
+  const [link = ''] = /http:\S+\/session\/once\/\S+/.exec(first) ?? [];
+  const followed = await fetch(link, { redirect: 'manual' });
+  expect([followed.status, followed.headers.get('location')]).toEqual([303, '/']);
+  const cookie = followed.headers
+    .getSetCookie()
+    .map((one) => one.split(';')[0])
+    .join('; ');
+  expect((await fetch(link, { redirect: 'manual' })).status).toBe(401);
+  await eventually(
+    async () => {
+      const states = (await stateOfEmails(http)).map(({ state }) => state);
+      expect(STATES.filter((state) => !states.includes(state))).toEqual([]);
+      const page = await (await fetch(`http://127.0.0.1:${http}/`, { headers: { cookie } })).text();
+      for (const words of [
+        'demo administrator',
+        'The transport newsletter',
+        'no such domain',
+        'template delivery',
+        'wrong date',
+      ])
+        expect(page).toContain(words);
+    },
+    { timeout: 30_000, every: 200 },
+  );
+};
+
+/** What the user sent stays. */
+const clearsTheDemo = async (http: number, dataDir: string): Promise<void> => {
+  const env = { ...process.env, ROHRPOST_DATA_DIR: dataDir, ROHRPOST_OPERATOR_KEY: OPERATOR_KEY };
+  const child = spawn('npm', ['run', 'demo:clear'], { cwd: ROOT, env });
+  expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(0);
+  expect((await stateOfEmails(http)).map(({ tags = [] }) => tags)).toEqual([[]]);
+  expect((await ask(http, '/v1/queues/demo'))['queues']).toMatchObject([{ application: 'app' }]);
+};
+
 const OPERATOR_KEY = 'operator-key-of-somebody-who-starts-it';
 
 test('it says where everything is, and the demo key sends a letter from a ready template', async () => {
@@ -73,6 +119,8 @@ test('it says where everything is, and the demo key sends a letter from a ready 
       }),
     });
     expect(response.status).toBe(202);
+    await seesTheDemo(said, http);
+    await clearsTheDemo(http, dataDir);
     await eventually(async () => {
       const page = await (await fetch(`http://127.0.0.1:${inbox}/`)).text();
       expect(page).toContain('Your access to Acme Documents');
@@ -83,4 +131,4 @@ test('it says where everything is, and the demo key sends a letter from a ready 
   expect(await ended).toBe(0);
   expect(said).toContain('Stopped.');
   await rm(dataDir, { recursive: true, force: true });
-});
+}, 120_000);

@@ -15,11 +15,11 @@ interface Props {
   overview: Overview;
 }
 
-const ofInstallation = ({ visit, overview: { redis: faults, pause, workers } }: Props): Child[] => [
-  ...(faults.length > 0
+const ofInstallation = ({ visit, overview: { redis: problems, pause, workers } }: Props): Child[] => [
+  ...(problems.length > 0
     ? [
         <Need bad title={visit.say('start.redis')}>
-          {faults.map((problem) => (
+          {problems.map((problem) => (
             <p>{problem}</p>
           ))}
           <p class="hint">{visit.say('start.redisDo')}</p>
@@ -137,10 +137,19 @@ const ofQueues = ({ visit, overview: { late, paused } }: Props): Child[] => [
   <More visit={visit} number={paused.length - SHOWN} />,
 ];
 
-const isCalm = ({ redis, pause, workers, transports, incidents = [], late, paused, numbers }: Overview): boolean =>
+const isCalm = ({
+  redis: problems,
+  pause,
+  workers,
+  transports,
+  incidents = [],
+  late,
+  paused,
+  numbers,
+}: Overview): boolean =>
   pause === undefined &&
   workers > 0 &&
-  [redis, transports, incidents, late, paused].every((list) => list.length === 0) &&
+  [problems, transports, incidents, late, paused].every((list) => list.length === 0) &&
   (numbers?.total.uncertain ?? 0) === 0;
 
 export const Needs = (props: Props) => (

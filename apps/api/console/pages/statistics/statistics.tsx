@@ -8,7 +8,7 @@ import type { Page, Visit } from '../../page/page';
 import { askStatistics, byOf, COUNTS, GROUPS, placeOf, soonOf, type Row, type Statistics } from './asked';
 import { Charts, latencyText, spanName } from './charts';
 import { toCsv } from './csv';
-import { readShared } from './shared';
+import { readShared } from './counted';
 
 /** Rows of the table; the file has all. */
 const SHOWN = 500;
