@@ -4,6 +4,7 @@ import { AUDIT_PAGES } from './access/audit';
 import { KEY_PAGES } from './access/keys';
 import { BULK_PAGES } from './bulk/bulk';
 import { OPERATION_PAGES } from './bulk/operation';
+import { CORRECT_PAGES } from './email/correct-email';
 import { EMAIL_PAGES } from './email/email-page';
 import { RESEND_PAGES } from './email/resend-page';
 import { STEP_PAGES } from './email/steps-pages';
@@ -17,6 +18,7 @@ import { START_PAGES } from './start/start';
 import { STATISTICS_PAGES } from './statistics/statistics';
 import { NEW_TEMPLATE_PAGES } from './templates/new-template';
 import { TEMPLATE_PAGES } from './templates/template';
+import { TEMPLATE_LIST_PAGES } from './templates/templates';
 import { TENANT_PAGES } from './tenants/tenant-pages';
 import { TRANSPORT_PAGES } from './transports/transport';
 
@@ -25,6 +27,7 @@ export const PAGES: readonly Page[] = [
   ...KEY_PAGES,
   ...BULK_PAGES,
   ...OPERATION_PAGES,
+  ...CORRECT_PAGES,
   ...EMAIL_PAGES,
   ...RESEND_PAGES,
   ...STEP_PAGES,
@@ -38,6 +41,7 @@ export const PAGES: readonly Page[] = [
   ...STATISTICS_PAGES,
   ...NEW_TEMPLATE_PAGES,
   ...TEMPLATE_PAGES,
+  ...TEMPLATE_LIST_PAGES,
   ...TENANT_PAGES,
   ...TRANSPORT_PAGES,
 ];

@@ -1,4 +1,4 @@
-// Words of what is done to one email, and of its preview.
+// Words of what can be done with an email, and of the form that corrects it.
 import type { Sentence } from './words';
 
 export const EMAIL_ACTION_WORDS = {
@@ -114,4 +114,28 @@ export const EMAIL_ACTION_WORDS = {
     'The content of this email is confidential and is not shown here.',
     'Der Inhalt dieser E-Mail ist vertraulich und wird hier nicht gezeigt.',
   ],
+  'correct.title': ['Correct', 'Berichtigen'],
+  'correct.titleOf': ['Correct “{subject}”', '„{subject}“ berichtigen'],
+  'correct.only': [
+    'Only what you touch is changed. Nothing is sent by saving alone.',
+    'Nur was Sie anfassen, wird geändert. Durch das Speichern allein wird nichts gesendet.',
+  ],
+  'correct.not': ['In this state it cannot be corrected.', 'In diesem Zustand kann sie nicht berichtigt werden.'],
+  'correct.recipients': ['Recipients and sender', 'Empfänger und Absender'],
+  'correct.content': ['Content', 'Inhalt'],
+  'correct.templated': ['Template and data', 'Vorlage und Daten'],
+  'correct.when': ['When and how', 'Wann und wie'],
+  'correct.lineEach': ['One a line.', 'Je Zeile eine Angabe.'],
+  'correct.addressEach': ['One a line, like Ann <ann@example.org>', 'Je Zeile eine, etwa Ann <ann@example.org>'],
+  'correct.subject': ['Subject', 'Betreff'],
+  'correct.html': ['HTML', 'HTML'],
+  'correct.text': ['Text', 'Text'],
+  'correct.data': ['Data', 'Daten'],
+  'correct.json': ['An object in JSON.', 'Ein Objekt in JSON.'],
+  'priority.high': ['high', 'hoch'],
+  'priority.normal': ['normal', 'normal'],
+  'priority.low': ['low', 'niedrig'],
+  'correct.save': ['Save', 'Speichern'],
+  'correct.saveRelease': ['Save and release', 'Speichern und freigeben'],
+  'correct.saveSend': ['Save and send now', 'Speichern und jetzt senden'],
 } as const satisfies Record<string, Sentence>;

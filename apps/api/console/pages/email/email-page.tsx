@@ -7,7 +7,7 @@ import { Live } from '../../kit/parts';
 import type { Given, Page, Redirect, Visit } from '../../page/page';
 import type { WordKey } from '../../words/all-words';
 import { About } from './about';
-import { contentInFrame, readContent, wanted } from './content';
+import { contentInFrame, readContent, wanted } from './shown-content';
 import { EMAIL_PAGE, emailParams, loadEmail, pathOf, queuePath, recipientsInShort, subjectOf } from './loaded-email';
 import { Preview } from './preview';
 import { Standing } from './standing';

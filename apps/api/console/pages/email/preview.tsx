@@ -6,7 +6,7 @@ import { toProblem } from '../../../http/errors';
 import { Refusal } from '../../kit/form';
 import { count, Empty, urlWith } from '../../kit/parts';
 import type { Visit } from '../../page/page';
-import { readContent, wanted, type Content, type Rendered } from './content';
+import { readContent, wanted, type Content, type Rendered } from './shown-content';
 import { emailParams, pathOf, type Details } from './loaded-email';
 
 const VIEWS = ['html', 'text', 'headers', 'source', 'attachments', 'difference'] as const;

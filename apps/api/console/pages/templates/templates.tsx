@@ -6,7 +6,7 @@ import { pathTo } from '../../kit/paths';
 import { Empty } from '../../kit/parts';
 import type { Page } from '../../page/page';
 
-export const TEMPLATE_LIST_PAGE: Page = {
+const templateList: Page = {
   path: '/tenants/:tenant/templates',
   async get({ ask, say, params, identity }) {
     const tenant = params['tenant'] ?? '';
@@ -59,3 +59,5 @@ export const TEMPLATE_LIST_PAGE: Page = {
     };
   },
 };
+
+export const TEMPLATE_LIST_PAGES: readonly Page[] = [templateList];
