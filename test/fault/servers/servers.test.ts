@@ -7,7 +7,9 @@ import { startSmtpServer, type SmtpServer, type SmtpServerOptions } from '../../
 import { eventually } from '../../support/wait';
 
 /** Two workers share the processors with other tests: what is promised here is not how fast it is. */
-const LOADED = { timeout: 45_000, every: 100 };
+const LOADED = { timeout: 100_000, every: 100 };
+
+jest.setTimeout(LOADED.timeout + 20_000);
 
 let service: Service;
 const workers: ServiceProcess[] = [];
