@@ -5,7 +5,10 @@ import type { QueueStatus } from '../../../libs/jobs/read/counts';
 import { formatAddress, type Address } from '../../../libs/mail/address/address';
 import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
 import type { QueueAddress } from '../../../libs/mail/address/queue-address';
+import { causeOf } from '../../../libs/mail/email/cause';
+import { expiredFailure } from '../../../libs/mail/email/failure';
 import { messageIdOf } from '../../../libs/mail/email/stored-email';
+import { causeName } from '../../../libs/jobs/traces/enter-cause';
 import type { StoredApiKey } from '../../../libs/store/registries/api-keys';
 import type { RegisteredQueue } from '../../../libs/store/registries/tenants';
 import { queueDocument } from './settings-documents';
@@ -53,6 +56,16 @@ const settingsView = (settings: ResolvedSettings) => ({
   replyTo: list(settings.replyTo),
 });
 
+/** The incident that it stands in; one that expired where it waits stands in that of expired emails as soon as the sweep has come. */
+const incidentOf = (
+  { email, cause, place, state }: EmailRecord,
+  { transport }: ResolvedSettings,
+): { incident?: string } => {
+  if (state !== 'expired' || place === 'failed') return cause === undefined ? {} : { incident: cause };
+  const expired = causeOf(expiredFailure(email.expiresAt), { transport });
+  return expired === undefined ? {} : { incident: causeName(expired) };
+};
+
 /** An email as a whole, with its settings of now and its history. Spans in milliseconds. */
 export const emailView = (address: QueueAddress, record: EmailRecord, settings: ResolvedSettings, history: History) => {
   const { email } = record;
@@ -68,7 +81,7 @@ export const emailView = (address: QueueAddress, record: EmailRecord, settings: 
     attachments: email.attachments ?? [],
     headers: email.headers ?? {},
     settings: settingsView(settings),
-    ...(record.cause !== undefined && { incident: record.cause }),
+    ...incidentOf(record, settings),
     attempts: history.attempts,
     changes: history.changes,
   };
