@@ -4,7 +4,7 @@ import { AUDIT_PAGES } from './access/audit';
 import { KEY_PAGES } from './access/keys';
 import { BULK_PAGES } from './bulk/bulk';
 import { OPERATION_PAGES } from './bulk/operation';
-import { CORRECT_PAGES } from './email/correct-email';
+import { CORRECT_PAGES } from './email/correct/correct-page';
 import { EMAIL_PAGES } from './email/email-page';
 import { RESEND_PAGES } from './email/resend-page';
 import { STEP_PAGES } from './email/steps-pages';

@@ -86,7 +86,7 @@ const frame: Page = {
   path: `${EMAIL_PAGE}/frame`,
   async get(visit) {
     const { email } = await loadEmail(visit);
-    return contentInFrame(await readContent(visit, email, wanted(visit, email)));
+    return contentInFrame(await readContent(visit, email, wanted(visit, email)), visit);
   },
 };
 

@@ -2,34 +2,17 @@
 import type { z } from 'zod';
 import { Problem } from '../../../../../libs/mail/input/problem';
 import type { TemplatePreview } from '../../../answers/content';
+import { escaped, mailInFrame, pageInFrame } from '../../kit/mail-frame';
 import type { Download, Visit } from '../../page/page';
 import { sampleDataFor } from './sample-data';
 import { typedData, typedTemplate, type Template } from './template-form';
 
 type Preview = z.infer<typeof TemplatePreview>;
 
-const POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:";
-
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-
-const page = (body: string, language: string): string =>
-  `<!doctype html><html lang="${language}"><meta charset="utf-8"><title>Rohrpost</title><body style="font:14px system-ui;margin:16px">${body}`;
-
-export const inFrame = (html: string): Download => ({
-  type: 'text/html; charset=utf-8',
-  body: html,
-  // A frame of our own pages, and of nobody else's.
-  headers: { 'Content-Security-Policy': POLICY, 'X-Frame-Options': 'SAMEORIGIN' },
-});
-
-/** The html of a mail as it is, or its text. */
-const shown = ({ html, text }: Preview, { language }: Visit): Download =>
-  inFrame(html ?? page(`<pre style="white-space:pre-wrap;font:14px monospace">${escaped(text)}</pre>`, language));
-
 const refused = (error: unknown, { say, language }: Visit): Download => {
   if (!(error instanceof Problem)) throw error;
   const text = `<p><strong>${escaped(say('template.broken'))}</strong></p><p>${escaped(error.message)}</p>`;
-  return inFrame(page(text, language));
+  return pageInFrame(text, language);
 };
 
 /** What is typed, with the data that is typed. @throws Problem */
@@ -48,7 +31,7 @@ export const renderStored = (visit: Visit, tenant: string, template: Template): 
 /** @param make renders it */
 export const framed = async (visit: Visit, make: () => Promise<Preview>): Promise<Download> => {
   try {
-    return shown(await make(), visit);
+    return mailInFrame(await make(), visit.language);
   } catch (error) {
     return refused(error, visit);
   }
