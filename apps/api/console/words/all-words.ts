@@ -2,7 +2,6 @@
 import { ACCESS_WORDS } from './access-words';
 import { COMMON_WORDS } from './common-words';
 import { EMAIL_ACTION_WORDS } from './email-action-words';
-import { EMAIL_FORM_WORDS } from './email-form-words';
 import { EMAIL_WORDS } from './email-words';
 import { FAILURE_WORDS } from './failure-words';
 import { INCIDENT_WORDS } from './incident-words';
@@ -19,7 +18,6 @@ const ALL = {
   ...ACCESS_WORDS,
   ...COMMON_WORDS,
   ...EMAIL_ACTION_WORDS,
-  ...EMAIL_FORM_WORDS,
   ...EMAIL_WORDS,
   ...FAILURE_WORDS,
   ...INCIDENT_WORDS,

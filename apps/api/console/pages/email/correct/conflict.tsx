@@ -2,7 +2,7 @@
 import type { Form, Visit } from '../../../page/page';
 import type { Details } from '../loaded-email';
 import { ExactTime } from '../../../kit/time';
-import { isTouched, readBase, zoneOf, type Base } from './draft';
+import { isTouched, readBase, zoneOf, type Base } from './typed-email';
 import { ALL_FIELDS, type FormField, type Given } from './fields';
 
 export interface Difference {

@@ -7,7 +7,7 @@ import type { Visit } from '../../../page/page';
 import type { WordKey } from '../../../words/all-words';
 import { isAllowed, isConfidential, pathOf, type Details } from '../loaded-email';
 import { CheckPanel, type Checked } from './check-panel';
-import { attachmentKey, baseField, type Base } from './draft';
+import { attachmentKey, baseField, type Base } from './typed-email';
 import { FINISHED, NOTES, RECIPIENTS, REPLY_TO, TEMPLATED, WHEN, type FormField, type Given } from './fields';
 
 export interface FormState {

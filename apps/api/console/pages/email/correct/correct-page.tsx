@@ -10,7 +10,7 @@ import { Crumbs } from '../steps-pages';
 import type { Checked } from './check-panel';
 import { Conflict, differences, touchedOnly } from './conflict';
 import { CorrectForm, type FormState } from './correct-form';
-import { baseOf, readBase, readPatch, withLines, zoneOf } from './draft';
+import { baseOf, readBase, readPatch, withLines, zoneOf } from './typed-email';
 import type { Given } from './fields';
 
 /** The names of the tenant's transports; none where the reader may not see them. */
