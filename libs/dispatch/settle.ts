@@ -8,7 +8,7 @@ import { retryDelay } from '../mail/email/retry';
 import { failedState } from '../mail/email/state';
 import type { ResolvedSettings } from '../mail/settings/settings';
 import type { Clock } from '../runtime/clock';
-import { readArchive } from '../jobs/transitions/hand-over-journal';
+import { markSent, readArchive } from '../jobs/transitions/hand-over-journal';
 import { announceUpkeep } from '../store/redis/upkeep-index';
 import type { Redis } from '../store/redis/redis';
 import { giveBack, type Lease } from '../jobs/transitions/lease';
@@ -125,7 +125,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     await announced;
   };
 
-  const complete = async ({ lease, settings, line, subject }: Settlement): Promise<Settled> => {
+  const complete = async ({ lease, outcome, settings, line, subject }: Settlement): Promise<Settled> => {
     const keep = settings.history;
     const now = clock.now();
     const telling = tellingOf(lease.queue, settings);
@@ -135,8 +135,16 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
       tally: sentTally(lease, settings.transport, now),
     };
     const sent = { place: 'completed', result: '""', telling, ...traces } as const;
-    if (keep.keep) await end(lease, keep.days, { ...sent, now: clock.now(), line, subject });
-    else {
+    if (keep.keep) {
+      const mark = { at: now, replies: 'replies' in outcome ? outcome.replies : [] };
+      try {
+        await end(lease, keep.days, { ...sent, now: clock.now(), line, subject, sent: mark });
+      } catch (error) {
+        // Whatever went wrong: whoever has the email next must know that it was sent.
+        await markSent(redis, lease.queue, lease.id, mark);
+        throw error;
+      }
+    } else {
       const archive = await readArchive(redis, lease.queue, lease.id);
       await erase(lease.queue, lease.id, lease.email, archive);
       await endEmail(redis, lease, { ...sent, now: clock.now() });

@@ -77,9 +77,13 @@ const ADDRESS = /(?:"[^"]{1,64}"|[^\s<>()"',;:[\]/?&=]{1,256})(?:@|%40)[^\s<>()"
  * @param recipients whose local parts are taken out as well: servers say "ann: user unknown"
  */
 export const withoutAddresses = (text: string, recipients: readonly string[] = []): string => {
-  const plain = text.slice(0, 2 * MOST_CHARACTERS).replace(ADDRESS, '(address)');
-  const locals = recipients.map((one) => one.slice(0, one.lastIndexOf('@'))).filter((local) => local !== '');
-  const masked = [...new Set(locals)].reduce(
+  const said = text.slice(0, 2 * MOST_CHARACTERS);
+  // Most words name nobody: looked for first, since this is asked of every reply.
+  const plain = said.includes('@') || said.includes('%40') ? said.replace(ADDRESS, '(address)') : said;
+  const lower = recipients.length === 0 ? '' : plain.toLowerCase();
+  const locals = recipients.map((one) => one.slice(0, one.lastIndexOf('@')));
+  const named = locals.filter((local) => local !== '' && lower.includes(local.toLowerCase()));
+  const masked = [...new Set(named)].reduce(
     (words, local) => words.replace(new RegExp(`(?<![\\w.-])${literal(local)}(?![\\w-])`, 'gi'), '(address)'),
     plain,
   );

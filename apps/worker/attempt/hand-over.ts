@@ -11,12 +11,14 @@ import {
 import type { Clock } from '../../../libs/runtime/clock';
 import { envelopeAddress, heldBytes } from '../../../libs/send/message/message';
 import type { SendRequest, SendResult } from '../../../libs/send/smtp/transmit';
+import type { Breakers } from '../../../libs/store/limits/breaker';
 import type { Redis } from '../../../libs/store/redis/redis';
 import type { ComposedAttempt, EndedAttempt } from './attempt-steps';
 
 export interface HandOverDeps {
   redis: Redis;
   clock: Clock;
+  breakers: Breakers;
   /** Brings a message to a server. Never rejects. */
   sendMessage: (request: SendRequest) => Promise<SendResult>;
 }
@@ -73,14 +75,19 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
   return { ...attempt, result, tried, done, intentAt };
 };
 
-/** Records what is known of recipients before anything else is done: this is what keeps twins away. */
+/**
+ * Records what is known of recipients before anything else is done: this is what keeps twins away. Where an email was sent and
+ * nothing is to be done but to write that into its history, the script that does so records it as well
+ * (libs/jobs/transitions/end.ts): its call is the next one either way, and a round trip is saved.
+ */
 export const remember = async (
-  { redis, clock }: HandOverDeps,
-  { lease, marks, result, done, intentAt }: HandedOverAttempt,
+  { redis, clock, breakers }: HandOverDeps,
+  { lease, settings, marks, result, done, intentAt }: HandedOverAttempt,
   { outcome }: Pick<EndedAttempt, 'outcome'>,
 ): Promise<void> => {
   const { queue, id } = lease;
   if (outcome.kind === 'sent') {
+    if (settings.history.keep && breakers.isWell(queue.address.tenant, settings.transport)) return;
     await markSent(redis, queue, id, { at: clock.now(), replies: outcome.replies });
   } else if ((outcome.kind === 'deferred' || outcome.kind === 'refused') && outcome.recipients !== undefined) {
     const { accepted, refused } = outcome.recipients;

@@ -6,7 +6,7 @@ export const MOST_FULL = 1024 * 1024;
 export const MOST_KEPT = 1.5 * 1024 * 1024;
 
 /**
- * Lua: `remember(key, line, short)` adds a line to the log of the job `key`, the short one where the log is long. What the log
+ * Lua: `remember(key, line, short)` adds a line to the log of the job `key`, the short one where the log is long and there is one. What the log
  * holds is asked of Redis (MEMORY USAGE over all its nodes, of which a usual log has one): nothing that is counted beside it can be
  * wrong, also for logs of earlier versions. Where Redis does not say, the log counts as short.
  */
@@ -18,7 +18,7 @@ local function remember(key, line, short)
     return type(size) == 'number' and size or 0
   end
   local bytes = held()
-  if bytes + #line > ${MOST_FULL} then line = short end
+  if bytes + #line > ${MOST_FULL} and short ~= '' then line = short end
   if bytes + #line > ${MOST_KEPT} then
     repeat until held() + #line <= ${MOST_KEPT} or not redis.call('LPOP', logs)
   end
@@ -41,9 +41,13 @@ export const shortened = ({ number, startedAt, endedAt, outcome, transport, text
   shortened: true,
 });
 
+/** A line of so many characters is short as it is: nothing would be won by another form of it. */
+const SHORT_LINE = 600;
+
 /** Both forms of a line as the scripts take them; empty where there is none. A change has one: it is short. */
 export const logLines = (line: LogLine | undefined): [full: string, short: string] => {
   if (line === undefined) return ['', ''];
-  const short = line.kind === 'attempt' ? { kind: line.kind, ...shortened(line) } : line;
-  return [JSON.stringify(line), JSON.stringify(short)];
+  const full = JSON.stringify(line);
+  if (line.kind !== 'attempt' || full.length <= SHORT_LINE) return [full, ''];
+  return [full, JSON.stringify({ kind: line.kind, ...shortened(line) })];
 };

@@ -3,6 +3,7 @@ import type { LogLine } from '../../mail/email/outcome';
 import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
+import type { SentMark } from './hand-over-journal';
 import type { Lease } from './lease';
 import { ASIDE } from '../layout/layout';
 import { announceCauses } from '../traces/cause-index';
@@ -16,13 +17,20 @@ import { logLines, REMEMBER } from '../layout/email-log';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, token, now, place, field of the result, the result, when to remove it or '' for
 // now, the line or '', '1' where the attempt counts, what is told of it (bullmq-events.ts), the line in short, the subject that it
-// was rendered with or '', its cause (enter-cause.ts), its event (outbox.ts), what is counted (tallies.ts). Result: 1, or 0 where the
-// lock is not ours any more. Atomic: the last line and the end are seen together or not at all. Nothing is written before something
-// was taken away, so that a full Redis learns of the end, too (hand-over-journal.ts).
+// was rendered with or '', its cause (enter-cause.ts), its event (outbox.ts), what is counted (tallies.ts), that the
+// server took it (hand-over-journal.ts) or '': written also where somebody else has the email, who must not send it once more.
+// Result: 1, or 0 where the lock is not ours any more. Atomic: the last line and the end are seen together or not at all. Nothing
+// is written before something was taken away, so that a full Redis learns of the end, too (hand-over-journal.ts).
 const endScript = defineScript(`${ASIDE}${TELL}${REMEMBER}${CAUSES}${OUTBOX}${TALLY}
 local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
 local key = prefix .. id
-if redis.call('GET', key .. ':lock') ~= ARGV[2] then return 0 end
+if redis.call('GET', key .. ':lock') ~= ARGV[2] then
+  if ARGV[16] ~= '' and redis.call('EXISTS', key) == 1 then
+    redis.call('HDEL', key, '${MARK.intent}')
+    redis.call('HSETNX', key, '${MARK.sent}', ARGV[16])
+  end
+  return 0
+end
 redis.call('DEL', key .. ':lock')
 redis.call('SREM', prefix .. 'stalled', id)
 redis.call('LREM', prefix .. 'active', -1, id)
@@ -37,6 +45,10 @@ end
 redis.call('ZREM', KEYS[2], id)
 if ARGV[9] == '1' then redis.call('HINCRBY', key, 'atm', 1) end
 redis.call('HSET', key, ARGV[5], ARGV[6], 'finishedOn', now)
+if ARGV[16] ~= '' then
+  redis.call('HDEL', key, '${MARK.intent}')
+  redis.call('HSETNX', key, '${MARK.sent}', ARGV[16])
+end
 if ARGV[4] == 'failed' then
   redis.call('HSET', key, '${MARK.ended}', string.sub(ARGV[6], 1, 9) == 'canceled:' and 'canceled' or '1')
 end
@@ -64,6 +76,8 @@ export interface End {
   /** When what is kept of it has to go; where it is not given, nothing is kept. */
   removeAt?: number;
   line?: LogLine | undefined;
+  /** The server took it. */
+  sent?: SentMark;
   /** What it was rendered with, to be found by; where it was given it stands in the email already. */
   subject?: string | undefined;
   /** No attempt was made: none is counted. */
@@ -97,6 +111,7 @@ export const endEmail = async (redis: Redis, { queue, id, token }: Lease, end: E
     causeArgument(end.cause),
     await eventArgument(redis, queue, end.event),
     tallyArgument(end.tally),
+    end.sent === undefined ? '' : JSON.stringify(end.sent),
   ];
   if (end.cause !== undefined) await announceCauses(redis, queue);
   if ((await endScript(redis, [queue.keys.bull, queue.keys.upkeep, queue.keys.finished], args)) === 1) return;

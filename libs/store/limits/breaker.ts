@@ -41,6 +41,8 @@ export interface Breakers {
    * recipient is no fault
    */
   report(tenant: string, transport: string, pass: Pass, email: string, fault: string | undefined): Promise<Reported>;
+  /** Whether this process knows of no fault of it: then nothing has to be reported of an attempt that went well. */
+  isWell(tenant: string, transport: string): boolean;
   read(tenant: string, transport: string): Promise<BreakerState | undefined>;
   reset(tenant: string, transport: string): Promise<void>;
 }
@@ -245,6 +247,7 @@ export const createBreakers = (deps: {
       else if (change === 'closed' || change === 'none') faulty.delete(id);
       return { change, counted: counted === 1, ...(until !== '' && { until: Number(until) }) };
     },
+    isWell: (tenant, transport) => !faulty.has(`${tenant}/${transport}`),
     read: (tenant, transport) => read(redis, tenantKeys(tenant).breaker(transport)),
     reset: createReset(redis, noteOf),
   };
