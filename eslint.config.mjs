@@ -53,6 +53,10 @@ const WALLS = {
     ],
     packages: ['express', 'helmet', '@bull-board', 'zod', 'zod-openapi', 'hono', 'intl-messageformat'],
   },
+  'apps/smtp': {
+    rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/jobs', 'libs/render', 'libs/events', 'libs/intake'],
+    packages: ['smtp-server', 'zod'],
+  },
   'apps/reseal': { rooms: [...GROUND, 'libs/store', 'libs/oauth'], packages: ['zod'] },
   'apps/worker': {
     rooms: [

@@ -20,7 +20,7 @@ import { packReceipt, unpackReceipt, type Receipt } from './receipt';
 import { createReferences } from './check-references';
 
 export interface AcceptDeps extends DraftDeps {
-  transports: Transports;
+  transports: Pick<Transports, 'get'>;
   templates: Templates;
   templating: Templating;
   queues: Queues;

@@ -18,6 +18,7 @@ const key = {
   expiresAt: z.iso.datetime({ offset: true }).optional(),
   addresses: z.array(z.string()).optional().meta({ description: 'Where it may be used from.' }),
   rate: z.strictObject({ max: z.int(), per: Duration }).optional().meta({ description: 'Requests in a window.' }),
+  smtpControl: z.boolean().optional().meta({ description: 'Its messages by SMTP may hold control fields.' }),
   issuedBy: z
     .string()
     .optional()

@@ -1,10 +1,9 @@
 // What the log says of requests: those that were refused and those that broke always, the others where everything is wanted.
 import type { Request, RequestHandler, Response } from 'express';
-import type { Identity } from '../../../libs/mail/settings/api-key';
+import { signatureOf, type Identity } from '../../../libs/mail/settings/api-key';
 import type { MailLog } from '../../../libs/events/mail-log';
 import { SLUG } from '../../../libs/mail/address/queue-address';
 import type { Log } from '../../../libs/runtime/log';
-import { signatureOf } from './auth';
 
 const PLACE = /^\/v1\/(?:tenants\/([^/]+)|queues\/([^/]+)(?:\/([^/]+))?)/;
 

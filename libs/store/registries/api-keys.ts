@@ -62,7 +62,7 @@ class KeyGone extends Error {}
 
 /** @param chain the key, whoever issued it, and so on */
 const identityOf = (key: StoredApiKey, chain: StoredApiKey[]): Identity => {
-  const { id, role, name, tenant, application } = key;
+  const { id, role, name, tenant, application, smtpControl } = key;
   const [expiresAt] = chain.flatMap((one) => one.expiresAt ?? []).sort((a, b) => Date.parse(a) - Date.parse(b));
   const addresses = chain.flatMap((one) => (one.addresses ? [one.addresses] : []));
   const rates = chain.flatMap(({ id: owner, rate }): RateOfKey[] =>
@@ -77,15 +77,17 @@ const identityOf = (key: StoredApiKey, chain: StoredApiKey[]): Identity => {
     ...(expiresAt && { expiresAt }),
     ...(addresses.length > 0 && { addresses }),
     ...(rates.length > 0 && { rates }),
+    ...(smtpControl && { smtpControl }),
   };
 };
 
-interface ApiKeyDeps {
+export interface ApiKeyDeps {
   redis: Redis;
   changes: Changes;
   clock: Clock;
   tenants: Pick<Tenants, 'tenant'>;
-  operatorKey: string;
+  /** The first key, from the configuration, which is in no registry; nobody has it where it is not given. */
+  operatorKey?: string;
 }
 
 /** @returns whose key it is, if it and all above it are good; the operator's own is in no registry */
@@ -93,7 +95,7 @@ const createIdentify = (
   { clock, tenants, operatorKey }: ApiKeyDeps,
   stored: (id: string) => Promise<StoredApiKey | undefined>,
 ): Pick<ApiKeys, 'identify' | 'proofOf' | 'identifyAgain'> => {
-  const operator = digest(operatorKey);
+  const operator = operatorKey === undefined ? undefined : digest(operatorKey);
   const nobody = digest(randomBytes(32).toString('hex'));
 
   const isGood = async ({ expiresAt, tenant, tenantSince }: StoredApiKey): Promise<boolean> => {
@@ -124,12 +126,14 @@ const createIdentify = (
       const found = id === undefined ? undefined : await stored(id);
       const matches = same(digest(secret ?? ''), found === undefined ? nobody : Buffer.from(found.hash, 'hex'));
       if (found !== undefined && matches) return identified(found);
-      return same(digest(key), operator) ? { id: OPERATOR, role: 'operator' } : undefined;
+      const isOperator = operator !== undefined && same(digest(key), operator);
+      return isOperator ? { id: OPERATOR, role: 'operator' } : undefined;
     },
     proofOf: (key) => digest(digest(FORMAT.exec(key)?.[2] ?? key).toString('hex')).toString('hex'),
     async identifyAgain(id, proof) {
       const isSame = (hash: string): boolean => same(digest(hash), Buffer.from(proof, 'hex'));
-      if (id === OPERATOR) return isSame(operator.toString('hex')) ? { id, role: 'operator' } : undefined;
+      if (id === OPERATOR)
+        return operator !== undefined && isSame(operator.toString('hex')) ? { id, role: 'operator' } : undefined;
       const found = await stored(id);
       return found !== undefined && isSame(found.hash) ? identified(found) : undefined;
     },
@@ -145,9 +149,6 @@ const createCount =
     return place === -1 ? all.length : place;
   };
 
-/**
- * @param deps.operatorKey the first key, from the configuration; it is in no registry
- */
 export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
   const { redis, changes, clock } = deps;
   const stored = changes.cached('api-key', async (id) => {
