@@ -17,6 +17,7 @@ beforeAll(async () => {
   for (const tenant of ['acme', 'other']) {
     await setUpQueue(service, `${tenant}/app`, 1);
     await service.ok('PUT', `/v1/tenants/${tenant}/templates/welcome`, { subject: 'Hi', text: 'Hi' });
+    await service.ok('PUT', `/v1/tenants/${tenant}/webhooks/welcome`, { url: 'https://hooks.example/' });
     const email = await service.ok<{ id: string }>('POST', `/v1/queues/${tenant}/app/emails`, anEmail());
     ids[tenant] = { email: email.id, key: (await issue({ role: 'reader', tenant })).id };
   }
@@ -41,6 +42,7 @@ const BODIES: Record<string, unknown> = {
   uploadContent: 'bytes',
   putQueue: { from: 'x@y.example' },
   putTransport: { host: 'evil.example' },
+  putWebhook: { url: 'https://evil.example/' },
   putTemplate: { subject: 'x', text: 'x' },
   renderTemplateDraft: { template: { subject: 'x', text: 'x' } },
   issueKey: { role: 'reader', tenant: 'acme', application: 'app' },
@@ -79,6 +81,7 @@ const snapshot = async (): Promise<string> =>
         '/v1/queues/other/app/emails',
         '/v1/tenants/other/transports',
         '/v1/tenants/other/templates/welcome',
+        '/v1/tenants/other/webhooks',
       ].map((path) => service.ok('GET', path)),
     ),
   );
