@@ -52,7 +52,10 @@ const GROWING: Record<string, [path: string, body: unknown]> = {
     { allowedFrom: LONG.slice(0, 90).map((_, n) => `sender-${n}-with-a-long-name-of-its-own@acme-${n}.example`) },
   ],
   putWebhook: ['/v1/tenants/acme/webhooks/new', { url: 'https://a.example/' }],
-  patchWebhook: ['/v1/tenants/acme/webhooks/erp', { url: `https://a.example/${'long'.repeat(500)}`, applications: MANY }],
+  patchWebhook: [
+    '/v1/tenants/acme/webhooks/erp',
+    { url: `https://a.example/${'long'.repeat(500)}`, applications: MANY },
+  ],
   putTemplate: ['/v1/tenants/acme/templates/welcome', { text: 'Good day' }],
   restoreTemplateVersion: ['/v1/tenants/acme/templates/welcome/versions/1/restore', undefined],
   issueKey: ['/v1/keys', { role: 'reader', tenant: 'acme' }],

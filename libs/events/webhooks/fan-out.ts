@@ -103,7 +103,12 @@ export const createFanOut = (deps: FanOutDeps) => {
   const progressOf = createProgress(deps);
   let keepAt = 0;
 
-  const give = async (placed: TenantWebhook, progress: Progress, events: StreamedEvent[], upTo: string): Promise<void> => {
+  const give = async (
+    placed: TenantWebhook,
+    progress: Progress,
+    events: StreamedEvent[],
+    upTo: string,
+  ): Promise<void> => {
     const now = clock.now();
     const wanted = events.filter((event) => wants(placed.webhook, event)).map((event) => deliveryOf(event, now));
     const isToBeKept = wanted.length > 0 || now >= keepAt;

@@ -92,7 +92,12 @@ const createAttempt = (deps: SenderDeps) => {
     if (await webhooks.switchOff(tenant, name, webhook.onSince, why)) await deps.onSwitchedOff(placed, text);
   };
 
-  const post = async (placed: TenantWebhook, id: string, body: EventBody, signal: AbortSignal): Promise<PostedEvent> => {
+  const post = async (
+    placed: TenantWebhook,
+    id: string,
+    body: EventBody,
+    signal: AbortSignal,
+  ): Promise<PostedEvent> => {
     const { tenant, name, webhook } = placed;
     let secrets: string[];
     try {
@@ -190,7 +195,10 @@ export const createSender = (deps: SenderDeps): Sender => {
     traffic.nextAt = now + LOOK_MS;
     const { claimed, nextAt } = await deliveries.claim(tenant, name, room, now);
     if (nextAt !== undefined) traffic.nextAt = Math.min(traffic.nextAt, nextAt);
-    const bodies = await bodiesOf(redis, claimed.map(({ delivery }) => eventOf(delivery)));
+    const bodies = await bodiesOf(
+      redis,
+      claimed.map(({ delivery }) => eventOf(delivery)),
+    );
     for (const [index, one] of claimed.entries()) {
       const body = bodies[index];
       if (body === undefined) continue;

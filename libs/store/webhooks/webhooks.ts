@@ -61,7 +61,7 @@ const sealedOf = ({ sealed, former }: StoredWebhook): string[] => [sealed, ...(f
 
 interface Secret {
   sealed: string;
-  former?: StoredWebhook['former'];
+  former?: NonNullable<StoredWebhook['former']>;
 }
 
 /** The secret that holds from now on; the one before it, unless it is lost, signs along. */
@@ -120,7 +120,11 @@ const createReseal = (redis: Redis, changes: Changes, box: SecretBox): SealedOwn
       let now = JSON.parse(text) as StoredWebhook;
       const anew = (sealed: string): string => (box.holds(sealed) ? box.reseal(sealed, place(tenant, name)) : sealed);
       const rewritten = ({ sealed, former, ...rest }: StoredWebhook): StoredWebhook =>
-        (now = { ...rest, sealed: anew(sealed), ...(former && { former: { ...former, sealed: anew(former.sealed) } }) });
+        (now = {
+          ...rest,
+          sealed: anew(sealed),
+          ...(former && { former: { ...former, sealed: anew(former.sealed) } }),
+        });
       if (rewrite && sealedOf(now).some(isOld) && (await rewriteRecord(redis, key, name, rewritten))) {
         resealed++;
         await changes.announce('webhook', tenant);
@@ -143,17 +147,19 @@ interface Deps {
 const createChangingPart = ({ redis, changes, secrets, clock }: Deps): Pick<Webhooks, 'rotate' | 'switchOff'> => ({
   async rotate(tenant, name) {
     const secret = newSecret();
-    let after: StoredWebhook | undefined;
+    const rotated: StoredWebhook[] = [];
     await rewriteRecord<StoredWebhook>(redis, tenantKeys(tenant).webhooks, name, (present) => {
       const now = clock.now();
       const { former: _, ...rest } = present;
-      after = { ...rest, ...followedBy(secrets, place(tenant, name), present, secret, now) };
-      return { ...after, updatedAt: new Date(now).toISOString() };
+      const next = followedBy(secrets, place(tenant, name), present, secret, now);
+      rotated.push({ ...rest, ...next, updatedAt: new Date(now).toISOString() });
+      return rotated.at(-1) ?? present;
     });
-    if (after === undefined) return undefined;
-    await noteSealed(redis, sealedOf(after));
+    const webhook = rotated.at(-1);
+    if (webhook === undefined) return undefined;
+    await noteSealed(redis, sealedOf(webhook));
     await changes.announce('webhook', tenant);
-    return { webhook: after, secret };
+    return { webhook, secret };
   },
   async switchOff(tenant, name, onSince, why) {
     const isSwitchedOff = await rewriteRecord<StoredWebhook>(redis, tenantKeys(tenant).webhooks, name, (present) =>
@@ -199,7 +205,13 @@ export const createWebhooks = (deps: Deps): Webhooks => {
         (old) => {
           const [input, now] = [decide(old), clock.now()];
           isMade = old === undefined && typeof input.secret !== 'string';
-          return settingsOf(input, secretOf(secrets, place(tenant, name), input.secret, old, made, now), old, from, now);
+          return settingsOf(
+            input,
+            secretOf(secrets, place(tenant, name), input.secret, old, made, now),
+            old,
+            from,
+            now,
+          );
         },
         bound,
       );

@@ -48,7 +48,8 @@ const keysUsed = async (): Promise<string[]> => {
   const texts = [
     ...(await redis.hvals(HASH)),
     ...(await redis.hvals(tenantKeys('acme').webhooks)),
-    (await redis.get(tenantKeys('acme').signingSecrets)) ?? ''];
+    (await redis.get(tenantKeys('acme').signingSecrets)) ?? '',
+  ];
   return [...new Set(texts.flatMap((text) => [...text.matchAll(/v1\.(k\d+)\./g)].map(([, key = '']) => key)))].sort();
 };
 const ready = () => service.call<{ problems: string[]; warnings?: string[] }>('GET', '/readyz');

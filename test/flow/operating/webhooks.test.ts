@@ -172,7 +172,7 @@ test('a webhook is put, shown, changed and removed as a transport is; its secret
     [{ url: 'ftp://a.example/' }, '/url'],
     [{ url: 'http://a.example/' }, '/url'],
     [{ url: 'https://user:pass@a.example/' }, '/url'],
-    ...['10.0.0.1', '169.254.169.254', '[::1]', '2130706433', 'localhost'].map((host): [object, string] => [
+    ...['10.0.0.1', '169.254.169.254', '[::1]', '167772161', 'localhost'].map((host): [object, string] => [
       { url: `https://${host}/` },
       '/url',
     ]),
@@ -280,7 +280,7 @@ test('what is refused is tried again, others of the same email wait for it, thos
   expect(all.find(({ id }) => id === asked[0]?.id)).toMatchObject({ attempts: 3, answer: { status: 204 } });
   // Page by page, each once.
   const pages: string[] = [];
-  for (let cursor: string | null = ''; cursor !== null; ) {
+  for (let cursor: string | null = ''; cursor !== null;) {
     const at: string = cursor === '' ? '' : `&cursor=${cursor}`;
     const page: { deliveries: ShownDelivery[]; nextCursor: string | null } = await service.ok(
       'GET',

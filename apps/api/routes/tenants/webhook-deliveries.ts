@@ -5,12 +5,7 @@ import { postEvent } from '../../../../libs/events/webhooks/post-event';
 import { RETRIED_MS } from '../../../../libs/events/webhooks/retry-times';
 import { notFound, Problem } from '../../../../libs/mail/input/problem';
 import { DELIVERY_ID, type ShownDelivery } from '../../../../libs/store/webhooks/deliveries';
-import {
-  DELIVERY_STATUSES,
-  WebhookDelivery,
-  WebhookDeliveryPage,
-  WebhookTestResult,
-} from '../../answers/webhooks';
+import { DELIVERY_STATUSES, WebhookDelivery, WebhookDeliveryPage, WebhookTestResult } from '../../answers/webhooks';
 import { endpoint } from '../../http/endpoint/endpoint';
 import type { RouteDeps } from '../../http/route-deps';
 import { PageQuery } from '../../http/page';
@@ -90,7 +85,8 @@ const testWebhook = endpoint({
   id: 'testWebhook',
   tag: 'Webhooks',
   summary: 'Send an event of the type webhook.test now',
-  description: 'Signed as every event is, once, also where the webhook is switched off. The answer has what was answered.',
+  description:
+    'Signed as every event is, once, also where the webhook is switched off. The answer has what was answered.',
   may: MAY_CHANGE,
   grows: 'never',
   answers: { 200: { description: 'What came of it.', schema: WebhookTestResult } },

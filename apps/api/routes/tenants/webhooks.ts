@@ -180,7 +180,8 @@ const rotateWebhookSecret = endpoint({
   id: 'rotateWebhookSecret',
   tag: 'Webhooks',
   summary: 'Make a new secret for a webhook',
-  description: 'It is shown in this one answer. The one before it signs along for a day, so that the receiver can be told.',
+  description:
+    'It is shown in this one answer. The one before it signs along for a day, so that the receiver can be told.',
   may: MAY_CHANGE,
   grows: 'never',
   answers: { 200: { description: 'The webhook with its new secret.', ...changed } },
