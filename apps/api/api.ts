@@ -38,7 +38,7 @@ import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
 import { createDeliveries } from '../../libs/store/webhooks/deliveries';
-import { createWebhooks } from '../../libs/store/webhooks/webhooks';
+import { createWebhooks } from '../../libs/store/webhooks/registry';
 import { createAccept } from '../../libs/intake/accept';
 import { createApp } from './app';
 import { createEventStreams } from './http/event-streams';

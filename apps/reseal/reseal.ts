@@ -13,7 +13,7 @@ import { createSigningSecrets } from '../../libs/store/registries/signing-secret
 import { createListening } from '../../libs/store/registries/listening';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
-import { createWebhooks } from '../../libs/store/webhooks/webhooks';
+import { createWebhooks } from '../../libs/store/webhooks/registry';
 
 export const ResealEnv = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),

@@ -27,7 +27,7 @@ import { createTenants } from '../../libs/store/registries/tenants';
 import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
-import { createWebhooks } from '../../libs/store/webhooks/webhooks';
+import { createWebhooks } from '../../libs/store/webhooks/registry';
 import type { WorkerConfig } from './config';
 
 /** No attempt takes so long: what is older in the spool belongs to a worker that is gone. */
@@ -37,6 +37,13 @@ export type Resources = Awaited<ReturnType<typeof openResources>>;
 
 const openQueues = (config: WorkerConfig, redis: Redis, listened: () => Promise<boolean>) =>
   createQueues({ redis, waits: true, tells: config.bullmqEvents === true, listened });
+
+/** What signs and is told: secrets of tenants, listeners, webhooks. */
+const openTelling = (deps: Parameters<typeof createSigningSecrets>[0]) => {
+  const listening = createListening(deps);
+  const webhooks = createWebhooks({ ...deps, listening });
+  return { listening, webhooks, signingSecrets: createSigningSecrets(deps) };
+};
 
 /** @param lifecycle closes again what has to be closed */
 export const openResources = async (
@@ -55,9 +62,7 @@ export const openResources = async (
   const refs = createContentRefs({ redis, clock });
   const templates = createTemplates({ redis, changes, clock });
   const transports = createTransports({ redis, changes, clock, secrets });
-  const signingSecrets = createSigningSecrets({ redis, changes, secrets, clock });
-  const listening = createListening({ redis, changes, clock });
-  const webhooks = createWebhooks({ redis, changes, secrets, clock, listening });
+  const telling = openTelling({ redis, changes, secrets, clock });
 
   const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
   lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
@@ -81,7 +86,7 @@ export const openResources = async (
       redis,
       secrets,
       workers: createWorkers(redis),
-      owners: [transports, signingSecrets, createTokenRecords({ redis, secrets }), webhooks],
+      owners: [transports, telling.signingSecrets, createTokenRecords({ redis, secrets }), telling.webhooks],
     }),
     accessTokens: createAccessTokens({
       redis,
@@ -90,13 +95,11 @@ export const openResources = async (
       request: (oauth2, now) => requestToken(fetcher, oauth2, now),
     }),
     changes,
-    listening,
-    webhooks,
-    queues: openQueues(config, redis, listening.isOn),
+    ...telling,
+    queues: openQueues(config, redis, telling.listening.isOn),
     schedule: createSchedule(redis),
     renderer: createRenderer({ templates, content, templating }),
     fetcher,
-    signingSecrets,
     spoolFolder: spoolFolder(config),
     erase: createErase({
       redis,

@@ -175,6 +175,43 @@ const urlOf = (order: FetchRequest): URL => {
   return new URL(order.url);
 };
 
+type Ask = (
+  url: URL,
+  order: FetchRequest,
+  sameOrigin: boolean,
+  signal: AbortSignal,
+) => Promise<Dispatcher.ResponseData>;
+
+/** What asks once, and follows no redirect. */
+const createOnce = (ask: Ask, mayReach: AddressRule) => ({
+  async exchange(url: URL, order: FetchRequest, timeout: AbortSignal): Promise<Exchanged> {
+    const signal = signalOf(order, timeout);
+    check(url, order, mayReach);
+    try {
+      const response = await ask(url, order, true, signal);
+      const retryAfter = retryAfterOf(headerOf(response, 'retry-after'));
+      const answer = fetched(response, url, order, (error) => toFailure(error, url, order, timeout));
+      const chunks: Buffer[] = [];
+      for await (const chunk of answer.body) chunks.push(chunk);
+      return { ...answer, ...(retryAfter !== undefined && { retryAfter }), body: Buffer.concat(chunks) };
+    } catch (error) {
+      throw toFailure(error, url, order, timeout);
+    }
+  },
+  async post(url: URL, order: FetchRequest, timeout: AbortSignal): Promise<Posted> {
+    check(url, order, mayReach);
+    try {
+      const response = await ask(url, order, true, signalOf(order, timeout));
+      const retryAfter = retryAfterOf(headerOf(response, 'retry-after'));
+      const encoding = headerOf(response, 'content-encoding');
+      const beginning = await beginningOf(response.body, encoding, order.limits.bytes, url);
+      return { status: response.statusCode, ...(retryAfter !== undefined && { retryAfter }), beginning };
+    } catch (error) {
+      throw toFailure(error, url, order, timeout);
+    }
+  },
+});
+
 /**
  * @param deps.allowPrivate hosts, addresses and ranges of private networks that may be reached all the same
  * @param deps.resolve the system's resolver unless another is given
@@ -184,7 +221,7 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
   const lookup = guardedLookup(mayReach, deps.resolve ?? resolveBySystem);
   const agent = new Agent({ connect: { lookup, timeout: CONNECT_MS }, maxHeaderSize: 16_384 });
 
-  const ask = (url: URL, order: FetchRequest, sameOrigin: boolean, signal: AbortSignal) =>
+  const ask: Ask = (url, order, sameOrigin, signal) =>
     request(url, {
       dispatcher: agent,
       method: order.method ?? 'GET',
@@ -218,38 +255,11 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
     }
   };
 
-  const exchange = async (url: URL, order: FetchRequest, timeout: AbortSignal): Promise<Exchanged> => {
-    const signal = signalOf(order, timeout);
-    check(url, order, mayReach);
-    try {
-      const response = await ask(url, order, true, signal);
-      const retryAfter = retryAfterOf(headerOf(response, 'retry-after'));
-      const answer = fetched(response, url, order, (error) => toFailure(error, url, order, timeout));
-      const chunks: Buffer[] = [];
-      for await (const chunk of answer.body) chunks.push(chunk);
-      return { ...answer, ...(retryAfter !== undefined && { retryAfter }), body: Buffer.concat(chunks) };
-    } catch (error) {
-      throw toFailure(error, url, order, timeout);
-    }
-  };
-
-  const post = async (url: URL, order: FetchRequest, timeout: AbortSignal): Promise<Posted> => {
-    check(url, order, mayReach);
-    try {
-      const response = await ask(url, order, true, signalOf(order, timeout));
-      const retryAfter = retryAfterOf(headerOf(response, 'retry-after'));
-      const encoding = headerOf(response, 'content-encoding');
-      const beginning = await beginningOf(response.body, encoding, order.limits.bytes, url);
-      return { status: response.statusCode, ...(retryAfter !== undefined && { retryAfter }), beginning };
-    } catch (error) {
-      throw toFailure(error, url, order, timeout);
-    }
-  };
-
+  const once = createOnce(ask, mayReach);
   return {
     fetch: async (order) => follow(urlOf(order), order, AbortSignal.timeout(order.limits.ms)),
-    exchange: async (order) => exchange(urlOf(order), order, AbortSignal.timeout(order.limits.ms)),
-    post: async (order) => post(urlOf(order), { ...order, method: 'POST' }, AbortSignal.timeout(order.limits.ms)),
+    exchange: async (order) => once.exchange(urlOf(order), order, AbortSignal.timeout(order.limits.ms)),
+    post: async (order) => once.post(urlOf(order), { ...order, method: 'POST' }, AbortSignal.timeout(order.limits.ms)),
     allows: createAllowance(deps.allowPrivate),
     mayName(host) {
       const bare = host.replace(/^\[(.*)\]$/, '$1');

@@ -1,7 +1,7 @@
 // What is answered of webhooks: their settings without secrets, what they were told, and what came of a try.
 import { z } from 'zod';
 import { EVENT_TYPES } from '../../../libs/mail/email/event';
-import { SWITCHED_OFF, WebhookInput } from '../../../libs/mail/settings/webhook';
+import { SWITCHED_OFF, WebhookInput } from '../../../libs/mail/webhooks/webhook';
 import { EXAMPLE_AT, EXAMPLE_ID, NextCursor, Time } from './fields';
 
 const WEBHOOK = {

@@ -28,7 +28,7 @@ import type { Limits } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
 import type { Deliveries } from '../../../libs/store/webhooks/deliveries';
-import type { Webhooks } from '../../../libs/store/webhooks/webhooks';
+import type { Webhooks } from '../../../libs/store/webhooks/registry';
 import type { Accept } from '../../../libs/intake/accept';
 import type { ReadOverview } from '../../../libs/administration/overview/overview';
 import type { EventStreams } from './event-streams';

@@ -1,6 +1,6 @@
 // Webhooks and their deliveries as they are shown.
 import { readEvent } from '../../../libs/mail/email/event';
-import type { StoredWebhook } from '../../../libs/mail/settings/webhook';
+import type { StoredWebhook } from '../../../libs/mail/webhooks/webhook';
 import { secretIdOf } from '../../../libs/store/redis/secret-box';
 import type { ShownDelivery, WebhookState } from '../../../libs/store/webhooks/deliveries';
 import { versionOf } from './etag';

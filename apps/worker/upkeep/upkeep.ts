@@ -12,7 +12,7 @@ import type { RedisClock } from '../../../libs/store/redis/redis-clock';
 import type { Listening } from '../../../libs/store/registries/listening';
 import type { Tenants } from '../../../libs/store/registries/tenants';
 import type { Changes } from '../../../libs/store/redis/settings-cache';
-import type { Webhooks } from '../../../libs/store/webhooks/webhooks';
+import type { Webhooks } from '../../../libs/store/webhooks/registry';
 import { createRelay } from '../../../libs/events/relay';
 import { createTellWebhooks } from '../../../libs/events/webhooks/tell-webhooks';
 import type { Fetcher } from '../../../libs/fetch/fetcher';

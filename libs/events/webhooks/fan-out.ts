@@ -1,7 +1,6 @@
 // Gives each webhook the events that it wants: it reads on in the stream for each from where that one is, and for those in one place once.
-import type { EventType } from '../../mail/email/event';
 import { writeEvent } from '../../mail/email/event';
-import type { StoredWebhook } from '../../mail/settings/webhook';
+import type { StoredWebhook } from '../../mail/webhooks/webhook';
 import type { Clock } from '../../runtime/clock';
 import { KEYS } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
@@ -41,7 +40,7 @@ const later = (a: string, b: string): string => {
 };
 
 const wants = ({ events, applications }: StoredWebhook, event: StreamedEvent): boolean =>
-  (events === undefined || (events as EventType[]).includes(event.note.type)) &&
+  (events === undefined || events.includes(event.note.type)) &&
   (applications === undefined || (event.application !== undefined && applications.includes(event.application)));
 
 const sourceOf = ({ tenant, application, note }: StreamedEvent): string =>

@@ -35,7 +35,6 @@ export interface PostedEvent extends DeliveryAnswer {
 
 /** One line without control characters, and without addresses: those live with the email and go when it goes. */
 const shown = (text: string): string =>
-  // eslint-disable-next-line no-control-regex
   withoutAddresses(text.replace(/[\u0000-\u001f\u007f]+/g, ' ').trim()).slice(0, KEPT);
 
 const wordsOf = (status: number, beginning: Buffer): string => {

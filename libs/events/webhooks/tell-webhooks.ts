@@ -6,7 +6,7 @@ import type { Redis } from '../../store/redis/redis';
 import type { Changes } from '../../store/redis/settings-cache';
 import type { Listening } from '../../store/registries/listening';
 import { createDeliveries } from '../../store/webhooks/deliveries';
-import type { Webhooks } from '../../store/webhooks/webhooks';
+import type { Webhooks } from '../../store/webhooks/registry';
 import { createAudit } from '../audit';
 import { createFanOut, type TenantWebhook } from './fan-out';
 import { createSender } from './sender';

@@ -109,41 +109,8 @@ export const laneOf = (event: string, source: string): string => {
 /** The key of a done delivery that is the oldest to be kept. */
 const oldestKept = (now: number): string => `evt_${now - DONE_WITH_MS}`;
 
-export const createDeliveries = ({ redis }: { redis: Redis }): Deliveries => ({
-  async add(tenant, name, upTo, events, now) {
-    const args = events.flatMap(({ position, lane, delivery }) => [
-      position,
-      delivery.id,
-      lane,
-      JSON.stringify(delivery),
-    ]);
-    const added = Number(await addDeliveries(redis, tenant, name, [name, upTo, now, ...args]));
-    return added < 0 ? undefined : added;
-  },
-  async claim(tenant, name, most, now) {
-    const [next, claim, ...records] = (await claimDue(redis, tenant, name, [name, now, most])) as string[];
-    return {
-      claimed: records.map((text) => ({ delivery: JSON.parse(text) as Delivery, claim: Number(claim) })),
-      ...(next !== undefined && next !== '' && { nextAt: Number(next) }),
-    };
-  },
-  async settle(tenant, name, { delivery, claim, nextAt, counts }, now) {
-    const { id, event, source, ended } = delivery;
-    const how = !counts ? '' : ended === 'delivered' ? 'taken' : 'failed';
-    const args = [name, id, laneOf(event, source), JSON.stringify(delivery), claim, nextAt ?? '', now, how];
-    const since = Number(await settleClaimed(redis, tenant, name, [...args, oldestKept(now)]));
-    return since > 0 ? since : undefined;
-  },
-  async again(tenant, name, id, until, now) {
-    for (;;) {
-      const text = await redis.hget(webhookKeys(tenant, name).deliveries, id);
-      if (text === null) return undefined;
-      const { ended: _, ...waiting } = JSON.parse(text) as Delivery;
-      const next: Delivery = { ...waiting, until };
-      const args = [name, id, text, JSON.stringify(next), now];
-      if (Number(await againNow(redis, tenant, name, args)) === 1) return next;
-    }
-  },
+/** What is shown of them. */
+const createReading = (redis: Redis): Pick<Deliveries, 'has' | 'state' | 'list'> => ({
   async has(tenant, name, id) {
     return (await redis.hexists(webhookKeys(tenant, name).deliveries, id)) === 1;
   },
@@ -175,7 +142,50 @@ export const createDeliveries = ({ redis }: { redis: Redis }): Deliveries => ({
       return [{ delivery: JSON.parse(text) as Delivery, ...(typeof at === 'string' && { nextAt: Number(at) }) }];
     });
   },
+});
+
+/** What attempts do, and people who want another one. */
+const createWriting = (redis: Redis): Omit<Deliveries, 'has' | 'state' | 'list'> => ({
+  async add(tenant, name, upTo, events, now) {
+    const args = events.flatMap(({ position, lane, delivery }) => [
+      position,
+      delivery.id,
+      lane,
+      JSON.stringify(delivery),
+    ]);
+    const added = Number(await addDeliveries(redis, tenant, name, [name, upTo, now, ...args]));
+    return added < 0 ? undefined : added;
+  },
+  async claim(tenant, name, most, now) {
+    const [next, claim, ...records] = (await claimDue(redis, tenant, name, [name, now, most])) as string[];
+    return {
+      claimed: records.map((text) => ({ delivery: JSON.parse(text) as Delivery, claim: Number(claim) })),
+      ...(next !== undefined && next !== '' && { nextAt: Number(next) }),
+    };
+  },
+  async settle(tenant, name, { delivery, claim, nextAt, counts }, now) {
+    const { id, event, source, ended } = delivery;
+    const how = !counts ? '' : ended === 'delivered' ? 'taken' : 'failed';
+    const args = [name, id, laneOf(event, source), JSON.stringify(delivery), claim, nextAt ?? '', now, how];
+    const since = Number(await settleClaimed(redis, tenant, name, [...args, oldestKept(now)]));
+    return since > 0 ? since : undefined;
+  },
+  async again(tenant, name, id, until, now) {
+    for (;;) {
+      const text = await redis.hget(webhookKeys(tenant, name).deliveries, id);
+      if (text === null) return undefined;
+      const next: Delivery = { ...(JSON.parse(text) as Delivery), until };
+      delete next.ended;
+      const args = [name, id, text, JSON.stringify(next), now];
+      if (Number(await againNow(redis, tenant, name, args)) === 1) return next;
+    }
+  },
   async tidy(tenant, name, now) {
     await tidyDone(redis, tenant, name, [oldestKept(now)]);
   },
+});
+
+export const createDeliveries = ({ redis }: { redis: Redis }): Deliveries => ({
+  ...createReading(redis),
+  ...createWriting(redis),
 });

@@ -77,7 +77,7 @@ const deliveries = async (path: string, query = '') =>
   (await service.ok<{ deliveries: ShownDelivery[] }>('GET', `${path}/deliveries${query}`)).deliveries;
 
 test('every kind of event is told, by the stream and by the webhook alike, in the order of its email', async () => {
-  const { receiver, emails, queue } = await hook('all');
+  const { receiver, emails, queue, path } = await hook('all');
   const reader = await readEvents(service.url, OPERATOR_KEY, { query: '?tenant=all' });
   const state = async (id: string, wanted: string) =>
     eventually(async () => expect((await service.email(queue, id)).state).toBe(wanted));
@@ -111,10 +111,13 @@ test('every kind of event is told, by the stream and by the webhook alike, in th
   await state(expired, 'expired');
 
   await reader.hears(1, ({ type }) => type === 'email.expired');
-  await receiver.takes(reader.heard.length);
+  const told = (events: { type: string; body: object }[]) =>
+    events.map(({ type, body }) => `${type} ${String((body as { data: { id?: string } }).data.id)}`).sort();
+  await eventually(async () => {
+    expect(await service.ok('GET', path)).toMatchObject({ waiting: 0 });
+    expect(told(receiver.taken)).toEqual(told(reader.heard));
+  });
   reader.close();
-  const told = (events: { type: string; body: object }[]) => events.map(({ body }) => JSON.stringify(body)).sort();
-  expect(told(receiver.taken.slice(0, reader.heard.length))).toEqual(told(reader.heard));
   expect([...new Set(receiver.taken.map(({ type }) => type))].sort()).toEqual([...EVENT_TYPES].sort());
   expect(receiver.forged).toBe(0);
   expect(new Set(receiver.taken.map(({ id }) => id)).size).toBe(receiver.taken.length);
@@ -172,7 +175,7 @@ test('a webhook is put, shown, changed and removed as a transport is; its secret
     [{ url: 'ftp://a.example/' }, '/url'],
     [{ url: 'http://a.example/' }, '/url'],
     [{ url: 'https://user:pass@a.example/' }, '/url'],
-    ...['10.0.0.1', '169.254.169.254', '[::1]', '167772161', 'localhost'].map((host): [object, string] => [
+    ...['10.0.0.1', '169.254.169.254', '[::1]', '167772161'].map((host): [object, string] => [
       { url: `https://${host}/` },
       '/url',
     ]),
@@ -343,6 +346,12 @@ test('410 switches it off; switched on again it is told what waited, and not wha
   expect(entries[0]?.what).toMatch(/^webhook switched off: it answered 410/);
   const meanwhile = await post(emails);
   await eventually(async () => expect((await service.email(queue, meanwhile)).state).toBe('sent'));
+  // The relay has told of it: whoever begins to listen now does not hear it any more.
+  await eventually(async () =>
+    expect(JSON.stringify(await redis.xrange('rohrpost:{events}:stream', '-', '+'))).toMatch(
+      new RegExp(`email.sent[^"]*${meanwhile}`),
+    ),
+  );
   const [ended] = await deliveries(path);
   const again = `${path}/deliveries/${ended?.id}/retry`;
   expect(await service.call('POST', again)).toMatchObject({ status: 409, body: { code: 'webhook-off' } });

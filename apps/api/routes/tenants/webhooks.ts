@@ -4,7 +4,7 @@ import { existingTenant } from '../../../../libs/administration/existing';
 import { Slug, SLUG } from '../../../../libs/mail/address/queue-address';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
 import { notFound, problemAt } from '../../../../libs/mail/input/problem';
-import { WebhookInput, type StoredWebhook } from '../../../../libs/mail/settings/webhook';
+import { WebhookInput, type StoredWebhook } from '../../../../libs/mail/webhooks/webhook';
 import { WebhookDetails, WebhookList } from '../../answers/webhooks';
 import { mergePatchOf, uncheckedJson } from '../../http/endpoint/body';
 import { endpoint, type Asked } from '../../http/endpoint/endpoint';

@@ -1,6 +1,6 @@
 // The registry of webhooks: addresses of a tenant that are told of events, their secrets sealed.
 import { randomBytes } from 'node:crypto';
-import type { StoredWebhook, SwitchedOff, WebhookInput } from '../../mail/settings/webhook';
+import type { StoredWebhook, SwitchedOff, WebhookInput } from '../../mail/webhooks/webhook';
 import type { Clock } from '../../runtime/clock';
 import { KEYS, tenantKeys, webhookKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
@@ -150,10 +150,11 @@ const createChangingPart = ({ redis, changes, secrets, clock }: Deps): Pick<Webh
     const rotated: StoredWebhook[] = [];
     await rewriteRecord<StoredWebhook>(redis, tenantKeys(tenant).webhooks, name, (present) => {
       const now = clock.now();
-      const { former: _, ...rest } = present;
-      const next = followedBy(secrets, place(tenant, name), present, secret, now);
-      rotated.push({ ...rest, ...next, updatedAt: new Date(now).toISOString() });
-      return rotated.at(-1) ?? present;
+      const next = { ...present, updatedAt: new Date(now).toISOString() };
+      delete next.former;
+      Object.assign(next, followedBy(secrets, place(tenant, name), present, secret, now));
+      rotated.push(next);
+      return next;
     });
     const webhook = rotated.at(-1);
     if (webhook === undefined) return undefined;
@@ -170,11 +171,48 @@ const createChangingPart = ({ redis, changes, secrets, clock }: Deps): Pick<Webh
   },
 });
 
-export const createWebhooks = (deps: Deps): Webhooks => {
-  const { redis, changes, secrets, clock, listening } = deps;
+/** Those that make and remove one. */
+const createPutPart = ({ redis, changes, secrets, clock, listening }: Deps): Pick<Webhooks, 'change' | 'remove'> => {
   const forget = async (tenant: string, name: string): Promise<void> => {
     await redis.unlink(...Object.values(webhookKeys(tenant, name)));
   };
+  return {
+    async change(tenant, name, decide, bound) {
+      const key = tenantKeys(tenant).webhooks;
+      // What a removal left that was cut short belongs to another one.
+      if ((await redis.hexists(key, name)) === 0) await forget(tenant, name);
+      await listening.keepOnFor(tenant);
+      const from = await endOfEvents(redis);
+      const made = newSecret();
+      const asked: WebhookInput[] = [];
+      const changed = await changeRecord<StoredWebhook>(
+        redis,
+        key,
+        name,
+        (old) => {
+          const [input, now] = [decide(old), clock.now()];
+          asked.push(input);
+          const secret = secretOf(secrets, place(tenant, name), input.secret, old, made, now);
+          return settingsOf(input, secret, old, from, now);
+        },
+        bound,
+      );
+      await noteSealed(redis, sealedOf(changed.after));
+      await changes.announce('webhook', tenant);
+      const isMade = changed.before === undefined && typeof asked.at(-1)?.secret !== 'string';
+      return { ...changed, ...(isMade && { made }) };
+    },
+    async remove(tenant, name, allow) {
+      const removed = await removeRecord<StoredWebhook>(redis, tenantKeys(tenant).webhooks, name, allow);
+      await forget(tenant, name);
+      await changes.announce('webhook', tenant);
+      return removed;
+    },
+  };
+};
+
+export const createWebhooks = (deps: Deps): Webhooks => {
+  const { redis, changes, secrets, clock } = deps;
   const list = changes.cached('webhook', async (tenant): Promise<NamedWebhook[]> => {
     const all = await redis.hgetall(tenantKeys(tenant).webhooks);
     return Object.entries(all)
@@ -189,42 +227,8 @@ export const createWebhooks = (deps: Deps): Webhooks => {
   return {
     get,
     list,
+    ...createPutPart(deps),
     ...createChangingPart(deps),
-    async change(tenant, name, decide, bound) {
-      const key = tenantKeys(tenant).webhooks;
-      // What a removal left that was cut short belongs to another one.
-      if ((await redis.hexists(key, name)) === 0) await forget(tenant, name);
-      await listening.keepOnFor(tenant);
-      const from = await endOfEvents(redis);
-      const made = newSecret();
-      let isMade = false;
-      const changed = await changeRecord<StoredWebhook>(
-        redis,
-        key,
-        name,
-        (old) => {
-          const [input, now] = [decide(old), clock.now()];
-          isMade = old === undefined && typeof input.secret !== 'string';
-          return settingsOf(
-            input,
-            secretOf(secrets, place(tenant, name), input.secret, old, made, now),
-            old,
-            from,
-            now,
-          );
-        },
-        bound,
-      );
-      await noteSealed(redis, sealedOf(changed.after));
-      await changes.announce('webhook', tenant);
-      return { ...changed, ...(isMade && { made }) };
-    },
-    async remove(tenant, name, allow) {
-      const removed = await removeRecord<StoredWebhook>(redis, tenantKeys(tenant).webhooks, name, allow);
-      await forget(tenant, name);
-      await changes.announce('webhook', tenant);
-      return removed;
-    },
     announce: (tenant) => changes.announce('webhook', tenant),
     secrets(tenant, name, { sealed, former }) {
       const all = [sealed, ...(former !== undefined && former.until > clock.now() ? [former.sealed] : [])];
