@@ -179,8 +179,11 @@ const createPutPart = ({ redis, changes, secrets, clock, listening }: Deps): Pic
   return {
     async change(tenant, name, decide, bound) {
       const key = tenantKeys(tenant).webhooks;
+      const present = await redis.hget(key, name);
+      // Before anything is written: nobody has events written by what is refused.
+      decide(present === null ? undefined : (JSON.parse(present) as StoredWebhook));
       // What a removal left that was cut short belongs to another one.
-      if ((await redis.hexists(key, name)) === 0) await forget(tenant, name);
+      if (present === null) await forget(tenant, name);
       await listening.keepOnFor(tenant);
       const from = await endOfEvents(redis);
       const made = newSecret();

@@ -6,7 +6,7 @@ import { anEmail, setUpQueue, startService } from '../../support/service';
 import { startSmtpServer } from '../../support/smtp/smtp-server';
 import { eventually } from '../../support/wait';
 
-const { EMAILS, KILLS } = FULL ? { EMAILS: 2_000, KILLS: 8 } : { EMAILS: 200, KILLS: 2 };
+const { EMAILS, KILLS } = FULL ? { EMAILS: 2_000, KILLS: 8 } : { EMAILS: 200, KILLS: 1 };
 const TOLD: Record<string, string> = { sent: 'email.sent', deferred: 'email.deferred', uncertain: 'email.deferred' };
 
 test('each event of each email, in its order, however often who tells is killed', async () => {
