@@ -13,11 +13,11 @@ const ids: Record<string, { email: string; key: string }> = {};
 const issue = (more: object) => service.ok<{ id: string; key: string }>('POST', '/v1/keys', more);
 
 beforeAll(async () => {
-  service = await startService({ workers: 0, verifyWaitMs: 100 });
+  service = await startService({ workers: 0, verifyWaitMs: 100, api: { allowPrivate: ['127.0.0.1'] } });
   for (const tenant of ['acme', 'other']) {
     await setUpQueue(service, `${tenant}/app`, 1);
     await service.ok('PUT', `/v1/tenants/${tenant}/templates/welcome`, { subject: 'Hi', text: 'Hi' });
-    await service.ok('PUT', `/v1/tenants/${tenant}/webhooks/welcome`, { url: 'https://hooks.example/' });
+    await service.ok('PUT', `/v1/tenants/${tenant}/webhooks/welcome`, { url: 'https://127.0.0.1:1/' });
     const email = await service.ok<{ id: string }>('POST', `/v1/queues/${tenant}/app/emails`, anEmail());
     ids[tenant] = { email: email.id, key: (await issue({ role: 'reader', tenant })).id };
   }
