@@ -14,7 +14,7 @@ const WALLS = {
   'libs/jobs': { rooms: [...GROUND, 'libs/store'], packages: ['bullmq', 'uuidv7', 'lru-cache'] },
   'libs/internal-queues': { rooms: [...GROUND, 'libs/store'], packages: ['bullmq', 'zod'] },
   'libs/dispatch': { rooms: [...GROUND, 'libs/store', 'libs/jobs'], packages: ['lru-cache'] },
-  'libs/events': { rooms: [...GROUND, 'libs/store', 'libs/jobs'], packages: ['zod'] },
+  'libs/events': { rooms: [...GROUND, 'libs/store', 'libs/fetch', 'libs/jobs'], packages: ['zod'] },
   'libs/intake': {
     rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/fetch', 'libs/jobs', 'libs/render', 'libs/events'],
     packages: ['zod'],

@@ -37,6 +37,8 @@ import { createTenants } from '../../libs/store/registries/tenants';
 import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
+import { createDeliveries } from '../../libs/store/webhooks/deliveries';
+import { createWebhooks } from '../../libs/store/webhooks/registry';
 import { createAccept } from '../../libs/intake/accept';
 import { createApp } from './app';
 import { createEventStreams } from './http/event-streams';
@@ -106,6 +108,8 @@ const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config'
     secrets,
     breakers: createBreakers({ redis, clock, replica: 'api', listening }),
     listening,
+    webhooks: createWebhooks({ redis, changes, clock, secrets, listening }),
+    deliveries: createDeliveries({ redis }),
     workers: createWorkers(redis),
     templates: createTemplates({ redis, changes, clock }),
     sessions: createSessions({ redis, clock }),

@@ -27,6 +27,8 @@ import type { KeyRates } from '../../../libs/store/limits/key-rates';
 import type { Limits } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
+import type { Deliveries } from '../../../libs/store/webhooks/deliveries';
+import type { Webhooks } from '../../../libs/store/webhooks/registry';
 import type { Accept } from '../../../libs/intake/accept';
 import type { ReadOverview } from '../../../libs/administration/overview/overview';
 import type { EventStreams } from './event-streams';
@@ -75,6 +77,8 @@ export interface RouteDeps {
   audit: Audit;
   mailLog: MailLog;
   listening: Listening;
+  webhooks: Webhooks;
+  deliveries: Deliveries;
   eventStreams: EventStreams;
   overview: ReadOverview;
 }

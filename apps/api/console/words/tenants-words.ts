@@ -125,6 +125,7 @@ export const TENANTS_WORDS = {
   'set.maxTemplates': ['Templates', 'Vorlagen'],
   'set.maxTemplateBytes': ['Bytes of templates', 'Bytes an Vorlagen'],
   'set.maxOperations': ['Operations at once', 'Vorgänge zugleich'],
+  'set.maxWebhooks': ['Webhooks', 'Webhooks'],
   'set.dataSources': ['Where data may be fetched from', 'Woher Daten geholt werden dürfen'],
   'set.dataSourcesHint': ['One address prefix a line, with https.', 'Ein Adressanfang je Zeile, mit https.'],
   'set.ofInstallation': ['as the installation says', 'wie in der Installation'],
