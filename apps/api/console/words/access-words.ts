@@ -24,6 +24,7 @@ export const ACCESS_WORDS = {
   'key.everywhere': ['everywhere', 'überall'],
   'key.issued': ['Issued', 'Ausgestellt'],
   'key.by': ['by {by}', 'von {by}'],
+  'key.used': ['Last used', 'Zuletzt benutzt'],
   'key.expires': ['Expires', 'Läuft ab'],
   'key.expiresHint': ['At the end of this day, UTC. Empty: never.', 'Am Ende dieses Tages, UTC. Leer: nie.'],
   'key.over': ['expired', 'abgelaufen'],
