@@ -110,7 +110,7 @@ export const TENANTS_WORDS = {
   'set.onUncertain': ['Where it is not known whether the server took it', 'Wenn unklar ist, ob der Server sie annahm'],
   'set.onUncertainHint': [
     'Sent again, the recipient may get it twice; held, a person decides.',
-    'Erneut gesendet, kommt sie vielleicht zweimal an; angehalten, entscheidet ein Mensch.',
+    'Nochmals gesendet, kommt sie vielleicht zweimal an; angehalten, entscheidet ein Mensch.',
   ],
   'set.priority': ['Priority', 'Vorrang'],
   'set.concurrency': ['Emails at once', 'E-Mails gleichzeitig'],
