@@ -6,7 +6,7 @@ import { BESIDE, MARK } from '../../store/redis/keys';
 /** What the names of causes are made of (base32hex, RFC 4648 section 7). */
 const DIGITS = '0123456789abcdefghijklmnopqrstuv';
 const NAME_DIGITS = 12;
-/** Causes of one queue; more have no words of their own. Each has three fields. */
+/** Causes of one queue; more have no words of their own. Each has three fields, or four. */
 const MOST_FIELDS = 3 * 500;
 
 /** Further replies of one email that are taken, and characters of those that are kept of a cause; of one with more any may be. */

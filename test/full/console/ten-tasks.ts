@@ -78,8 +78,10 @@ const seeWhatIsStuck: Task = {
     for (let n = 0; n < 6; n++) await post(world, billing(person), { to: [`waits${n}@example.org`] });
   },
   async does(_world, person) {
-    await seen(person, () => downItem(person).getByText('535 5.7.8').waitFor({ timeout: 500 }));
-    await downItem(person).getByText(person.say('start.wait', { n: 6 })).waitFor();
+    await seen(person, async () => {
+      await downItem(person).getByText('535 5.7.8').waitFor({ timeout: 500 });
+      await downItem(person).getByText(person.say('start.wait', { n: 6 })).waitFor({ timeout: 500 });
+    });
   },
 };
 

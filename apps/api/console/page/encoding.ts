@@ -19,10 +19,8 @@ const compressPage: Record<Encoding, (bytes: Buffer) => Promise<Buffer>> = {
   gzip: (bytes) => gzipAsync(bytes),
 };
 /** @returns what the client takes of ours, by its `Accept-Encoding` (RFC 9110 12.5.3); undefined for the bytes as they are */
-const encodingFor = (request: Request): Encoding | undefined => {
-  const accepted = request.acceptsEncodings(...ENCODINGS);
-  return ENCODINGS.find((one) => one === accepted);
-};
+const encodingFor = (request: Request): Encoding | undefined =>
+  ENCODINGS.find((one) => request.acceptsEncodings(one) === one);
 
 const describe = (response: Response, encoding: Encoding | undefined): void => {
   response.vary('Accept-Encoding');
