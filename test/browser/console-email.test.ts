@@ -181,7 +181,7 @@ test('an open page of an email follows what a worker does, without being loaded 
   const loaded: string[] = [];
   await page.goto(`${service.url}/queues/${queue}/emails/${id}`);
   page.on('framenavigated', (frame) => loaded.push(frame.url()));
-  await page.getByText('scheduled', { exact: true }).first().waitFor();
+  await page.locator('#stands .state-scheduled').first().waitFor();
   await service.ok('POST', `${emails}/${id}/send-now`);
   await untilState(service, queue, id, 'sent');
   const stands = page.locator('#stands');

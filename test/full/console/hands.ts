@@ -48,16 +48,20 @@ const IS_SEEN = `(element) => {
   return outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
 }`;
 
+/** What a script in the page says of an element. */
+const told = <T>(target: Locator, script: string): Promise<T> =>
+  target.evaluate<T, void, Node>(script);
+
 export const keyboard = (page: Page): Hand => {
   const { step, ...rest } = counted();
 
   const goTo = async (target: Locator): Promise<void> => {
     await target.waitFor();
-    for (let stops = 0; !(await target.evaluate<boolean>(IS_FOCUSED)); stops++) {
+    for (let stops = 0; !(await told<boolean>(target, IS_FOCUSED)); stops++) {
       if (stops === MOST_STOPS) throw new Error(`Tab does not lead to ${String(target)}`);
       await page.keyboard.press('Tab');
     }
-    if (!(await target.evaluate<boolean>(IS_SEEN))) throw new Error(`nobody sees that the focus is on ${String(target)}`);
+    if (!(await told<boolean>(target, IS_SEEN))) throw new Error(`nobody sees that the focus is on ${String(target)}`);
   };
 
   return {
@@ -65,7 +69,7 @@ export const keyboard = (page: Page): Hand => {
     async press(target) {
       step();
       await goTo(target);
-      const isBox = await target.evaluate<boolean>('(element) => element.matches("input[type=checkbox]")');
+      const isBox = await told<boolean>(target, '(element) => element.matches("input[type=checkbox]")');
       await page.keyboard.press(isBox ? 'Space' : 'Enter');
     },
     async type(target, text) {
@@ -75,8 +79,8 @@ export const keyboard = (page: Page): Hand => {
     },
     async choose(target, value) {
       await goTo(target);
-      const values = await target.evaluate<string[]>('(element) => [...element.options].map((one) => one.value)');
-      const at = (await target.evaluate<number>('(element) => element.selectedIndex')) - values.indexOf(value);
+      const values = await told<string[]>(target, '(element) => [...element.options].map((one) => one.value)');
+      const at = (await told<number>(target, '(element) => element.selectedIndex')) - values.indexOf(value);
       for (let moves = Math.abs(at); moves > 0; moves--) await page.keyboard.press(at > 0 ? 'ArrowUp' : 'ArrowDown');
     },
     async enter() {

@@ -12,7 +12,7 @@ const MOST_STEPS = 6;
 let world: World;
 let browser: Browser;
 beforeAll(async () => {
-  const smtp = await startSmtpServer({ auth: LOGIN });
+  const smtp = await startSmtpServer({ auth: LOGIN, tls: 'starttls' });
   smtp.setScript({
     rcpt: ({ recipient = '' }) => (recipient.endsWith('@gmial.com') ? '550 5.1.1 no such user' : undefined),
   });

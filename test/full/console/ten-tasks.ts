@@ -4,6 +4,7 @@ import type { Say } from '../../../apps/api/console/words/all-words';
 import { untilState } from '../../support/emails';
 import { anEmail, setUpQueue, type EmailBody, type Service } from '../../support/service';
 import type { SmtpServer } from '../../support/smtp/smtp-server';
+import { testCa } from '../../support/smtp/tls';
 import { eventually } from '../../support/wait';
 import type { Hand } from './hands';
 
@@ -51,7 +52,14 @@ const seen = (person: Person, assertion: () => Promise<void>): Promise<void> =>
 export const makeTenant = async ({ service, smtp }: World, tenant: string): Promise<string> => {
   for (const queue of ['billing', 'letters'])
     await setUpQueue(service, `${tenant}/${queue}`, smtp.port, { backoff: { delay: '1s', jitter: 0 } });
-  await service.ok('PATCH', `/v1/tenants/${tenant}/transports/default`, { auth: { ...LOGIN, pass: 'wrong' } });
+  // An administrator may give credentials to encrypted servers alone.
+  await service.ok('PUT', `/v1/tenants/${tenant}/transports/default`, {
+    host: '127.0.0.1',
+    port: smtp.port,
+    security: 'starttls',
+    tls: { ca: testCa },
+    auth: { ...LOGIN, pass: 'wrong' },
+  });
   await service.ok('PUT', `/v1/tenants/${tenant}/templates/invoice`, {
     subject: 'Invoice',
     html: '<h1>Dear <%= it.name %></h1>',

@@ -40,7 +40,7 @@ export const ACCESS_WORDS = {
   'key.addresses': ['Only from these addresses', 'Nur von diesen Adressen'],
   'key.addressesHint': ['One a line, such as 192.0.2.0/24.', 'Eine je Zeile, etwa 192.0.2.0/24.'],
   'key.rateMax': ['Requests at most', 'Anfragen höchstens'],
-  'key.ratePer': ['in', 'in'],
+  'key.ratePer': ['… in a span of', '… je Zeitraum von'],
   'key.ratePerHint': ['Such as 1s, 1m or 1h.', 'Etwa 1s, 1m oder 1h.'],
   'key.issue': ['Issue key', 'Schlüssel ausstellen'],
   'key.issuedTitle': ['The key is issued', 'Der Schlüssel ist ausgestellt'],

@@ -31,7 +31,7 @@ export const COMMON_WORDS = {
   'list.partly': ['Only part was looked through so far.', 'Bisher wurde nur ein Teil durchsucht.'],
   'form.save': ['Save', 'Speichern'],
   'form.cancel': ['Back', 'Zurück'],
-  'form.optional': ['optional', 'freiwillig'],
+  'form.optional': ['optional', 'optional'],
   'form.inherited': ['inherited: {value}', 'geerbt: {value}'],
   'form.refused': ['That was not done', 'Das wurde nicht getan'],
   'refused.invalid': ['Something that was given is not right', 'Eine Angabe stimmt nicht'],
