@@ -26,7 +26,7 @@ const BY_ENHANCED: readonly (readonly [code: RegExp, Explained])[] = [
   [/^5\.1\.6$/, explained('cause.moved', 'recipient')],
   [/^[45]\.1\.[78]$/, explained('cause.sender', 'from')],
   [/^[45]\.1\./, explained('cause.noAddress', 'recipient')],
-  [/^[45]\.2\.1$/, explained('cause.disabled', 'recipient')],
+  [/^5\.2\.1$/, explained('cause.disabled', 'recipient')],
   [/^[45]\.2\.2$/, explained('cause.full', 'again')],
   [/^[45]\.[25]\.3$|^5\.3\.4$/, explained('cause.tooBig', 'content')],
   [/^[45]\.2\./, explained('cause.mailbox', 'again')],

@@ -37,7 +37,7 @@ const IncidentNeed = ({ visit, incident }: { visit: Visit; incident: Incident })
         </a>
       }
     >
-      <p class="said">{causeWords(cause)}</p>
+      {cause.code !== 'expired' && <p class="said">{causeWords(cause)}</p>}
       <p class="hint">
         {queues[0]}
         {others > 0 && ` ${visit.say('start.andOthers', { n: others })}`}
