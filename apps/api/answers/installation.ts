@@ -38,7 +38,10 @@ export const IssuedKey = z
   .meta({ id: 'IssuedKey', examples: [{ ...KEY, key: 'rp_3f2a9c01b7de_...' }] });
 
 const ListedKey = z
-  .strictObject({ ...key, lastUsedAt: Time.optional().meta({ description: 'To the minute; missing of one that never was.' }) })
+  .strictObject({
+    ...key,
+    lastUsedAt: Time.optional().meta({ description: 'To the minute; missing of one that never was.' }),
+  })
   .meta({ id: 'ApiKey', description: 'A key without its secret.' });
 
 export const KeyList = z

@@ -30,7 +30,8 @@ const matches = (filter: CauseFilter, name: string, cause: Cause): boolean =>
   (filter.code ?? cause.code) === cause.code &&
   (filter.transport ?? cause.transport) === cause.transport &&
   (filter.template ?? cause.template) === cause.template &&
-  (filter.reply === undefined || [cause.reply ?? '', ...(cause.also ?? [])].some((said) => isReply(filter.reply ?? '', said)));
+  (filter.reply === undefined ||
+    [cause.reply ?? '', ...(cause.also ?? [])].some((said) => isReply(filter.reply ?? '', said)));
 
 /** Names of causes have no colon; what is told of them has. */
 const causesIn = (fields: Record<string, string>): [string, Cause][] =>

@@ -124,7 +124,9 @@ export const causeOf = (failure: Failure, about: AboutFailure = {}): Cause | und
   const isAnswered = OF_TRANSPORT.has(code) && code !== 'expired';
   const said = isAnswered ? worst(replies) : undefined;
   const reply = isAnswered ? replyOf(said, text) : undefined;
-  const also = isAnswered ? [...new Set([...replies.map(written), ...quotedIn(text)])].filter((one) => one !== reply) : [];
+  const also = isAnswered
+    ? [...new Set([...replies.map(written), ...quotedIn(text)])].filter((one) => one !== reply)
+    : [];
   return {
     code,
     ...(reply !== undefined && { reply }),

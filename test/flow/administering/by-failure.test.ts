@@ -66,8 +66,7 @@ test('the rare ones among many are one page, in each list', async () => {
       defaults: { subject: 'S', text: 'T' },
     });
   await eventually(
-    async () =>
-      expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ counts: { failed: MANY + 2 } }),
+    async () => expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ counts: { failed: MANY + 2 } }),
     { timeout: 60_000 },
   );
   for (const path of [emails, '/v1/tenants/acme/emails', '/v1/emails']) {

@@ -21,7 +21,12 @@ const visits: [pattern: string, path: string][] = [];
 const QUEUE = '/queues/:tenant/:application';
 const EMAIL = `${QUEUE}/emails/:id`;
 /** These are no pages: files, and mails in a frame of their own. */
-const FILES = new Set(['/statistics.csv', `${EMAIL}/frame`, `${EMAIL}/message.eml`, '/tenants/:tenant/templates/:name/preview']);
+const FILES = new Set([
+  '/statistics.csv',
+  `${EMAIL}/frame`,
+  `${EMAIL}/message.eml`,
+  '/tenants/:tenant/templates/:name/preview',
+]);
 
 const post = async (emails: string, changes: object): Promise<string> =>
   (await service.ok<EmailBody>('POST', emails, anEmail({ ...changes }))).id;
@@ -37,14 +42,23 @@ const makeWorld = async (): Promise<void> => {
     html: '<h1>Hello</h1>',
     attachments: [{ filename: 'a.txt', content: Buffer.from('text').toString('base64') }],
   });
-  const rendered = await post(emails, { subject: undefined, text: undefined, template: 'invoice', data: { name: 'A' } });
+  const rendered = await post(emails, {
+    subject: undefined,
+    text: undefined,
+    template: 'invoice',
+    data: { name: 'A' },
+  });
   const failed = await post(emails, { to: ['ann@gmial.com', 'bob@gmial.com'] });
   const planned = await post(emails, { sendAt: '2035-01-01T00:00:00Z' });
   const canceled = await post(emails, { sendAt: '2035-01-01T00:00:00Z' });
   await service.ok('POST', `${emails}/${canceled}/cancel`);
-  for (const [id, state] of [[sent, 'sent'], [rendered, 'sent'], [failed, 'failed']] as const)
+  for (const [id, state] of [
+    [sent, 'sent'],
+    [rendered, 'sent'],
+    [failed, 'failed'],
+  ] as const)
     await untilState(service, queue, id, state);
-  const { id: operation } = await service.ok<{ id: string }>('POST', `/v1/queues/${queue}/bulk`, {
+  const { id: operation } = await service.ok<{ id: string }>('POST', `${emails}/bulk`, {
     action: 'release',
     filter: { state: 'failed' },
     dryRun: true,

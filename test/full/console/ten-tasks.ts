@@ -88,7 +88,9 @@ const seeWhatIsStuck: Task = {
   async does(_world, person) {
     await seen(person, async () => {
       await downItem(person).getByText('535 5.7.8').waitFor({ timeout: 500 });
-      await downItem(person).getByText(person.say('start.wait', { n: 6 })).waitFor({ timeout: 500 });
+      await downItem(person)
+        .getByText(person.say('start.wait', { n: 6 }))
+        .waitFor({ timeout: 500 });
     });
   },
 };
@@ -102,7 +104,8 @@ const mendPassword: Task = {
     await hand.press(page.getByRole('button', { name: say('transport.saveTest') }));
     await page.getByRole('heading', { name: say('test.ok') }).waitFor();
     await eventually(
-      async () => expect(await service.ok('GET', `/v1/queues/${billing(person)}`)).toMatchObject({ counts: { sent: 6 } }),
+      async () =>
+        expect(await service.ok('GET', `/v1/queues/${billing(person)}`)).toMatchObject({ counts: { sent: 6 } }),
       { timeout: 30_000 },
     );
   },

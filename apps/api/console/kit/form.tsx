@@ -49,13 +49,7 @@ export const Refusal = ({ title, text, kept }: { title: string; text: string; ke
 export const FormRefusal = ({ visit: { problem, say } }: { visit: Visit }) => {
   if (problem === undefined) return null;
   const key = `refused.${problem.code}`;
-  return (
-    <Refusal
-      title={say(isWordKey(key) ? key : 'form.refused')}
-      text={problem.message}
-      kept={say('form.kept')}
-    />
-  );
+  return <Refusal title={say(isWordKey(key) ? key : 'form.refused')} text={problem.message} kept={say('form.kept')} />;
 };
 
 /** What is wrong with a field. @param path JSON Pointer of its place in what the API was given; what lies below counts too */

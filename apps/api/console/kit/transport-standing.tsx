@@ -18,7 +18,9 @@ export const TransportStanding = ({ visit, state }: { visit: Visit; state: z.inf
           <strong>
             {breaker === 'open' ? '▲' : '↻'}{' '}
             <time datetime={down.since} title={exact(visit, Date.parse(down.since))}>
-              {say(breaker === 'open' ? 'standing.down' : 'standing.recovering', { time: sinceThen(visit, down.since) })}
+              {say(breaker === 'open' ? 'standing.down' : 'standing.recovering', {
+                time: sinceThen(visit, down.since),
+              })}
             </time>
           </strong>
           {down.words !== undefined && <q class="said">{down.words}</q>}

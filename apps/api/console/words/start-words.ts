@@ -21,7 +21,10 @@ export const START_WORDS = {
     'Emails are accepted and kept, none is sent: start a worker (node dist/apps/worker/main.js).',
     'E-Mails werden angenommen und behalten, keine wird gesendet: Starten Sie einen Worker (node dist/apps/worker/main.js).',
   ],
-  'start.down': ['The transport {transport} ({tenant}) is down', 'Der Transport {transport} ({tenant}) ist ausgefallen'],
+  'start.down': [
+    'The transport {transport} ({tenant}) is down',
+    'Der Transport {transport} ({tenant}) ist ausgefallen',
+  ],
   'start.recovering': [
     'The transport {transport} ({tenant}) recovers',
     'Der Transport {transport} ({tenant}) erholt sich',

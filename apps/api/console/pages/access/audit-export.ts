@@ -39,7 +39,11 @@ const row = (entry: Entry): string =>
 
 const FORMATS = {
   // A byte order mark tells spreadsheets that it is UTF-8.
-  csv: { type: 'text/csv; charset=utf-8', head: `\uFEFF${COLUMNS.join(',')}\r\n`, line: (entry: Entry) => `${row(entry)}\r\n` },
+  csv: {
+    type: 'text/csv; charset=utf-8',
+    head: `\uFEFF${COLUMNS.join(',')}\r\n`,
+    line: (entry: Entry) => `${row(entry)}\r\n`,
+  },
   jsonl: { type: 'application/x-ndjson', head: '', line: (entry: Entry) => `${JSON.stringify(entry)}\n` },
 };
 
