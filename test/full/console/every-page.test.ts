@@ -118,10 +118,11 @@ afterAll(async () => {
   await smtp.close();
 });
 
+/** Frames are left out: a mail in its sandbox is not ours, and axe cannot speak to it. */
 const found = async (page: Page): Promise<string[]> => {
   await page.evaluate(AXE);
   return page.evaluate<string[]>(
-    `axe.run(document, { runOnly: ${TAGS} }).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`,
+    `axe.run(document, { runOnly: ${TAGS}, iframes: false }).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`,
   );
 };
 
