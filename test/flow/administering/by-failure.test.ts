@@ -80,7 +80,6 @@ test('the rare ones among many are one page, in each list', async () => {
       ['code=held', [held]],
       ['code=canceled', [canceled]],
       ['code=expired', [expired]],
-      ['code=refused&state=deferred', [deferred]],
       ['code=data-invalid', []],
       ['reply=553', []],
     ] as const)
