@@ -49,6 +49,7 @@ const NEEDS = [
   { folder: 'test/contract/one-slot', what: 'Redis 7', find: clusterRedis, variable: 'ROHRPOST_TEST_REDIS_CLUSTER' },
 ];
 const NEEDS_OF_FULL = [
+  { folder: 'test/full/console/', what: 'Chromium', find: chromium, variable: 'ROHRPOST_TEST_CHROMIUM' },
   { folder: 'test/full/swift', what: 'Swift', find: swift, variable: 'ROHRPOST_TEST_SWIFT' },
   {
     folder: 'test/full/smtp-clients',

@@ -99,7 +99,7 @@ export const createConsole = <D,>(
     const language = languageOf(request);
     const { title, body, status = 500 } = problemView(request, response, { say: sayIn(language) }, error, log);
     const children = <main class="narrow">{body}</main>;
-    sendHtml(response, status, await documentOf({ title, language, children }));
+    await sendHtml(response, status, await documentOf({ title, language, children }));
   };
 
   /** @param work what is shown */

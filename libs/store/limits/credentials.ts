@@ -42,6 +42,7 @@ const createIdentify = ({ keys, wrongKeys }: { keys: ApiKeys; wrongKeys: WrongKe
         'address-not-allowed',
         `this key may not be used from ${address}: use it from where it may be, or issue another one with these addresses`,
       );
+    keys.used(identity.id);
     return identity;
   },
 });

@@ -39,6 +39,8 @@ export const KEYS = {
   /** Hash: the name of a key of ROHRPOST_SECRET_KEYS -> how many secrets were sealed with it when they were last counted. */
   secretKeys: `${ROOT}:secret-keys`,
   apiKeys: `${ROOT}:api-keys`,
+  /** Hash: id of a key -> when it was used last (ms), to the minute. */
+  apiKeyUses: `${ROOT}:api-key-uses`,
   /** How requests are counted (rate-limiter-flexible): wrong keys by network, requests by key with a rate. */
   wrongKeys: `${ROOT}:wrong-keys`,
   keyRate: `${ROOT}:key-rate`,

@@ -1,5 +1,6 @@
 // The registry of API keys: issued once, kept as hashes, compared in constant time, good only while those above them are.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { ApiKeyInput, Identity, RateOfKey } from '../../mail/settings/api-key';
 import { durationMs } from '../../mail/input/duration';
 import type { Clock } from '../../runtime/clock';
@@ -38,6 +39,10 @@ export interface ApiKeys {
    */
   issue(input: ApiKeyInput, issuer: Identity, bound: Bound | undefined): Promise<{ stored: StoredApiKey; key: string }>;
   list(): Promise<StoredApiKey[]>;
+  /** Remembers that a key was used now; at most once a minute for each key and process, and nobody waits for it. */
+  used(id: string): void;
+  /** When each key was used last, ms since 1970, to the minute; those that never were are missing. */
+  lastUses(): Promise<Map<string, number>>;
   /** Those that it issued are good for nothing from now on, unless they were handed over. */
   revoke(id: string): Promise<boolean>;
   /** The keys that it issued stand under whoever issued it from now on. */
@@ -56,6 +61,25 @@ const digest = (secret: string): Buffer => createHash('sha256').update(secret).d
 
 /** Compares without telling by its time where they differ. */
 const same = (a: Buffer, b: Buffer): boolean => a.length === b.length && timingSafeEqual(a, b);
+
+/** How often the same process writes down that a key is used, ms. */
+const USED_AGAIN_MS = 60_000;
+
+const createUses = ({ redis, clock }: Pick<ApiKeyDeps, 'redis' | 'clock'>): Pick<ApiKeys, 'used' | 'lastUses'> => {
+  const known = new LRUCache<string, true>({ max: 10_000, ttl: USED_AGAIN_MS });
+  return {
+    used(id) {
+      if (id === OPERATOR || known.has(id)) return;
+      known.set(id, true);
+      // What cannot be written now is with the next use after a minute.
+      redis.hset(KEYS.apiKeyUses, id, clock.now()).catch(() => undefined);
+    },
+    async lastUses() {
+      const all = await redis.hgetall(KEYS.apiKeyUses);
+      return new Map(Object.entries(all).map(([id, at]) => [id, Number(at)]));
+    },
+  };
+};
 
 /** Thrown where a key was revoked while it was handed over. */
 class KeyGone extends Error {}
@@ -168,6 +192,7 @@ export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
   return {
     list,
     ...createIdentify(deps, stored),
+    ...createUses(deps),
     async issue(input, issuer, bound) {
       const id = randomBytes(6).toString('hex');
       const secret = randomBytes(32).toString('base64url');
@@ -192,6 +217,7 @@ export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
     },
     async revoke(id) {
       const removed = await redis.hdel(KEYS.apiKeys, id);
+      await redis.hdel(KEYS.apiKeyUses, id);
       await changes.announce('api-key', id);
       return removed === 1;
     },
