@@ -11,6 +11,7 @@ import type { RemoveEmail } from '../../../libs/jobs/transitions/remove-email';
 import type { Renderer } from '../../../libs/render/render';
 import type { Templating } from '../../../libs/render/templating';
 import type { AddressRule } from '../../../libs/runtime/addresses';
+import type { Metrics } from '../../../libs/runtime/telemetry/metrics';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { ApiKeys } from '../../../libs/store/registries/api-keys';
 import type { Breakers } from '../../../libs/store/limits/breaker';
@@ -29,6 +30,7 @@ import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
 import type { Accept } from '../../../libs/intake/accept';
 import type { ReadOverview } from '../../../libs/administration/overview/overview';
+import type { RequestMetrics } from '../api-metrics';
 import type { EventStreams } from './event-streams';
 import type { Credentials } from './credentials';
 
@@ -77,4 +79,6 @@ export interface RouteDeps {
   listening: Listening;
   eventStreams: EventStreams;
   overview: ReadOverview;
+  metrics: Metrics;
+  requestMetrics: RequestMetrics;
 }
