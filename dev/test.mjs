@@ -8,6 +8,7 @@ import { chromium } from './chromium.mjs';
 import { nodeVersions } from './node-versions.mjs';
 import { postfix } from './postfix.mjs';
 import { fail, prepare, root } from './prepare.mjs';
+import { promtool } from './promtool.mjs';
 import { swift } from './swift.mjs';
 
 /** Also where a test of that folder is asked for by its path. */
@@ -49,6 +50,7 @@ const NEEDS = [
 ];
 const NEEDS_OF_FULL = [
   { folder: 'test/full/swift', what: 'Swift', find: swift, variable: 'ROHRPOST_TEST_SWIFT' },
+  { folder: 'test/full/promtool', what: 'promtool', find: promtool, variable: 'ROHRPOST_TEST_PROMTOOL' },
   { folder: 'test/full/node-versions', what: 'Node', find: nodeVersions, variable: 'ROHRPOST_TEST_NODES' },
 ];
 
