@@ -12,5 +12,7 @@ export const promtool = () => {
   if (found !== undefined) return { path: found };
   const problem = install('prometheus', 'the tests of its rules', 'install Prometheus');
   const path = there();
-  return path === undefined ? { problem: problem ?? 'apt-get installed prometheus, but promtool is not to be found' } : { path };
+  return path === undefined
+    ? { problem: problem ?? 'apt-get installed prometheus, but promtool is not to be found' }
+    : { path };
 };

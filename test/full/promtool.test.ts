@@ -111,4 +111,4 @@ test('each alert comes with what it is about, and with nothing else', async () =
   await untilOn(['TransportDown']);
 
   expect(await evaluated({ series: new Map() }, ['ApiMissing'])).toMatch(/^0 .*SUCCESS/s);
-});
+}, 180_000);

@@ -3,8 +3,10 @@
 // No span carries an address, a subject, a server's words or the text of an error: those may quote the email.
 import {
   context,
+  INVALID_SPAN_CONTEXT,
   isSpanContextValid,
   propagation,
+  ProxyTracerProvider,
   ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
@@ -14,12 +16,21 @@ import {
   type Context,
   type Span,
   type SpanContext,
+  type Tracer,
 } from '@opentelemetry/api';
 import { VERSION } from '../version';
 
 export type { Span };
 
-const tracer = trace.getTracer('rohrpost', VERSION);
+const NO_SPAN = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+
+/** @returns undefined where no SDK is loaded */
+const tracerNow = (): Tracer | undefined => {
+  const provider = trace.getTracerProvider();
+  return provider instanceof ProxyTracerProvider
+    ? provider.getDelegateTracer('rohrpost', VERSION)
+    : provider.getTracer('rohrpost', VERSION);
+};
 
 /** W3C Trace Context, level 1, 3.2: version, trace, span, flags. */
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
@@ -32,6 +43,7 @@ const readTraceparent = (text: unknown): SpanContext | undefined => {
 
 /** Ends the span when the work is over. That it failed is told, and not how. */
 const inSpan = <T>(
+  tracer: Tracer,
   name: string,
   kind: SpanKind,
   parent: Context,
@@ -61,10 +73,12 @@ export const traceRequest = <T>(
   work: () => Promise<T>,
   isFault: (error: unknown) => boolean,
 ): Promise<T> => {
+  const tracer = tracerNow();
+  if (tracer === undefined) return work();
   const active = context.active();
   const isServed = trace.getSpan(active) !== undefined;
   const parent = isServed ? active : propagation.extract(active, headers);
-  return inSpan(name, isServed ? SpanKind.INTERNAL : SpanKind.SERVER, parent, work, isFault);
+  return inSpan(tracer, name, isServed ? SpanKind.INTERNAL : SpanKind.SERVER, parent, work, isFault);
 };
 
 /**
@@ -72,9 +86,11 @@ export const traceRequest = <T>(
  * @param traceparent as `traceparent` gave it there; whatever else it is, a trace of its own begins
  */
 export const traceWork = <T>(name: string, traceparent: unknown, work: (span: Span) => Promise<T>): Promise<T> => {
+  const tracer = tracerNow();
+  if (tracer === undefined) return work(NO_SPAN);
   const begun = readTraceparent(traceparent);
   const parent = begun === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, begun);
-  return inSpan(name, SpanKind.CONSUMER, parent, work);
+  return inSpan(tracer, name, SpanKind.CONSUMER, parent, work);
 };
 
 /** The present span, to be kept with what another process goes on with; undefined where there is no trace. */

@@ -113,9 +113,7 @@ test('how the installation stands is told by the API: states, workers, a late qu
   await redis.call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru', 'maxmemory', '1gb');
   const down = await setUpQueue(service, 'down/app', 1, { attempts: 20, backoff: { type: 'fixed', delay: '1s' } });
   for (let sent = 0; sent < 8; sent++) await post(down.emails, anEmail());
-  await until(probePort, ({ series }) =>
-    expect(series.get('rohrpost_breaker_changes_total{change="opened"}')).toBe(1),
-  );
+  await until(probePort, ({ series }) => expect(series.get('rohrpost_breaker_changes_total{change="opened"}')).toBe(1));
   await until(api.port, ({ series }) => {
     expect(series.get('rohrpost_transports{state="open"}')).toBe(1);
     expect(series.get('rohrpost_redis_fit')).toBe(0);

@@ -90,11 +90,15 @@ test('one trace from the POST of a traced caller to the 250, also through a corr
   expect(asked?.links.map(({ context }) => context.traceId)).toEqual([CALLER]);
   expect(resent.traceId).toBe(asked?.traceId);
   expect(resent.traceId).not.toBe(CALLER);
-  expect(JSON.stringify([...spansOf(api), ...spansOf(worker)])).not.toMatch(/zoe|secret|hushed|otherwise|operator-key/i);
+  expect(JSON.stringify([...spansOf(api), ...spansOf(worker)])).not.toMatch(
+    /zoe|secret|hushed|otherwise|operator-key/i,
+  );
 });
 
 test('what a trace is kept as may be anything: the attempt begins a trace of its own', async () => {
-  const { id } = await call('POST', emails, anEmail({ sendAt: '2035-01-01T00:00:00Z' }), { traceparent: '00-nonsense' });
+  const { id } = await call('POST', emails, anEmail({ sendAt: '2035-01-01T00:00:00Z' }), {
+    traceparent: '00-nonsense',
+  });
   const stored = await storedOf(id);
   expect(stored.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
   const hostile = JSON.stringify({ ...stored, traceparent: { toString: 'x'.repeat(10_000) } });

@@ -6,7 +6,17 @@ const exporter = {
     for (const span of spans) {
       const { name, kind, attributes, events, links, status, parentSpanContext } = span;
       const { traceId, spanId } = span.spanContext();
-      const told = { name, kind, traceId, spanId, parent: parentSpanContext?.spanId, attributes, events, links, status };
+      const told = {
+        name,
+        kind,
+        traceId,
+        spanId,
+        parent: parentSpanContext?.spanId,
+        attributes,
+        events,
+        links,
+        status,
+      };
       process.stdout.write(`${JSON.stringify({ span: told })}\n`);
     }
     done({ code: 0 });
