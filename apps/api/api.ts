@@ -39,7 +39,7 @@ import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
 import { createAccept } from '../../libs/intake/accept';
-import { createRequestMetrics, tellInstallation } from './api-metrics';
+import { createRequestMetrics, tellInstallation } from './telemetry/api-metrics';
 import { createApp } from './app';
 import { createEventStreams } from './http/event-streams';
 import { createCredentials } from './http/credentials';
@@ -76,7 +76,7 @@ export const startApi = async (
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
-  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log, metrics) });
+  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log, metrics.loopDelay) });
   const redis = connect('main', 'fail-fast');
   const clock = createRedisClock({ redis, log });
   lifecycle.add({ name: 'clock', stop: () => clock.stop() });

@@ -156,7 +156,7 @@ export const startWorker = async (
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
-  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log, metrics) });
+  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log, metrics.loopDelay) });
   const redis = connect('main');
   const subscriber = connect('subscriber');
   await claimRedis({ redis, log, ended: () => lifecycle.stopping });

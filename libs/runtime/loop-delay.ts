@@ -1,7 +1,6 @@
 // Measures how long the main thread kept others waiting: told to Prometheus, and logged where that was too long.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Log } from './log';
-import type { Metrics } from './telemetry/metrics';
 
 /** How often it is looked at. */
 const LOOK_MS = 10_000;
@@ -15,13 +14,8 @@ export interface LoopDelay {
   max: number;
 }
 
-/** @returns stops it */
-export const watchLoopDelay = (log: Log, metrics: Pick<Metrics, 'gauge'>): (() => void) => {
-  const told = metrics.gauge(
-    'rohrpost_event_loop_delay_seconds',
-    'How long the main thread kept others waiting, over the last 10 seconds.',
-    ['stat'],
-  );
+/** @param tell hears of it at each look @returns stops it */
+export const watchLoopDelay = (log: Log, tell: (delay: LoopDelay) => void): (() => void) => {
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delays.enable();
   const timer = setInterval(() => {
@@ -29,8 +23,7 @@ export const watchLoopDelay = (log: Log, metrics: Pick<Metrics, 'gauge'>): (() =
     const toMs = (nanoseconds: number): number => Math.max(0, Math.round(nanoseconds / 1e6) - RESOLUTION_MS);
     const delay: LoopDelay = { p99: toMs(delays.percentile(99)), max: toMs(delays.max) };
     delays.reset();
-    told.set({ stat: 'p99' }, delay.p99 / 1_000);
-    told.set({ stat: 'max' }, delay.max / 1_000);
+    tell(delay);
     if (delay.max > TOO_LONG_MS) log.warn({ delay }, 'the main thread kept others waiting, ms');
   }, LOOK_MS);
   timer.unref();

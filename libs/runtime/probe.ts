@@ -2,7 +2,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { messageOf } from './fault';
-import type { Metrics } from './telemetry/metrics';
 
 export interface Probe {
   port: number;
@@ -17,7 +16,8 @@ export const startProbe = async (deps: {
   port: number;
   host: string;
   ready: () => Promise<string[]>;
-  metrics: Pick<Metrics, 'text' | 'contentType'>;
+  /** What is told to Prometheus. */
+  metrics: { text(): Promise<string>; contentType: string };
 }): Promise<Probe> => {
   const server = createServer((request, response) => {
     const answer = (status: number, body: unknown): void => {

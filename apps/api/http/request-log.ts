@@ -5,7 +5,7 @@ import type { MailLog } from '../../../libs/events/mail-log';
 import { SLUG } from '../../../libs/mail/address/queue-address';
 import type { Log } from '../../../libs/runtime/log';
 import { signatureOf } from './auth';
-import type { RequestMetrics } from '../api-metrics';
+import type { RequestMetrics } from '../telemetry/api-metrics';
 
 const PLACE = /^\/v1\/(?:tenants\/([^/]+)|queues\/([^/]+)(?:\/([^/]+))?)/;
 

@@ -30,7 +30,7 @@ import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
 import type { Accept } from '../../../libs/intake/accept';
 import type { ReadOverview } from '../../../libs/administration/overview/overview';
-import type { RequestMetrics } from '../api-metrics';
+import type { RequestMetrics } from '../telemetry/api-metrics';
 import type { EventStreams } from './event-streams';
 import type { Credentials } from './credentials';
 

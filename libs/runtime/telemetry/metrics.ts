@@ -20,6 +20,8 @@ export interface Metrics {
   beforeAnswer(look: () => Promise<void> | void): void;
   /** Adds what Node knows of its process: memory, processor time, garbage collection. Once for each process. */
   watchProcess(): void;
+  /** The main thread kept others waiting so long of late, ms. */
+  loopDelay: (delay: { p99: number; max: number }) => void;
   /** The media type of `text`. */
   contentType: string;
   /** All of it in Prometheus' text format. */
@@ -31,6 +33,12 @@ export const createMetrics = (process: 'api' | 'worker'): Metrics => {
   const registry = new Registry();
   const registers = [registry];
   const looks: (() => Promise<void> | void)[] = [];
+  const loopDelay = new Gauge({
+    name: 'rohrpost_event_loop_delay_seconds',
+    help: 'How long the main thread kept others waiting, over the last 10 seconds.',
+    labelNames: ['stat'],
+    registers,
+  });
   const metrics: Metrics = {
     counter: (name, help, labels = []) => new Counter({ name, help, labelNames: [...labels], registers }),
     gauge: (name, help, labels = []) => new Gauge({ name, help, labelNames: [...labels], registers }),
@@ -38,6 +46,10 @@ export const createMetrics = (process: 'api' | 'worker'): Metrics => {
       new Histogram({ name, help, buckets: [...buckets], labelNames: [...labels], registers }),
     beforeAnswer: (look) => void looks.push(look),
     watchProcess: () => collectDefaultMetrics({ register: registry }),
+    loopDelay({ p99, max }) {
+      loopDelay.set({ stat: 'p99' }, p99 / 1_000);
+      loopDelay.set({ stat: 'max' }, max / 1_000);
+    },
     contentType: registry.contentType,
     async text() {
       await Promise.all(looks.map(async (look) => look()));

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createQueueLabels, MOST_QUEUES } from '../../../libs/runtime/telemetry/queue-labels';
 import { createMetrics } from '../../../libs/runtime/telemetry/metrics';
-import { createRequestMetrics } from '../../../apps/api/api-metrics';
+import { createRequestMetrics } from '../../../apps/api/telemetry/api-metrics';
 import { FAILURE_CODES } from '../../../libs/mail/email/failure';
 import { STATES } from '../../../libs/mail/email/state';
 import { scrape, parseScrape, type Scrape } from '../../support/http/scrape';

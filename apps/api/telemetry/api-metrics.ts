@@ -1,13 +1,13 @@
 // What an API counts: requests and accepted emails; and how the whole installation stands, looked up now and then.
-import type { QueueAddress } from '../../libs/mail/address/queue-address';
-import { STATES } from '../../libs/mail/email/state';
-import type { Overview, ReadOverview } from '../../libs/administration/overview/overview';
-import { shareReading } from '../../libs/administration/overview/shared-reading';
-import type { Clock } from '../../libs/runtime/clock';
-import type { Metrics } from '../../libs/runtime/telemetry/metrics';
-import { createQueueLabels } from '../../libs/runtime/telemetry/queue-labels';
-import { memoryUsed } from '../../libs/store/limits/memory';
-import { answersSoon, type Redis } from '../../libs/store/redis/redis';
+import type { QueueAddress } from '../../../libs/mail/address/queue-address';
+import { STATES } from '../../../libs/mail/email/state';
+import type { Overview, ReadOverview } from '../../../libs/administration/overview/overview';
+import { shareReading } from '../../../libs/administration/overview/shared-reading';
+import type { Clock } from '../../../libs/runtime/clock';
+import type { Metrics } from '../../../libs/runtime/telemetry/metrics';
+import { createQueueLabels } from '../../../libs/runtime/telemetry/queue-labels';
+import { memoryUsed } from '../../../libs/store/limits/memory';
+import { answersSoon, type Redis } from '../../../libs/store/redis/redis';
 
 const REQUEST_SECONDS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
 /** How old what is told of the installation may be at least before it is looked up again, and how long a scrape waits for it. ms */
@@ -86,14 +86,14 @@ export const tellInstallation = (
   const shared = shareReading(read, clock.now, KEPT_MS);
   metrics.beforeAnswer(async () => {
     const [isUp, standing] = await Promise.all([answersSoon(redis), shared(PATIENCE_MS).catch(() => undefined)]);
-    const { fit, memory, up, ...rest } = gauges;
-    for (const gauge of [memory, ...Object.values(rest)]) gauge.reset();
-    // A gauge without labels is 0 again after that.
-    for (const gauge of [memory, rest.workers, rest.paused, rest.age, rest.waiting, rest.due]) gauge.remove();
+    const { up, fit, emails, transports, ...plain } = gauges;
+    for (const gauge of [emails, transports]) gauge.reset();
+    for (const gauge of [fit, ...Object.values(plain)]) gauge.remove();
     up.set(isUp ? 1 : 0);
-    fit.set(0);
+    // Without an answer it keeps nothing; what is not read yet may be well.
+    if (!isUp) fit.set(0);
     if (!isUp || standing === undefined) return;
     tellOverview(gauges, standing.value.overview, clock.now());
-    if (standing.value.memory !== undefined) memory.set(standing.value.memory);
+    if (standing.value.memory !== undefined) gauges.memory.set(standing.value.memory);
   });
 };
