@@ -7,7 +7,7 @@ import type { Clock } from '../../../libs/runtime/clock';
 import type { Metrics } from '../../../libs/runtime/telemetry/metrics';
 import { createQueueLabels } from '../../../libs/runtime/telemetry/queue-labels';
 import { memoryUsed } from '../../../libs/store/limits/memory';
-import { answersSoon, type Redis } from '../../../libs/store/redis/redis';
+import { answersSoon, redisProblems, type Redis } from '../../../libs/store/redis/redis';
 
 const REQUEST_SECONDS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
 /** How old what is told of the installation may be at least before it is looked up again, and how long a scrape waits for it. ms */
@@ -61,7 +61,6 @@ type Gauges = ReturnType<typeof createGauges>;
 
 const tellOverview = (gauges: Gauges, { needs, numbers }: Overview, now: number): void => {
   const down = (state: string): number => needs.transports.filter((one) => one.state === state).length;
-  gauges.fit.set(needs.redis.length === 0 ? 1 : 0);
   gauges.workers.set(needs.workers);
   gauges.paused.set(needs.pause === undefined ? 0 : 1);
   for (const state of ['open', 'recovering']) gauges.transports.set({ state }, down(state));
@@ -82,18 +81,23 @@ export const tellInstallation = (
 ): void => {
   const { redis, clock } = deps;
   const gauges = createGauges(metrics);
-  const read = async () => ({ overview: await deps.overview(EVERYTHING), memory: await memoryUsed(redis) });
-  const shared = shareReading(read, clock.now, KEPT_MS);
+  const shared = <T>(read: () => Promise<T>) => {
+    const reading = shareReading(read, clock.now, KEPT_MS);
+    return () => reading(PATIENCE_MS).catch(() => undefined);
+  };
+  // By itself: of a Redis that takes no writes the overview may not be had.
+  const readRedis = shared(async () => ({ problems: await redisProblems(redis), memory: await memoryUsed(redis) }));
+  const readOverview = shared(() => deps.overview(EVERYTHING));
   metrics.beforeAnswer(async () => {
-    const [isUp, standing] = await Promise.all([answersSoon(redis), shared(PATIENCE_MS).catch(() => undefined)]);
+    const [isUp, fitness, overview] = await Promise.all([answersSoon(redis), readRedis(), readOverview()]);
     const { up, fit, emails, transports, ...plain } = gauges;
     for (const gauge of [emails, transports]) gauge.reset();
     for (const gauge of [fit, ...Object.values(plain)]) gauge.remove();
     up.set(isUp ? 1 : 0);
     // Without an answer it keeps nothing; what is not read yet may be well.
-    if (!isUp) fit.set(0);
-    if (!isUp || standing === undefined) return;
-    tellOverview(gauges, standing.value.overview, clock.now());
-    if (standing.value.memory !== undefined) gauges.memory.set(standing.value.memory);
+    if (!isUp) return fit.set(0);
+    if (fitness !== undefined) fit.set(fitness.value.problems.length === 0 ? 1 : 0);
+    if (fitness?.value.memory !== undefined) plain.memory.set(fitness.value.memory);
+    if (overview !== undefined) tellOverview(gauges, overview.value, clock.now());
   });
 };
