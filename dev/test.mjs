@@ -9,6 +9,7 @@ import { nodeVersions } from './node-versions.mjs';
 import { postfix } from './postfix.mjs';
 import { fail, prepare, root } from './prepare.mjs';
 import { smtpClients } from './smtp-clients.mjs';
+import { promtool } from './promtool.mjs';
 import { swift } from './swift.mjs';
 
 /** Also where a test of that folder is asked for by its path. */
@@ -57,6 +58,7 @@ const NEEDS_OF_FULL = [
     find: smtpClients,
     variable: 'ROHRPOST_TEST_SWAKS',
   },
+  { folder: 'test/full/promtool', what: 'promtool', find: promtool, variable: 'ROHRPOST_TEST_PROMTOOL' },
   { folder: 'test/full/node-versions', what: 'Node', find: nodeVersions, variable: 'ROHRPOST_TEST_NODES' },
 ];
 

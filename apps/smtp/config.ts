@@ -36,6 +36,7 @@ export const SmtpEnv = z.object({
   ROHRPOST_SMTP_CONNECTIONS: z.coerce.number().int().min(2).max(10_000).default(500),
   ROHRPOST_GRACE: DurationMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  ROHRPOST_METRICS_TENANTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
   /** 0: no probe. */
   ROHRPOST_PROBE_PORT: Port.default(0),
   ROHRPOST_PROBE_HOST: z.string().default('127.0.0.1'),
@@ -76,6 +77,8 @@ export interface SmtpConfig extends ContentPlace {
   certificate?: { cert: string; key: string };
   /** Connections at once. */
   connections: number;
+  /** Metrics name tenants and applications. */
+  metricsTenants?: boolean;
   /** ms */
   grace: number;
 }
@@ -96,6 +99,7 @@ export const toSmtpConfig = (env: Env): SmtpConfig => {
     tlsPort: env.ROHRPOST_SMTP_TLS_PORT,
     ...(cert !== undefined && key !== undefined && { certificate: { cert, key } }),
     connections: env.ROHRPOST_SMTP_CONNECTIONS,
+    metricsTenants: ['true', '1'].includes(env.ROHRPOST_METRICS_TENANTS),
     grace: env.ROHRPOST_GRACE,
   };
 };

@@ -13,6 +13,7 @@ const main = async (): Promise<void> => {
   requireTestedBullmq();
   const { requireS3 } = await import('../../libs/content/open-store.js');
   const { requirePair, SmtpEnv, toSmtpConfig } = await import('./config.js');
+  const { createMetrics } = await import('../../libs/runtime/telemetry/metrics.js');
   const { startSmtp } = await import('./smtp.js');
   const env = readEnv(SmtpEnv.superRefine(requireS3).superRefine(requirePair), process.env);
   const log = createLog('smtp', env.ROHRPOST_LOG_LEVEL);
@@ -23,6 +24,8 @@ const main = async (): Promise<void> => {
   }
   const lifecycle = createLifecycle({ log, grace: config.grace });
   signals.attach(lifecycle, log);
+  const metrics = createMetrics('smtp');
+  metrics.watchProcess();
   let problems = (): Promise<string[]> => Promise.resolve(['the process is starting']);
   // First, so that one that stops is alive to whoever asks.
   if (env.ROHRPOST_PROBE_PORT > 0) {
@@ -30,10 +33,11 @@ const main = async (): Promise<void> => {
       port: env.ROHRPOST_PROBE_PORT,
       host: env.ROHRPOST_PROBE_HOST,
       ready: async () => (lifecycle.stopping ? ['this process is stopping'] : problems()),
+      metrics,
     });
     lifecycle.add({ name: 'probe', stop: () => probe.close() });
   }
-  const running = await startSmtp(config, log, lifecycle);
+  const running = await startSmtp(config, log, metrics, lifecycle);
   problems = running.problems;
   process.on('SIGHUP', () => running.reloadCertificate());
   process.send?.({ ready: true, port: running.port });

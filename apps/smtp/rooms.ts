@@ -17,6 +17,8 @@ import { createMemory } from '../../libs/store/limits/memory';
 import type { Redis } from '../../libs/store/redis/redis';
 import { createRedisClock } from '../../libs/store/redis/redis-clock';
 import type { Changes } from '../../libs/store/redis/settings-cache';
+import type { Metrics } from '../../libs/runtime/telemetry/metrics';
+import { countAccepted } from '../../libs/runtime/telemetry/queue-labels';
 import { createListening } from '../../libs/store/registries/listening';
 import { createTemplates } from '../../libs/store/registries/templates';
 import { createTenants } from '../../libs/store/registries/tenants';
@@ -39,7 +41,7 @@ const openContent = (config: SmtpConfig, log: Log): ContentStore => {
  * It holds neither the operator's key nor those that unseal passwords: whoever breaks in through this door finds neither.
  */
 export const openRooms = (
-  { config, log, lifecycle }: { config: SmtpConfig; log: Log; lifecycle: Lifecycle },
+  { config, log, metrics, lifecycle }: { config: SmtpConfig; log: Log; metrics: Metrics; lifecycle: Lifecycle },
   redis: Redis,
   changes: Changes,
 ) => {
@@ -70,6 +72,7 @@ export const openRooms = (
       name: config.name,
       transports: { get: createTransportLookup({ redis, changes }) },
       queues: createQueues({ redis, waits: false, tells: config.bullmqEvents === true, listened: listening.isOn }),
+      onAccepted: countAccepted(metrics, config.metricsTenants === true),
       enqueue: createEnqueue({ redis, schedule: createSchedule(redis) }),
     }),
   };

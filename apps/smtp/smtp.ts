@@ -1,4 +1,5 @@
 // Mail by SMTP: everything it is taken with, put together; started and stopped as one.
+import type { Metrics } from '../../libs/runtime/telemetry/metrics';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
@@ -39,6 +40,7 @@ const claimOrEnd = (redis: Redis, log: Log, lifecycle: Lifecycle): void => {
 export const startSmtp = async (
   config: SmtpConfig,
   log: Log,
+  metrics: Metrics,
   lifecycle: Lifecycle = createLifecycle({ log, grace: config.grace }),
 ): Promise<RunningSmtp> => {
   const connect = (name: string, patience: Patience): Redis => {
@@ -48,10 +50,10 @@ export const startSmtp = async (
   };
   const certificate = createCertificate(config.certificate, log);
   lifecycle.add({ name: 'certificate', stop: () => certificate.stop() });
-  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log) });
+  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log, metrics.loopDelay) });
   const redis = connect('main', 'fail-fast');
   const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait') });
-  const rooms = openRooms({ config, log, lifecycle }, redis, changes);
+  const rooms = openRooms({ config, log, metrics, lifecycle }, redis, changes);
   const handlers = createHandlers({
     ...rooms,
     log,

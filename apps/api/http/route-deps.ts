@@ -11,6 +11,7 @@ import type { RemoveEmail } from '../../../libs/jobs/transitions/remove-email';
 import type { Renderer } from '../../../libs/render/render';
 import type { Templating } from '../../../libs/render/templating';
 import type { AddressRule } from '../../../libs/runtime/addresses';
+import type { Metrics } from '../../../libs/runtime/telemetry/metrics';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { ApiKeys } from '../../../libs/store/registries/api-keys';
 import type { Breakers } from '../../../libs/store/limits/breaker';
@@ -31,6 +32,7 @@ import type { Deliveries } from '../../../libs/store/webhooks/deliveries';
 import type { Webhooks } from '../../../libs/store/webhooks/registry';
 import type { Accept } from '../../../libs/intake/accept';
 import type { ReadOverview } from '../../../libs/administration/overview/overview';
+import type { RequestMetrics } from '../telemetry/api-metrics';
 import type { EventStreams } from './event-streams';
 import type { Credentials } from './credentials';
 
@@ -81,4 +83,6 @@ export interface RouteDeps {
   deliveries: Deliveries;
   eventStreams: EventStreams;
   overview: ReadOverview;
+  metrics: Metrics;
+  requestMetrics: RequestMetrics;
 }

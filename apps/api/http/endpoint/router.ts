@@ -9,6 +9,7 @@ import { parseIfMatch } from '../if-match';
 import { inSequence } from './in-sequence';
 import { parseQuery } from '../input';
 import { badCursor } from '../page';
+import { traceRequest } from '../../../../libs/runtime/telemetry/tracing';
 import { createAddresses } from './addresses';
 import type { Answer, Endpoint } from './endpoint';
 
@@ -65,6 +66,9 @@ const decoded = (values: Record<string, string>): Record<string, string> => {
   return params;
 };
 
+/** What a client is told in a problem is no error of ours. */
+const isFault = (error: unknown): boolean => !(error instanceof Problem);
+
 /**
  * @param deps what handlers work with
  * @param who what permissions are checked by
@@ -80,20 +84,24 @@ export const endpointRouter = <D>(
 ): RequestHandler => {
   const at = createAddresses(
     endpoints.map((endpoint) => {
-      const handle: RequestHandler = async (request, response) => {
+      const answer = async (request: Request, response: Response): Promise<void> => {
         const asked = await askedOf(who, endpoint, request, response);
         if (endpoint.grows === 'always') await requireMemory();
         await sendAnswer(response, await endpoint.handle(deps, asked));
       };
+      const handle: RequestHandler = (request, response) =>
+        traceRequest(endpoint.id, request.headers, () => answer(request, response), isFault);
       // What a GET carries means nothing (RFC 9110 9.3.1): it is not even read as JSON.
       const readsJson = endpoint.method !== 'get' && endpoint.body?.stream !== true;
-      return { path: endpoint.path, method: endpoint.method, run: readsJson ? inSequence(readJson, handle) : handle };
+      const { id, path, method } = endpoint;
+      return { id, path, method, run: readsJson ? inSequence(readJson, handle) : handle };
     }),
   );
   return (request, response, next) => {
     const method = request.method === 'HEAD' ? 'get' : request.method.toLowerCase();
     const found = at(request.path).find(({ endpoint }) => endpoint.method === method);
     if (found === undefined) return next();
+    response.locals['operation'] = found.endpoint.id;
     request.params = decoded(found.values);
     return found.endpoint.run(request, response, next);
   };
