@@ -57,7 +57,7 @@ const WALLS = {
     rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/jobs', 'libs/render', 'libs/events', 'libs/intake'],
     packages: ['smtp-server', 'zod'],
   },
-  'apps/reseal': { rooms: [...GROUND, 'libs/store', 'libs/oauth'], packages: ['zod'] },
+  'apps/reseal': { rooms: [...GROUND, 'libs/store', 'libs/oauth', 'libs/jobs'], packages: ['zod'] },
   'apps/worker': {
     rooms: [
       ...GROUND,

@@ -175,6 +175,7 @@ const openRooms = (ground: Ground): RouteDeps => {
     accept: createAccept({
       ...shared,
       name: config.name,
+      secrets: registries.secrets,
       enqueue: createEnqueue({ redis, schedule }),
       onAccepted: requestMetrics.accepted,
     }),

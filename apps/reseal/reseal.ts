@@ -7,6 +7,7 @@ import type { Log } from '../../libs/runtime/log';
 import { createChanges } from '../../libs/store/redis/settings-cache';
 import { claimFormat } from '../../libs/store/redis/format';
 import { connectRedis, whenReady } from '../../libs/store/redis/redis';
+import { createEmailSeals } from '../../libs/jobs/repair/reseal-emails';
 import { createSecretBox, SecretKeysText, type SecretBox } from '../../libs/store/redis/secret-box';
 import { createResealAll, type ResealReport } from '../../libs/store/registries/reseal';
 import { createSigningSecrets } from '../../libs/store/registries/signing-secrets';
@@ -70,7 +71,13 @@ export const reseal = async (env: z.infer<typeof ResealEnv>, log: Log): Promise<
     const secrets = createSecretBox(env.ROHRPOST_SECRET_KEYS);
     const deps = { redis, secrets, clock: systemClock, changes: createChanges({ redis, subscriber }) };
     const webhooks = createWebhooks({ ...deps, listening: createListening(deps) });
-    const owners = [createTransports(deps), createSigningSecrets(deps), createTokenRecords(deps), webhooks];
+    const owners = [
+      createTransports(deps),
+      createSigningSecrets(deps),
+      createTokenRecords(deps),
+      webhooks,
+      createEmailSeals(deps),
+    ];
     const report = await createResealAll({ ...deps, workers: createWorkers(redis), owners })();
     return tell(report ?? { resealed: 0, counts: {}, without: [] }, secrets);
   } finally {

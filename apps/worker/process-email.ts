@@ -16,6 +16,9 @@ import type { EndedAttempt } from './attempt/attempt-steps';
 /** An attempt that broke is tried again after this, uncounted: the email is not at fault. */
 const BROKEN_MS = 30_000;
 
+/** It ended for good: a confidential one was wiped. */
+const isOver = (state: string): boolean => state === 'sent' || state === 'expired' || state === 'canceled';
+
 /** What there is to settle. There is no line for the history where nothing was tried. */
 interface Ending {
   outcome: Outcome;
@@ -37,6 +40,8 @@ export const createProcessEmail = (deps: {
   report: Report;
   clock: Clock;
   memory: Memory;
+  /** Lets go of the contents of an email. */
+  dropContents: (lease: Lease) => Promise<void>;
 }): ((lease: Lease, admission: Admission) => Promise<void>) => {
   const attempt = async (lease: Lease, admission: Admission): Promise<Ending> => {
     try {
@@ -71,6 +76,8 @@ export const createProcessEmail = (deps: {
     const { outcome, settings, line, subject, isRemovedAgain } = await attempt(lease, admission);
     try {
       const settled = await deps.settle(lease, outcome, settings, await lineFor(line), subject);
+      // They are sealed with a key that is wiped: what cannot be removed now goes with the email.
+      if (lease.email.contents && isOver(settled.state)) await deps.dropContents(lease).catch(() => undefined);
       if (isRemovedAgain) deps.report.removedAgain(lease);
       else deps.report.settled(lease, outcome, settled, settings);
     } catch (error) {

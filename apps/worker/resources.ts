@@ -3,6 +3,7 @@ import { leftoverFolders, openContentStore, spoolFolder } from '../../libs/conte
 import { clearSpool } from '../../libs/content/spool';
 import { createFetcher } from '../../libs/fetch/fetcher';
 import { createSchedule } from '../../libs/jobs/layout/schedule';
+import { createEmailSeals } from '../../libs/jobs/repair/reseal-emails';
 import { createErase } from '../../libs/jobs/layout/erase';
 import { createQueues } from '../../libs/jobs/layout/queues';
 import { createAccessTokens } from '../../libs/oauth/access-tokens';
@@ -19,8 +20,8 @@ import { createListening } from '../../libs/store/registries/listening';
 import { createInstallation } from '../../libs/store/registries/installation';
 import type { Redis } from '../../libs/store/redis/redis';
 import { createRedisClock } from '../../libs/store/redis/redis-clock';
-import { createSecretBox } from '../../libs/store/redis/secret-box';
-import { createResealAll } from '../../libs/store/registries/reseal';
+import { createSecretBox, type SecretBox } from '../../libs/store/redis/secret-box';
+import { createResealAll, type SealedOwner } from '../../libs/store/registries/reseal';
 import { createSigningSecrets } from '../../libs/store/registries/signing-secrets';
 import { createTemplates } from '../../libs/store/registries/templates';
 import { createTenants } from '../../libs/store/registries/tenants';
@@ -44,6 +45,15 @@ const openTelling = (deps: Parameters<typeof createSigningSecrets>[0]) => {
   const webhooks = createWebhooks({ ...deps, listening });
   return { listening, webhooks, signingSecrets: createSigningSecrets(deps) };
 };
+
+/** @param owners of secrets in registries */
+const openReseal = (redis: Redis, secrets: SecretBox, owners: SealedOwner[]) =>
+  createResealAll({
+    redis,
+    secrets,
+    workers: createWorkers(redis),
+    owners: [...owners, createTokenRecords({ redis, secrets }), createEmailSeals({ redis, secrets })],
+  });
 
 /** @param lifecycle closes again what has to be closed */
 export const openResources = async (
@@ -82,12 +92,7 @@ export const openResources = async (
     tenants: createTenants({ redis, changes, clock, retries: config.retries }),
     transports,
     secrets,
-    resealAll: createResealAll({
-      redis,
-      secrets,
-      workers: createWorkers(redis),
-      owners: [transports, telling.signingSecrets, createTokenRecords({ redis, secrets }), telling.webhooks],
-    }),
+    resealAll: openReseal(redis, secrets, [transports, telling.signingSecrets, telling.webhooks]),
     accessTokens: createAccessTokens({
       redis,
       clock,

@@ -5,6 +5,7 @@ import { answerVerifyRequests } from '../../libs/internal-queues/verify-requests
 import { createRemoveEmail } from '../../libs/jobs/transitions/remove-email';
 import { createMemory } from '../../libs/store/limits/memory';
 import { createSettle } from '../../libs/dispatch/settle';
+import { contentIdsOf } from '../../libs/mail/email/stored-email';
 import { createAddressRule } from '../../libs/runtime/addresses';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
@@ -104,6 +105,8 @@ const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => 
       }),
       report,
       clock,
+      dropContents: ({ queue, id, email }) =>
+        resources.refs.release(queue.address, id, contentIdsOf(email), resources.content.remove),
       memory: createMemory(redis, config.memoryShare ?? 1),
     }),
   });

@@ -1,6 +1,7 @@
 // What a person may not ask for, in words: by the state that an email is in, and by what a transition answers.
 import type { EmailRecord } from '../jobs/layout/email-record';
 import type { Refusal } from '../jobs/layout/layout';
+import { isWiped } from '../mail/email/stored-email';
 import { ALLOWED, type Action } from '../mail/email/state';
 import { notFound, Problem } from '../mail/input/problem';
 
@@ -31,13 +32,20 @@ const ONLY: Partial<Record<Action, string>> = {
   resend: 'only what was sent can be sent again; release it instead',
 };
 
+/** What needs what the email says. */
+const NEEDS_CONTENT: readonly Action[] = ['correct', 'release', 'resend'];
+
 /**
  * Refuses what the table of states (libs/mail/email/state.ts) does not allow, before anything is written.
- * @throws Problem `email-sending`, `email-finished`, `email-state`
+ * @throws Problem `email-sending`, `email-finished`, `email-state`, `confidential`
  */
-export const requireAllowed = (action: Action, record: Known): void => {
+export const requireAllowed = (action: Action, record: Known & Pick<EmailRecord, 'email'>): void => {
   const { state } = record;
-  if (ALLOWED[action].includes(state)) return;
+  if (ALLOWED[action].includes(state)) {
+    if (!NEEDS_CONTENT.includes(action) || !isWiped(record.email)) return;
+    const text = `this email is confidential: what it said was wiped when it was ${state}; send it anew`;
+    throw new Problem('confidential', text);
+  }
   const only = ONLY[action];
   if (only === undefined && (state === 'sending' || state === 'sent')) throw refuse(state, record);
   const why =

@@ -2,7 +2,7 @@
 import { causeOf } from '../mail/email/cause';
 import type { Failure } from '../mail/email/failure';
 import type { Change } from '../mail/email/outcome';
-import { dueAt, type StoredEmail } from '../mail/email/stored-email';
+import { contentIdsOf, dueAt, type StoredEmail } from '../mail/email/stored-email';
 import type { EmailRecord } from '../jobs/layout/email-record';
 import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
 import type { EmailQueue } from '../jobs/layout/queues';
@@ -15,6 +15,8 @@ import { insist, requireAllowed } from './allowed-by-state';
 import type { FieldChanges } from './field-diff';
 import { settleOverdue, type OverdueDeps } from './overdue';
 import type { Audit } from '../events/audit';
+import type { ContentStore } from '../content/store';
+import type { ContentRefs } from '../store/contents/content-refs';
 import type { RemoveEmail } from '../jobs/transitions/remove-email';
 
 const DAY = 86_400_000;
@@ -23,6 +25,8 @@ export interface CommandDeps extends OverdueDeps {
   audit: Audit;
   removal: RemoveEmail;
   schedule: Schedule;
+  refs: ContentRefs;
+  content: Pick<ContentStore, 'remove'>;
 }
 
 /** An email that a person acts on. */
@@ -77,6 +81,16 @@ const createTraces = ({ clock, audit, mailLog }: Pick<CommandDeps, 'clock' | 'au
   return { change, audited };
 };
 
+/** What a confidential email says is wiped when it ends; its contents, which nobody can read any more, go at once. */
+const dropContents = async (
+  { refs, content }: Pick<CommandDeps, 'refs' | 'content'>,
+  { queue, record: { id, email } }: Subject,
+): Promise<void> => {
+  // What cannot be removed now goes with the email.
+  if (email.contents !== undefined)
+    await refs.release(queue.address, id, contentIdsOf(email), content.remove).catch(() => undefined);
+};
+
 const resolvedAsFailed = (by: string): Failure => ({ code: 'refused', text: `resolved as failed by ${by}` });
 
 /** How a person ends what is uncertain. @param release sends it again */
@@ -107,6 +121,7 @@ const createResolve = (deps: CommandDeps, release: (subject: Subject, what: stri
             telling,
           });
     insist(refusal, record);
+    await dropContents(deps, subject);
     await audited(subject, `resolved as ${as}`);
   };
 };
@@ -134,6 +149,7 @@ export const createCommands = (deps: CommandDeps) => {
       telling: tellingOf(queue, settings),
     });
     insist(refusal, record);
+    if (code === 'canceled') await dropContents(deps, subject);
     await audited(subject, code);
   };
 

@@ -17,17 +17,22 @@ import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
 import { announceWhereabouts } from '../jobs/layout/whereabouts';
 import { readRecords } from '../jobs/layout/email-record';
 import { BULL_PRIORITY } from '../intake/enqueue';
+import { openEmail, SECRET_FIELDS } from '../jobs/layout/sealed-email';
 import { correctEmail } from '../jobs/transitions/correct';
-import { changesBetween } from './field-diff';
+import { changesBetween, type FieldChanges } from './field-diff';
 import { refuse, requireAllowed } from './allowed-by-state';
 import { inTime, type Commands, type Subject } from './commands';
 import type { OverdueDeps } from './overdue';
 import type { Accept } from '../intake/accept';
 import type { Budget } from '../intake/budget';
+import { readSealed } from '../content/content-cipher';
 import type { ContentReader, ContentStore } from '../content/store';
+import type { QueueAddress } from '../mail/address/queue-address';
 import type { ContentRefs } from '../store/contents/content-refs';
 import { prepareParts } from '../intake/large-parts';
+import type { Sealing } from '../intake/sealing';
 import { parseInput } from '../mail/input/parse-input';
+import type { SecretBox } from '../store/redis/secret-box';
 import { announceUpkeep } from '../store/redis/upkeep-index';
 
 export type Patch = Record<string, unknown>;
@@ -38,9 +43,10 @@ export interface CorrectDeps extends OverdueDeps {
   accept: Pick<Accept, 'checkReferences'>;
   budget: Budget;
   schedule: Schedule;
+  secrets: SecretBox;
 }
 
-/** An email as the input that would make it again. */
+/** An email as the input that would make it again; of a confidential one, what stands in clear. */
 export const inputOf = async (
   { content }: { content: ContentReader },
   email: StoredEmail,
@@ -106,6 +112,39 @@ const formerAddresses = (before: StoredEmail, after: StoredEmail): string[] => {
   return [...new Set(all)].filter((address) => !present.has(address)).slice(-FORMER_KEPT);
 };
 
+/** The email in its plain form; one that is confidential is sealed again under the key that its contents have. */
+const opened = async (
+  { secrets: box, content }: Pick<CorrectDeps, 'secrets' | 'content'>,
+  address: QueueAddress,
+  email: StoredEmail,
+): Promise<{ plain: StoredEmail; sealing?: Sealing }> => {
+  if (email.sealed === undefined) return { plain: email };
+  const { email: plain, key } = await openEmail(box, address, email, readSealed(content));
+  const has = new Map(contentsOf(plain).map(({ contentId, size }) => [contentId, size]));
+  return { plain, sealing: { box, key, has } };
+};
+
+/** What waits unsealed is in backups already, and what is sealed is shown to nobody. @throws Problem */
+const requireAsConfidential = (before: StoredEmail, patch: Patch): void => {
+  if (!('confidential' in patch) || (patch['confidential'] === true) === (before.confidential === true)) return;
+  throw problemAt(
+    'invalid',
+    ['confidential'],
+    'is decided when an email is accepted: cancel this one, and send it anew',
+  );
+};
+
+const CONFIDENTIAL = '(confidential)';
+
+/** The fields that differ; of what is sealed only that somebody changed it. */
+const fieldsOf = (before: StoredEmail, after: StoredEmail, patch: Patch): FieldChanges => {
+  const fields = changesBetween(before, after);
+  if (after.sealed === undefined) return fields;
+  const secret = Object.keys(patch).filter((name) => (SECRET_FIELDS as readonly string[]).includes(name));
+  const changed = secret.map((name) => [name, { before: CONFIDENTIAL, after: CONFIDENTIAL }]);
+  return { ...fields, ...(Object.fromEntries(changed) as FieldChanges) };
+};
+
 /**
  * What a correction would make of an email; nothing is written.
  * @param patch an object of fields
@@ -118,10 +157,12 @@ export const draftCorrection = async (deps: CorrectDeps, { queue, record }: Subj
   requireAllowed('correct', record);
 
   const before = record.email;
-  const input = parseInput(EmailInput, merged(await inputOf(deps, before), patch));
+  requireAsConfidential(before, patch);
+  const { plain, sealing } = await opened(deps, address, before);
+  const input = parseInput(EmailInput, merged(await inputOf(deps, plain), patch));
   deps.tenants.requireRetries(input, before);
   const settings = await deps.tenants.settings(address, input);
-  const parts = await prepareParts(deps, address, input, [], before.raw);
+  const parts = await prepareParts(deps, address, input, [], before.raw, undefined, sealing);
   await deps.accept.checkReferences(address, input, settings, [], parts.raw);
   const now = deps.clock.now();
   const expiresAt = expiryOf(input, patch, settings.expiresAfter, before, record.acceptedAt, now);
@@ -140,7 +181,7 @@ export const draftCorrection = async (deps: CorrectDeps, { queue, record }: Subj
     ...(fixed && { fixedExpiry: true }),
     ...(formerly.length > 0 && { formerly }),
   });
-  const fields = changesBetween(before, after);
+  const fields = fieldsOf(before, after, patch);
 
   const had = contentIdsOf(before);
   const added = contentsOf(after).filter(({ contentId }) => !had.includes(contentId));

@@ -11,7 +11,8 @@ const shown = (value: unknown): unknown => {
   return text.length <= LONGEST ? value : `${text.slice(0, LONGEST)}…`;
 };
 
-const UNINTERESTING = new Set(['rev', 'v', 'fixedExpiry', 'formerly']);
+/** `sealed` is another text each time, whatever it says. */
+const UNINTERESTING = new Set(['rev', 'v', 'fixedExpiry', 'formerly', 'sealed', 'contents']);
 
 /**
  * The fields that differ; null stands for one that is not there.

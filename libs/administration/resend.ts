@@ -52,6 +52,11 @@ const draftResend = async (
   given: z.infer<typeof ResendInput>,
 ) => {
   requireAllowed('resend', record);
+  if (record.email.confidential === true)
+    throw new Problem(
+      'confidential',
+      'this email is confidential: nothing is kept that could be sent again; send it anew',
+    );
   const { archive } = record;
   if (given.mode === 'as-sent' && archive === undefined) {
     throw new Problem(

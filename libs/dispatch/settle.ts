@@ -44,12 +44,13 @@ export interface Settle {
 /** So much of a subject is kept to be found by, in characters. */
 const SUBJECT_KEPT = 500;
 
-/** What an email is found by of what only its rendering told; of an email of which nothing is to stay, nothing. */
+/** What an email is found by of what only its rendering told; of one of which nothing is to stay, or that is confidential, nothing. */
 const subjectToKeep = (
   { email }: Lease,
-  { history }: ResolvedSettings,
+  { history, confidential }: ResolvedSettings,
   subject: string | undefined,
-): string | undefined => (email.template === undefined || !history.keep ? undefined : subject?.slice(0, SUBJECT_KEPT));
+): string | undefined =>
+  email.template === undefined || !history.keep || confidential ? undefined : subject?.slice(0, SUBJECT_KEPT);
 
 /** No attempt is left: what is not known stays so, and who has the email is not forgotten. */
 const exhausted = (outcome: Extract<Outcome, { kind: 'deferred' | 'uncertain' }>, made: number): Failure => {

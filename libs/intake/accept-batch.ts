@@ -8,6 +8,7 @@ import type { Clock } from '../runtime/clock';
 import { claimKey, confirmKey, hashBody, hashKey, recall, type Remembered } from '../store/registries/idempotency-keys';
 import { queueKeys, type QueueKeys } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
+import type { SecretBox } from '../store/redis/secret-box';
 import { remembered, type Draft, type Request } from './draft';
 import type { Receipt } from './receipt';
 import { toDocument } from '../mail/input/problem-document';
@@ -32,6 +33,9 @@ export interface BatchKey {
 interface Steps {
   redis: Redis;
   clock: Clock;
+  secrets: SecretBox | undefined;
+  /** Are emails of the queue confidential that do not say so themselves? */
+  isConfidential: (address: QueueAddress) => Promise<boolean>;
   /** Decides each line, and claims those that have keys of their own. @throws Problem `queue-full`, `content-full` */
   prepare: (address: QueueAddress, keys: QueueKeys, requests: Request[]) => Promise<(Draft | Problem)[]>;
   /** Adds what was decided; may be repeated. */
@@ -63,7 +67,11 @@ const unpack = ({ answer, id: seed }: Remembered): Result[] => {
   });
 };
 
-export const createAcceptBatch = ({ redis, clock, prepare, add }: Steps) => {
+/** Any line of it, also one that is refused. */
+const saysConfidential = (requests: Request[]): boolean =>
+  requests.some(({ body }) => (body as { confidential?: unknown } | null)?.confidential === true);
+
+export const createAcceptBatch = ({ redis, clock, secrets, isConfidential, prepare, add }: Steps) => {
   /**
    * What the first request decided stays, also where it died in the middle: lines that Redis has already are left alone, the
    * others are added under the ids that were decided for them.
@@ -110,9 +118,9 @@ export const createAcceptBatch = ({ redis, clock, prepare, add }: Steps) => {
     const keys = queueKeys(address);
     const keyHash = batch === undefined ? '' : hashKey(batch.key);
     // Not that of a single email with the same fields.
-    const bodyHash = batch === undefined ? '' : hashBody({ batch: batch.body });
+    const body = batch && { batch: batch.body };
     const earlier = batch === undefined ? undefined : await recall(redis, keys, keyHash);
-    if (earlier !== undefined) return repeat(address, keys, requests, remembered(earlier, bodyHash), keyHash);
+    if (earlier !== undefined) return repeat(address, keys, requests, remembered(earlier, body, secrets), keyHash);
 
     const acceptedAt = clock.now();
     const seed = newEmailId(acceptedAt);
@@ -126,9 +134,11 @@ export const createAcceptBatch = ({ redis, clock, prepare, add }: Steps) => {
     // Nothing was done: the key is free for a corrected batch.
     if (good.length === 0) return { results, replayed: false };
     if (batch !== undefined) {
+      const isSecret = saysConfidential(requests) || (await isConfidential(address));
+      const bodyHash = hashBody(body, isSecret ? secrets : undefined);
       const record = { bodyHash, id: seed, acceptedAt, answer: pack(results, requests) };
       const first = await claimKey(redis, keys, keyHash, record);
-      if (first !== undefined) return repeat(address, keys, requests, remembered(first, bodyHash), keyHash);
+      if (first !== undefined) return repeat(address, keys, requests, remembered(first, body, secrets), keyHash);
     }
     await add(address, keys, good, requests[0]?.by);
     if (batch !== undefined) await confirmKey(redis, keys, keyHash);

@@ -8,9 +8,8 @@ import { isGone } from '../jobs/layout/tombstones';
 import type { Queues } from '../jobs/layout/queues';
 import type { Enqueue } from './enqueue';
 import type { Templating } from '../render/templating';
-import { claimKey, confirmKey } from '../store/registries/idempotency-keys';
+import { claimKey, confirmKey, hashBody } from '../store/registries/idempotency-keys';
 import { queueKeys, type QueueKeys } from '../store/redis/keys';
-import type { Redis } from '../store/redis/redis';
 import type { Templates } from '../store/registries/templates';
 import type { Transports } from '../store/registries/transports';
 import { createAcceptBatch, isDraft } from './accept-batch';
@@ -43,13 +42,15 @@ const toProblem = (error: unknown): Problem => {
 };
 
 /** Stores the key before the email is added; who comes second goes on with the first one's id. @throws Problem */
-const claim = async (redis: Redis, keys: QueueKeys, made: Draft): Promise<Draft> => {
+const claim = async ({ redis, secrets }: AcceptDeps, keys: QueueKeys, made: Draft): Promise<Draft> => {
   if (made.key === undefined || made.replayed) return made;
   const { id, acceptedAt } = made.accepted;
   const answer = packReceipt(made.receipt, acceptedAt);
-  const first = await claimKey(redis, keys, made.key.hash, { bodyHash: made.key.bodyHash, id, acceptedAt, answer });
+  const { hash, body } = made.key;
+  const bodyHash = hashBody(body, made.accepted.email.confidential ? secrets : undefined);
+  const first = await claimKey(redis, keys, hash, { bodyHash, id, acceptedAt, answer });
   if (first === undefined) return made;
-  const { id: firstId, acceptedAt: firstAt, done } = remembered(first, made.key.bodyHash);
+  const { id: firstId, acceptedAt: firstAt, done } = remembered(first, body, secrets);
   const receipt = unpackReceipt(first.answer, first);
   const email = { ...made.accepted.email, expiresAt: receipt.expiresAt };
   return {
@@ -142,7 +143,6 @@ const createWriting = (deps: AcceptDeps) => {
 };
 
 export const createAccept = (deps: AcceptDeps) => {
-  const { redis } = deps;
   const checkReferences = createReferences(deps);
   const draft = createDraft(deps, checkReferences);
   const { ensureQueue, requireRoom, write, tell } = createWriting(deps);
@@ -154,7 +154,7 @@ export const createAccept = (deps: AcceptDeps) => {
       const keys = queueKeys(address);
       const drafted = await draft(address, keys, request);
       await requireRoom(address, [drafted]);
-      const made = await claim(redis, keys, drafted);
+      const made = await claim(deps, keys, drafted);
       await ensureQueue(address);
       await write(address, keys, [made]);
       tell(address, made, request.by);
@@ -162,13 +162,15 @@ export const createAccept = (deps: AcceptDeps) => {
     },
     /** Accepts each of many by itself; `createAcceptBatch` says how. */
     many: createAcceptBatch({
-      redis,
+      redis: deps.redis,
       clock: deps.clock,
+      secrets: deps.secrets,
+      isConfidential: async (address) => (await deps.tenants.settings(address)).confidential,
       async prepare(address, keys, requests) {
         const drafted = await draftAll(requests, (request) => draft(address, keys, request).catch(toProblem));
         await requireRoom(address, drafted.filter(isDraft));
         return Promise.all(
-          drafted.map(async (made) => (isDraft(made) ? claim(redis, keys, made).catch(toProblem) : made)),
+          drafted.map(async (made) => (isDraft(made) ? claim(deps, keys, made).catch(toProblem) : made)),
         );
       },
       async add(address, keys, drafts, by) {

@@ -1,4 +1,5 @@
 // An email on its way in: everything is decided, nothing is written yet.
+import { randomBytes } from 'node:crypto';
 import type { ContentStore } from '../content/store';
 import { EmailInput } from '../mail/email/email';
 import { Problem, problemAt } from '../mail/input/problem';
@@ -9,12 +10,14 @@ import { newEmailId } from '../jobs/layout/email-id';
 import type { Accepted } from './enqueue';
 import type { Clock } from '../runtime/clock';
 import type { ContentRefs } from '../store/contents/content-refs';
-import { hashBody, hashKey, recall, type Remembered } from '../store/registries/idempotency-keys';
+import { hashKey, isHashOf, recall, type Remembered } from '../store/registries/idempotency-keys';
 import type { QueueKeys } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
+import type { SecretBox } from '../store/redis/secret-box';
 import type { Tenants } from '../store/registries/tenants';
 import { unpackReceipt, type Receipt } from './receipt';
 import { prepareParts, type Parts } from './large-parts';
+import type { Sealing } from './sealing';
 import type { SharedParts } from './shared-parts';
 import type { CheckReferences } from './check-references';
 import { parseInput } from '../mail/input/parse-input';
@@ -45,7 +48,8 @@ export interface Draft {
   receipt: Receipt;
   /** Its message will be kept as it was sent. */
   archive: boolean;
-  key?: { hash: string; bodyHash: string };
+  /** Its idempotency key, and the body that it stands for. */
+  key?: { hash: string; body: unknown };
   replayed: boolean;
   /** Another request may be at work on the same email, or go on where this one stops. */
   shared: boolean;
@@ -82,8 +86,9 @@ const expiryOf = (
   return expiresAt;
 };
 
-export const remembered = (found: Remembered, bodyHash: string): Remembered => {
-  if (found.bodyHash === bodyHash) return found;
+/** @throws Problem `idempotency-key-reused`; SecretKeyMissing */
+export const remembered = (found: Remembered, body: unknown, box: SecretBox | undefined): Remembered => {
+  if (isHashOf(found.bodyHash, body, box)) return found;
   throw new Problem(
     'idempotency-key-reused',
     'this Idempotency-Key was used with another body: use a new key for a new email',
@@ -106,7 +111,19 @@ export interface DraftDeps {
   tenants: Tenants;
   content: ContentStore;
   refs: ContentRefs;
+  /** Seals confidential emails; where there is none, none is taken. */
+  secrets?: SecretBox;
 }
+
+/** What a confidential email is sealed with. @throws Problem `confidential` */
+const sealingOf = ({ secrets: box }: DraftDeps, { confidential }: ResolvedSettings): Sealing | undefined => {
+  if (!confidential) return undefined;
+  if (box !== undefined) return { box, key: randomBytes(32), has: new Map() };
+  throw new Problem(
+    'confidential',
+    'confidential emails are taken by the HTTP API only: this door holds no key to seal them with',
+  );
+};
 
 /** @returns decides what a request asks for; @throws Problem */
 export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) => {
@@ -116,16 +133,19 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
     const base = request.base ?? [];
     const input = parseInput(EmailInput, request.body, base);
     const keyHash = request.idempotencyKey === undefined ? undefined : hashKey(request.idempotencyKey);
-    const bodyHash = keyHash === undefined ? '' : hashBody(request.asked ?? request.body);
     const earlier = keyHash === undefined ? undefined : await recall(redis, keys, keyHash);
-    const known = earlier && remembered(earlier, bodyHash);
+    const asked = request.asked ?? request.body;
+    const known = earlier && remembered(earlier, asked, deps.secrets);
     // A repetition of what was accepted is answered as it was, whatever has changed since.
     const { decided } = request;
     const acceptedAt = known?.acceptedAt ?? decided?.acceptedAt ?? clock.now();
     const id = known?.id ?? decided?.id ?? newEmailId(acceptedAt);
     const replayed = known !== undefined || decided?.again === true;
     const settings = await deps.tenants.settings(address, input);
-    const parts = known?.done ? SETTLED : await prepareParts(deps, address, input, base, request.known, request.shared);
+    const sealing = sealingOf(deps, settings);
+    const parts = known?.done
+      ? SETTLED
+      : await prepareParts(deps, address, input, base, request.known, request.shared, sealing);
     // What an email of the history asked for stays, and is held to the bounds when it is used.
     if (!replayed && request.resentFrom === undefined) deps.tenants.requireRetries(input, undefined, base);
     if (!replayed) await checkReferences(address, input, settings, base, parts.raw);
@@ -140,7 +160,7 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
       parts,
       archive: settings.archive,
       receipt: known ? unpackReceipt(known.answer, known) : receiptOf(id, email, acceptedAt),
-      ...(keyHash !== undefined && { key: { hash: keyHash, bodyHash } }),
+      ...(keyHash !== undefined && { key: { hash: keyHash, body: asked } }),
       replayed,
       shared: keyHash !== undefined || decided !== undefined,
       settled: known?.done ?? false,

@@ -1,5 +1,4 @@
 // The large parts of an email on its way in: what goes into the content store, and under which id.
-import { contentIdOf } from '../content/content-id';
 import type { ContentStore } from '../content/store';
 import type { AttachmentInput, EmailInput } from '../mail/email/email';
 import { problemAt } from '../mail/input/problem';
@@ -16,6 +15,7 @@ import {
   type StoredRaw,
 } from '../mail/email/stored-email';
 import { checkMessage } from './check-message';
+import { broughtBytes, holding, sealedContent, sealPlaced, type Hold, type Sealing } from './sealing';
 import { shareParts, type SharedParts } from './shared-parts';
 import type { ContentRefs } from '../store/contents/content-refs';
 
@@ -26,7 +26,7 @@ export interface Parts {
   attachments: (StoredAttachment | LinkedAttachment)[];
   /** A complete message, where the email is one. */
   raw: StoredRaw | undefined;
-  /** Moves large parts out of the email and names them instead. */
+  /** Moves large parts out of the email and names them instead; one that is confidential is sealed. */
   place(email: StoredEmail): StoredEmail;
   /** Writes the bytes. Called after they were claimed, so that nobody removes them meanwhile. */
   store(): Promise<void>;
@@ -45,12 +45,10 @@ const describe = <T>(given: AttachmentInput, where: T) => ({
   ...(given.disposition !== undefined && { disposition: given.disposition }),
 });
 
-/** An attachment that came with its email. @param content base64 @param bytes gets it, by id */
-const enclosed = (given: AttachmentInput, content: string, bytes: Map<string, () => Buffer>): StoredAttachment => {
-  const decoded = Buffer.from(content, 'base64');
-  const contentId = contentIdOf(decoded);
-  bytes.set(contentId, () => Buffer.from(content, 'base64'));
-  return describe(given, { contentId, size: decoded.length });
+/** An attachment that came with its email. @param content base64 */
+const enclosed = (given: AttachmentInput, content: string, hold: Hold): StoredAttachment => {
+  const decode = (): Buffer => Buffer.from(content, 'base64');
+  return describe(given, { contentId: hold(decode), size: Buffer.byteLength(content, 'base64') });
 };
 
 /** The parts that go into the content store: what remains is small enough for a job. */
@@ -62,8 +60,8 @@ const large = (email: StoredEmail): LargePart[] => {
   return sizes.filter(([, size]) => size > (together ? JOB_LIMIT / 4 : JOB_LIMIT)).map(([part]) => part);
 };
 
-/** Moves large parts out of an email. @param bytes gets what was moved, by id */
-const withoutLarge = (email: StoredEmail, bytes: Map<string, () => Buffer>): StoredEmail => {
+/** Moves large parts out of an email. */
+const withoutLarge = (email: StoredEmail, hold: Hold): StoredEmail => {
   const isLong = LARGE_PARTS.some((part) => part !== 'data' && (email[part]?.length ?? 0) > JOB_LIMIT);
   // A character takes three bytes at most.
   if (!isLong && jsonOf(email).length * 3 <= JOB_LIMIT) return email;
@@ -71,10 +69,8 @@ const withoutLarge = (email: StoredEmail, bytes: Map<string, () => Buffer>): Sto
   if (moved.length === 0) return email;
   const stored: Partial<Record<LargePart, PartInStore>> = {};
   for (const part of moved) {
-    const content = Buffer.from(asText(email, part));
-    const contentId = contentIdOf(content);
-    stored[part] = { contentId, size: content.length };
-    bytes.set(contentId, () => Buffer.from(asText(email, part)));
+    const text = asText(email, part);
+    stored[part] = { contentId: hold(() => Buffer.from(text)), size: Buffer.byteLength(text) };
   }
   const rest = Object.fromEntries(Object.entries(email).filter(([name]) => !moved.includes(name as LargePart)));
   return { ...(rest as unknown as StoredEmail), stored };
@@ -86,9 +82,22 @@ const toProblem =
     throw error instanceof RawFault ? problemAt('invalid', [...base, 'raw'], error.message) : error;
   };
 
+/** How many bytes this queue has of an upload. @throws Problem `content-unknown` */
+const uploadedSize = async (
+  deps: Deps,
+  address: QueueAddress,
+  contentId: string,
+  at: readonly PropertyKey[],
+): Promise<number> => {
+  const size = (await deps.refs.has(address, contentId)) ? await deps.content.size(contentId) : undefined;
+  if (size !== undefined) return size;
+  throw problemAt('content-unknown', at, 'was not uploaded to this queue, or too long ago: upload it again');
+};
+
 /**
  * @param known a message that was checked before: an archived one that is sent again, or that of the email that is corrected
  * @param shared of the whole batch
+ * @param sealing of a confidential email
  * @throws Problem `invalid` for a message that may not be sent, `content-unknown` for a content id that this queue does not have
  */
 export const prepareParts = async (
@@ -98,24 +107,18 @@ export const prepareParts = async (
   base: readonly PropertyKey[],
   known?: StoredRaw,
   shared: SharedParts = shareParts(deps.content).shared,
+  sealing?: Sealing,
 ): Promise<Parts> => {
   /** Made when they are written: a thousand emails that wait for that do not hold them all. */
   const bytes = new Map<string, () => Buffer>();
+  const hold = holding(bytes, sealing);
 
-  /** How many bytes this queue has under an id. */
+  /** How many bytes this queue has under an id, or the batch brought. */
   const sizeOf = async (contentId: string, path: PropertyKey[]): Promise<number> => {
     const brought = shared.size(contentId);
-    if (brought !== undefined) {
-      bytes.set(contentId, () => shared.bytes(contentId) ?? Buffer.alloc(0));
-      return brought;
-    }
-    const size = (await deps.refs.has(address, contentId)) ? await deps.content.size(contentId) : undefined;
-    if (size !== undefined) return size;
-    throw problemAt(
-      'content-unknown',
-      [...base, ...path],
-      'was not uploaded to this queue, or too long ago: upload it again',
-    );
+    if (brought === undefined) return uploadedSize(deps, address, contentId, [...base, ...path]);
+    bytes.set(contentId, () => shared.bytes(contentId) ?? Buffer.alloc(0));
+    return brought;
   };
 
   /** Bytes that are made from an upload, where they differ from it: only when they are written, and not kept. */
@@ -124,10 +127,13 @@ export const prepareParts = async (
   const rawOf = async (given: NonNullable<EmailInput['raw']>): Promise<StoredRaw> => {
     if (typeof given === 'string') {
       const { bytes: ready, raw } = checkMessage(Buffer.from(given, 'base64'));
-      bytes.set(raw.contentId, () => ready);
-      return raw;
+      return { ...raw, contentId: hold(() => ready) };
     }
     if (known?.contentId === given.contentId) return known;
+    if (sealing !== undefined) {
+      const brought = broughtBytes(shared, given.contentId, [...base, 'raw', 'contentId']);
+      return rawOf(brought.toString('base64'));
+    }
     await sizeOf(given.contentId, ['raw', 'contentId']);
     const raw = await shared.readMessage(given.contentId);
     if (raw.contentId !== given.contentId) remade = { raw, from: given.contentId };
@@ -138,19 +144,23 @@ export const prepareParts = async (
 
   const attachments: Parts['attachments'] = [];
   for (const [index, given] of (input.attachments ?? []).entries()) {
-    if (given.content !== undefined) attachments.push(enclosed(given, given.content, bytes));
+    if (given.content !== undefined) attachments.push(enclosed(given, given.content, hold));
     else if (given.url !== undefined) attachments.push(describe(given, { url: given.url }));
     else {
       const contentId = given.contentId ?? '';
-      const size = await sizeOf(contentId, ['attachments', index, 'contentId']);
-      attachments.push(describe(given, { contentId, size }));
+      const path = ['attachments', index, 'contentId'];
+      const held =
+        sealing === undefined
+          ? { contentId, size: await sizeOf(contentId, path) }
+          : sealedContent({ sealing, shared, hold }, contentId, [...base, ...path]);
+      attachments.push(describe(given, held));
     }
   }
 
   return {
     attachments,
     raw,
-    place: (email) => withoutLarge(email, bytes),
+    place: (email) => sealPlaced(sealing, address, withoutLarge(email, hold)),
     async store() {
       for (const [contentId, make] of bytes) await shared.put(contentId, make);
       if (remade === undefined || (await deps.content.size(remade.raw.contentId)) === remade.raw.size) return;

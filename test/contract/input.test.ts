@@ -122,7 +122,7 @@ test.each<[string, Record<string, unknown>, string, string]>([
     'invalid',
     '/attachments/0',
   ],
-  ['a confidential email', { confidential: true }, 'not-supported-yet', '/confidential'],
+  ['a confidential email by a word', { confidential: 'yes' }, 'invalid', '/confidential'],
 ])('%s is refused with a pointer', async (_name, changes, code, path) => {
   const answer = await service.call<ProblemBody>('POST', emails, JSON.parse(JSON.stringify(anEmail(changes))));
   expectProblem(answer, 422, code, path);

@@ -191,6 +191,7 @@ export const EmailDetails = z
           log: 'attempts',
           onUncertain: 'resend',
           archive: false,
+          confidential: false,
           priority: 'normal',
           concurrency: 10,
           dataSources: [],

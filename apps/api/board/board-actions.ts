@@ -17,7 +17,17 @@ import { existingQueue, existingEmail } from '../../../libs/administration/exist
 import { sendNow } from '../../../libs/administration/send-now';
 
 /** Fields of a stored email that nobody edits. */
-const FIXED = ['v', 'domain', 'stored', 'fixedExpiry', 'resentFrom', 'traceparent', 'formerly'] as const;
+const FIXED = [
+  'v',
+  'sealed',
+  'contents',
+  'domain',
+  'stored',
+  'fixedExpiry',
+  'resentFrom',
+  'traceparent',
+  'formerly',
+] as const;
 
 /** An answer as Bull Board's page reads it: a sentence under `message`. */
 const sendError = (response: Response, error: unknown): void => {

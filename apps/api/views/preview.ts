@@ -54,6 +54,12 @@ const shown = async (deps: PreviewDeps, { tenant }: QueueAddress, bytes: Buffer)
   }
 };
 
+/** @throws Problem `confidential` where nobody is shown what it says */
+export const requireShown = ({ email }: EmailRecord): void => {
+  if (email.confidential !== true) return;
+  throw new Problem('confidential', 'this email is confidential: what it says is shown to nobody but its recipients');
+};
+
 const missing = (): Problem =>
   new Problem('content-missing', 'the message of this email is not in the content store any more');
 
@@ -71,7 +77,9 @@ const contentOfMessage = async (deps: PreviewDeps, address: QueueAddress, messag
   shown(deps, address, await bytesOf(deps, message));
 
 /** As it would be made now, whatever is archived. */
-export const contentOfNow = async (deps: PreviewDeps, address: QueueAddress, { email }: EmailRecord) => {
+export const contentOfNow = async (deps: PreviewDeps, address: QueueAddress, record: EmailRecord) => {
+  requireShown(record);
+  const { email } = record;
   if (email.raw !== undefined)
     return { rendered: 'now' as const, ...(await contentOfMessage(deps, address, email.raw)) };
   const { subject, html, text, version } = await rendered(deps, address, await withData(deps, address, email));
@@ -92,6 +100,7 @@ const notArchived = (): Problem =>
 
 /** As it was sent. @throws Problem `not-archived` */
 export const contentAsSent = async (deps: PreviewDeps, address: QueueAddress, record: EmailRecord) => {
+  requireShown(record);
   const archive = sentMessage(record);
   if (archive === undefined) throw notArchived();
   return { rendered: 'sent' as const, ...(await contentOfMessage(deps, address, archive)) };
@@ -138,6 +147,7 @@ export const previewOfStored = async (deps: PreviewDeps, address: QueueAddress, 
 
 /** An answer with the message itself, byte for byte as it was handed over. @throws Problem `not-archived` */
 export const messageFile = async ({ content }: Pick<PreviewDeps, 'content'>, record: EmailRecord): Promise<Answer> => {
+  requireShown(record);
   const archive = sentMessage(record);
   if (archive === undefined) throw notArchived();
   if ((await content.size(archive.contentId)) === undefined) throw missing();

@@ -31,6 +31,7 @@ const REPLIES: Record<string, [reply: number, status: string]> = {
   'address-not-allowed': [535, '5.7.8'],
   'from-not-allowed': [550, '5.7.1'],
   forbidden: [550, '5.7.1'],
+  confidential: [550, '5.7.1'],
   'not-found': [550, '5.7.1'],
 };
 

@@ -75,7 +75,10 @@ export const admit = async (deps: AdmitDeps, attempt: OpenAttempt): Promise<Admi
     const text = `the transport ${settings.transport} does not exist: put it, then the email goes out`;
     return endAttempt(attempt, { kind: 'throttled', text, until: deps.clock.now() + NO_TRANSPORT_MS });
   }
-  // Nothing is fetched or kept again and again for an email that a broken transport would not take.
-  const down = needsFetching(lease.email) || settings.archive ? await whileDown(deps, attempt) : undefined;
+  // Nothing is fetched, kept or opened again and again for an email that a broken transport would not take.
+  const down =
+    needsFetching(lease.email) || settings.archive || settings.confidential
+      ? await whileDown(deps, attempt)
+      : undefined;
   return down === undefined ? { ...attempt, transport } : endAttempt(attempt, down);
 };

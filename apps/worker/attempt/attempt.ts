@@ -1,6 +1,7 @@
 // One attempt to send an email, from step to step; every ending that can be expected is returned, not thrown.
 import type { ContentStore } from '../../../libs/content/store';
 import type { Attempt, Reply } from '../../../libs/mail/email/outcome';
+import { outcomeWithoutQuotes } from '../../../libs/mail/smtp/discretion';
 import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
 import type { Lease } from '../../../libs/jobs/transitions/lease';
 import { NO_MARKS, readMarks } from '../../../libs/jobs/transitions/hand-over-journal';
@@ -13,6 +14,7 @@ import { classify } from './classify';
 import { compose, type ComposeDeps } from './compose';
 import { handOver, remember, type HandOverDeps } from './hand-over';
 import { preflight } from './preflight';
+import { unseal, type UnsealDeps } from './unseal';
 import { hasEnded, type ComposedAttempt, type EndedAttempt, type OpenAttempt } from './attempt-steps';
 import { resolveInputs, type ResolveInputsDeps } from './resolve-inputs';
 import { traceAttempt } from '../telemetry/attempt-trace';
@@ -20,7 +22,7 @@ import { createAttemptSpool } from './attempt-spool';
 import { createTranscript } from '../../../libs/mail/smtp/transcript';
 
 export interface AttemptDeps
-  extends AdmitDeps, ResolveInputsDeps, ComposeDeps, ArchiveDeps, CircuitBreakerDeps, HandOverDeps {
+  extends AdmitDeps, ResolveInputsDeps, ComposeDeps, ArchiveDeps, CircuitBreakerDeps, HandOverDeps, UnsealDeps {
   content: ContentStore;
   /** The settings of now. */
   settingsOf: (lease: Lease) => Promise<ResolvedSettings>;
@@ -55,7 +57,9 @@ const runSteps = async (deps: AttemptDeps, opened: OpenAttempt): Promise<EndedAt
   if (hasEnded(checked)) return checked;
   const admitted = await admit(deps, checked);
   if (hasEnded(admitted)) return admitted;
-  const resolved = await resolveInputs(deps, admitted);
+  const unsealed = await unseal(deps, admitted);
+  if (hasEnded(unsealed)) return unsealed;
+  const resolved = await resolveInputs(deps, unsealed);
   if (hasEnded(resolved)) return resolved;
   const composed = await compose(deps, resolved);
   if (hasEnded(composed)) return composed;
@@ -74,7 +78,8 @@ export const runAttempt = (deps: AttemptDeps, lease: Lease, admission: Admission
   traceAttempt(lease, async (span) => {
     const owned = { admission: holdAdmission(admission), spool: createAttemptSpool(deps.spoolFolder), span };
     try {
-      return await runSteps(deps, await open(deps, lease, owned));
+      const ended = await runSteps(deps, await open(deps, lease, owned));
+      return ended.settings.confidential ? { ...ended, outcome: outcomeWithoutQuotes(ended.outcome) } : ended;
     } finally {
       owned.admission.giveBack();
       await owned.spool.discard();

@@ -7,10 +7,10 @@ import type { Clock } from '../../../libs/runtime/clock';
 import type { OpenTransport } from '../../../libs/send/smtp/connections';
 import { composeMessage, type Message } from '../../../libs/send/message/message';
 import { rawMessage } from '../../../libs/send/message/raw-message';
+import { serviceHeaders } from '../../../libs/send/message/service-headers';
 import { signMessage } from '../../../libs/send/message/sign';
 import { refusalOf } from './refused';
 import { endAttempt, type ComposedAttempt, type EndedAttempt, type ResolvedAttempt } from './attempt-steps';
-import { serviceHeaders } from './service-headers';
 
 export interface ComposeDeps {
   renderer: Renderer;
@@ -51,11 +51,11 @@ const write = async (deps: ComposeDeps, { lease, settings, inputs }: ResolvedAtt
 };
 
 /** A message that the client wrote itself. */
-const complete = async (deps: ComposeDeps, { lease }: ResolvedAttempt, raw: StoredRaw): Promise<Written> => ({
+const complete = async (deps: ComposeDeps, { lease, inputs }: ResolvedAttempt, raw: StoredRaw): Promise<Written> => ({
   message: await rawMessage(
     raw,
     { messageId: messageIdOf(lease.id, lease.email), date: deps.clock.now() },
-    deps.content,
+    inputs.content,
   ),
   subject: subjectOf(lease.email) ?? '',
 });

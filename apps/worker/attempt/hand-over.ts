@@ -1,6 +1,7 @@
 // Hands a message over for the recipients that are left, and remembers at once what is known of them.
 import type { RecipientsDone } from '../../../libs/mail/email/outcome';
 import type { Phase } from '../../../libs/mail/smtp/phase';
+import { answerWithoutWords, hearWithoutWords } from '../../../libs/mail/smtp/discretion';
 import { recipientsOf } from '../../../libs/mail/email/stored-email';
 import {
   clearIntent,
@@ -69,7 +70,9 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
           envelope: { from: envelopeAddress(inputs.from), to: tried },
           message,
           signal: lease.signal,
-          ...(settings.log === 'dialogue' && { hear: dialogue.hear }),
+          ...(settings.log === 'dialogue' && {
+            hear: settings.confidential ? hearWithoutWords(dialogue.hear) : dialogue.hear,
+          }),
           took: (step, ms) => {
             deps.tookStep(step, ms);
             if (span.isRecording()) span.addEvent(`smtp ${step}`, { ms });
@@ -79,7 +82,9 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
   answered();
   // Without a token to log in with no server was asked: what it allows is not used up.
   if (result.kind === 'postponed') admission.setServerAsked(false);
-  return { ...attempt, result, tried, done, intentAt };
+  const isAnswer = result.kind !== 'postponed' && result.kind !== 'stopped';
+  const kept = settings.confidential && isAnswer ? answerWithoutWords(result) : result;
+  return { ...attempt, result: kept, tried, done, intentAt };
 };
 
 /**

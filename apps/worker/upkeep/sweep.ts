@@ -1,7 +1,7 @@
 // The upkeep of emails whose time is over: unsent ones expire, kept ones go, with everything that belongs to them.
 import { parseQueueName, type QueueAddress } from '../../../libs/mail/address/queue-address';
 import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
-import type { StoredEmail } from '../../../libs/mail/email/stored-email';
+import { contentIdsOf, type StoredEmail } from '../../../libs/mail/email/stored-email';
 import { readRecords, type EmailRecord } from '../../../libs/jobs/layout/email-record';
 import { expireEmail } from '../../../libs/jobs/transitions/expire';
 import type { EmailQueue, Queues } from '../../../libs/jobs/layout/queues';
@@ -74,6 +74,8 @@ const expire = async (
   const refusal = await expireEmail(deps.redis, queue, record, { keepUntil, settings });
   if (refusal === 'sending') return lookAgain(deps.redis, queue, record.id, now + IN_WORK_MS);
   if (refusal !== undefined) return;
+  if (record.email.contents !== undefined)
+    await deps.refs.release(queue.address, record.id, contentIdsOf(record.email), deps.removeContent);
   swept.expired++;
   deps.onExpired(queue.address);
   tell(queue, record.id, 'expired');

@@ -7,6 +7,7 @@ import { TALLY, tallyArgument } from '../traces/tallies';
 import { eventArguments, OUTBOX } from '../traces/outbox';
 import { addressMembers, ENTER_INDEXES } from '../layout/index-entries';
 import type { EmailQueue } from '../layout/queues';
+import { SEALED } from '../layout/sealed-email';
 import { LAYOUT } from '../layout/layout';
 
 /** What Bull Board groups by; its lists show the email instead. */
@@ -21,7 +22,7 @@ const ACCEPTED = tallyArgument({ what: 'accepted', transport: '' });
 // it expires, its event or '', how many members of the index by address, those members. Result: how many were added; one that is there already
 // is left as it is. Fields that say nothing (opts, delay, priority) are left out: each would cost Redis some 70 bytes. Atomic,
 // so that no email is without its index entries.
-const addScript = defineScript(`${LAYOUT}${ENTER_INDEXES}${OUTBOX}${TALLY}
+const addScript = defineScript(`${LAYOUT}${ENTER_INDEXES}${OUTBOX}${TALLY}${SEALED}
 local prefix, index, added = KEYS[1], 1, 0
 while index <= #ARGV do
   local id, accepted, priority = ARGV[index], ARGV[index + 2], ARGV[index + 4]
@@ -30,6 +31,7 @@ while index <= #ARGV do
   if redis.call('EXISTS', key) == 0 then
     enterIndexes(KEYS[2], KEYS[3], KEYS[4], id, ARGV[index + 5], ARGV, index + 8, last)
     redis.call('HSET', key, 'name', '${JOB_NAME}', 'data', ARGV[index + 1], 'timestamp', accepted)
+    noteSealed(prefix, id, ARGV[index + 1])
     if priority ~= '0' then redis.call('HSET', key, 'priority', priority) end
     local due, now = tonumber(ARGV[index + 3]), tonumber(accepted)
     enter(prefix, id, due, now)

@@ -6,13 +6,14 @@ import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { addressMembers } from '../layout/index-entries';
 import type { EmailQueue } from '../layout/queues';
+import { SEALED, WIPED } from '../layout/sealed-email';
 import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
 // KEYS: BullMQ's prefix, index by address, upkeep. ARGV: id, version that it must have, data, log line, now, due or '',
 // BullMQ's priority, when it expires, JSON of members to remove and to add. Result: 1, or 0 missing, -1 sending,
 // -2 sent, -4 changed by somebody else. Atomic: a worker that takes the email sends the old one or the new one, and whoever
 // corrects knows which.
-const correctScript = defineScript(`${LAYOUT}
+const correctScript = defineScript(`${LAYOUT}${WIPED}${SEALED}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[5])
 local key = prefix .. id
 local from = place(prefix, id)
@@ -22,9 +23,11 @@ if from == 'completed' then return -2 end
 local sent, open = marks(key)
 if sent and from ~= 'failed' then return -2 end
 if open and from ~= 'failed' then return -1 end
-if cjson.decode(redis.call('HGET', key, 'data')).rev ~= tonumber(ARGV[2]) then return -4 end
+local data = redis.call('HGET', key, 'data')
+if cjson.decode(data).rev ~= tonumber(ARGV[2]) or wipedSince(data, ARGV[3]) then return -4 end
 local priority = redis.call('HGET', key, 'priority') or '0'
 redis.call('HSET', key, 'data', ARGV[3], 'priority', ARGV[7])
+noteSealed(prefix, id, ARGV[3])
 redis.call('HDEL', key, '${MARK.subject}')
 for _, member in ipairs(cjson.decode(ARGV[9])) do redis.call('ZREM', KEYS[2], member) end
 for _, member in ipairs(cjson.decode(ARGV[10])) do redis.call('ZADD', KEYS[2], 0, member) end

@@ -1,6 +1,6 @@
 // From a worker into the history or the error log, with its last line; or away, where nothing of it is kept.
 import type { LogLine } from '../../mail/email/outcome';
-import { MARK } from '../../store/redis/keys';
+import { BESIDE, MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { SentMark } from './hand-over-journal';
@@ -13,6 +13,7 @@ import type { EventNote } from '../../mail/email/event';
 import { causeArgument, CAUSES } from '../traces/enter-cause';
 import type { Cause } from '../../mail/email/cause';
 import { TELL, type Telling } from '../layout/bullmq-events';
+import { WIPE } from '../layout/sealed-email';
 import { logLines, REMEMBER } from '../layout/email-log';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, token, now, place, field of the result, the result, when to remove it or '' for
@@ -21,7 +22,7 @@ import { logLines, REMEMBER } from '../layout/email-log';
 // server took it (hand-over-journal.ts) or '': written also where somebody else has the email, who must not send it once more.
 // Result: 1, or 0 where the lock is not ours any more. Atomic: the last line and the end are seen together or not at all. Nothing
 // is written before something was taken away, so that a full Redis learns of the end, too (hand-over-journal.ts).
-const endScript = defineScript(`${ASIDE}${TELL}${REMEMBER}${CAUSES}${OUTBOX}${TALLY}
+const endScript = defineScript(`${ASIDE}${TELL}${REMEMBER}${CAUSES}${OUTBOX}${TALLY}${WIPE}
 local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
 local key = prefix .. id
 if redis.call('GET', key .. ':lock') ~= ARGV[2] then
@@ -37,6 +38,7 @@ redis.call('LREM', prefix .. 'active', -1, id)
 if ARGV[7] == '' then
   leaveCause(prefix, id)
   redis.call('DEL', key, key .. ':logs')
+  redis.call('HDEL', prefix .. '${BESIDE.sealed}', id)
   tellEvent(prefix, ARGV[14])
   tally(prefix, ARGV[15], now, 1)
   tell(ARGV[10], prefix, id, 'active', ARGV[4], ARGV[6])
@@ -52,6 +54,7 @@ end
 if ARGV[4] == 'failed' then
   redis.call('HSET', key, '${MARK.ended}', string.sub(ARGV[6], 1, 9) == 'canceled:' and 'canceled' or '1')
 end
+if ARGV[4] == 'completed' then wipe(prefix, id) else wipeWhereOver(prefix, id, ARGV[6]) end
 if ARGV[12] ~= '' then redis.call('HSET', key, '${MARK.subject}', ARGV[12]) end
 redis.call('ZADD', prefix .. ARGV[4], now, id)
 local set = ARGV[4] == 'failed' and asideSet(prefix, ARGV[6])

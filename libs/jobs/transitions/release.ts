@@ -7,12 +7,13 @@ import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
 import { eventArgument, OUTBOX } from '../traces/outbox';
 import { CAUSES } from '../traces/enter-cause';
+import { SEALED, WIPED } from '../layout/sealed-email';
 import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, version that it must have, data, log line, now, due, when it expires, fields of
 // generation, intent and earlier attempts, and of why it was parked, its event (outbox.ts). Result: 1, or 0 missing, -1 sending, -2 sent, -3 not in the error log or canceled, -4 changed by somebody
 // else. Atomic, so that of two who release one does.
-const releaseScript = defineScript(`${LAYOUT}${CAUSES}${OUTBOX}
+const releaseScript = defineScript(`${LAYOUT}${CAUSES}${OUTBOX}${WIPED}${SEALED}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[5])
 local key = prefix .. id
 local from = place(prefix, id)
@@ -20,7 +21,8 @@ if from == 'missing' then return 0 end
 if from == 'active' then return -1 end
 if from == 'completed' then return -2 end
 if from ~= 'failed' or string.sub(redis.call('HGET', key, 'failedReason') or '', 1, 9) == 'canceled:' then return -3 end
-if cjson.decode(redis.call('HGET', key, 'data')).rev ~= tonumber(ARGV[2]) then return -4 end
+local data = redis.call('HGET', key, 'data')
+if cjson.decode(data).rev ~= tonumber(ARGV[2]) or wipedSince(data, ARGV[3]) then return -4 end
 leave(prefix, id, from)
 leaveCause(prefix, id)
 local made = tonumber(redis.call('HGET', key, 'atm') or '0')
@@ -28,6 +30,7 @@ if made > 0 then redis.call('HINCRBY', key, ARGV[10], made) end
 redis.call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'defa', '${MARK.ended}', '${MARK.subject}', ARGV[9], ARGV[11])
 redis.call('HINCRBY', key, ARGV[8], 1)
 redis.call('HSET', key, 'data', ARGV[3])
+noteSealed(prefix, id, ARGV[3])
 redis.call('ZADD', KEYS[2], ARGV[7], id)
 redis.call('ZREM', KEYS[3], id)
 enter(prefix, id, tonumber(ARGV[6]), now)

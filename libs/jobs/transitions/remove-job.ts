@@ -1,4 +1,5 @@
 // Takes an email's job away from everybody, unless a worker has it; what belongs to it is still to be erased.
+import { BESIDE } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { GONE, TOMBSTONE_KEPT_S } from '../layout/tombstones';
@@ -20,6 +21,7 @@ if open and UNFINISHED[from] then return -1 end
 leave(prefix, id, from)
 leaveCause(prefix, id)
 redis.call('DEL', key .. ':logs')
+redis.call('HDEL', prefix .. '${BESIDE.sealed}', id)
 redis.call('RENAME', key, KEYS[2])
 setTombstone(KEYS[3], id, ARGV[4])
 redis.call('ZREM', KEYS[4], id)

@@ -9,12 +9,13 @@ import { TALLY, tallyArgument } from '../traces/tallies';
 import { eventArgument, OUTBOX } from '../traces/outbox';
 import { CAUSES } from '../traces/enter-cause';
 import { TELL, type Telling } from '../layout/bullmq-events';
+import { WIPE } from '../layout/sealed-email';
 import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
 // KEYS: BullMQ's prefix, finished. ARGV: id, log line, now, keep until, the failed reason that it must have, field of
 // `sent`, its value, what is told of it (bullmq-events.ts), its event (outbox.ts), what is counted (tallies.ts). Result: 1, or 0 missing, -1 sending, -2 sent, -3 in another state. Atomic, so that nobody releases it
 // meanwhile.
-const resolveScript = defineScript(`${LAYOUT}${TELL}${CAUSES}${OUTBOX}${TALLY}
+const resolveScript = defineScript(`${LAYOUT}${TELL}${CAUSES}${OUTBOX}${TALLY}${WIPE}
 local prefix, id, now = KEYS[1], ARGV[1], tonumber(ARGV[3])
 local key = prefix .. id
 local from = place(prefix, id)
@@ -24,6 +25,7 @@ if from == 'completed' then return -2 end
 if from ~= 'failed' or redis.call('HGET', key, 'failedReason') ~= ARGV[5] then return -3 end
 leave(prefix, id, from)
 leaveCause(prefix, id)
+wipe(prefix, id)
 redis.call('HDEL', key, 'failedReason', 'stacktrace')
 redis.call('HSET', key, 'finishedOn', now, 'returnvalue', '""', ARGV[6], ARGV[7])
 redis.call('ZADD', prefix .. 'completed', now, id)

@@ -13,13 +13,14 @@ import { TALLY, talliedAs, tallyArgument } from '../traces/tallies';
 import { eventArguments, OUTBOX } from '../traces/outbox';
 import { causeArgument, CAUSES } from '../traces/enter-cause';
 import { TELL, type Telling } from '../layout/bullmq-events';
+import { WIPE } from '../layout/sealed-email';
 import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, failed reason, log line or '', when it ended, keep until, '1' if also from the
 // error log, the expiry that the email must still have or '', the reason for one whose hand-over has no known end, what is told of it (bullmq-events.ts),
 // its cause and that of one whose hand-over has no known end (enter-cause.ts), its event and that of such a one (outbox.ts), what is counted, and where such a one is (tallies.ts). Result: 1, or 0 missing, -1 sending, -2 sent, -3 in the error
 // log already, -4 its expiry is another one by now. Atomic, so that no worker takes the email meanwhile.
-const withdrawScript = defineScript(`${LAYOUT}${TELL}${CAUSES}${OUTBOX}${TALLY}
+const withdrawScript = defineScript(`${LAYOUT}${TELL}${CAUSES}${OUTBOX}${TALLY}${WIPE}
 local prefix, id = KEYS[1], ARGV[1]
 local key = prefix .. id
 local from = place(prefix, id)
@@ -38,6 +39,7 @@ if open and from ~= 'failed' then reason, cause, event, counted = ARGV[8], ARGV[
 leave(prefix, id, from)
 enterFailed(prefix, id, reason, ARGV[4])
 redis.call('HSET', key, '${MARK.ended}', string.sub(reason, 1, 9) == 'canceled:' and 'canceled' or '1')
+if ARGV[6] == 'uncertain' then wipe(prefix, id) else wipeWhereOver(prefix, id, reason) end
 redis.call('ZREM', KEYS[2], id)
 redis.call('ZADD', KEYS[3], ARGV[5], id)
 log(prefix, id, ARGV[3])

@@ -6,6 +6,9 @@ import type { SettingsLevel } from '../settings/settings';
 /** Rises when the format changes; a worker refuses what it does not know instead of sending something wrong. */
 export const EMAIL_FORMAT = 1;
 
+/** That of a confidential email, of which earlier versions would send what is left without its content. */
+export const SEALED_FORMAT = 2;
+
 interface AttachmentHeader {
   filename: string;
   contentType?: string;
@@ -67,7 +70,14 @@ export interface PartInStore {
 type OwnSettings = Omit<SettingsLevel, 'from' | 'replyTo' | 'errors' | 'concurrency' | 'dataSources'>;
 
 export interface StoredEmail extends OwnSettings {
-  v: typeof EMAIL_FORMAT;
+  /**
+   * What a confidential email says, sealed (libs/jobs/layout/sealed-email.ts); the first member of its JSON, where scripts of
+   * Redis find it. A confidential email without it has ended: it was wiped.
+   */
+  sealed?: string;
+  /** The contents that `sealed` names, with the sizes in which they are kept. */
+  contents?: PartInStore[];
+  v: typeof EMAIL_FORMAT | typeof SEALED_FORMAT;
   /** Rises with every correction; the ETag. */
   rev: number;
   /** Domain of the Message-ID, fixed at acceptance: the same over all attempts and all later configurations. */
@@ -156,8 +166,13 @@ export const recipientsOf = (email: Pick<StoredEmail, 'to' | 'cc' | 'bcc'>): Add
   ...(email.bcc ?? []),
 ];
 
+/** It ended, and what it said was wiped: nothing can be made of it any more. */
+export const isWiped = (email: Pick<StoredEmail, 'confidential' | 'sealed'>): boolean =>
+  email.confidential === true && email.sealed === undefined;
+
 /** The contents that an email needs, each once, with their sizes in bytes. */
 export const contentsOf = (email: StoredEmail): PartInStore[] => {
+  if (email.contents !== undefined) return email.contents;
   const all = [
     ...(email.attachments ?? []).flatMap((one) => (isLinked(one) ? [] : [one])),
     ...Object.values(email.stored ?? {}),
@@ -173,7 +188,7 @@ export const dueAt = (email: { sendAt?: string | undefined }, acceptedAt: number
   email.sendAt === undefined ? acceptedAt : Math.max(acceptedAt, Date.parse(email.sendAt));
 
 /** Fields of the input that are kept in another form: `toStoredEmail` writes those anew. */
-const KEPT_OTHERWISE = new Set(['to', 'template', 'attachments', 'sendAt', 'expiresAt', 'raw', 'confidential']);
+const KEPT_OTHERWISE = new Set(['to', 'template', 'attachments', 'sendAt', 'expiresAt', 'raw']);
 
 const isGiven = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0);
 
@@ -221,6 +236,8 @@ export const toStoredEmail = (
 
 /** Fields of a stored email that are not fields of an input, or not in this form: `toInput` writes those anew. */
 const NOT_OF_INPUT = new Set([
+  'sealed',
+  'contents',
   'v',
   'rev',
   'domain',

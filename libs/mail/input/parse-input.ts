@@ -1,7 +1,6 @@
 // Validates input by a schema; what is wrong is told in our words, with a pointer to its place.
 import type { z } from 'zod';
 import { inputWords, wantedKinds } from './input-words';
-import { NOT_YET } from './not-yet';
 import { pointer, Problem, problemAt, type InputError } from './problem';
 import { tooMany } from './too-many';
 
@@ -42,9 +41,6 @@ const toErrors = (issue: Issue, at: (path: readonly PropertyKey[]) => string): I
   return [{ path: at(issue.path), message: issue.message }];
 };
 
-const isNotYet = (issue: z.core.$ZodIssue): boolean =>
-  issue.code === 'custom' && (issue.params as { problem?: string } | undefined)?.problem === NOT_YET;
-
 /**
  * A failed validation as a problem.
  * @param value what was validated
@@ -54,14 +50,13 @@ export const invalidInput = (error: z.core.$ZodError, value: unknown, base: read
   const issues = error.issues.flatMap(unfold);
   const at = (path: readonly PropertyKey[]): string => pointer([...base, ...placeIn(value, path)]);
   const errors = issues.flatMap((issue) => toErrors(issue, at));
-  const code = issues.every(isNotYet) ? NOT_YET : 'invalid';
   const [first] = errors;
   const where = first === undefined ? '' : `${first.path === '' ? 'the body' : first.path} ${first.message}`;
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more, see errors)` : '';
-  return new Problem(code, `${where}${more}`, errors);
+  return new Problem('invalid', `${where}${more}`, errors);
 };
 
-/** Validates a value. @throws Problem `invalid` or `not-supported-yet` with pointers */
+/** Validates a value. @throws Problem `invalid` with pointers */
 export const parseInput = <T extends z.ZodType>(
   schema: T,
   value: unknown,

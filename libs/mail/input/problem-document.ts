@@ -1,6 +1,5 @@
 // A problem as a document (RFC 9457), and the HTTP status of each code.
 import { STATUS_CODES } from 'node:http';
-import { NOT_YET } from './not-yet';
 import { MOST_ERRORS, type Problem } from './problem';
 
 /** Statuses of codes; every other code is 422: the request was understood and cannot be done. */
@@ -20,6 +19,7 @@ const STATUS: Record<string, number> = {
   'email-finished': 409,
   'email-state': 409,
   'not-archived': 409,
+  confidential: 409,
   'queue-not-empty': 409,
   'tenant-not-empty': 409,
   'key-has-issued': 409,
@@ -46,7 +46,6 @@ export const statusOf = (problem: Problem): number => statusOfCode(problem.code)
 
 const TITLES: Record<string, string> = {
   invalid: 'The input is not valid',
-  [NOT_YET]: 'Not supported yet',
 };
 
 /** The members of a problem document. */

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { AddressInput, HeaderText, type Address } from '../address/address';
 import { SourcePrefix } from './data-source';
 import { asciiDomain } from '../address/domain';
-import { notYetUnless } from '../input/not-yet';
 import { Slug } from '../address/queue-address';
 import { Duration, durationMs } from '../input/duration';
 import { TENANT_BOUNDS } from './tenant-bounds';
@@ -78,7 +77,8 @@ const everywhere = {
 export const EMAIL_SETTINGS = {
   ...everywhere,
   priority: z.enum(PRIORITIES).optional(),
-  confidential: notYetUnless(false),
+  /** What it says is sealed while it waits, shown to nobody, and wiped at its end (docs/confidential.md). */
+  confidential: z.boolean().optional(),
 };
 
 export const TenantSettings = z.strictObject({
@@ -100,7 +100,7 @@ export const QueueSettings = z.strictObject({
   priority: z.enum(PRIORITIES).optional(),
   concurrency: z.int().min(1).max(1_000).optional(),
   rate: z.strictObject({ max: z.int().min(1).max(1_000_000), per: Duration }).optional(),
-  confidential: notYetUnless(false),
+  confidential: z.boolean().optional(),
   dataSources: DataSources.optional(),
 });
 
@@ -122,8 +122,10 @@ export interface ResolvedSettings {
   errors: { days: number };
   log: 'none' | 'attempts' | 'dialogue';
   onUncertain: 'resend' | 'hold';
-  /** The composed message is kept as it was sent. */
+  /** The composed message is kept as it was sent; never where the email is confidential. */
   archive: boolean;
+  /** What the email says is sealed while it waits, and kept nowhere else. */
+  confidential: boolean;
   listUnsubscribe?: ListUnsubscribe;
   priority: Priority;
   concurrency: number;
@@ -145,6 +147,7 @@ const DEFAULTS = {
   log: 'attempts',
   onUncertain: 'resend',
   archive: false,
+  confidential: false,
   priority: 'normal',
   concurrency: 10,
 } as const;
@@ -171,6 +174,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     'backoff',
   );
   const listUnsubscribe = nearest('listUnsubscribe');
+  const confidential = nearest('confidential') ?? DEFAULTS.confidential;
   return {
     transport: nearest('transport') ?? DEFAULTS.transport,
     from: nearest('from'),
@@ -182,7 +186,8 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     errors: members<{ days: number }>(DEFAULTS.errors, 'errors'),
     log: nearest('log') ?? DEFAULTS.log,
     onUncertain: nearest('onUncertain') ?? DEFAULTS.onUncertain,
-    archive: nearest('archive') ?? DEFAULTS.archive,
+    archive: !confidential && (nearest('archive') ?? DEFAULTS.archive),
+    confidential,
     ...(listUnsubscribe && { listUnsubscribe }),
     priority: nearest('priority') ?? DEFAULTS.priority,
     concurrency: nearest('concurrency') ?? DEFAULTS.concurrency,

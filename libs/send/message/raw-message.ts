@@ -2,14 +2,14 @@
 import { Readable } from 'node:stream';
 import { createGunzip, gunzip } from 'node:zlib';
 import { promisify } from 'node:util';
-import type { ContentStore } from '../../content/store';
+import type { ContentReader } from '../../content/store';
 import { withCrlf } from '../../mail/message/raw-message';
 import type { StoredRaw } from '../../mail/email/stored-email';
 import { mailDate } from './encoding';
 import { IN_MEMORY, type Message } from './message';
 
 /** Reads a compressed message; a failure of the store ends it as an error. */
-const unzipped = (content: ContentStore, contentId: string): Readable => {
+const unzipped = (content: ContentReader, contentId: string): Readable => {
   const source = content.read(contentId);
   const plain = createGunzip();
   source.once('error', (error) => plain.destroy(error));
@@ -38,7 +38,7 @@ async function* joined(before: string, rest: Readable): AsyncGenerator<Buffer> {
 export const rawMessage = async (
   raw: StoredRaw,
   { messageId, date }: { messageId: string; date: number },
-  content: ContentStore,
+  content: ContentReader,
 ): Promise<Message> => {
   const before =
     (raw.messageId === undefined ? `Message-ID: <${messageId}>\r\n` : '') +

@@ -171,8 +171,11 @@ export const queueKeys = (address: QueueAddress) => {
       BESIDE.deferred,
       BESIDE.byCause,
       BESIDE.causes,
+      BESIDE.sealed,
       ...ASIDE_STATES.map((state) => BESIDE.aside + state),
     ].map((set) => bull + set),
+    /** `BESIDE.sealed`. */
+    sealed: bull + BESIDE.sealed,
     /** Hash: emails by slice of the window that the queue's rate names; `:under-way` beside it. */
     rate: `${prefix}:rate`,
     /** Sorted set of finished emails: id -> when it has to be removed (ms). */
@@ -214,6 +217,8 @@ export const BESIDE = {
   tallies: 'rp:tallies:',
   /** Stream: events that the relay has not moved yet. */
   outbox: 'rp:outbox',
+  /** Hash: id of an email that is confidential and did not end -> the name of the key that it is sealed with. */
+  sealed: 'rp:sealed',
 } as const;
 
 /** Fields of ours in a job's hash: the marks (docs/decisions/0004-marks.md). BullMQ leaves unknown fields alone. */

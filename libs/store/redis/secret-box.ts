@@ -1,5 +1,5 @@
 // Seals secrets before they are stored: AES-256-GCM with a key id, bound to the place where they belong.
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 
 export interface SecretKey {
@@ -30,6 +30,13 @@ export interface SecretBox {
   open(sealed: string, place: string): string;
   /** The same secret under the newest key, with the same id (`secretIdOf`). @throws as `open` */
   reseal(sealed: string, place: string): string;
+  /**
+   * A hash that only who has the key can compute: what was hashed cannot be guessed by trying.
+   * @param keyId the newest key where it is not given
+   * @returns `<key id>.<hash>`
+   * @throws SecretKeyMissing
+   */
+  hash(text: string, keyId?: string): string;
   /** Is the key here that it was sealed with? */
   holds(sealed: string): boolean;
 }
@@ -97,6 +104,13 @@ export const createSecretBox = (keys: SecretKey[]): SecretBox => {
       keyIdOf(sealed) === newest.id
         ? sealed
         : encrypt(open(sealed, place), place, Buffer.from(secretIdOf(sealed), 'base64url')),
+    hash(text, keyId = newest.id) {
+      const key = keys.find(({ id }) => id === keyId)?.key;
+      if (key === undefined) throw new SecretKeyMissing(keyId);
+      // Another key than the one that seals: one key for one purpose (NIST SP 800-57 5.2).
+      const own = Buffer.from(hkdfSync('sha256', key, '', 'rohrpost hash', 32));
+      return `${keyId}.${createHmac('sha256', own).update(text).digest('base64url').slice(0, 22)}`;
+    },
     holds: (sealed) => keys.some(({ id }) => id === keyIdOf(sealed)),
   };
 };

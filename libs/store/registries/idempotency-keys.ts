@@ -1,5 +1,6 @@
 // Remembers requests by their idempotency key, before the email is added: a repetition finds the first result.
 import { createHash } from 'node:crypto';
+import type { SecretBox } from '../redis/secret-box';
 import type { QueueKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
 import { defineScript } from '../redis/script';
@@ -35,12 +36,21 @@ const canonical = (value: unknown): unknown => {
 /** A hash that takes half the room: two of 128 bits are the same by chance never. */
 const half = (hash: string): string => Buffer.from(hash, 'hex').subarray(0, 16).toString('base64url');
 
-export const hashBody = (body: unknown): string =>
-  half(
-    createHash('sha256')
-      .update(JSON.stringify(canonical(body)))
-      .digest('hex'),
-  );
+const textOf = (body: unknown): string => JSON.stringify(canonical(body));
+
+/** @param box where the body is confidential: then nobody finds out what it was by trying */
+export const hashBody = (body: unknown, box?: Pick<SecretBox, 'hash'>): string =>
+  box?.hash(textOf(body)) ?? half(createHash('sha256').update(textOf(body)).digest('hex'));
+
+/**
+ * Is it the body that a hash was made of?
+ * @throws SecretKeyMissing where it was confidential, and its key has gone since
+ */
+export const isHashOf = (bodyHash: string, body: unknown, box?: Pick<SecretBox, 'hash'>): boolean => {
+  const [keyId = '', hash] = bodyHash.split('.');
+  if (hash === undefined) return bodyHash === hashBody(body);
+  return box !== undefined && bodyHash === box.hash(textOf(body), keyId);
+};
 
 const FIELDS_BEFORE = ['bodyHash', 'id', 'acceptedAt', 'answer', 'done'];
 

@@ -58,7 +58,7 @@ const act = async (deps: ActDeps, asked: AskedOfEmail, work: (subject: Subject) 
 const MAY_SEND = { action: 'send', over: 'queue' } as const;
 const AFTER = { 200: { description: 'The email as it is now.', schema: EmailDetails, headers: ['ETag'] } } as const;
 /** Its state does not allow it. */
-export const STATE_PROBLEMS = ['email-state', 'email-sending', 'email-finished', 'version-mismatch'];
+export const STATE_PROBLEMS = ['email-state', 'email-sending', 'email-finished', 'version-mismatch', 'confidential'];
 
 /** Its fields are those of an email; checked once they are merged. */
 export const Correction = z.record(z.string(), z.unknown()).meta({ id: 'Correction' });

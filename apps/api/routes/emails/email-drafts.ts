@@ -9,7 +9,7 @@ import { endpoint } from '../../http/endpoint/endpoint';
 import { EMAILS } from '../../http/endpoint/paths';
 import type { RouteDeps } from '../../http/route-deps';
 import { etagOf } from '../../views/email-view';
-import { previewOf, previewOfStored, type PreviewDeps } from '../../views/preview';
+import { previewOf, previewOfStored, requireShown, type PreviewDeps } from '../../views/preview';
 import { Correction, requireVersion, STATE_PROBLEMS, subjectOf, type EmailDeps } from './email-actions';
 import { RENDER_PROBLEMS } from './email-content';
 import { EMAIL_PROBLEMS } from './emails';
@@ -66,6 +66,7 @@ const previewCorrection = endpoint({
   async handle(deps: PreviewCorrectionDeps, asked) {
     const subject = await subjectOf(deps, asked);
     requireVersion(asked.ifMatch, subject);
+    requireShown(subject.record);
     const { address } = subject.queue;
     const { after, input, fields, settings } = await draftCorrection(deps, subject, asked.body as Patch);
     // A message that is new here is read from the input: nothing is stored.

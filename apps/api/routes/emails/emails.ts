@@ -12,7 +12,6 @@ import { emailAnswer } from '../../views/email-answer';
 
 /** What may be wrong with an email besides its fields: with what it names, and the room that is left for it. */
 export const EMAIL_PROBLEMS = [
-  'not-supported-yet',
   'transport-unknown',
   'from-not-allowed',
   'source-not-allowed',

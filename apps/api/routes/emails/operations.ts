@@ -100,7 +100,6 @@ const beginQueueBulk = endpoint({
   body: json(BulkInput),
   grows: 'sometimes',
   answers: BEGUN,
-  problems: ['not-supported-yet'],
   async handle(deps: BulkDeps & Pick<RouteDeps, 'tenants' | 'queues'>, { address, by, body }) {
     await existingQueue(deps, address);
     return begin(deps, orderOf(deps, body, address, by));
@@ -118,7 +117,6 @@ const beginTenantBulk = endpoint({
   body: json(BulkInput),
   grows: 'sometimes',
   answers: BEGUN,
-  problems: ['not-supported-yet'],
   async handle(deps: BulkDeps & Pick<RouteDeps, 'tenants'>, { tenant, by, body }) {
     const order = orderOf(deps, body, { tenant }, by);
     const applications = (await deps.tenants.queues(tenant)).map(({ application }) => application);

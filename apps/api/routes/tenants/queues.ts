@@ -95,7 +95,6 @@ const putQueue = endpoint({
   heeds: ['If-Match'],
   grows: 'sometimes',
   answers: { 200: { description: 'It is changed.', ...changed }, 201: { description: 'It is new.', ...changed } },
-  problems: ['not-supported-yet'],
   handle: change,
 });
 
@@ -111,7 +110,6 @@ const patchQueue = endpoint({
   heeds: ['If-Match'],
   grows: 'sometimes',
   answers: { 200: { description: 'It is changed.', ...changed } },
-  problems: ['not-supported-yet'],
   handle: change,
 });
 

@@ -39,12 +39,8 @@ export const loadEmail = async (visit: Visit): Promise<Loaded> => {
 export const isAllowed = ({ identity }: Pick<Visit, 'identity'>, { state }: Details, action: Action): boolean =>
   may(identity, action === 'resolve' ? 'administer' : 'send') && ALLOWED[action].includes(state);
 
-/**
- * The one place that says whose content is never shown: not on the page, in its frame, in its form, nor in what was changed. The
- * setting is not taken yet (`libs/mail/settings/settings.ts`), so no email has it.
- */
-export const isConfidential = ({ settings }: Details): boolean =>
-  (settings as { confidential?: unknown }).confidential === true;
+/** The one place that says whose content is never shown: not on the page, in its frame, in its form, nor in what was changed. */
+export const isConfidential = ({ settings }: Details): boolean => settings.confidential;
 
 /** Everybody who gets it. */
 export const recipientsOf = ({ to, cc, bcc }: Details): string[] => [...to, ...cc, ...bcc];

@@ -1,8 +1,8 @@
 // Headers that the service adds to what an email says: that no person wrote it, and how to be left alone by it.
-import type { StoredEmail } from '../../../libs/mail/email/stored-email';
-import { recipientsOf } from '../../../libs/mail/email/stored-email';
-import type { ListUnsubscribe } from '../../../libs/mail/settings/settings';
-import { envelopeAddress } from '../../../libs/send/message/message';
+import type { StoredEmail } from '../../mail/email/stored-email';
+import { recipientsOf } from '../../mail/email/stored-email';
+import type { ListUnsubscribe } from '../../mail/settings/settings';
+import { envelopeAddress } from './message';
 
 /** RFC 2369 3.2, and one click by RFC 8058 where there is an address to post to. */
 const unsubscribeHeaders = (
