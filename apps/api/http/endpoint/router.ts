@@ -9,6 +9,7 @@ import { inSequence } from './in-sequence';
 import { parseQuery } from '../input';
 import { badCursor } from '../page';
 import { createAddresses } from './addresses';
+import { hasLines } from './body';
 import type { Answer, Endpoint } from './endpoint';
 
 /** Sends what a handler answered. JSON goes out by itself: express would look for charsets and fresh copies of each answer. */
@@ -86,7 +87,13 @@ export const endpointRouter = <D>(
       };
       // What a GET carries means nothing (RFC 9110 9.3.1): it is not even read as JSON.
       const readsJson = endpoint.method !== 'get' && endpoint.body?.stream !== true;
-      return { path: endpoint.path, method: endpoint.method, run: readsJson ? inSequence(readJson, handle) : handle };
+      const whole = readsJson ? inSequence(readJson, handle) : handle;
+      const run: RequestHandler =
+        endpoint.body?.lines === true
+          ? (request, response, next) =>
+              hasLines(request) ? inSequence(handle)(request, response, next) : whole(request, response, next)
+          : whole;
+      return { path: endpoint.path, method: endpoint.method, run };
     }),
   );
   return (request, response, next) => {
