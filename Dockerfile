@@ -1,4 +1,4 @@
-# One image for both processes: the API by default, the worker by `node dist/apps/worker/main.js`.
+# One image for all processes: the API by default, the worker by `node dist/apps/worker/main.js`, mail by SMTP by `node dist/apps/smtp/main.js`.
 FROM node:20-bookworm-slim AS deps
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -22,5 +22,5 @@ COPY --from=build /app/dist/apps dist/apps
 COPY --from=build /app/dist/libs dist/libs
 USER node
 VOLUME /data
-EXPOSE 3000
+EXPOSE 3000 2525
 CMD ["node", "dist/apps/api/main.js"]

@@ -22,6 +22,7 @@ const startOnce = async (dataDir: string): Promise<number> => {
       ROHRPOST_DATA_DIR: dataDir,
       ROHRPOST_HTTP_PORT: '0',
       ROHRPOST_INBOX_SMTP_PORT: '0',
+      ROHRPOST_SMTP_PORT: '0',
       ROHRPOST_INBOX_HTTP_PORT: '0',
     },
     stdio: ['ignore', 'pipe', 'inherit'],

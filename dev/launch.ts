@@ -6,7 +6,7 @@ import { ensureDemo, type Demo } from './demo/demo';
 import { signInLink } from './demo/sign-in-link';
 import { startInbox, type Inbox } from './inbox';
 import { HELP, readOptions, type Options } from './options';
-import { requirePorts } from './ports';
+import { nextFreePort, requirePorts } from './ports';
 import { guardRedis, type GuardedRedis } from './redis-guard';
 import { requireRedis, shownUrl } from './redis-url';
 import { loadSecrets, openDataDir, type Secrets } from './secrets';
@@ -20,6 +20,9 @@ interface House {
   children: Child[];
   stopping: boolean;
 }
+
+const SMTP_HOST = '127.0.0.1';
+const USUAL_SMTP_PORT = 2_525;
 
 const say = (line: string): void => console.log(line);
 
@@ -39,18 +42,20 @@ const close = async ({ children, inbox, redis }: House, patience: number): Promi
 const startHouse = async (root: string, options: Options, house: House): Promise<void> => {
   openDataDir(options.dataDir);
   const { httpHost: host } = options;
-  const [httpPort = 0, smtpPort = 0, pagePort = 0] = await requirePorts([
+  const [httpPort = 0, inboxSmtpPort = 0, pagePort = 0] = await requirePorts([
     { variable: 'ROHRPOST_HTTP_PORT', host, port: options.httpPort },
     { variable: 'ROHRPOST_INBOX_SMTP_PORT', host: '127.0.0.1', port: options.inboxSmtpPort },
     { variable: 'ROHRPOST_INBOX_HTTP_PORT', host: '127.0.0.1', port: options.inboxHttpPort },
+    ...(options.smtpPort ? [{ variable: 'ROHRPOST_SMTP_PORT', host: SMTP_HOST, port: options.smtpPort }] : []),
   ]);
   const secrets = loadSecrets(options.dataDir, process.env);
   if (options.redisUrl === undefined) house.redis = await guardRedis(options.dataDir, say);
   else await requireRedis(options.redisUrl);
   if (house.stopping) return;
-  house.inbox = await startInbox({ smtpPort, httpPort: pagePort });
+  house.inbox = await startInbox({ smtpPort: inboxSmtpPort, httpPort: pagePort });
 
-  const known = { ...options, httpPort };
+  const smtpPort = options.smtpPort ?? (await nextFreePort(SMTP_HOST, USUAL_SMTP_PORT));
+  const known = { ...options, httpPort, smtpPort };
   const redisUrl = options.redisUrl ?? house.redis?.url ?? '';
   house.children.push(...startServices(root, known, redisUrl, secrets));
   await Promise.all(house.children.map(({ ready }) => ready));
@@ -61,7 +66,7 @@ const startHouse = async (root: string, options: Options, house: House): Promise
     root,
     dataDir: options.dataDir,
     api,
-    inboxSmtpPort: smtpPort,
+    inboxSmtpPort,
     ...ownership(house, secrets),
   });
   if (house.stopping) return;
@@ -76,9 +81,9 @@ const reachable = (host: string): string => {
   return host.includes(':') ? `[${host}]` : host;
 };
 
-/** The API once, the worker as often as wanted. */
+/** The API once, the worker as often as wanted, and what takes mail by SMTP where a port is. */
 const startServices = (root: string, options: Options, redisUrl: string, secrets: Secrets): Child[] => {
-  const { dataDir, httpHost, httpPort, grace, workers } = options;
+  const { dataDir, httpHost, httpPort, smtpPort, grace, workers } = options;
   // Of all processes the API alone checks keys: what tenants write is rendered in workers, too.
   const env = {
     ...process.env,
@@ -103,7 +108,13 @@ const startServices = (root: string, options: Options, redisUrl: string, secrets
     });
   const numbers = Array.from({ length: workers }, (_, index) => index + 1);
   const api = start('api', 'api', { ROHRPOST_OPERATOR_KEY: secrets.operatorKey });
-  return [api, ...numbers.map((number) => start(`worker-${number}`, 'worker'))];
+  // It unseals nothing; and a probe's port is the first worker's.
+  const door = { ROHRPOST_SMTP_PORT: String(smtpPort), ROHRPOST_SECRET_KEYS: undefined, ROHRPOST_PROBE_PORT: '0' };
+  return [
+    api,
+    ...numbers.map((number) => start(`worker-${number}`, 'worker')),
+    ...(smtpPort === 0 ? [] : [start('smtp', 'smtp', door)]),
+  ];
 };
 
 const ownership = ({ redis }: House, { operatorKey }: Secrets) => ({ operatorKey, isOwnRedis: redis !== undefined });

@@ -11,6 +11,8 @@ export interface Options {
   redisUrl: string | undefined;
   httpHost: string;
   httpPort: number;
+  /** Where applications hand in mail by SMTP; 0: nowhere; undefined: 2525, or the next one that is free. */
+  smtpPort: number | undefined;
   inboxSmtpPort: number;
   inboxHttpPort: number;
   /** How long stopping may take in all, in milliseconds. */
@@ -21,13 +23,14 @@ const MOST_WORKERS = 64;
 
 export const HELP = `Usage: npm start -- [--workers N]
 
-Starts Rohrpost on this machine: the API, N workers (1 unless given), a development inbox, and a Redis of its own
-unless REDIS_URL names one. Ctrl-C stops all of it; the next start finds its data again.
+Starts Rohrpost on this machine: the API, N workers (1 unless given), a port for mail by SMTP, a development inbox, and a
+Redis of its own unless REDIS_URL names one. Ctrl-C stops all of it; the next start finds its data again.
 
 Environment (all optional):
   REDIS_URL                  a Redis that you already have
   ROHRPOST_DATA_DIR          where data, keys and logs are kept (.rohrpost)
   ROHRPOST_HTTP_PORT         the API (3000)
+  ROHRPOST_SMTP_PORT         mail by SMTP from applications (2525, or the next free one; 0: none)
   ROHRPOST_INBOX_SMTP_PORT   the development inbox, SMTP (1025)
   ROHRPOST_INBOX_HTTP_PORT   the development inbox, page (8025)
   ROHRPOST_OPERATOR_KEY      the operator's key (made on the first start)
@@ -50,6 +53,7 @@ export const readOptions = (args: readonly string[], env: NodeJS.ProcessEnv): Op
     redisUrl: filled(env['REDIS_URL']),
     httpHost: filled(env['ROHRPOST_HTTP_HOST']) ?? '127.0.0.1',
     httpPort: port(env, 'ROHRPOST_HTTP_PORT', '3000'),
+    smtpPort: filled(env['ROHRPOST_SMTP_PORT']) === undefined ? undefined : port(env, 'ROHRPOST_SMTP_PORT', ''),
     inboxSmtpPort: port(env, 'ROHRPOST_INBOX_SMTP_PORT', '1025'),
     inboxHttpPort: port(env, 'ROHRPOST_INBOX_HTTP_PORT', '8025'),
     grace: span(env, 'ROHRPOST_GRACE', '8s'),

@@ -25,6 +25,13 @@ const probe = ({ host, port }: WantedPort): Promise<number | string> =>
 /** Any free port of 127.0.0.1. Somebody else may take it before it is used: whoever asks must be ready to ask again. */
 export const freePort = async (): Promise<number> => Number(await probe({ variable: '', host: '127.0.0.1', port: 0 }));
 
+/** @returns the first port that is free, from this one on. @throws StopError where none of a hundred is */
+export const nextFreePort = async (host: string, from: number): Promise<number> => {
+  for (let port = from; port < from + 100; port++)
+    if ((await probe({ variable: '', host, port })) === port) return port;
+  throw new StopError(`No port of ${host} from ${from} on is free. Set ROHRPOST_SMTP_PORT to one that is, or to 0.`);
+};
+
 /**
  * Makes sure that every port is free, and chooses one where 0 is wanted.
  * @param patience ms to wait for a port to become free: the children of a launcher that was killed need a moment to

@@ -8,6 +8,8 @@ import { chromium } from './chromium.mjs';
 import { nodeVersions } from './node-versions.mjs';
 import { postfix } from './postfix.mjs';
 import { fail, prepare, root } from './prepare.mjs';
+import { smtpClients } from './smtp-clients.mjs';
+import { promtool } from './promtool.mjs';
 import { swift } from './swift.mjs';
 
 /** Also where a test of that folder is asked for by its path. */
@@ -48,7 +50,15 @@ const NEEDS = [
   { folder: 'test/contract/one-slot', what: 'Redis 7', find: clusterRedis, variable: 'ROHRPOST_TEST_REDIS_CLUSTER' },
 ];
 const NEEDS_OF_FULL = [
+  { folder: 'test/full/console/', what: 'Chromium', find: chromium, variable: 'ROHRPOST_TEST_CHROMIUM' },
   { folder: 'test/full/swift', what: 'Swift', find: swift, variable: 'ROHRPOST_TEST_SWIFT' },
+  {
+    folder: 'test/full/smtp-clients',
+    what: 'swaks, curl and Postfix',
+    find: smtpClients,
+    variable: 'ROHRPOST_TEST_SWAKS',
+  },
+  { folder: 'test/full/promtool', what: 'promtool', find: promtool, variable: 'ROHRPOST_TEST_PROMTOOL' },
   { folder: 'test/full/node-versions', what: 'Node', find: nodeVersions, variable: 'ROHRPOST_TEST_NODES' },
 ];
 

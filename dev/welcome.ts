@@ -41,7 +41,7 @@ const tryIt = (api: string, demo: Demo | undefined): string[] => {
 
 /** @returns the lines */
 export const welcome = ({ options, api, inbox, redis, secrets, demo, link }: Running): string => {
-  const { dataDir, workers, httpPort, grace } = options;
+  const { dataDir, workers, httpPort, smtpPort, grace } = options;
   const place = secrets.operatorKeyPlace;
   const lines = [
     ...(link === undefined
@@ -52,6 +52,14 @@ export const welcome = ({ options, api, inbox, redis, secrets, demo, link }: Run
         ]),
     ['API', api],
     ['Queues', `${api}/board   (Bull Board; signed in like the console)`],
+    ...(smtpPort === undefined || smtpPort === 0
+      ? []
+      : [
+          [
+            'SMTP',
+            `127.0.0.1:${smtpPort}   (for applications that speak nothing else: any user name, a key as the password)`,
+          ],
+        ]),
     ['Inbox', `${inbox}   (every mail of the tenant "demo" arrives here, none leaves this machine)`],
     [
       'Operator key',

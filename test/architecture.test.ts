@@ -23,6 +23,7 @@ const FLOOR: Record<string, number> = {
   'libs/administration': 5,
   'apps/api': 6,
   'apps/worker': 6,
+  'apps/smtp': 6,
   'apps/reseal': 6,
 };
 

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ApiEnv } from '../apps/api/config';
+import { SmtpEnv } from '../apps/smtp/config';
 import { WorkerEnv } from '../apps/worker/config';
 import { FAILURE_CODES } from '../libs/mail/email/failure';
 import { STATES } from '../libs/mail/email/state';
@@ -30,13 +31,15 @@ const DEFAULTS: Record<string, unknown> = {
   ROHRPOST_OPERATOR_KEY: 'o'.repeat(32),
   ROHRPOST_SECRET_KEYS: `k1:${Buffer.alloc(32).toString('base64')}`,
 };
-/** Variables that are read by something else than the two services, or not by their name. */
+/** Which process reads a variable. */
+const READERS = { API: ApiEnv.shape, worker: WorkerEnv.shape, SMTP: SmtpEnv.shape };
+/** Variables that are read by something else than the services, or not by their name. */
 const OF_TOOLS = ['ROHRPOST_INBOX_SMTP_PORT', 'ROHRPOST_INBOX_HTTP_PORT', 'ROHRPOST_NO_DOWNLOAD', 'WORKERS'];
 
 describe('variables', () => {
   const rows = table('variable');
   const documented = rows.flatMap(([names]) => quoted(names));
-  const known = [...new Set([...Object.keys(ApiEnv.shape), ...Object.keys(WorkerEnv.shape)])];
+  const known = [...new Set(Object.values(READERS).flatMap((shape) => Object.keys(shape)))];
 
   test('docs/configuration.md and .env.example name each, and no other', () => {
     const example = [...read('.env.example').matchAll(/^([A-Z][A-Z0-9_]*)=/gm)].map(([, name = '']) => name);
@@ -47,8 +50,8 @@ describe('variables', () => {
   test('each is said to be read by the process that reads it', () => {
     for (const [names, , readBy] of rows) {
       for (const name of quoted(names).filter((one) => !OF_TOOLS.includes(one))) {
-        const who = name in ApiEnv.shape ? (name in WorkerEnv.shape ? 'both' : 'API') : 'worker';
-        expect([name, readBy]).toEqual([name, who]);
+        const who = Object.entries(READERS).flatMap(([reader, shape]) => (name in shape ? reader : []));
+        expect([name, readBy]).toEqual([name, who.length === 3 ? 'all' : who.join(', ')]);
       }
     }
   });
@@ -56,12 +59,13 @@ describe('variables', () => {
   test('each default is the one that the code has', () => {
     const api: Record<string, unknown> = ApiEnv.parse(DEFAULTS);
     const worker: Record<string, unknown> = WorkerEnv.parse(DEFAULTS);
+    const smtp: Record<string, unknown> = SmtpEnv.parse(DEFAULTS);
     const spans: Record<string, string> = { '30s': '30000', '1s': '1000' };
     for (const [names, given = ''] of rows) {
       const [written] = quoted(given);
       for (const name of quoted(names)) {
         if (OF_TOOLS.includes(name) || written === undefined || name in DEFAULTS || given.includes('needed')) continue;
-        expect([name, String(api[name] ?? worker[name])]).toEqual([name, spans[written] ?? written]);
+        expect([name, String(api[name] ?? worker[name] ?? smtp[name])]).toEqual([name, spans[written] ?? written]);
       }
     }
   });

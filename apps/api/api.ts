@@ -20,6 +20,7 @@ import { uptime } from '../../libs/runtime/clock';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
+import { createMetrics, type Metrics } from '../../libs/runtime/telemetry/metrics';
 import { createMemory } from '../../libs/store/limits/memory';
 import { createBreakers } from '../../libs/store/limits/breaker';
 import { createChanges, type Changes } from '../../libs/store/redis/settings-cache';
@@ -37,7 +38,10 @@ import { createTenants } from '../../libs/store/registries/tenants';
 import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
+import { createDeliveries } from '../../libs/store/webhooks/deliveries';
+import { createWebhooks } from '../../libs/store/webhooks/registry';
 import { createAccept } from '../../libs/intake/accept';
+import { createRequestMetrics, tellInstallation } from './telemetry/api-metrics';
 import { createApp } from './app';
 import { createEventStreams } from './http/event-streams';
 import { createCredentials } from './http/credentials';
@@ -59,6 +63,7 @@ export interface RunningApi {
  * Listens at once, also without Redis: it answers 503 until Redis is there.
  * @param lifecycle stops what has been started so far, also before this has returned
  * @param verifyWaitMs after which a try of a transport is looked up instead of waited for
+ * @param metrics what is told to Prometheus
  * @throws Error where the port is taken
  */
 export const startApi = async (
@@ -66,13 +71,14 @@ export const startApi = async (
   log: Log,
   lifecycle: Lifecycle = createLifecycle({ log, grace: config.grace }),
   verifyWaitMs = VERIFY_WAIT_MS,
+  metrics = createMetrics('api'),
 ): Promise<RunningApi> => {
   const connect = (name: string, patience: Patience): Redis => {
     const redis = connectRedis({ url: config.redisUrl, patience, name: `api:${name}`, log });
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
-  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log) });
+  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log, metrics.loopDelay) });
   const redis = connect('main', 'fail-fast');
   const clock = createRedisClock({ redis, log });
   lifecycle.add({ name: 'clock', stop: () => clock.stop() });
@@ -80,7 +86,8 @@ export const startApi = async (
   const orders = createVerifyRequests({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
   lifecycle.add({ name: 'orders', stop: () => orders.close() });
 
-  const rooms = openRooms({ config, log, lifecycle, redis, clock, changes, orders });
+  const rooms = openRooms({ config, log, lifecycle, redis, clock, changes, orders, metrics });
+  tellInstallation(metrics, rooms);
   const commands = createCommands(rooms);
   const operations = openOperations(rooms, commands, connect('operations', 'wait'));
   lifecycle.add({ name: 'operations', stop: () => operations.close() });
@@ -106,6 +113,8 @@ const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config'
     secrets,
     breakers: createBreakers({ redis, clock, replica: 'api', listening }),
     listening,
+    webhooks: createWebhooks({ redis, changes, clock, secrets, listening }),
+    deliveries: createDeliveries({ redis }),
     workers: createWorkers(redis),
     templates: createTemplates({ redis, changes, clock }),
     sessions: createSessions({ redis, clock }),
@@ -124,14 +133,16 @@ interface Ground {
   clock: RouteDeps['clock'];
   changes: Changes;
   orders: RouteDeps['orders'];
+  metrics: Metrics;
 }
 
 /** What requests are answered with. */
 const openRooms = (ground: Ground): RouteDeps => {
-  const { config, log, lifecycle, redis, clock, changes, orders } = ground;
+  const { config, log, lifecycle, redis, clock, changes, orders, metrics } = ground;
   const registries = openRegistries(ground);
   const { tenants, templates, transports, refs } = registries;
   const mailLog = createMailLog(log);
+  const requestMetrics = createRequestMetrics(metrics, config.metricsTenants === true);
   const content = openContent(config, log);
   const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
   lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
@@ -158,8 +169,15 @@ const openRooms = (ground: Ground): RouteDeps => {
     removal: createRemoveEmail({ redis, clock, erase: openErase({ redis, clock, refs, content }) }),
     schedule,
     orders,
+    metrics,
+    requestMetrics,
     renderer: createRenderer({ templates, content, templating }),
-    accept: createAccept({ ...shared, name: config.name, enqueue: createEnqueue({ redis, schedule }) }),
+    accept: createAccept({
+      ...shared,
+      name: config.name,
+      enqueue: createEnqueue({ redis, schedule }),
+      onAccepted: requestMetrics.accepted,
+    }),
   };
 };
 

@@ -74,7 +74,9 @@ export const createApp = (
   const { maxBody, render, trustedProxies = [] } = deps.config;
   const app = express().disable('x-powered-by').disable('etag').set('case sensitive routing', true);
   app.set('trust proxy', trustedProxies);
-  app.use(inSequence(everyAnswer(), readWholeBody(4 * maxBody), logRequests(log, deps.mailLog)));
+  app.use(
+    inSequence(everyAnswer(), readWholeBody(4 * maxBody), logRequests(log, deps.mailLog, deps.requestMetrics.answered)),
+  );
   const who = { tenants: deps.tenants, trusted: render.trusted };
   const working = { ...deps, commands, operations, bodies: createBodiesInWork(maxBody) };
   const api = inSequence(

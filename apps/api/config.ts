@@ -45,6 +45,8 @@ export const ApiEnv = z.object({
   ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
   /** true: BullMQ clients see what has completed and failed. */
   ROHRPOST_BULLMQ_EVENTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
+  /** true: metrics name tenants and applications. */
+  ROHRPOST_METRICS_TENANTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
   ROHRPOST_GRACE: DurationMs.default(30_000),
   ROHRPOST_STOP_DELAY: DurationMs.default(1_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
@@ -81,6 +83,8 @@ export interface ApiConfig extends ContentPlace {
   startPaused?: boolean;
   /** Writes BullMQ's events and metrics of what has completed and failed. */
   bullmqEvents?: boolean;
+  /** Metrics name tenants and applications. */
+  metricsTenants?: boolean;
   /** ms */
   grace: number;
   /** From the 503 of `/readyz` to the end of listening, ms. */
@@ -106,6 +110,7 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   startPaused: env.ROHRPOST_START_PAUSED === '1',
   bullmqEvents: ['true', '1'].includes(env.ROHRPOST_BULLMQ_EVENTS),
+  metricsTenants: ['true', '1'].includes(env.ROHRPOST_METRICS_TENANTS),
   grace: env.ROHRPOST_GRACE,
   stopDelay: env.ROHRPOST_STOP_DELAY,
 });

@@ -13,12 +13,15 @@ const main = async (): Promise<void> => {
   const { requireS3 } = await import('../../libs/content/open-store.js');
   const { ApiEnv, toApiConfig } = await import('./config.js');
   const { startApi } = await import('./api.js');
+  const { createMetrics } = await import('../../libs/runtime/telemetry/metrics.js');
   const env = readEnv(ApiEnv.superRefine(requireS3), process.env);
   const log = createLog('api', env.ROHRPOST_LOG_LEVEL);
   const config = toApiConfig(env);
   const lifecycle = createLifecycle({ log, grace: config.grace });
   signals.attach(lifecycle, log);
-  const { port } = await startApi(config, log, lifecycle);
+  const metrics = createMetrics('api');
+  metrics.watchProcess();
+  const { port } = await startApi(config, log, lifecycle, undefined, metrics);
   process.send?.({ ready: true, port });
 };
 

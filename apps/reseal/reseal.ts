@@ -10,8 +10,10 @@ import { connectRedis, whenReady } from '../../libs/store/redis/redis';
 import { createSecretBox, SecretKeysText, type SecretBox } from '../../libs/store/redis/secret-box';
 import { createResealAll, type ResealReport } from '../../libs/store/registries/reseal';
 import { createSigningSecrets } from '../../libs/store/registries/signing-secrets';
+import { createListening } from '../../libs/store/registries/listening';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
+import { createWebhooks } from '../../libs/store/webhooks/registry';
 
 export const ResealEnv = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),
@@ -67,7 +69,8 @@ export const reseal = async (env: z.infer<typeof ResealEnv>, log: Log): Promise<
     await claimFormat(redis);
     const secrets = createSecretBox(env.ROHRPOST_SECRET_KEYS);
     const deps = { redis, secrets, clock: systemClock, changes: createChanges({ redis, subscriber }) };
-    const owners = [createTransports(deps), createSigningSecrets(deps), createTokenRecords(deps)];
+    const webhooks = createWebhooks({ ...deps, listening: createListening(deps) });
+    const owners = [createTransports(deps), createSigningSecrets(deps), createTokenRecords(deps), webhooks];
     const report = await createResealAll({ ...deps, workers: createWorkers(redis), owners })();
     return tell(report ?? { resealed: 0, counts: {}, without: [] }, secrets);
   } finally {

@@ -31,6 +31,8 @@ export const WorkerEnv = z.object({
   ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
   /** true: BullMQ clients see what has completed and failed. */
   ROHRPOST_BULLMQ_EVENTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
+  /** true: metrics name tenants and applications. */
+  ROHRPOST_METRICS_TENANTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
   ROHRPOST_GRACE: DurationMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   /** 0: no probe. */
@@ -61,6 +63,8 @@ export interface WorkerConfig extends ContentPlace {
   startPaused?: boolean;
   /** Writes BullMQ's events and metrics of what has completed and failed. */
   bullmqEvents?: boolean;
+  /** Metrics name tenants and applications. */
+  metricsTenants?: boolean;
   /** ms */
   grace: number;
   /** Names this process in locks and logs. */
@@ -82,6 +86,7 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   startPaused: env.ROHRPOST_START_PAUSED === '1',
   bullmqEvents: ['true', '1'].includes(env.ROHRPOST_BULLMQ_EVENTS),
+  metricsTenants: ['true', '1'].includes(env.ROHRPOST_METRICS_TENANTS),
   grace: env.ROHRPOST_GRACE,
   replica: `${hostname()}-${process.pid}`,
 });

@@ -27,6 +27,7 @@ import { createTenants } from '../../libs/store/registries/tenants';
 import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
+import { createWebhooks } from '../../libs/store/webhooks/registry';
 import type { WorkerConfig } from './config';
 
 /** No attempt takes so long: what is older in the spool belongs to a worker that is gone. */
@@ -34,11 +35,14 @@ const SPOOL_KEPT_MS = 24 * 3_600_000;
 
 export type Resources = Awaited<ReturnType<typeof openResources>>;
 
-/** The queues, and whether somebody listens to what happens in them. */
-const openQueues = (config: WorkerConfig, deps: Parameters<typeof createListening>[0]) => {
+const openQueues = (config: WorkerConfig, redis: Redis, listened: () => Promise<boolean>) =>
+  createQueues({ redis, waits: true, tells: config.bullmqEvents === true, listened });
+
+/** What signs and is told: secrets of tenants, listeners, webhooks. */
+const openTelling = (deps: Parameters<typeof createSigningSecrets>[0]) => {
   const listening = createListening(deps);
-  const tells = config.bullmqEvents === true;
-  return { listening, queues: createQueues({ redis: deps.redis, waits: true, tells, listened: listening.isOn }) };
+  const webhooks = createWebhooks({ ...deps, listening });
+  return { listening, webhooks, signingSecrets: createSigningSecrets(deps) };
 };
 
 /** @param lifecycle closes again what has to be closed */
@@ -58,7 +62,7 @@ export const openResources = async (
   const refs = createContentRefs({ redis, clock });
   const templates = createTemplates({ redis, changes, clock });
   const transports = createTransports({ redis, changes, clock, secrets });
-  const signingSecrets = createSigningSecrets({ redis, changes, secrets, clock });
+  const telling = openTelling({ redis, changes, secrets, clock });
 
   const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
   lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
@@ -82,7 +86,7 @@ export const openResources = async (
       redis,
       secrets,
       workers: createWorkers(redis),
-      owners: [transports, signingSecrets, createTokenRecords({ redis, secrets })],
+      owners: [transports, telling.signingSecrets, createTokenRecords({ redis, secrets }), telling.webhooks],
     }),
     accessTokens: createAccessTokens({
       redis,
@@ -90,11 +94,12 @@ export const openResources = async (
       secrets,
       request: (oauth2, now) => requestToken(fetcher, oauth2, now),
     }),
-    ...openQueues(config, { redis, changes, clock }),
+    changes,
+    ...telling,
+    queues: openQueues(config, redis, telling.listening.isOn),
     schedule: createSchedule(redis),
     renderer: createRenderer({ templates, content, templating }),
     fetcher,
-    signingSecrets,
     spoolFolder: spoolFolder(config),
     erase: createErase({
       redis,

@@ -9,6 +9,7 @@ import { createAddressRule } from '../../libs/runtime/addresses';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
+import { createMetrics, type Metrics } from '../../libs/runtime/telemetry/metrics';
 import { createConnections, type Connections } from '../../libs/send/smtp/connections';
 import { createSendMessage } from '../../libs/send/smtp/send-message';
 import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
@@ -28,6 +29,7 @@ import { createReport, type Report } from './report';
 import { openResources, type Resources } from './resources';
 import { startUpkeep } from './upkeep/upkeep';
 import { createVerify } from './verify-transport';
+import { createWorkerMetrics, type WorkerMetrics } from './telemetry/worker-metrics';
 
 export interface RunningWorker {
   lifecycle: Lifecycle;
@@ -65,18 +67,20 @@ interface Starting {
   bounds: Bounds;
   lifecycle: Lifecycle;
   connections: Connections;
+  counts: WorkerMetrics;
 }
 
 const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => {
   const { resources, config, log, bounds, connections } = starting;
   const { redis, clock } = resources;
-  const report = createReport(log);
+  const report = starting.counts.counted(createReport(log));
   const deps: AttemptDeps = {
     ...resources,
     breakers: createBreakers({ redis, clock, replica: config.replica, listening: resources.listening }),
     onCrowded: report.crowded,
     onTransport: tellTransport(report, createAudit({ redis, clock })),
     sendMessage: createSendMessage(connections, bounds.steps),
+    tookStep: starting.counts.tookStep,
     settingsOf: ({ queue, email }) => resources.tenants.settings(queue.address, email),
   };
   return new Dispatcher({
@@ -106,7 +110,8 @@ const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => 
 };
 
 /** What a worker does beside sending: it verifies transports for the API, and takes its turn in the upkeep. */
-const startSideWork = ({ resources, config, log, bounds, lifecycle, connections }: Starting, orders: Redis): void => {
+const startSideWork = (starting: Starting, orders: Redis): void => {
+  const { resources, config, log, bounds, lifecycle, connections, counts } = starting;
   const verify = createVerify({ ...resources, connections, patience: bounds.attempt });
   lifecycle.add({ name: 'orders', stop: answerVerifyRequests({ waiting: orders, verify }) });
   startUpkeep({
@@ -117,6 +122,7 @@ const startSideWork = ({ resources, config, log, bounds, lifecycle, connections 
     settingsOf: (queue, email) => resources.tenants.settings(queue.address, email),
     replica: config.replica,
     lifecycle,
+    onExpired: counts.expired,
   });
 };
 
@@ -135,6 +141,7 @@ const startSending = async (starting: Starting, subscriber: Redis): Promise<Disp
 /**
  * Waits for Redis as long as it takes.
  * @param lifecycle stops what has been started so far, also before this has returned
+ * @param metrics what is told to Prometheus
  * @throws OtherFormat where another version of the service wrote what Redis holds
  */
 export const startWorker = async (
@@ -142,13 +149,14 @@ export const startWorker = async (
   log: Log,
   bounds = BOUNDS,
   lifecycle: Lifecycle = createLifecycle({ log, grace: config.grace }),
+  metrics: Metrics = createMetrics('worker'),
 ): Promise<RunningWorker> => {
   const connect = (name: string) => {
     const redis = connectRedis({ url: config.redisUrl, patience: 'wait', name: `worker:${name}`, log });
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
-  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log) });
+  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log, metrics.loopDelay) });
   const redis = connect('main');
   const subscriber = connect('subscriber');
   await claimRedis({ redis, log, ended: () => lifecycle.stopping });
@@ -165,9 +173,13 @@ export const startWorker = async (
     mayReach: createAddressRule(config.allowPrivateSmtp),
   });
   lifecycle.add({ name: 'smtp connections', stop: () => connections.close() });
-  const starting: Starting = { resources, config, log, bounds, lifecycle, connections };
+  const { clock } = resources;
+  const { concurrency, metricsTenants: tenants = false } = config;
+  const counts = createWorkerMetrics({ metrics, redis, clock, concurrency, tenants });
+  const starting: Starting = { resources, config, log, bounds, lifecycle, connections, counts };
   startSideWork(starting, connect('orders'));
   const fleet = await startSending(starting, subscriber);
+  counts.tellPlaces(fleet);
   log.info({ replica: config.replica, concurrency: config.concurrency }, 'worker ready');
   return {
     lifecycle,

@@ -8,9 +8,11 @@ export interface SendTask {
   count: number;
   connections: number;
   templated: boolean;
+  /** Where the server wants a login. */
+  auth?: { user: string; pass: string };
 }
 
-const { port, count, connections, templated } = JSON.parse(process.argv[2] ?? '{}') as SendTask;
+const { port, count, connections, templated, auth } = JSON.parse(process.argv[2] ?? '{}') as SendTask;
 
 const pool = createTransport({
   pool: true,
@@ -18,6 +20,7 @@ const pool = createTransport({
   port,
   secure: false,
   ignoreTLS: true,
+  ...(auth && { auth }),
   maxConnections: connections,
   // As many as Rohrpost sends over one.
   maxMessages: 200,

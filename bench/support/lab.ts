@@ -17,8 +17,8 @@ export interface Lab {
   client: Redis;
   /** The folder of what the processes log, a file for each kind. */
   logs: string;
-  /** Starts `apps/api` or `apps/worker` as it was built, with the usual settings. */
-  start(app: 'api' | 'worker', env?: NodeJS.ProcessEnv): Promise<Child>;
+  /** Starts a process of the service as it was built, with the usual settings. */
+  start(app: 'api' | 'worker' | 'smtp', env?: NodeJS.ProcessEnv): Promise<Child>;
   /** Starts a process of bench/processes. */
   startOwn(name: string, task: unknown): Promise<Child>;
   sink(options?: { delay?: number }): Promise<Sink>;

@@ -131,6 +131,7 @@ export const draftCorrection = async (deps: CorrectDeps, { queue, record }: Subj
     expiresAt,
     rev: before.rev + 1,
     resentFrom: before.resentFrom,
+    traceparent: before.traceparent,
   });
   const fixed = 'expiresAt' in patch || (before.fixedExpiry === true && !('expiresAfter' in patch));
   const formerly = formerAddresses(before, made);

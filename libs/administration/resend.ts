@@ -4,6 +4,7 @@ import { EmailInput } from '../mail/email/email';
 import { AddressList } from '../mail/settings/settings';
 import { Problem } from '../mail/input/problem';
 import { appendToHistory, readHistory } from '../jobs/read/history';
+import { linkTrace } from '../runtime/telemetry/tracing';
 import type { ContentReader, ContentStore } from '../content/store';
 import type { Accept } from '../intake/accept';
 import type { ContentRefs } from '../store/contents/content-refs';
@@ -105,6 +106,7 @@ export const resend = async (
 ): Promise<{ receipt: Receipt; replayed: boolean }> => {
   const { queue, record } = subject;
   const { body, known } = await draftResend(deps, subject, given);
+  linkTrace(record.email.traceparent);
   const { receipt, replayed } = await deps.accept.one(queue.address, {
     body,
     asked: { resend: record.id, ...given },

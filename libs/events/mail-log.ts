@@ -43,6 +43,24 @@ export interface RefusedRequest {
   ms: number;
 }
 
+/** A command by SMTP that was refused. */
+export interface RefusedCommand {
+  /** Of the connection. */
+  session: string;
+  /** The address that it comes from. */
+  remote: string;
+  /** `connect`, `login`, `mail`, `rcpt` or `data`. */
+  step: string;
+  reply: number;
+  /** With its enhanced status. */
+  text: string;
+  /** Of the problem that it comes from. */
+  code?: string | undefined;
+  tenant?: string | undefined;
+  application?: string | undefined;
+  by?: string | undefined;
+}
+
 export interface MailLog {
   /** Redis has it. */
   accepted(email: AboutEmail, how: { by?: string | undefined; state: string; resentFrom?: string | undefined }): void;
@@ -61,6 +79,7 @@ export interface MailLog {
   refused(request: RefusedRequest): void;
   /** @param request `keyId`: where it looks like one of ours; `remote`: the address that asked */
   wrongKey(request: RefusedRequest & { keyId?: string | undefined; remote?: string | undefined }): void;
+  refusedBySmtp(command: RefusedCommand): void;
 }
 
 /** Words of others may be long. */
@@ -154,6 +173,8 @@ export const createMailLog = (log: Log): MailLog => {
         'emails of a batch refused',
       ),
     refused: (request) => lines.info(given({ ...request, path: withoutAddresses(request.path) }), 'request refused'),
+    refusedBySmtp: (command) =>
+      lines.info(given({ ...command, text: withoutAddresses(command.text) }), 'refused by SMTP'),
     wrongKey: (request) => lines.info(given({ ...request, path: withoutAddresses(request.path) }), 'wrong key'),
   };
 };

@@ -71,6 +71,15 @@ const moveEach = async (redis: Redis, names: string[]): Promise<void> => {
     await Promise.all(names.slice(from, from + OUTBOXES_AT_ONCE).map((name) => moveAll(redis, name)));
 };
 
+/** Says which was the last to go before it goes, so that whoever reads on from before it knows that something is missing. */
+const trim = async (redis: Redis, before: number): Promise<void> => {
+  const { stream, state } = KEYS.events;
+  const [last] = await redis.xrevrange(stream, `(${before}-0`, '-', 'COUNT', 1);
+  if (last === undefined) return;
+  await redis.hset(state, 'trimmed', last[0]);
+  await redis.xtrim(stream, 'MINID', before);
+};
+
 const forgetIdle = async (redis: Redis, now: number): Promise<void> => {
   const found = await redis.zrangebyscore(KEYS.events.outboxes, '-inf', now - IDLE_MS, 'WITHSCORES');
   for (let index = 0; index < found.length; index += 2) {
@@ -103,7 +112,7 @@ export const createRelay = (deps: { redis: Redis; listening: Listening; clock: R
         lookAt = now + LOOK_MS;
       }
       if (now >= trimAt) {
-        await redis.xtrim(KEYS.events.stream, 'MINID', Math.max(0, now - EVENTS_KEPT_MS));
+        await trim(redis, Math.max(0, now - EVENTS_KEPT_MS));
         trimAt = now + TRIM_MS;
       }
       if (fresh.length < AT_ONCE) await pause(NEWS_MS, undefined, { signal, ref: false }).catch(() => undefined);

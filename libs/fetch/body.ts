@@ -46,3 +46,27 @@ export const bounded = async function* (
     body.on('error', () => undefined).destroy();
   }
 };
+
+/**
+ * The first bytes of an answer that is not looked at further: what is longer, breaks off, comes too late or cannot be unpacked is left.
+ * @param most bytes after inflating
+ */
+export const beginningOf = async (
+  body: Readable,
+  encoding: string | undefined,
+  most: number,
+  url: URL,
+): Promise<Buffer> => {
+  const chunks: Buffer[] = [];
+  let seen = 0;
+  try {
+    for await (const chunk of bounded(body, encoding, Infinity, url, (error) => error)) {
+      chunks.push(chunk);
+      seen += chunk.length;
+      if (seen >= most) break;
+    }
+  } catch {
+    // Its status was read, which is what counts.
+  }
+  return Buffer.concat(chunks).subarray(0, most);
+};

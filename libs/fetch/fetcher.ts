@@ -5,8 +5,8 @@ import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher } from 'undici';
 import { isAllowedSource } from '../mail/settings/data-source';
 import { codeOf, messageOf } from '../runtime/fault';
-import { createAddressRule, createAllowance, type AddressRule } from '../runtime/addresses';
-import { bounded } from './body';
+import { createAddressRule, createAllowance, spelledAddress, type AddressRule } from '../runtime/addresses';
+import { beginningOf, bounded } from './body';
 import { FetchFailure, notAllowed, shownUrl } from './failure';
 import { redirectOf } from './redirect';
 
@@ -40,6 +40,15 @@ export interface Exchanged {
   body: Buffer;
 }
 
+/** Any answer to what was posted, whatever its status. */
+export interface Posted {
+  status: number;
+  /** The server's own wish, ms. */
+  retryAfter?: number;
+  /** Of the body, as many bytes as were asked for at most. */
+  beginning: Buffer;
+}
+
 export interface Fetcher {
   /** @throws FetchFailure, or the reason of the order's signal */
   fetch(order: FetchRequest): Promise<Fetched>;
@@ -48,8 +57,15 @@ export interface Fetcher {
    * @throws FetchFailure where nothing was, or the reason of the order's signal
    */
   exchange(order: FetchRequest): Promise<Exchanged>;
+  /**
+   * Posts once, follows no redirect, and gives whatever was answered; of a longer body than the order's bytes the beginning.
+   * @throws FetchFailure where nothing was, or the reason of the order's signal
+   */
+  post(order: Omit<FetchRequest, 'method'>): Promise<Posted>;
   /** Has the operator allowed this private host? */
   allows(host: string): boolean;
+  /** False for an address that must not be reached, in whatever notation; what a name stands for is not looked up. */
+  mayName(host: string): boolean;
   close(): Promise<void>;
 }
 
@@ -159,6 +175,43 @@ const urlOf = (order: FetchRequest): URL => {
   return new URL(order.url);
 };
 
+type Ask = (
+  url: URL,
+  order: FetchRequest,
+  sameOrigin: boolean,
+  signal: AbortSignal,
+) => Promise<Dispatcher.ResponseData>;
+
+/** What asks once, and follows no redirect. */
+const createOnce = (ask: Ask, mayReach: AddressRule) => ({
+  async exchange(url: URL, order: FetchRequest, timeout: AbortSignal): Promise<Exchanged> {
+    const signal = signalOf(order, timeout);
+    check(url, order, mayReach);
+    try {
+      const response = await ask(url, order, true, signal);
+      const retryAfter = retryAfterOf(headerOf(response, 'retry-after'));
+      const answer = fetched(response, url, order, (error) => toFailure(error, url, order, timeout));
+      const chunks: Buffer[] = [];
+      for await (const chunk of answer.body) chunks.push(chunk);
+      return { ...answer, ...(retryAfter !== undefined && { retryAfter }), body: Buffer.concat(chunks) };
+    } catch (error) {
+      throw toFailure(error, url, order, timeout);
+    }
+  },
+  async post(url: URL, order: FetchRequest, timeout: AbortSignal): Promise<Posted> {
+    check(url, order, mayReach);
+    try {
+      const response = await ask(url, order, true, signalOf(order, timeout));
+      const retryAfter = retryAfterOf(headerOf(response, 'retry-after'));
+      const encoding = headerOf(response, 'content-encoding');
+      const beginning = await beginningOf(response.body, encoding, order.limits.bytes, url);
+      return { status: response.statusCode, ...(retryAfter !== undefined && { retryAfter }), beginning };
+    } catch (error) {
+      throw toFailure(error, url, order, timeout);
+    }
+  },
+});
+
 /**
  * @param deps.allowPrivate hosts, addresses and ranges of private networks that may be reached all the same
  * @param deps.resolve the system's resolver unless another is given
@@ -168,7 +221,7 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
   const lookup = guardedLookup(mayReach, deps.resolve ?? resolveBySystem);
   const agent = new Agent({ connect: { lookup, timeout: CONNECT_MS }, maxHeaderSize: 16_384 });
 
-  const ask = (url: URL, order: FetchRequest, sameOrigin: boolean, signal: AbortSignal) =>
+  const ask: Ask = (url, order, sameOrigin, signal) =>
     request(url, {
       dispatcher: agent,
       method: order.method ?? 'GET',
@@ -202,25 +255,17 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
     }
   };
 
-  const exchange = async (url: URL, order: FetchRequest, timeout: AbortSignal): Promise<Exchanged> => {
-    const signal = signalOf(order, timeout);
-    check(url, order, mayReach);
-    try {
-      const response = await ask(url, order, true, signal);
-      const retryAfter = retryAfterOf(headerOf(response, 'retry-after'));
-      const answer = fetched(response, url, order, (error) => toFailure(error, url, order, timeout));
-      const chunks: Buffer[] = [];
-      for await (const chunk of answer.body) chunks.push(chunk);
-      return { ...answer, ...(retryAfter !== undefined && { retryAfter }), body: Buffer.concat(chunks) };
-    } catch (error) {
-      throw toFailure(error, url, order, timeout);
-    }
-  };
-
+  const once = createOnce(ask, mayReach);
   return {
     fetch: async (order) => follow(urlOf(order), order, AbortSignal.timeout(order.limits.ms)),
-    exchange: async (order) => exchange(urlOf(order), order, AbortSignal.timeout(order.limits.ms)),
+    exchange: async (order) => once.exchange(urlOf(order), order, AbortSignal.timeout(order.limits.ms)),
+    post: async (order) => once.post(urlOf(order), { ...order, method: 'POST' }, AbortSignal.timeout(order.limits.ms)),
     allows: createAllowance(deps.allowPrivate),
+    mayName(host) {
+      const bare = host.replace(/^\[(.*)\]$/, '$1');
+      const address = spelledAddress(bare);
+      return address === undefined || mayReach(bare, address);
+    },
     close: () => agent.destroy(),
   };
 };

@@ -16,17 +16,20 @@ import type { Transports } from '../store/registries/transports';
 import { createAcceptBatch, isDraft } from './accept-batch';
 import { createDraft, remembered, type Draft, type DraftDeps, type Request } from './draft';
 import { createPauses } from '../runtime/pauses';
+import { traceEvent } from '../runtime/telemetry/tracing';
 import { packReceipt, unpackReceipt, type Receipt } from './receipt';
 import { createReferences } from './check-references';
 
 export interface AcceptDeps extends DraftDeps {
-  transports: Transports;
+  transports: Pick<Transports, 'get'>;
   templates: Templates;
   templating: Templating;
   queues: Queues;
   enqueue: Enqueue;
   budget: Budget;
   mailLog: MailLog;
+  /** Hears of each email that Redis has now, and had not before. */
+  onAccepted: (address: QueueAddress) => void;
 }
 
 export interface Acceptance {
@@ -128,7 +131,11 @@ const createWriting = (deps: AcceptDeps) => {
   const tell = (address: QueueAddress, { receipt, replayed, accepted }: Draft, by: string | undefined): void => {
     const email = { id: receipt.id, address };
     if (replayed) deps.mailLog.acceptedBefore(email, { by });
-    else deps.mailLog.accepted(email, { by, state: receipt.state, resentFrom: accepted.email.resentFrom });
+    else {
+      deps.mailLog.accepted(email, { by, state: receipt.state, resentFrom: accepted.email.resentFrom });
+      deps.onAccepted(address);
+      traceEvent('accepted', { 'rohrpost.email': receipt.id, 'rohrpost.state': receipt.state });
+    }
   };
 
   return { ensureQueue, requireRoom, write, tell };

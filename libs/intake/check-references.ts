@@ -89,7 +89,11 @@ const checkData = async (
   );
 };
 
-export const createReferences = (deps: { transports: Transports; templates: Templates; templating: Templating }) => {
+export const createReferences = (deps: {
+  transports: Pick<Transports, 'get'>;
+  templates: Templates;
+  templating: Templating;
+}) => {
   /** What the schema cannot know: does what the email names exist? */
   const checkReferences = async (
     address: QueueAddress,

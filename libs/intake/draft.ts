@@ -18,6 +18,7 @@ import { prepareParts, type Parts } from './large-parts';
 import type { SharedParts } from './shared-parts';
 import type { CheckReferences } from './check-references';
 import { parseInput } from '../mail/input/parse-input';
+import { traceparent } from '../runtime/telemetry/tracing';
 
 export interface Request {
   body: unknown;
@@ -132,7 +133,8 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
       ? Date.parse(unpackReceipt(known.answer, known).expiresAt)
       : expiryOf(input, settings, acceptedAt, base);
     const { resentFrom } = request;
-    const email = parts.place(toStoredEmail(input, { ...parts, domain: deps.name, expiresAt, resentFrom }));
+    const made = { domain: deps.name, expiresAt, resentFrom, traceparent: traceparent() };
+    const email = parts.place(toStoredEmail(input, { ...parts, ...made }));
     return {
       accepted: { id, email, acceptedAt, priority: settings.priority },
       parts,

@@ -22,6 +22,14 @@ type Fields = Record<string, unknown>;
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** A complete message that was checked already, and is named by its id; it is in no store yet. */
+export const shareMessage = (content: ContentStore, bytes: Buffer, raw: StoredRaw): SharedParts => ({
+  size: (contentId) => (contentId === raw.contentId ? bytes.length : undefined),
+  bytes: (contentId) => (contentId === raw.contentId ? bytes : undefined),
+  readMessage: () => Promise.resolve(raw),
+  put: async (_contentId, make) => void (await content.put(make())),
+});
+
 /**
  * @param defaults fields that go under each email of the batch
  * @returns the same, with bytes named by their id; what is no base64 stays, to be refused line by line

@@ -1,4 +1,4 @@
-// Measures how long the main thread kept others waiting, and logs it where that was too long.
+// Measures how long the main thread kept others waiting: told to Prometheus, and logged where that was too long.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Log } from './log';
 
@@ -14,8 +14,8 @@ export interface LoopDelay {
   max: number;
 }
 
-/** @returns stops it */
-export const watchLoopDelay = (log: Log): (() => void) => {
+/** @param tell hears of it at each look @returns stops it */
+export const watchLoopDelay = (log: Log, tell: (delay: LoopDelay) => void): (() => void) => {
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delays.enable();
   const timer = setInterval(() => {
@@ -23,6 +23,7 @@ export const watchLoopDelay = (log: Log): (() => void) => {
     const toMs = (nanoseconds: number): number => Math.max(0, Math.round(nanoseconds / 1e6) - RESOLUTION_MS);
     const delay: LoopDelay = { p99: toMs(delays.percentile(99)), max: toMs(delays.max) };
     delays.reset();
+    tell(delay);
     if (delay.max > TOO_LONG_MS) log.warn({ delay }, 'the main thread kept others waiting, ms');
   }, LOOK_MS);
   timer.unref();

@@ -134,7 +134,7 @@ test.each([
   await look('typo-2-incident');
   await page.getByRole('button', { name: german ? 'Wirkung zeigen' : 'Show the effect' }).click();
   const mend = page.getByRole('button', {
-    name: german ? '40 E-Mails richten und freigeben' : 'Mend and release: 40 emails',
+    name: german ? '40 E-Mails berichtigen und freigeben' : 'Mend and release: 40 emails',
   });
   await mend.waitFor();
   expect(await page.locator('table ins').allTextContents()).toEqual(

@@ -180,6 +180,11 @@ test.each(WIDTHS)(
     await page.getByRole('alert').waitFor();
     expect(await field('concurrency').inputValue()).toBe('7');
     expect(await field('log').inputValue()).toBe('dialogue');
+    await field('backoff.jitter').fill('0.5');
+    await field('backoff.type').selectOption('fixed');
+    await field('history.keep').selectOption('false');
+    await field('listUnsubscribe.mailto').fill('off@acme.example?subject={id}');
+    await field('dataSources').fill('https://dms.acme.example/');
     await page.getByRole('button', { name: german ? 'Speichern' : 'Save' }).click();
     await page.getByRole('status').waitFor();
     await eventually(async () =>
@@ -187,6 +192,10 @@ test.each(WIDTHS)(
         concurrency: 7,
         log: 'dialogue',
         attempts: 3,
+        backoff: { type: 'fixed', jitter: 0.5 },
+        history: { keep: false },
+        listUnsubscribe: { mailto: 'off@acme.example?subject={id}' },
+        dataSources: ['https://dms.acme.example/'],
       }),
     );
     expect(complaints).toEqual([]);

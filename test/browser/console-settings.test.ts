@@ -236,6 +236,20 @@ describe.each([
   });
 });
 
+test('the audit is taken along as a whole, however many pages it has', async () => {
+  await setUp('long');
+  const MANY = 450;
+  for (let n = 1; n <= MANY; n++) await service.ok('PATCH', '/v1/tenants/long', { attempts: n });
+  const { page, close } = await signIn(WIDE);
+  const answer = await page.context().request.get(`${service.url}/audit?tenant=long&about=tenant%20patched&as=jsonl`);
+  const after = (await answer.text())
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { fields: { attempts: { after: number } } }).fields.attempts.after);
+  expect(after).toEqual(Array.from({ length: MANY }, (_, n) => MANY - n));
+  await close();
+});
+
 test('hostile names, templates, replies and reasons are shown, never run', async () => {
   const evil = '<img src=x onerror=alert(1)><script>alert(1)</script>';
   await setUp('hostile');

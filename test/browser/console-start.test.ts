@@ -67,6 +67,38 @@ test('a stuck queue is seen with the reason, and gets going again by what the pa
   await context.close();
 });
 
+test('the first load of the start page takes 60 kB at most, and the next one only its page', async () => {
+  await setUpQueue(service, 'first/load', smtp.port);
+  const signedIn = await openConsole(browser, service.url, OPERATOR_KEY);
+  // The same session in a browser that has nothing of the console yet.
+  const context = await browser.newContext({ storageState: await signedIn.context.storageState() });
+  const page = await context.newPage();
+  const client = await context.newCDPSession(page);
+  await client.send('Network.enable');
+  const types = new Map<string, string>();
+  const bytes = new Map<string, number>();
+  client.on('Network.requestWillBeSent', ({ requestId, type = '' }) => types.set(requestId, type));
+  client.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => bytes.set(requestId, encodedDataLength));
+  const load = async (): Promise<[type: string, bytes: number][]> => {
+    types.clear();
+    bytes.clear();
+    await page.goto(service.url, { waitUntil: 'load' });
+    await page.locator('header.bar').waitFor();
+    return [...bytes].map(([id, length]) => [types.get(id) ?? '', length]);
+  };
+  const first = (await load()).filter(([, length]) => length > 0);
+  const counted = first.map(([type]) => type).filter((type) => ['Document', 'Script', 'Stylesheet'].includes(type));
+  expect(counted.sort()).toEqual(['Document', 'Script', 'Script', 'Stylesheet']);
+  expect(first.reduce((sum, [, length]) => sum + length, 0)).toBeLessThanOrEqual(60_000);
+  const next = (await load()).filter(([, length]) => length > 0);
+  expect(next.map(([type]) => type).filter((type) => type !== 'Document')).toEqual([]);
+  for (const encoding of ['br', 'gzip', 'identity']) {
+    const { headers } = await fetch(service.url, { headers: { 'accept-encoding': encoding } });
+    expect([headers.get('content-encoding') ?? 'identity', headers.get('vary')]).toEqual([encoding, 'Accept-Encoding']);
+  }
+  await Promise.all([context.close(), signedIn.context.close()]);
+});
+
 test('what happens is counted without a reload, and nothing is asked for while the page is hidden', async () => {
   const { emails } = await setUpQueue(service, 'live/app', smtp.port);
   const { key } = await service.ok<{ key: string }>('POST', '/v1/keys', { role: 'reader', tenant: 'live' });

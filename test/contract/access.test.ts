@@ -13,10 +13,11 @@ const ids: Record<string, { email: string; key: string }> = {};
 const issue = (more: object) => service.ok<{ id: string; key: string }>('POST', '/v1/keys', more);
 
 beforeAll(async () => {
-  service = await startService({ workers: 0, verifyWaitMs: 100 });
+  service = await startService({ workers: 0, verifyWaitMs: 100, api: { allowPrivate: ['127.0.0.1'] } });
   for (const tenant of ['acme', 'other']) {
     await setUpQueue(service, `${tenant}/app`, 1);
     await service.ok('PUT', `/v1/tenants/${tenant}/templates/welcome`, { subject: 'Hi', text: 'Hi' });
+    await service.ok('PUT', `/v1/tenants/${tenant}/webhooks/welcome`, { url: 'https://127.0.0.1:1/' });
     const email = await service.ok<{ id: string }>('POST', `/v1/queues/${tenant}/app/emails`, anEmail());
     ids[tenant] = { email: email.id, key: (await issue({ role: 'reader', tenant })).id };
   }
@@ -41,6 +42,7 @@ const BODIES: Record<string, unknown> = {
   uploadContent: 'bytes',
   putQueue: { from: 'x@y.example' },
   putTransport: { host: 'evil.example' },
+  putWebhook: { url: 'https://evil.example/' },
   putTemplate: { subject: 'x', text: 'x' },
   renderTemplateDraft: { template: { subject: 'x', text: 'x' } },
   issueKey: { role: 'reader', tenant: 'acme', application: 'app' },
@@ -79,6 +81,7 @@ const snapshot = async (): Promise<string> =>
         '/v1/queues/other/app/emails',
         '/v1/tenants/other/transports',
         '/v1/tenants/other/templates/welcome',
+        '/v1/tenants/other/webhooks',
       ].map((path) => service.ok('GET', path)),
     ),
   );

@@ -15,6 +15,7 @@ beforeAll(async () => {
   await setUpQueue(service, 'acme/app', 1);
   await service.ok('PUT', '/v1/tenants/acme/templates/welcome', { subject: 'Hi', text: 'Hi' });
   await service.ok('PUT', '/v1/tenants/acme/templates/welcome', { subject: 'Hi', text: 'Hello' });
+  await service.ok('PUT', '/v1/tenants/acme/webhooks/erp', { url: 'https://a.example/' });
   id = (await service.ok<EmailBody>('POST', '/v1/queues/acme/app/emails', anEmail())).id;
 });
 afterAll(async () => {
@@ -29,6 +30,8 @@ test('each POST, PUT and PATCH says whether it makes something grow', () => {
 });
 
 const LONG = Array.from({ length: 90 }, (_, n) => `https://docs-${n}.acme.example/a-long-prefix-of-documents/`);
+
+const MANY = Array.from({ length: 100 }, (_, n) => `an-application-with-a-long-name-of-its-own-${n}`);
 
 /** A call of each that makes something grow, by the endpoint's id. */
 const GROWING: Record<string, [path: string, body: unknown]> = {
@@ -47,6 +50,11 @@ const GROWING: Record<string, [path: string, body: unknown]> = {
   patchTransport: [
     '/v1/tenants/acme/transports/default',
     { allowedFrom: LONG.slice(0, 90).map((_, n) => `sender-${n}-with-a-long-name-of-its-own@acme-${n}.example`) },
+  ],
+  putWebhook: ['/v1/tenants/acme/webhooks/new', { url: 'https://a.example/' }],
+  patchWebhook: [
+    '/v1/tenants/acme/webhooks/erp',
+    { url: `https://a.example/${'long'.repeat(500)}`, applications: MANY },
   ],
   putTemplate: ['/v1/tenants/acme/templates/welcome', { text: 'Good day' }],
   restoreTemplateVersion: ['/v1/tenants/acme/templates/welcome/versions/1/restore', undefined],
@@ -95,6 +103,8 @@ test('where Redis is nearly full, each that makes something grow is 507, and who
       ['PATCH', '/v1/tenants/acme', { maxWaiting: 5 }],
       ['PUT', '/v1/queues/acme/app', { concurrency: 2 }],
       ['PATCH', '/v1/tenants/acme/transports/default', { port: 2_525 }],
+      ['PATCH', '/v1/tenants/acme/webhooks/erp', { url: 'https://b.example/' }],
+      ['POST', '/v1/tenants/acme/webhooks/erp/secret'],
       ['PUT', '/v1/tenants/acme/templates/welcome', { subject: 'Hi', text: 'Hello' }],
       ['POST', '/v1/tenants/acme/templates/welcome/render', {}],
       ['POST', '/v1/pause'],
@@ -125,6 +135,7 @@ test.each<[string, string, number, (n: number) => [method: string, path: string,
   ['maxQueues', 'queues', 6, (n) => ['POST', `/v1/queues/many/c${n}/content`, 'bytes']],
   ['maxTransports', 'transports', 4, (n) => ['PUT', `/v1/tenants/many/transports/t${n}`, { host: 'a.example' }]],
   ['maxKeys', 'keys', 3, () => ['POST', '/v1/keys', { role: 'reader', tenant: 'many' }]],
+  ['maxWebhooks', 'webhooks', 2, (n) => ['PUT', `/v1/tenants/many/webhooks/w${n}`, { url: 'https://a.example/' }]],
   ['maxTemplates', 'templates', 3, (n) => ['PUT', `/v1/tenants/many/templates/t${n}`, { text: 'Hi' }]],
 ])('%s holds, however many come at once: %s, %i', async (name, noun, most, call) => {
   await service.call('PUT', '/v1/tenants/many/transports/default', { host: '127.0.0.1', port: 1 });

@@ -289,3 +289,26 @@ test.each(['/livez', '/v1/tenants', '/nowhere', '/openapi.json', '/board', '/boa
     expect(headers.has('x-powered-by')).toBe(false);
   },
 );
+
+test('when a key was used last is told, of one that never was nothing, and the same minute is written once', async () => {
+  const [used, unused] = [await issued({}), await issued({})];
+  const began = Date.now();
+  const lastUse = async (id: string): Promise<string | undefined> => {
+    const { keys } = await service.ok<{ keys: { id: string; lastUsedAt?: string }[] }>('GET', '/v1/keys');
+    return keys.find((one) => one.id === id)?.lastUsedAt;
+  };
+  await from('192.0.2.1', used.key);
+  const first = await eventually(async () => {
+    const at = await lastUse(used.id);
+    expect(at).toBeDefined();
+    return at ?? '';
+  });
+  expect(Date.parse(first)).toBeGreaterThanOrEqual(began - 1_000);
+  for (let count = 0; count < 5; count++) await from('192.0.2.1', used.key);
+  expect([await lastUse(used.id), await lastUse(unused.id)]).toEqual([first, undefined]);
+  // A key that is right and not allowed from there is not used.
+  const elsewhere = await issued({ addresses: ['10.0.0.0/8'] });
+  expect((await from('192.0.2.1', elsewhere.key)).status).toBe(403);
+  await revoke(used.id);
+  expect([await lastUse(used.id), await lastUse(elsewhere.id)]).toEqual([undefined, undefined]);
+});

@@ -18,6 +18,7 @@ const key = {
   expiresAt: z.iso.datetime({ offset: true }).optional(),
   addresses: z.array(z.string()).optional().meta({ description: 'Where it may be used from.' }),
   rate: z.strictObject({ max: z.int(), per: Duration }).optional().meta({ description: 'Requests in a window.' }),
+  smtpControl: z.boolean().optional().meta({ description: 'Its messages by SMTP may hold control fields.' }),
   issuedBy: z
     .string()
     .optional()
@@ -37,9 +38,16 @@ export const IssuedKey = z
   .strictObject({ ...key, key: z.string().meta({ description: 'The key itself: it is shown this once.' }) })
   .meta({ id: 'IssuedKey', examples: [{ ...KEY, key: 'rp_3f2a9c01b7de_...' }] });
 
+const ListedKey = z
+  .strictObject({
+    ...key,
+    lastUsedAt: Time.optional().meta({ description: 'To the minute; missing of one that never was.' }),
+  })
+  .meta({ id: 'ApiKey', description: 'A key without its secret.' });
+
 export const KeyList = z
-  .strictObject({ keys: z.array(z.strictObject(key).meta({ id: 'ApiKey', description: 'A key without its secret.' })) })
-  .meta({ id: 'KeyList', examples: [{ keys: [KEY] }] });
+  .strictObject({ keys: z.array(ListedKey) })
+  .meta({ id: 'KeyList', examples: [{ keys: [{ ...KEY, lastUsedAt: EXAMPLE_AT }] }] });
 
 export const SigningSecret = z
   .strictObject({

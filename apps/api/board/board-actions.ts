@@ -4,7 +4,8 @@ import { reaches } from '../../../libs/mail/settings/api-key';
 import { Problem, notFound } from '../../../libs/mail/input/problem';
 import { parseQueueName } from '../../../libs/mail/address/queue-address';
 import type { StoredEmail } from '../../../libs/mail/email/stored-email';
-import { identityOf, param, signatureOf } from '../http/auth';
+import { signatureOf } from '../../../libs/mail/settings/api-key';
+import { identityOf, param } from '../http/auth';
 import type { Commands, Subject } from '../../../libs/administration/commands';
 import { correct, type Patch } from '../../../libs/administration/correct';
 import { toProblem } from '../http/errors';
@@ -16,7 +17,7 @@ import { existingQueue, existingEmail } from '../../../libs/administration/exist
 import { sendNow } from '../../../libs/administration/send-now';
 
 /** Fields of a stored email that nobody edits. */
-const FIXED = ['v', 'domain', 'stored', 'fixedExpiry', 'resentFrom', 'formerly'] as const;
+const FIXED = ['v', 'domain', 'stored', 'fixedExpiry', 'resentFrom', 'traceparent', 'formerly'] as const;
 
 /** An answer as Bull Board's page reads it: a sentence under `message`. */
 const sendError = (response: Response, error: unknown): void => {

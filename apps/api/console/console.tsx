@@ -9,7 +9,7 @@ import type { Log } from '../../../libs/runtime/log';
 import type { Redis } from '../../../libs/store/redis/redis';
 import type { Listening } from '../../../libs/store/registries/listening';
 import type { PermitDeps } from '../http/auth';
-import { requireRate } from '../http/credentials';
+import { requireRate } from '../../../libs/store/limits/credentials';
 import type { Endpoint } from '../http/endpoint/endpoint';
 import { toProblem } from '../http/errors';
 import { refuseForeign } from '../session/same-origin';
@@ -99,7 +99,7 @@ export const createConsole = <D,>(
     const language = languageOf(request);
     const { title, body, status = 500 } = problemView(request, response, { say: sayIn(language) }, error, log);
     const children = <main class="narrow">{body}</main>;
-    sendHtml(response, status, await documentOf({ title, language, children }));
+    await sendHtml(response, status, await documentOf({ title, language, children }));
   };
 
   /** @param work what is shown */

@@ -32,10 +32,6 @@ export const param = (request: Request, name: string): string => {
   return typeof value === 'string' ? value : '';
 };
 
-/** `sender key 3f2a (billing)`, `operator (M. Weber)`: how a change is signed. */
-export const signatureOf = ({ id, role, name }: Identity): string =>
-  `${id === 'operator' ? 'operator' : `${role} ${id}`}${name === undefined ? '' : ` (${name})`}`;
-
 /** @throws Problem `forbidden` */
 export const requireRole = (identity: Identity, action: Action): void => {
   if (!hasRole(identity, action)) {

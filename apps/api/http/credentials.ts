@@ -1,11 +1,9 @@
-// Whether a request's key holds: right, from where it may be used, and not one of too many that were tried.
+// The key of a request: whether it holds where the request comes from, and what is left of its rate.
 import type { Request, RequestHandler, Response } from 'express';
 import type { Identity } from '../../../libs/mail/settings/api-key';
-import { isWithin, networkOf } from '../../../libs/mail/settings/address-ranges';
-import { Problem } from '../../../libs/mail/input/problem';
-import { createKeyRates, type KeyRates, type RateState } from '../../../libs/store/limits/key-rates';
-import { createWrongKeys, type WrongKeys } from '../../../libs/store/limits/wrong-keys';
-import { createApiKeys, type ApiKeys } from '../../../libs/store/registries/api-keys';
+import { createCredentials as createAllCredentials, rateLimited } from '../../../libs/store/limits/credentials';
+import type { KeyRates, RateState } from '../../../libs/store/limits/key-rates';
+import type { ApiKeyDeps } from '../../../libs/store/registries/api-keys';
 
 const seconds = (ms: number): number => Math.ceil(ms / 1_000);
 
@@ -21,62 +19,16 @@ export interface Credentials {
 const addressOf = (request: Request): string =>
   (request.headers['x-forwarded-for'] === undefined ? request.socket.remoteAddress : request.ip) ?? '';
 
-const tooMany = (ms: number): Problem =>
-  new Problem(
-    'too-many-wrong-keys',
-    `too many wrong keys came from this address: try again in ${seconds(ms)} s; keys that were right from here before still are`,
-    [],
-    { retryAfter: seconds(ms) },
-  );
-
-const createIdentify = ({ keys, wrongKeys }: { keys: ApiKeys; wrongKeys: WrongKeys }): Credentials => ({
-  async identify(request, key) {
-    const address = addressOf(request);
-    const network = networkOf(address);
-    const wait = await wrongKeys.wait(network, key);
-    if (wait !== undefined) throw tooMany(wait);
-    const identity = await keys.identify(key);
-    if (identity === undefined) {
-      const next = await wrongKeys.wrong(network, key);
-      if (next !== undefined) throw tooMany(next);
-      return undefined;
-    }
-    wrongKeys.right(network, key);
-    if (!(identity.addresses ?? []).every((ranges) => isWithin(address, ranges)))
-      throw new Problem(
-        'address-not-allowed',
-        `this key may not be used from ${address}: use it from where it may be, or issue another one with these addresses`,
-      );
-    return identity;
-  },
-});
-
-/** The keys, whether they hold, and how often they may be used. */
-export const createCredentials = (deps: Parameters<typeof createApiKeys>[0]) => {
-  const keys = createApiKeys(deps);
-  return {
-    keys,
-    credentials: createIdentify({ keys, wrongKeys: createWrongKeys(deps) }),
-    keyRates: createKeyRates(deps),
-  };
+/** The keys, whether they hold for a request, and how often they may be used. */
+export const createCredentials = (deps: ApiKeyDeps) => {
+  const { credentials, ...rest } = createAllCredentials(deps);
+  const ofRequests: Credentials = { identify: (request, key) => credentials.identify(addressOf(request), key) };
+  return { ...rest, credentials: ofRequests };
 };
 
 /** `"key";r=4;t=12` (draft-ietf-httpapi-ratelimit-headers-10, 4): the key's own rate first, those above it by their ids. */
 const item = (own: string, { key }: RateState, parameters: string): string =>
   `"${key === own ? 'key' : key}";${parameters}`;
-
-const rateLimited = (states: RateState[]): Problem => {
-  const wait = seconds(states.at(-1)?.resetIn ?? 1_000);
-  const text = `this key, or one above it, has made all requests that its rate allows: try again in ${wait} s`;
-  return new Problem('rate-limited', text, [], { retryAfter: wait });
-};
-
-/** Counts a page of somebody whose key has a rate. @throws Problem `rate-limited` */
-export const requireRate = async (keyRates: KeyRates, { rates }: Identity): Promise<void> => {
-  if (rates === undefined) return;
-  const { states, allowed } = await keyRates.take(rates);
-  if (!allowed) throw rateLimited(states);
-};
 
 /**
  * Counts a request of a key with a rate, and says what is left.

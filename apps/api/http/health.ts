@@ -1,6 +1,7 @@
-// Is the API alive, and is it ready: what orchestrators ask.
+// Is the API alive, is it ready, and what does it count: what orchestrators and Prometheus ask.
 import { Router } from 'express';
 import type { ContentStore } from '../../../libs/content/store';
+import type { Metrics } from '../../../libs/runtime/telemetry/metrics';
 import { redisProblems, type Redis } from '../../../libs/store/redis/redis';
 import type { SecretBox } from '../../../libs/store/redis/secret-box';
 import { missingSecretKeys, type MissingKeys } from '../../../libs/store/registries/reseal';
@@ -12,13 +13,23 @@ const NO_KEY_MISSING: MissingKeys = { problems: [], all: false };
  * @param stopping whoever balances load looks for another replica then, while this one still answers
  */
 export const healthRoutes = (
-  deps: { redis: Redis; content: Pick<ContentStore, 'problems'>; secrets: Pick<SecretBox, 'keys'> },
+  deps: {
+    redis: Redis;
+    content: Pick<ContentStore, 'problems'>;
+    secrets: Pick<SecretBox, 'keys'>;
+    metrics: Pick<Metrics, 'text' | 'contentType'>;
+  },
   trusted: boolean,
   stopping: () => boolean,
 ): Router => {
   const templates = trusted ? 'trusted' : 'sandboxed';
   const router = Router();
   router.get('/livez', (_request, response) => void response.json({ status: 'ok' }));
+  router.get('/metrics', async (_request, response) => {
+    const text = await deps.metrics.text();
+    response.setHeader('Content-Type', deps.metrics.contentType);
+    response.end(text);
+  });
   router.get('/readyz', async (_request, response) => {
     const [ofRedis, ofContent, secrets] = stopping()
       ? [['this process is stopping'], [], NO_KEY_MISSING]

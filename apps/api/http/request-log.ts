@@ -1,10 +1,10 @@
-// What the log says of requests: those that were refused and those that broke always, the others where everything is wanted.
+// What is told of requests: all are counted; those that were refused and those that broke are logged, the others where everything is wanted.
 import type { Request, RequestHandler, Response } from 'express';
-import type { Identity } from '../../../libs/mail/settings/api-key';
+import { signatureOf, type Identity } from '../../../libs/mail/settings/api-key';
 import type { MailLog } from '../../../libs/events/mail-log';
 import { SLUG } from '../../../libs/mail/address/queue-address';
 import type { Log } from '../../../libs/runtime/log';
-import { signatureOf } from './auth';
+import type { RequestMetrics } from '../telemetry/api-metrics';
 
 const PLACE = /^\/v1\/(?:tenants\/([^/]+)|queues\/([^/]+)(?:\/([^/]+))?)/;
 
@@ -34,11 +34,12 @@ const keyIdOf = (request: Request): string | undefined =>
 
 /** Never a body, a query, a key or an address of mail. */
 export const logRequests =
-  (log: Log, mailLog: MailLog): RequestHandler =>
+  (log: Log, mailLog: MailLog, answered: RequestMetrics['answered']): RequestHandler =>
   (request, response, next) => {
     const begun = performance.now();
     response.once('finish', () => {
       const { statusCode: status } = response;
+      answered(response.locals['operation'] as string | undefined, status, performance.now() - begun);
       if (status < 400 && !log.isLevelEnabled('debug')) return;
       const facts = factsOf(request, response, begun);
       if (status === 401) mailLog.wrongKey({ ...facts, keyId: keyIdOf(request), remote: request.socket.remoteAddress });

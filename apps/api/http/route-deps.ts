@@ -11,6 +11,7 @@ import type { RemoveEmail } from '../../../libs/jobs/transitions/remove-email';
 import type { Renderer } from '../../../libs/render/render';
 import type { Templating } from '../../../libs/render/templating';
 import type { AddressRule } from '../../../libs/runtime/addresses';
+import type { Metrics } from '../../../libs/runtime/telemetry/metrics';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { ApiKeys } from '../../../libs/store/registries/api-keys';
 import type { Breakers } from '../../../libs/store/limits/breaker';
@@ -27,8 +28,11 @@ import type { KeyRates } from '../../../libs/store/limits/key-rates';
 import type { Limits } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
+import type { Deliveries } from '../../../libs/store/webhooks/deliveries';
+import type { Webhooks } from '../../../libs/store/webhooks/registry';
 import type { Accept } from '../../../libs/intake/accept';
 import type { ReadOverview } from '../../../libs/administration/overview/overview';
+import type { RequestMetrics } from '../telemetry/api-metrics';
 import type { EventStreams } from './event-streams';
 import type { Credentials } from './credentials';
 
@@ -75,6 +79,10 @@ export interface RouteDeps {
   audit: Audit;
   mailLog: MailLog;
   listening: Listening;
+  webhooks: Webhooks;
+  deliveries: Deliveries;
   eventStreams: EventStreams;
   overview: ReadOverview;
+  metrics: Metrics;
+  requestMetrics: RequestMetrics;
 }

@@ -26,6 +26,8 @@ import { TEMPLATE_ENDPOINTS } from './tenants/templates';
 import { TENANT_ENDPOINTS } from './tenants/tenants';
 import { TRANSPORT_TRIAL_ENDPOINTS } from './tenants/transport-trials';
 import { TRANSPORT_ENDPOINTS } from './tenants/transports';
+import { WEBHOOK_DELIVERY_ENDPOINTS } from './tenants/webhook-deliveries';
+import { WEBHOOK_ENDPOINTS } from './tenants/webhooks';
 
 /** What handlers work with; each takes what it needs of it. */
 export type EndpointDeps = RouteDeps & {
@@ -54,6 +56,8 @@ export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...INSTALLATION_ENDPOINTS,
   ...AUDIT_ENDPOINTS,
   ...EVENT_ENDPOINTS,
+  ...WEBHOOK_ENDPOINTS,
+  ...WEBHOOK_DELIVERY_ENDPOINTS,
   ...STATISTICS_ENDPOINTS,
   ...OVERVIEW_ENDPOINTS,
 ];

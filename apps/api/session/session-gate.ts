@@ -24,6 +24,7 @@ export const createSessionGate = ({ sessions, keys }: { sessions: Sessions; keys
     const { ip } = request;
     const isElsewhere = ip !== undefined && !(identity?.addresses ?? []).every((ranges) => isWithin(ip, ranges));
     if (identity === undefined || isElsewhere) return undefined;
+    if (how !== 'look') keys.used(identity.id);
     return { ...identity, ...(session.person !== undefined && { name: session.person }) };
   },
 });

@@ -111,6 +111,7 @@ export const apiKeyView = ({
   expiresAt,
   addresses,
   rate,
+  smtpControl,
   issuedBy,
   createdAt,
 }: StoredApiKey) => ({
@@ -122,6 +123,7 @@ export const apiKeyView = ({
   ...(expiresAt && { expiresAt }),
   ...(addresses && { addresses }),
   ...(rate && { rate }),
+  ...(smtpControl && { smtpControl }),
   ...(issuedBy && { issuedBy }),
   createdAt,
 });

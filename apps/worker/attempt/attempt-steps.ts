@@ -8,6 +8,7 @@ import type { Lease } from '../../../libs/jobs/transitions/lease';
 import type { Marks } from '../../../libs/jobs/transitions/hand-over-journal';
 import type { OpenTransport } from '../../../libs/send/smtp/connections';
 import type { Message } from '../../../libs/send/message/message';
+import type { Span } from '../../../libs/runtime/telemetry/tracing';
 import type { AttemptAdmission } from './admission';
 import type { AttemptSpool } from './attempt-spool';
 import type { Transcript } from '../../../libs/mail/smtp/transcript';
@@ -23,6 +24,8 @@ export interface OpenAttempt {
   admission: AttemptAdmission;
   /** Where the documents lie that this attempt fetched. */
   spool: AttemptSpool;
+  /** Of the trace, where there is one. */
+  span: Span;
   /** The SMTP dialogue so far; only heard where the `log` setting asks for it. */
   dialogue: Transcript;
 }

@@ -15,6 +15,7 @@ import { handOver, remember, type HandOverDeps } from './hand-over';
 import { preflight } from './preflight';
 import { hasEnded, type ComposedAttempt, type EndedAttempt, type OpenAttempt } from './attempt-steps';
 import { resolveInputs, type ResolveInputsDeps } from './resolve-inputs';
+import { traceAttempt } from '../telemetry/attempt-trace';
 import { createAttemptSpool } from './attempt-spool';
 import { createTranscript } from '../../../libs/mail/smtp/transcript';
 
@@ -31,7 +32,7 @@ export interface AttemptDeps
 const open = async (
   { clock, redis, settingsOf }: AttemptDeps,
   lease: Lease,
-  owned: Pick<OpenAttempt, 'admission' | 'spool'>,
+  owned: Pick<OpenAttempt, 'admission' | 'spool' | 'span'>,
 ): Promise<OpenAttempt> => {
   const startedAt = new Date(clock.now()).toISOString();
   const settings = await settingsOf(lease);
@@ -69,15 +70,16 @@ const runSteps = async (deps: AttemptDeps, opened: OpenAttempt): Promise<EndedAt
  * @param admission the right to it; given back when the attempt is over, however it ends
  * @throws what no step expected
  */
-export const runAttempt = async (deps: AttemptDeps, lease: Lease, admission: Admission): Promise<EndedAttempt> => {
-  const owned = { admission: holdAdmission(admission), spool: createAttemptSpool(deps.spoolFolder) };
-  try {
-    return await runSteps(deps, await open(deps, lease, owned));
-  } finally {
-    owned.admission.giveBack();
-    await owned.spool.discard();
-  }
-};
+export const runAttempt = (deps: AttemptDeps, lease: Lease, admission: Admission): Promise<EndedAttempt> =>
+  traceAttempt(lease, async (span) => {
+    const owned = { admission: holdAdmission(admission), spool: createAttemptSpool(deps.spoolFolder), span };
+    try {
+      return await runSteps(deps, await open(deps, lease, owned));
+    } finally {
+      owned.admission.giveBack();
+      await owned.spool.discard();
+    }
+  });
 
 const NO_REPLIES: Reply[] = [];
 const NOT_TRIED: ReadonlySet<EndedAttempt['outcome']['kind']> = new Set([

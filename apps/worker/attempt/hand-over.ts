@@ -1,5 +1,6 @@
 // Hands a message over for the recipients that are left, and remembers at once what is known of them.
 import type { RecipientsDone } from '../../../libs/mail/email/outcome';
+import type { Phase } from '../../../libs/mail/smtp/phase';
 import { recipientsOf } from '../../../libs/mail/email/stored-email';
 import {
   clearIntent,
@@ -21,6 +22,8 @@ export interface HandOverDeps {
   breakers: Breakers;
   /** Brings a message to a server. Never rejects. */
   sendMessage: (request: SendRequest) => Promise<SendResult>;
+  /** Hears how long each step of a dialogue waited for the server, ms. */
+  tookStep: (step: Phase, ms: number) => void;
 }
 
 /** An attempt whose message was brought to a server, and what the server said. */
@@ -53,7 +56,7 @@ const splitRecipients = ({ lease, marks }: ComposedAttempt): Pick<HandedOverAtte
 
 /** Asks the server to take the message. The intent is recorded between its 354 and the first byte. */
 export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Promise<HandedOverAttempt> => {
-  const { lease, settings, transport, message, inputs, admission, dialogue } = attempt;
+  const { lease, settings, transport, message, inputs, admission, dialogue, span } = attempt;
   const { tried, done } = splitRecipients(attempt);
   let intentAt: number | undefined;
   admission.setServerAsked(true);
@@ -67,6 +70,10 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
           message,
           signal: lease.signal,
           ...(settings.log === 'dialogue' && { hear: dialogue.hear }),
+          took: (step, ms) => {
+            deps.tookStep(step, ms);
+            if (span.isRecording()) span.addEvent(`smtp ${step}`, { ms });
+          },
           beforeMessage: () => markIntent(deps.redis, lease.queue, lease, (intentAt = deps.clock.now())),
         });
   answered();

@@ -1,5 +1,5 @@
 // The upkeep of emails whose time is over: unsent ones expire, kept ones go, with everything that belongs to them.
-import { parseQueueName } from '../../../libs/mail/address/queue-address';
+import { parseQueueName, type QueueAddress } from '../../../libs/mail/address/queue-address';
 import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
 import type { StoredEmail } from '../../../libs/mail/email/stored-email';
 import { readRecords, type EmailRecord } from '../../../libs/jobs/layout/email-record';
@@ -31,6 +31,8 @@ export interface SweepDeps {
   removal: RemoveEmail;
   removeContent: (contentId: string) => Promise<void>;
   settingsOf: (queue: EmailQueue, email: StoredEmail) => Promise<ResolvedSettings>;
+  /** An email was ended whose time was over. */
+  onExpired: (address: QueueAddress) => void;
 }
 
 const DAY = 86_400_000;
@@ -73,6 +75,7 @@ const expire = async (
   if (refusal === 'sending') return lookAgain(deps.redis, queue, record.id, now + IN_WORK_MS);
   if (refusal !== undefined) return;
   swept.expired++;
+  deps.onExpired(queue.address);
   tell(queue, record.id, 'expired');
 };
 

@@ -11,7 +11,11 @@ import type { createResealAll } from '../../../libs/store/registries/reseal';
 import type { RedisClock } from '../../../libs/store/redis/redis-clock';
 import type { Listening } from '../../../libs/store/registries/listening';
 import type { Tenants } from '../../../libs/store/registries/tenants';
+import type { Changes } from '../../../libs/store/redis/settings-cache';
+import type { Webhooks } from '../../../libs/store/webhooks/registry';
 import { createRelay } from '../../../libs/events/relay';
+import { createTellWebhooks } from '../../../libs/events/webhooks/tell-webhooks';
+import type { Fetcher } from '../../../libs/fetch/fetcher';
 import { createReconcileAll } from './reconcile-all';
 import { resealAndTell } from './reseal-and-tell';
 import { createSweep, type SweepDeps } from './sweep';
@@ -22,7 +26,7 @@ const SWEEP_MS = 2_000;
 const FORGOTTEN_MS = 15_000;
 /** How often every queue is compared with itself. */
 const RECONCILE_MS = 15 * 60_000;
-/** How often it is looked whether events are to be moved, while nobody listens. */
+/** How often it is looked whether events are to be moved, while nobody listens, and told, while there are no webhooks. */
 const RELAY_MS = 2_000;
 /** Whoever listens does not wait long for a relay whose worker was killed. */
 const RELAY_LEASE_MS = 4_000;
@@ -34,7 +38,10 @@ interface UpkeepDeps extends SweepDeps {
   schedule: Schedule;
   tenants: Tenants;
   replica: string;
+  changes: Changes;
   listening: Listening;
+  webhooks: Webhooks;
+  fetcher: Fetcher;
   lifecycle: Lifecycle;
   secrets: SecretBox;
   resealAll: ReturnType<typeof createResealAll>;
@@ -77,6 +84,7 @@ export const startUpkeep = (deps: UpkeepDeps): void => {
       lease: RELAY_LEASE_MS,
       run: createRelay({ redis, clock, listening: deps.listening }),
     },
+    { name: 'webhooks', every: RELAY_MS, lease: RELAY_LEASE_MS, run: createTellWebhooks(deps) },
     { name: 'reseal', every: RESEAL_MS, run: resealAndTell(deps) },
     {
       name: 'reconcile',

@@ -40,6 +40,8 @@ export interface Needs {
   paused: PausedQueue[];
   /** Late the longest first. */
   late: LateQueue[];
+  /** Since when the oldest email is due that no worker has taken, ms since 1970; late or not. */
+  oldestDueAt?: number;
 }
 
 /** How many of each are looked at. */
@@ -62,20 +64,15 @@ const pausedQueue = async (tenants: Tenants, name: string): Promise<PausedQueue 
   return { ...address, ...(queue.paused && { pause: queue.paused }) };
 };
 
-/** Of the queues that have waited longest for a worker. */
-const lateQueues = async (
-  { redis, queues, schedule }: NeedsDeps,
-  reaches: Reach,
-  now: number,
-): Promise<LateQueue[]> => {
+/** Of the queues that have waited longest for a worker: those that have emails due, longest first. */
+const dueQueues = async ({ redis, queues, schedule }: NeedsDeps, reaches: Reach, now: number): Promise<LateQueue[]> => {
   const { queues: names } = await schedule.look(MOST, 0);
   const found = await Promise.all(
     names.map(async (name): Promise<LateQueue | undefined> => {
       const address = parseQueueName(name);
       if (address === undefined || !reaches(address)) return undefined;
       const due = await readOldestDue(redis, queues.open(address), now);
-      if (due === undefined || due.since > now - LATE_MS) return undefined;
-      return { ...address, oldestDueAt: due.since, due: due.count };
+      return due && { ...address, oldestDueAt: due.since, due: due.count };
     }),
   );
   return found.flatMap((one) => one ?? []).sort((a, b) => a.oldestDueAt - b.oldestDueAt);
@@ -86,13 +83,13 @@ export const readNeeds = async (deps: NeedsDeps, reaches: Reach): Promise<Needs>
   const { redis, clock, tenants, breakers, workers, installation } = deps;
   const now = clock.now();
   const look = { most: MOST, now };
-  const [pause, running, problems, down, paused, late] = await Promise.all([
+  const [pause, running, problems, down, paused, due] = await Promise.all([
     installation.pauseNote(),
     workers.list(),
     redisProblems(redis),
     readStanding(redis, 'down', look, (name) => downTransport(breakers, name)),
     readStanding(redis, 'paused', look, (name) => pausedQueue(tenants, name)),
-    lateQueues(deps, reaches, now),
+    dueQueues(deps, reaches, now),
   ]);
   return {
     ...(pause && { pause }),
@@ -100,6 +97,7 @@ export const readNeeds = async (deps: NeedsDeps, reaches: Reach): Promise<Needs>
     redis: problems,
     transports: down.filter(({ tenant }) => reaches({ tenant })).sort((a, b) => a.since - b.since),
     paused: paused.filter(reaches),
-    late,
+    late: due.filter(({ oldestDueAt }) => oldestDueAt <= now - LATE_MS),
+    ...(due[0] && { oldestDueAt: due[0].oldestDueAt }),
   };
 };

@@ -2,6 +2,8 @@
 import type { Identity } from '../../mail/settings/api-key';
 import { reaches } from '../../mail/settings/api-key';
 import type { QueueAddress } from '../../mail/address/queue-address';
+import { STATES } from '../../mail/email/state';
+import type { QueueCounts } from '../../jobs/read/counts';
 import { groupCauses, type Incident } from '../incidents';
 import { HOURS_SHOWN, readAllCauses, readAllNumbers, type QueueNumbers } from './numbers';
 import { readNeeds, type DownTransport, type Needs, type NeedsDeps } from './needs';
@@ -35,6 +37,8 @@ export interface Overview {
     /** After how many ms newer ones can be had; 0 where these are of this moment. */
     newerIn: number;
     total: Numbers;
+    /** Emails by state, of all. */
+    states: QueueCounts;
     /** Of each tenant, or of each queue where a key has a tenant: those with the most emails first. */
     rows: ({ tenant: string; application?: string } & Numbers)[];
   };
@@ -73,6 +77,7 @@ const weightOf = ({ waiting, due, sending, sentByHour, failedByHour }: Numbers):
 
 const numbersWithin = (all: QueueNumbers[], { tenant: own }: Identity, isReached: (queue: QueueAddress) => boolean) => {
   const total = noNumbers();
+  const states = Object.fromEntries(STATES.map((state) => [state, 0])) as QueueCounts;
   const rows = new Map<string, { tenant: string; application?: string } & Numbers>();
   for (const queue of all.filter(isReached)) {
     const { tenant, application } = queue;
@@ -81,9 +86,10 @@ const numbersWithin = (all: QueueNumbers[], { tenant: own }: Identity, isReached
     rows.set(name, row);
     addTo(row, queue);
     addTo(total, queue);
+    for (const state of STATES) states[state] += queue.counts[state];
   }
   const heaviest = [...rows].sort(([a, one], [b, other]) => weightOf(other) - weightOf(one) || (a < b ? -1 : 1));
-  return { total, rows: heaviest.map(([, row]) => row) };
+  return { total, states, rows: heaviest.map(([, row]) => row) };
 };
 
 /** How many emails wait in the queues that send over a transport; those that name one themselves count where their queue does. */

@@ -27,12 +27,14 @@ const LONGEST_MS = 2 * 60_000;
 
 /**
  * @param now ms since 1970
+ * @param kept a reading is shown for so many ms at least before it is read again
  * @returns what reads it: the last reading where that is recent, or where the next one takes longer than `patience` ms; undefined
  * where there is none yet. It throws what the reading failed with.
  */
 export const shareReading = <T>(
   read: () => Promise<T>,
   now: () => number,
+  kept = 0,
 ): ((patience: number) => Promise<Reading<T> | undefined>) => {
   let last: { value: T; at: number; readAt: number; took: number } | undefined;
   let fault: Error | undefined;
@@ -52,7 +54,7 @@ export const shareReading = <T>(
   const isRecent = (at: number): boolean => last !== undefined && at - last.readAt < LONGEST_MS;
   return async (patience) => {
     const askedAt = uptime();
-    if (last === undefined || askedAt > last.readAt + last.took / SHARE) {
+    if (last === undefined || askedAt > last.readAt + Math.max(kept, last.took / SHARE)) {
       running ??= renew();
       // Nobody waits in vain for what took longer the last time.
       if (!isRecent(askedAt) || (last?.took ?? 0) < patience) await atMost(running, patience);

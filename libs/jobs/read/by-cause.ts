@@ -5,13 +5,14 @@ import type { QueueAddress } from '../../mail/address/queue-address';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { invertDigits } from '../layout/email-id';
+import { ANY_REPLY } from '../traces/enter-cause';
 import type { Source } from './by-address';
 
 /** What an email's cause must have; all that is given. */
 export interface CauseFilter {
   /** Of the failure. Emails that a person held or canceled have no cause: those two are found by their state. */
   code?: string | undefined;
-  /** A reply code or an enhanced one: `550`, `5.1.1`; both as in a cause. */
+  /** A reply code, an enhanced one, or both: `550`, `5.1.1`, `550 5.1.1`; what was said to other recipients counts. */
   reply?: string | undefined;
   transport?: string | undefined;
   template?: string | undefined;
@@ -19,16 +20,26 @@ export interface CauseFilter {
   incident?: string | undefined;
 }
 
+const isReply = (wanted: string, said: string): boolean => {
+  const parts = said.split(' ');
+  return said === ANY_REPLY || wanted.split(' ').every((part) => parts.includes(part));
+};
+
 const matches = (filter: CauseFilter, name: string, cause: Cause): boolean =>
   (filter.incident ?? name) === name &&
   (filter.code ?? cause.code) === cause.code &&
   (filter.transport ?? cause.transport) === cause.transport &&
   (filter.template ?? cause.template) === cause.template &&
-  (filter.reply === undefined || cause.reply === filter.reply || (cause.reply ?? '').split(' ').includes(filter.reply));
+  (filter.reply === undefined ||
+    [cause.reply ?? '', ...(cause.also ?? [])].some((said) => isReply(filter.reply ?? '', said)));
 
 /** Names of causes have no colon; what is told of them has. */
 const causesIn = (fields: Record<string, string>): [string, Cause][] =>
-  Object.entries(fields).flatMap(([name, text]) => (name.includes(':') ? [] : [[name, JSON.parse(text) as Cause]]));
+  Object.entries(fields).flatMap(([name, text]): [string, Cause][] => {
+    if (name.includes(':')) return [];
+    const also = (fields[`${name}:also`] ?? '').split('|').filter((one) => one !== '');
+    return [[name, { ...(JSON.parse(text) as Cause), also }]];
+  });
 
 // Each cause is in the order that is asked for, newest first: the least of their next members is taken, again and again.
 // KEYS: the index. ARGV: the inverted digits to begin after or '', how many, names of causes. Result: inverted digits. Atomic, so

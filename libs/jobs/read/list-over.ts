@@ -9,7 +9,7 @@ import { createReadMatching, type EmailFilter, type FilterDeps } from './email-f
 import { firstChunk, MOST_READ, NEXT_CHUNK, type PageOptions } from './list';
 import { createMerge, type Merged, type MergeOptions } from './merge';
 import { isWhole, queuesAround, queuesBefore, queuesOf, queuesWithSigns, type Scope } from './queues-holding';
-import { idInMessageId, patternOf, sourceOf } from './sources';
+import { idInMessageId, isByCause, patternOf, sourceOf } from './sources';
 
 /** An email of a list over many queues. */
 export interface Found {
@@ -52,7 +52,7 @@ const askedOf = async (
   }
   if (recipient !== undefined)
     return { compare: byBytes, first: await withSigns(signsOfPattern(patternOf(recipient))) };
-  if (filter.incident !== undefined) {
+  if (filter.incident !== undefined || (whole && isByCause(filter))) {
     const isWithin = ({ tenant, application }: QueueAddress): boolean =>
       (scope.tenant ?? tenant) === tenant && (scope.application ?? application) === application;
     return { compare: newestFirst, first: (await queuesWithCauses(redis)).filter(isWithin) };

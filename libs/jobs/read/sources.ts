@@ -8,6 +8,7 @@ import { byAddress, byRange, type Entries, type Source } from './by-address';
 import { byCause } from './by-cause';
 import type { EmailFilter } from './email-filter';
 import { idBound, isEmailId } from '../layout/email-id';
+import { isWhole } from './queues-holding';
 import { memberId, messageIdPrefix } from '../layout/index-entries';
 import type { EmailQueue } from '../layout/queues';
 
@@ -62,6 +63,35 @@ const byIds = (ids: string[]): Source => {
   };
 };
 
+/** All ids of these sets and lists, and those whose time is over where they wait, where that is asked for; undefined where they are many. */
+const idsIn = async (
+  redis: Redis,
+  { keys: { bull, upkeep } }: EmailQueue,
+  places: readonly string[],
+  overdueAt: number | undefined,
+): Promise<string[] | undefined> => {
+  const sizeOf = (place: string): Promise<number> =>
+    LISTS.has(place) ? redis.llen(bull + place) : redis.zcard(bull + place);
+  const idsOf = (place: string): Promise<string[]> =>
+    LISTS.has(place) ? redis.lrange(bull + place, 0, -1) : redis.zrange(bull + place, 0, '-1');
+  const sizes = await Promise.all(places.map(sizeOf));
+  const overdue = overdueAt === undefined ? 0 : await redis.zcount(upkeep, '-inf', overdueAt);
+  const total = sizes.reduce((sum, size) => sum + size, overdue);
+  if (total === 0 || total > SMALL_SET) return total === 0 ? [] : undefined;
+  const ids = await Promise.all([
+    ...places.map(idsOf),
+    overdueAt !== undefined && overdue > 0 ? redis.zrangebyscore(upkeep, '-inf', overdueAt) : [],
+  ]);
+  return ids.flat();
+};
+
+/** What expires where it waits is in no set of its own. */
+const overdueOf = (states: readonly State[], now: number): number | undefined =>
+  states.includes('expired') ? now : undefined;
+
+/** The sets of states that the error log tells apart (`BESIDE`). */
+const asideSets = (states: readonly State[]): string[] => states.map((state) => BESIDE.aside + state);
+
 /** The ids of all emails that may be in one of these states, where they are few. */
 const idsOfStates = async (
   redis: Redis,
@@ -69,30 +99,14 @@ const idsOfStates = async (
   states: State[],
   now: number,
 ): Promise<string[] | undefined> => {
-  const { bull, upkeep } = queue.keys;
-  const sizeOf = (place: string): Promise<number> =>
-    LISTS.has(place) ? redis.llen(bull + place) : redis.zcard(bull + place);
   const found = states.map((state) => PLACES[state]);
   if (found.includes(undefined)) return undefined;
-  let places = [...new Set(found.flatMap((some) => some ?? []))];
-  let sizes = await Promise.all(places.map(sizeOf));
-  // A large error log is left for the sets of its states (`BESIDE`), where each state has one.
-  const sets = states.map((state) => BESIDE.aside + state);
-  if (sizes.some((size) => size > SMALL_SET) && states.every((state) => ASIDE_STATES.some((one) => one === state))) {
-    places = sets;
-    sizes = await Promise.all(places.map(sizeOf));
-  }
-  // What expires where it waits is in no set of its own.
-  const overdue = states.includes('expired') ? await redis.zcount(upkeep, '-inf', now) : 0;
-  const total = sizes.reduce((sum, size) => sum + size, overdue);
-  if (total === 0 || total > SMALL_SET) return total === 0 ? [] : undefined;
-  const ids = await Promise.all([
-    ...places.map((place) =>
-      LISTS.has(place) ? redis.lrange(bull + place, 0, -1) : redis.zrange(bull + place, 0, '-1'),
-    ),
-    overdue > 0 ? redis.zrangebyscore(upkeep, '-inf', now) : [],
-  ]);
-  return ids.flat();
+  const places = [...new Set(found.flatMap((some) => some ?? []))];
+  const overdueAt = overdueOf(states, now);
+  const ids = await idsIn(redis, queue, places, overdueAt);
+  // A large error log is left for the sets of its states, where each state has one.
+  const isAside = states.every((state) => ASIDE_STATES.some((one) => one === state));
+  return ids !== undefined || !isAside ? ids : idsIn(redis, queue, asideSets(states), overdueAt);
 };
 
 /** The id in a Message-ID that was made of it (`messageIdOf`). */
@@ -114,13 +128,49 @@ export const patternOf = (recipient: string): RecipientPattern => {
   return read;
 };
 
+/** Ends whose cause does not tell everything that is filtered by: by a person's hand, or since their time was over. */
+const WITHOUT_REPLY: State[] = ['held', 'canceled', 'expired'];
 /** What was sent did not fail. */
 const MAY_HAVE_FAILED = STATES.filter((state) => state !== 'sent');
 
+/** Two lists, newest first, as one. An email is in one of them, or in both. */
+const joined =
+  (a: Source, b: Source): Source =>
+  async (after, count) => {
+    const [first, second] = await Promise.all([a(after, count), b(after, count)]);
+    const ids = new Set([...first.entries, ...second.entries].map(({ id }) => id));
+    return page([...ids].sort().reverse().slice(0, count), count);
+  };
+
+/**
+ * Where emails with a code or a reply are found by their cause.
+ * @returns undefined where the index does not have all of them: of data of an earlier version before it was looked through, or of many
+ * that a person stopped
+ */
+const byCodeAndReply = async (
+  redis: Redis,
+  queue: EmailQueue,
+  { code, reply }: EmailFilter,
+  now: number,
+): Promise<Source | undefined> => {
+  if (!(await isWhole(redis))) return undefined;
+  const rest = WITHOUT_REPLY.filter((state) => code === undefined || code === state);
+  const stopped = await idsIn(redis, queue, asideSets(rest), overdueOf(rest, now));
+  if (stopped === undefined) return undefined;
+  const caused = byCause(redis, queue.keys.bull, { code, reply });
+  return stopped.length === 0 ? caused : joined(caused, byIds(stopped));
+};
+
+/** Is every email that the filter asks for in a queue that has causes? */
+export const isByCause = ({ code }: EmailFilter): boolean =>
+  code !== undefined && !WITHOUT_REPLY.some((state) => state === code);
+
+const isByFailure = ({ code, reply }: EmailFilter): boolean => code !== undefined || reply !== undefined;
+
 /** The states that the emails asked for are in; undefined: in any. */
-const statesOf = ({ state, code, reply }: EmailFilter): State[] | undefined => {
-  if (state !== undefined) return [state].flat();
-  return code !== undefined || reply !== undefined ? MAY_HAVE_FAILED : undefined;
+const statesOf = (filter: EmailFilter): State[] | undefined => {
+  if (filter.state !== undefined) return [filter.state].flat();
+  return isByFailure(filter) ? MAY_HAVE_FAILED : undefined;
 };
 
 /**
@@ -133,6 +183,8 @@ export const sourceOf = async (redis: Redis, queue: EmailQueue, filter: EmailFil
   if (filter.messageId !== undefined) return byMessageId(redis, queue, filter.messageId);
   if (filter.recipient !== undefined) return byAddress(redis, queue.keys.byAddress, patternOf(filter.recipient));
   if (filter.incident !== undefined) return byCause(redis, queue.keys.bull, { incident: filter.incident });
+  const failed = isByFailure(filter) ? await byCodeAndReply(redis, queue, filter, now) : undefined;
+  if (failed !== undefined) return failed;
   const states = statesOf(filter);
   const ids = states && (await idsOfStates(redis, queue, states, now));
   return ids === undefined ? byTime(redis, queue, filter) : byIds(ids);

@@ -51,7 +51,7 @@ local names = redis.call('HKEYS', prefix .. '${BESIDE.causes}')
 for _, name in ipairs(names) do
   if not string.find(name, ':', 1, true) and
     redis.call('ZLEXCOUNT', prefix .. '${BESIDE.byCause}', '[' .. name .. '\\0', '(' .. name .. '\\1') == 0 then
-    redis.call('HDEL', prefix .. '${BESIDE.causes}', name, name .. ':first', name .. ':last')
+    redis.call('HDEL', prefix .. '${BESIDE.causes}', name, name .. ':first', name .. ':last', name .. ':also')
   end
 end
 return dropped`);

@@ -15,6 +15,10 @@ export interface Cause {
   template?: string;
   line?: number;
   text: string;
+  /**
+   * What the server said besides, to other recipients, as `reply`. No part of what tells causes apart: emails are found by it, too.
+   */
+  also?: string[];
 }
 
 /** What is known of an email that was not sent. */
@@ -73,14 +77,23 @@ export const commonWords = (text: string, recipients: readonly string[] = []): s
     .trim()
     .slice(0, MOST_CHARACTERS);
 
+const written = ({ code, enhancedCode }: Pick<Reply, 'code' | 'enhancedCode'>): string =>
+  enhancedCode === undefined ? String(code) : `${code} ${enhancedCode}`;
+
 /** The reply that the failure is about: the first that refuses or defers. */
 const worst = (replies: readonly Reply[]): Reply | undefined => replies.find(({ code }) => code >= 400);
 
 const replyOf = (reply: Reply | undefined, text: string): string | undefined => {
   const [, code, enhanced] = reply === undefined ? (REPLY.exec(text) ?? []) : [];
-  if (reply !== undefined) return [reply.code, reply.enhancedCode].filter((part) => part !== undefined).join(' ');
+  if (reply !== undefined) return written(reply);
   return code === undefined ? undefined : [code, enhanced].filter((part) => part !== undefined).join(' ');
 };
+
+/** All replies that a failure's text quotes: those of earlier attempts, too, which refused a recipient for good. */
+const quotedIn = (text: string): string[] =>
+  [...text.matchAll(new RegExp(REPLY, 'g'))].map(([, code = '', enhanced]) =>
+    enhanced === undefined ? code : `${code} ${enhanced}`,
+  );
 
 /** A person did it: there is nothing to mend. */
 const isByPerson = ({ code, text }: Failure): boolean =>
@@ -111,12 +124,16 @@ export const causeOf = (failure: Failure, about: AboutFailure = {}): Cause | und
   const isAnswered = OF_TRANSPORT.has(code) && code !== 'expired';
   const said = isAnswered ? worst(replies) : undefined;
   const reply = isAnswered ? replyOf(said, text) : undefined;
+  const also = isAnswered
+    ? [...new Set([...replies.map(written), ...quotedIn(text)])].filter((one) => one !== reply)
+    : [];
   return {
     code,
     ...(reply !== undefined && { reply }),
     ...(OF_TRANSPORT.has(code) && transport !== undefined && { transport }),
     ...(OF_TEMPLATE.has(code) && ofTemplate(failure, template)),
     text: wordsOf(failure, said, recipients),
+    ...(also.length > 0 && { also }),
   };
 };
 

@@ -99,6 +99,8 @@ export interface StoredEmail extends OwnSettings {
   fixedExpiry?: true;
   /** The email that it was made from, to be sent again. */
   resentFrom?: string;
+  /** The span in which it was accepted (W3C Trace Context), where the operator traces. */
+  traceparent?: string;
   /** Addresses that a correction took away: whoever looks for them finds the email. */
   formerly?: string[];
 }
@@ -194,6 +196,7 @@ export const toStoredEmail = (
     raw?: StoredRaw | undefined;
     rev?: number;
     resentFrom?: string | undefined;
+    traceparent?: string | undefined;
   },
 ): StoredEmail => {
   const email: StoredEmail = {
@@ -211,6 +214,7 @@ export const toStoredEmail = (
     sendAt: input.sendAt && new Date(input.sendAt).toISOString(),
     fixedExpiry: input.expiresAt === undefined ? undefined : true,
     resentFrom: made.resentFrom,
+    traceparent: made.traceparent,
   });
   return email;
 };
@@ -224,6 +228,7 @@ const NOT_OF_INPUT = new Set([
   'expiresAt',
   'fixedExpiry',
   'resentFrom',
+  'traceparent',
   'attachments',
   'raw',
   'formerly',

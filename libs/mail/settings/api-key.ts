@@ -32,6 +32,8 @@ export const ApiKeyInput = z
     addresses: z.array(AddressRange).min(1).max(100).optional(),
     /** Requests with this key, and with those that it issued, over all replicas. */
     rate: KeyRate.optional(),
+    /** By SMTP it may also say when, with which tags, and from which template (docs/smtp.md). */
+    smtpControl: z.boolean().optional(),
   })
   .superRefine((key, context) => {
     const complain = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
@@ -40,6 +42,8 @@ export const ApiKeyInput = z
     if (key.role !== 'operator' && key.tenant === undefined)
       complain('tenant', `a key with the role ${key.role} needs a tenant`);
     if (key.application !== undefined && key.tenant === undefined) complain('application', 'needs a tenant');
+    if (key.smtpControl === true && key.role !== 'sender' && key.role !== 'admin')
+      complain('smtpControl', 'is for keys with the role sender or admin: leave it out');
   })
   .meta({ id: 'ApiKeyRequest' });
 
@@ -67,7 +71,13 @@ export interface Identity {
   addresses?: string[][];
   /** Its own first, then those of the keys above it. */
   rates?: RateOfKey[];
+  /** Control fields of its messages by SMTP count. */
+  smtpControl?: true;
 }
+
+/** `sender key 3f2a (billing)`, `operator (M. Weber)`: how a change is signed. */
+export const signatureOf = ({ id, role, name }: Identity): string =>
+  `${id === 'operator' ? 'operator' : `${role} ${id}`}${name === undefined ? '' : ` (${name})`}`;
 
 /** Things that a role may do. */
 export type Action = 'read' | 'send' | 'administer' | 'operate';

@@ -13,6 +13,7 @@ export const TENANT_BOUNDS = {
   maxTemplateBytes: Most(Number.MAX_SAFE_INTEGER).optional(),
   /** Bulk operations under way, and those of a week that are done with. */
   maxOperations: Most(1_000_000).optional(),
+  maxWebhooks: Most(1_000).optional(),
 };
 
 export type TenantBounds = Record<keyof typeof TENANT_BOUNDS, number>;
@@ -25,6 +26,7 @@ export const BOUND_NOUNS: Record<keyof TenantBounds, string> = {
   maxTemplates: 'templates',
   maxTemplateBytes: 'bytes of templates, all versions together',
   maxOperations: 'bulk operations under way',
+  maxWebhooks: 'webhooks',
 };
 
 const Count = (usual: number) => z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).default(usual);
@@ -37,6 +39,7 @@ export const BOUNDS_ENV = {
   ROHRPOST_MAX_TEMPLATES: Count(1_000),
   ROHRPOST_MAX_TEMPLATE_BYTES: Count(64 * 1024 * 1024),
   ROHRPOST_MAX_OPERATIONS: Count(1_000),
+  ROHRPOST_MAX_WEBHOOKS: Count(10),
 };
 
 export const toTenantBounds = (env: z.infer<z.ZodObject<typeof BOUNDS_ENV>>): TenantBounds => ({
@@ -46,6 +49,7 @@ export const toTenantBounds = (env: z.infer<z.ZodObject<typeof BOUNDS_ENV>>): Te
   maxTemplates: env.ROHRPOST_MAX_TEMPLATES,
   maxTemplateBytes: env.ROHRPOST_MAX_TEMPLATE_BYTES,
   maxOperations: env.ROHRPOST_MAX_OPERATIONS,
+  maxWebhooks: env.ROHRPOST_MAX_WEBHOOKS,
 });
 
 /** As the variables have it where they are not set. */

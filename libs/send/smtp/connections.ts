@@ -1,6 +1,7 @@
 // Connections to SMTP servers: opened when needed, kept warm for a while, never shared by two transports.
 import { setTimeout as pause } from 'node:timers/promises';
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type { Phase } from '../../mail/smtp/phase';
 import type { AddressRule } from '../../runtime/addresses';
 import type { Sockets } from '../../store/limits/sockets';
 import { createDialogue, type Dialogue } from './dialogue';
@@ -26,6 +27,8 @@ export interface TakeOptions {
   fresh: boolean;
   signal?: AbortSignal;
   hear?: (line: string) => void;
+  /** Hears how long each step waited for the server, ms. */
+  took?: (step: Phase, ms: number) => void;
 }
 
 export interface Connections {
@@ -185,7 +188,7 @@ export const createConnections = (deps: ConnectionsDeps): Connections => {
   const open = async (transport: OpenTransport, closed: () => void, options: TakeOptions): Promise<Connection> => {
     const { id } = transport;
     const dialogue = createDialogue();
-    dialogue.hear = options.hear;
+    Object.assign(dialogue, { hear: options.hear, took: options.took });
     let smtp: SMTPConnection | undefined;
     let token: string | undefined;
     try {
@@ -202,12 +205,12 @@ export const createConnections = (deps: ConnectionsDeps): Connections => {
   };
 
   const take = async (transport: OpenTransport, options: TakeOptions): Promise<Connection> => {
-    const { fresh, hear, signal } = options;
+    const { fresh, hear, signal, took } = options;
     for (;;) {
       const entry = idle.of(transport);
       if (entry !== undefined && !fresh) {
         idle.drop(entry);
-        entry.connection.dialogue.hear = hear;
+        Object.assign(entry.connection.dialogue, { hear, took });
         return { ...entry.connection, reused: true };
       }
       const closed = sockets.open(transport.id);
@@ -225,7 +228,7 @@ export const createConnections = (deps: ConnectionsDeps): Connections => {
     giveBack(transport, used, taken) {
       const connection = { ...used, carried: used.carried + (taken ? 1 : 0) };
       const { smtp, dialogue } = connection;
-      dialogue.hear = undefined;
+      Object.assign(dialogue, { hear: undefined, took: undefined });
       if (connection.carried >= MOST_EMAILS || smtp.destroyed) return void end(smtp, 'quit');
       idle.keep(transport, connection, sockets.counted(transport.id) ? COUNTED_IDLE_MS : IDLE_MS);
     },

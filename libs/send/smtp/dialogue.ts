@@ -18,6 +18,8 @@ export interface Dialogue {
   begin(): void;
   /** Receives lines as they are said: `C: MAIL FROM:<...>`, `S: 250 OK`; without content and secrets. */
   hear: ((line: string) => void) | undefined;
+  /** Hears how long a step waited for its reply, ms. */
+  took?: ((step: Phase, ms: number) => void) | undefined;
   /** Called whenever another reply is waited for, and with undefined when none is. */
   onStep: ((step: Phase | undefined) => void) | undefined;
   /** The connection stands, and TLS begins before anything is said (RFC 8314). */

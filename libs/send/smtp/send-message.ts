@@ -75,6 +75,7 @@ export const createSendMessage = (connections: Connections, bounds: StepBounds) 
         fresh,
         signal: work.signal,
         ...(work.hear && { hear: work.hear }),
+        ...(work.took && { took: work.took }),
       });
     } catch (thrown) {
       const { phase, response, responseCode, words, hint, notBefore } = thrown as OpeningError;

@@ -1,5 +1,6 @@
 // How long a server may take for each step of a dialogue.
 import type { Phase } from '../../mail/smtp/reply';
+import { uptime } from '../../runtime/clock';
 import type { Dialogue } from './dialogue';
 
 /** How long a step may wait for its reply, ms; what is not named is bounded by the socket's silence and the whole attempt. */
@@ -26,7 +27,7 @@ export const STEP_BOUNDS: Readonly<Record<Phase, number>> = {
 
 /**
  * Watches each step that waits for a reply, from when it is waited for to the reply's end: a server that trickles has no
- * more time than a silent one.
+ * more time than a silent one. `dialogue.took` hears how long each was, also one that was given up.
  * @param late called for a step that took longer than its bound (ms)
  * @returns a function that ends it
  */
@@ -36,8 +37,11 @@ export const watchSteps = (
   late: (step: Phase, ms: number) => void,
 ): (() => void) => {
   let timer: NodeJS.Timeout | undefined;
+  let waiting: { step: Phase; since: number } | undefined;
   const enter = (step: Phase | undefined): void => {
     clearTimeout(timer);
+    if (waiting !== undefined) dialogue.took?.(waiting.step, uptime() - waiting.since);
+    waiting = step && { step, since: uptime() };
     // A message is taken block by block: whoever writes it watches that.
     const ms = step === undefined || step === 'message' ? undefined : bounds[step];
     if (step !== undefined && ms !== undefined) timer = setTimeout(late, ms, step, ms);
@@ -45,7 +49,7 @@ export const watchSteps = (
   dialogue.onStep = enter;
   enter(dialogue.step);
   return () => {
-    clearTimeout(timer);
+    enter(undefined);
     dialogue.onStep = undefined;
   };
 };

@@ -1,6 +1,6 @@
 // One message over one open connection: handed over within its time, answered or given up.
 import type { SMTPConnectionSendInfo } from 'nodemailer/lib/smtp-connection';
-import { readReply } from '../../mail/smtp/reply';
+import { readReply, type Phase } from '../../mail/smtp/reply';
 import type { Message } from '../message/message';
 import type { Connection, OpenTransport } from './connections';
 import { messageStream, type Progress } from './message-stream';
@@ -21,6 +21,8 @@ export interface SendRequest {
   signal: AbortSignal;
   /** Hears the dialogue, where it is wanted. */
   hear?: (line: string) => void;
+  /** Hears how long each step waited for the server, ms. */
+  took?: (step: Phase, ms: number) => void;
 }
 
 /** Or no server was asked: worth another try after `ms`. With `blame` somebody has to correct the transport first. */

@@ -14,6 +14,13 @@ const BELIEVED_MS = 1_000;
 
 const field = (info: string, name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
 
+/** @returns how much of `maxmemory` is used, 0 to 1; undefined for a Redis without one */
+export const memoryUsed = async (redis: Redis): Promise<number | undefined> => {
+  const info = await redis.info('memory');
+  const most = field(info, 'maxmemory');
+  return most > 0 ? field(info, 'used_memory') / most : undefined;
+};
+
 /** @param share of Redis' `maxmemory` that may be filled, 0 to 1 */
 export const createMemory = (redis: Redis, share: number): Memory => {
   let known = { at: -Infinity, full: false };

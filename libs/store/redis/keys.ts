@@ -18,7 +18,7 @@ export const KEYS = {
   paused: `${ROOT}:{fleet}:paused`,
   down: `${ROOT}:{fleet}:down`,
   events: {
-    /** Hash: since when and until when events are written. */
+    /** Hash: since when and until when events are written, and the last that was taken out of the stream. */
     state: `${ROOT}:{events}:state`,
     /** Stream of all events of the last day: where, and what. */
     stream: `${ROOT}:{events}:stream`,
@@ -27,6 +27,8 @@ export const KEYS = {
     /** Sorted set: names of outboxes that may hold something -> when that was said last (ms); and a set of those with news. */
     outboxes: `${ROOT}:{fleet}:outboxes`,
     fresh: `${ROOT}:{fleet}:outboxes-fresh`,
+    /** Sorted set: tenants that may have webhooks -> when that was said last (ms). */
+    followed: `${ROOT}:{events}:followed`,
   },
   /** Hash: worker -> what it says of itself, as JSON; and a sorted set: worker -> its last sign (ms). */
   workers: `${ROOT}:{fleet}:workers`,
@@ -37,6 +39,8 @@ export const KEYS = {
   /** Hash: the name of a key of ROHRPOST_SECRET_KEYS -> how many secrets were sealed with it when they were last counted. */
   secretKeys: `${ROOT}:secret-keys`,
   apiKeys: `${ROOT}:api-keys`,
+  /** Hash: id of a key -> when it was used last (ms), to the minute. */
+  apiKeyUses: `${ROOT}:api-key-uses`,
   /** How requests are counted (rate-limiter-flexible): wrong keys by network, requests by key with a rate. */
   wrongKeys: `${ROOT}:wrong-keys`,
   keyRate: `${ROOT}:key-rate`,
@@ -102,7 +106,27 @@ export const tenantKeys = (tenant: string) => ({
   lowered: (transport: string) => `${ROOT}:{${tenant}}:lowered:${transport}`,
   /** Hash: how the transport has failed lately; absent while it is well. */
   breaker: (transport: string) => `${ROOT}:{${tenant}}:breaker:${transport}`,
+  /** Hash: name of a webhook -> its settings, as JSON. */
+  webhooks: `${ROOT}:{${tenant}}:webhooks`,
 });
+
+/** What waits for a webhook, and what became of it (libs/store/webhooks/deliveries.ts). */
+export const webhookKeys = (tenant: string, name: string) => {
+  const key = (part: string): string => `${ROOT}:{${tenant}}:webhook:${name}:${part}`;
+  return {
+    /** Hash: how far of the stream of events it has what it wants, since when it fails, when it last took something (ms). */
+    state: key('state'),
+    /** Hash: delivery -> what it is, as JSON. */
+    deliveries: key('deliveries'),
+    /** Sorted sets of deliveries, by id, which sort by time: those that wait, and those that are done with. */
+    waiting: key('waiting'),
+    done: key('done'),
+    /** Sorted set: delivery -> when it is sent, or sent again (ms). */
+    due: key('due'),
+    /** Hash: email -> its deliveries that wait, in their order, separated by spaces; only the first is in `due`. */
+    lanes: key('lanes'),
+  };
+};
 
 /**
  * Patterns (of SCAN) of what a tenant leaves that is removed, its queues being gone: all of its own, and what its queues remember

@@ -1,4 +1,5 @@
 // The connection to Redis: how each kind of process waits for it, and what its faults mean.
+import { setTimeout as pause } from 'node:timers/promises';
 import { Redis, ReplyError } from 'ioredis';
 import { codeOf, messageOf } from '../../runtime/fault';
 import type { Log } from '../../runtime/log';
@@ -84,6 +85,23 @@ export const whenReady = (redis: Redis): Promise<void> =>
 /** Resolves as soon as the connection is lost; at once where there is none. What only waits for Redis need not be waited for then. */
 export const whenAway = (redis: Redis): Promise<void> =>
   redis.status === 'ready' ? new Promise((resolve) => redis.once('close', () => resolve())) : Promise.resolve();
+
+/** Who asks whether Redis answers does not wait longer than this. ms */
+const SOON_MS = 1_500;
+
+/** Does Redis answer, and at once? Never rejects. */
+export const answersSoon = async (redis: Redis): Promise<boolean> => {
+  if (redis.status !== 'ready') return false;
+  const ended = new AbortController();
+  const patience = pause(SOON_MS, false, { signal: ended.signal, ref: false }).catch(() => false);
+  const answer = redis.ping().then(
+    () => true,
+    () => false,
+  );
+  const answers = await Promise.race([answer, patience]);
+  ended.abort();
+  return answers;
+};
 
 /** Redis cannot be asked now; the request may be repeated. */
 export class RedisAway extends Error {

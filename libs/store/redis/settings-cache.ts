@@ -12,7 +12,8 @@ export type ChangeKind =
   | 'api-key'
   | 'signing-secret'
   | 'installation'
-  | 'listening';
+  | 'listening'
+  | 'webhook';
 
 export interface Changes {
   /** A reader that remembers; forgets an entry as soon as any process announces its change. */

@@ -1,5 +1,6 @@
 // The registry of API keys: issued once, kept as hashes, compared in constant time, good only while those above them are.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { ApiKeyInput, Identity, RateOfKey } from '../../mail/settings/api-key';
 import { durationMs } from '../../mail/input/duration';
 import type { Clock } from '../../runtime/clock';
@@ -38,6 +39,10 @@ export interface ApiKeys {
    */
   issue(input: ApiKeyInput, issuer: Identity, bound: Bound | undefined): Promise<{ stored: StoredApiKey; key: string }>;
   list(): Promise<StoredApiKey[]>;
+  /** Remembers that a key was used now; at most once a minute for each key and process, and nobody waits for it. */
+  used(id: string): void;
+  /** When each key was used last, ms since 1970, to the minute; those that never were are missing. */
+  lastUses(): Promise<Map<string, number>>;
   /** Those that it issued are good for nothing from now on, unless they were handed over. */
   revoke(id: string): Promise<boolean>;
   /** The keys that it issued stand under whoever issued it from now on. */
@@ -57,12 +62,31 @@ const digest = (secret: string): Buffer => createHash('sha256').update(secret).d
 /** Compares without telling by its time where they differ. */
 const same = (a: Buffer, b: Buffer): boolean => a.length === b.length && timingSafeEqual(a, b);
 
+/** How often the same process writes down that a key is used, ms. */
+const USED_AGAIN_MS = 60_000;
+
+const createUses = ({ redis, clock }: Pick<ApiKeyDeps, 'redis' | 'clock'>): Pick<ApiKeys, 'used' | 'lastUses'> => {
+  const known = new LRUCache<string, true>({ max: 10_000, ttl: USED_AGAIN_MS });
+  return {
+    used(id) {
+      if (id === OPERATOR || known.has(id)) return;
+      known.set(id, true);
+      // What cannot be written now is with the next use after a minute.
+      redis.hset(KEYS.apiKeyUses, id, clock.now()).catch(() => undefined);
+    },
+    async lastUses() {
+      const all = await redis.hgetall(KEYS.apiKeyUses);
+      return new Map(Object.entries(all).map(([id, at]) => [id, Number(at)]));
+    },
+  };
+};
+
 /** Thrown where a key was revoked while it was handed over. */
 class KeyGone extends Error {}
 
 /** @param chain the key, whoever issued it, and so on */
 const identityOf = (key: StoredApiKey, chain: StoredApiKey[]): Identity => {
-  const { id, role, name, tenant, application } = key;
+  const { id, role, name, tenant, application, smtpControl } = key;
   const [expiresAt] = chain.flatMap((one) => one.expiresAt ?? []).sort((a, b) => Date.parse(a) - Date.parse(b));
   const addresses = chain.flatMap((one) => (one.addresses ? [one.addresses] : []));
   const rates = chain.flatMap(({ id: owner, rate }): RateOfKey[] =>
@@ -77,15 +101,17 @@ const identityOf = (key: StoredApiKey, chain: StoredApiKey[]): Identity => {
     ...(expiresAt && { expiresAt }),
     ...(addresses.length > 0 && { addresses }),
     ...(rates.length > 0 && { rates }),
+    ...(smtpControl && { smtpControl }),
   };
 };
 
-interface ApiKeyDeps {
+export interface ApiKeyDeps {
   redis: Redis;
   changes: Changes;
   clock: Clock;
   tenants: Pick<Tenants, 'tenant'>;
-  operatorKey: string;
+  /** The first key, from the configuration, which is in no registry; nobody has it where it is not given. */
+  operatorKey?: string;
 }
 
 /** @returns whose key it is, if it and all above it are good; the operator's own is in no registry */
@@ -93,7 +119,7 @@ const createIdentify = (
   { clock, tenants, operatorKey }: ApiKeyDeps,
   stored: (id: string) => Promise<StoredApiKey | undefined>,
 ): Pick<ApiKeys, 'identify' | 'proofOf' | 'identifyAgain'> => {
-  const operator = digest(operatorKey);
+  const operator = operatorKey === undefined ? undefined : digest(operatorKey);
   const nobody = digest(randomBytes(32).toString('hex'));
 
   const isGood = async ({ expiresAt, tenant, tenantSince }: StoredApiKey): Promise<boolean> => {
@@ -124,12 +150,14 @@ const createIdentify = (
       const found = id === undefined ? undefined : await stored(id);
       const matches = same(digest(secret ?? ''), found === undefined ? nobody : Buffer.from(found.hash, 'hex'));
       if (found !== undefined && matches) return identified(found);
-      return same(digest(key), operator) ? { id: OPERATOR, role: 'operator' } : undefined;
+      const isOperator = operator !== undefined && same(digest(key), operator);
+      return isOperator ? { id: OPERATOR, role: 'operator' } : undefined;
     },
     proofOf: (key) => digest(digest(FORMAT.exec(key)?.[2] ?? key).toString('hex')).toString('hex'),
     async identifyAgain(id, proof) {
       const isSame = (hash: string): boolean => same(digest(hash), Buffer.from(proof, 'hex'));
-      if (id === OPERATOR) return isSame(operator.toString('hex')) ? { id, role: 'operator' } : undefined;
+      if (id === OPERATOR)
+        return operator !== undefined && isSame(operator.toString('hex')) ? { id, role: 'operator' } : undefined;
       const found = await stored(id);
       return found !== undefined && isSame(found.hash) ? identified(found) : undefined;
     },
@@ -145,9 +173,6 @@ const createCount =
     return place === -1 ? all.length : place;
   };
 
-/**
- * @param deps.operatorKey the first key, from the configuration; it is in no registry
- */
 export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
   const { redis, changes, clock } = deps;
   const stored = changes.cached('api-key', async (id) => {
@@ -167,6 +192,7 @@ export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
   return {
     list,
     ...createIdentify(deps, stored),
+    ...createUses(deps),
     async issue(input, issuer, bound) {
       const id = randomBytes(6).toString('hex');
       const secret = randomBytes(32).toString('base64url');
@@ -191,6 +217,7 @@ export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
     },
     async revoke(id) {
       const removed = await redis.hdel(KEYS.apiKeys, id);
+      await redis.hdel(KEYS.apiKeyUses, id);
       await changes.announce('api-key', id);
       return removed === 1;
     },

@@ -95,6 +95,16 @@ const createReseal = (redis: Redis, changes: Changes, secrets: SecretBox): Seale
   };
 };
 
+/** Finds transports, for whoever neither changes them nor logs in to them: their secrets stay sealed. */
+export const createTransportLookup = ({ redis, changes }: { redis: Redis; changes: Changes }): Transports['get'] => {
+  const cached = changes.cached('transport', async (id) => {
+    const [tenant = '', name = ''] = id.split('/');
+    const text = await redis.hget(tenantKeys(tenant).transports, name);
+    return text === null ? undefined : (JSON.parse(text) as StoredTransport);
+  });
+  return (tenant, name) => cached(`${tenant}/${name}`);
+};
+
 export const createTransports = (deps: {
   redis: Redis;
   changes: Changes;
@@ -102,17 +112,9 @@ export const createTransports = (deps: {
   clock: Clock;
 }): Transports => {
   const { redis, changes, secrets } = deps;
-  const read = async (tenant: string, name: string): Promise<StoredTransport | undefined> => {
-    const text = await redis.hget(tenantKeys(tenant).transports, name);
-    return text === null ? undefined : (JSON.parse(text) as StoredTransport);
-  };
-  const cached = changes.cached('transport', (id) => {
-    const [tenant = '', name = ''] = id.split('/');
-    return read(tenant, name);
-  });
 
   return {
-    get: (tenant, name) => cached(`${tenant}/${name}`),
+    get: createTransportLookup(deps),
     async list(tenant) {
       const all = await redis.hgetall(tenantKeys(tenant).transports);
       return Object.entries(all)

@@ -108,7 +108,7 @@ const setTheStage = async (): Promise<{ queue: EmailQueue; contentId: string }> 
 const sweepLater = (step?: () => void, ahead = LATER_MS): Promise<unknown> => {
   const rooms = makeRooms(step, ahead);
   const settingsOf = (): Promise<ReturnType<typeof resolveSettings>> => Promise.resolve(resolveSettings());
-  return createSweep({ ...rooms, log: createLog('test', 'silent'), settingsOf })();
+  return createSweep({ ...rooms, log: createLog('test', 'silent'), settingsOf, onExpired: () => undefined })();
 };
 
 /** What is left of the email and its content, but the sign that it was; whereabouts name queues and no email. */

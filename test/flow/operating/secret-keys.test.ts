@@ -45,7 +45,11 @@ const { transports: HASH } = tenantKeys('acme');
 const stored = async (name: string): Promise<StoredTransport> =>
   JSON.parse((await redis.hget(HASH, name)) ?? '{}') as StoredTransport;
 const keysUsed = async (): Promise<string[]> => {
-  const texts = [...(await redis.hvals(HASH)), (await redis.get(tenantKeys('acme').signingSecrets)) ?? ''];
+  const texts = [
+    ...(await redis.hvals(HASH)),
+    ...(await redis.hvals(tenantKeys('acme').webhooks)),
+    (await redis.get(tenantKeys('acme').signingSecrets)) ?? '',
+  ];
   return [...new Set(texts.flatMap((text) => [...text.matchAll(/v1\.(k\d+)\./g)].map(([, key = '']) => key)))].sort();
 };
 const ready = () => service.call<{ problems: string[]; warnings?: string[] }>('GET', '/readyz');
@@ -78,6 +82,9 @@ const fill = async (): Promise<{ emails: string; id: string }> => {
   await service.ok('PUT', '/v1/tenants/acme/transports/default', transport());
   await service.ok('PUT', '/v1/tenants/acme/transports/token', byToken);
   await service.ok('POST', '/v1/tenants/acme/signing-secret');
+  await service.ok('PUT', '/v1/tenants/acme/webhooks/erp', { url: 'https://erp.acme.example/' });
+  // The one before signs along.
+  await service.ok('POST', '/v1/tenants/acme/webhooks/erp/secret');
   const { id } = await service.ok<{ id: string }>('POST', emails, anEmail());
   return { emails, id };
 };
@@ -130,7 +137,7 @@ test('a worker seals everything anew; settings, versions, tokens stay, and the o
 
   expect(await keysUsed()).toEqual(['k1']);
   const worker = await service.addWorker({ secretKeys: [K2, K1] });
-  await eventually(async () => expect(await redis.hgetall(KEYS.secretKeys)).toEqual({ k2: '7' }));
+  await eventually(async () => expect(await redis.hgetall(KEYS.secretKeys)).toEqual({ k2: '9' }));
   expect(await keysUsed()).toEqual(['k2']);
   const after = await stored('default');
   expect({ ...after, auth: 0, dkim: 0 }).toEqual({ ...before, auth: 0, dkim: 0 });

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createTransport } from 'nodemailer';
 import { eventually } from '../../support/wait';
 
 const ROOT = join(__dirname, '../../..');
@@ -72,7 +73,7 @@ const clearsTheDemo = async (http: number, dataDir: string): Promise<void> => {
   const env = { ...process.env, ROHRPOST_DATA_DIR: dataDir, ROHRPOST_OPERATOR_KEY: OPERATOR_KEY };
   const child = spawn('npm', ['run', 'demo:clear'], { cwd: ROOT, env });
   expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(0);
-  expect((await stateOfEmails(http)).map(({ tags = [] }) => tags)).toEqual([[]]);
+  expect((await stateOfEmails(http)).map(({ tags = [] }) => tags)).toEqual([[], []]);
   expect((await ask(http, '/v1/queues/demo'))['queues']).toMatchObject([{ application: 'app' }]);
 };
 
@@ -80,7 +81,7 @@ const OPERATOR_KEY = 'operator-key-of-somebody-who-starts-it';
 
 test('it says where everything is, and the demo key sends a letter from a ready template', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-start-'));
-  const [http, smtp, inbox] = await Promise.all([freePort(), freePort(), freePort()]);
+  const [http, smtp, inbox, door] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
   const child = spawn(process.execPath, [join(ROOT, 'dev/start.mjs')], {
     cwd: ROOT,
     env: {
@@ -90,6 +91,7 @@ test('it says where everything is, and the demo key sends a letter from a ready 
       ROHRPOST_HTTP_PORT: `${http}`,
       ROHRPOST_INBOX_SMTP_PORT: `${smtp}`,
       ROHRPOST_INBOX_HTTP_PORT: `${inbox}`,
+      ROHRPOST_SMTP_PORT: `${door}`,
     },
   });
   let said = '';
@@ -109,6 +111,12 @@ test('it says where everything is, and the demo key sends a letter from a ready 
     expect(workers.length).toBeGreaterThan(0);
     expect(workers.filter((environment) => environment.includes(OPERATOR_KEY))).toEqual([]);
     expect(environmentsOf('api', dataDir).join()).toContain(OPERATOR_KEY);
+    // Nor does what takes mail by SMTP, which has no key that unseals passwords either.
+    expect(environmentsOf('smtp', dataDir)).toHaveLength(1);
+    expect(environmentsOf('smtp', dataDir).join()).not.toMatch(/OPERATOR_KEY|SECRET_KEYS=/);
+    expect(said).toContain(`127.0.0.1:${door}`);
+    const letter = { from: 'app@rohrpost.example', to: 'ann@example.org', subject: 'By SMTP', text: 'It arrived.' };
+    await createTransport({ port: door, host: '127.0.0.1', auth: { user: 'any', pass: key } }).sendMail(letter);
     const response = await fetch(`http://127.0.0.1:${http}/v1/queues/demo/app/emails`, {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
@@ -124,6 +132,7 @@ test('it says where everything is, and the demo key sends a letter from a ready 
     await eventually(async () => {
       const page = await (await fetch(`http://127.0.0.1:${inbox}/`)).text();
       expect(page).toContain('Your access to Acme Documents');
+      expect(page).toContain('By SMTP');
     });
   } finally {
     child.kill('SIGINT');

@@ -13,6 +13,7 @@ export interface ConsoleOptions {
   width?: number;
   locale?: string;
   person?: string;
+  colorScheme?: 'light' | 'dark';
 }
 
 /** Signs in with the key. @param url of the service */
@@ -20,9 +21,9 @@ export const openConsole = async (
   browser: Browser,
   url: string,
   key: string,
-  { width = 1280, locale = 'en-GB', person = '' }: ConsoleOptions = {},
+  { width = 1280, locale = 'en-GB', person = '', colorScheme = 'light' }: ConsoleOptions = {},
 ): Promise<ConsolePage> => {
-  const context = await browser.newContext({ viewport: { width, height: 800 }, locale });
+  const context = await browser.newContext({ viewport: { width, height: 800 }, locale, colorScheme });
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {

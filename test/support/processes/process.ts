@@ -28,15 +28,19 @@ export const serviceEnv = (redisUrl: string, dataDir: string): NodeJS.ProcessEnv
   ROHRPOST_MIN_BACKOFF: '1ms',
 });
 
-/** Starts `apps/api` or `apps/worker` from its sources, and does not wait for it. */
-export const launchProcess = (
-  app: 'api' | 'worker',
-  env: NodeJS.ProcessEnv,
-  preload?: string,
-): Omit<ServiceProcess, 'port'> => {
+export type App = 'api' | 'worker' | 'smtp';
+
+/** What else than the API needs neither; mail by SMTP unseals nothing. */
+const envOf = (app: App, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
+  if (app === 'api') return env;
+  return { ...env, ROHRPOST_OPERATOR_KEY: undefined, ...(app === 'smtp' && { ROHRPOST_SECRET_KEYS: undefined }) };
+};
+
+/** Starts a process of the service from its sources, and does not wait for it. */
+export const launchProcess = (app: App, env: NodeJS.ProcessEnv, preload?: string): Omit<ServiceProcess, 'port'> => {
   const child = fork(join(ROOT, `apps/${app}/main.ts`), {
     execArgv: ['--import', 'tsx', ...(preload === undefined ? [] : ['--import', join(__dirname, preload)])],
-    env: app === 'api' ? env : { ...env, ROHRPOST_OPERATOR_KEY: undefined },
+    env: envOf(app, env),
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     cwd: ROOT,
   });
@@ -65,14 +69,10 @@ export const launchProcess = (
 };
 
 /**
- * Starts `apps/api` or `apps/worker` from its sources and waits until it says that it is ready.
+ * Starts a process of the service from its sources and waits until it says that it is ready.
  * @param preload a file of this folder that the process loads first: what is done to it needs no switch in its code
  */
-export const startProcess = async (
-  app: 'api' | 'worker',
-  env: NodeJS.ProcessEnv,
-  preload?: string,
-): Promise<ServiceProcess> => {
+export const startProcess = async (app: App, env: NodeJS.ProcessEnv, preload?: string): Promise<ServiceProcess> => {
   const started = launchProcess(app, env, preload);
   const ended = once(started.child, 'exit').then(() => {
     throw new Error(`apps/${app} ended before it was ready: ${started.log.join('\n')}`);

@@ -54,6 +54,10 @@ rewrite unix - - n - - trivial-rewrite
 bounce unix - - n - 0 bounce
 defer unix - - n - 0 bounce
 trace unix - - n - 0 bounce
+smtp unix - - n - - smtp
+relay unix - - n - - smtp
+tlsmgr unix - - n 1000? 1 tlsmgr
+scache unix - - n - 1 scache
 verify unix - - n - 1 verify
 flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
@@ -74,8 +78,11 @@ const run = (folder: string, command: string): void => {
   if (result.status !== 0) throw new Error(`postfix ${command}: ${result.stderr}`);
 };
 
-/** Root only: Postfix starts its own processes under its own users. */
-export const startPostfix = async (): Promise<Postfix> => {
+/**
+ * Root only: Postfix starts its own processes under its own users.
+ * @param more lines of main.cf
+ */
+export const startPostfix = async (more: string[] = []): Promise<Postfix> => {
   const folder = await mkdtemp(join(tmpdir(), 'rohrpost-postfix-'));
   const port = await freePort();
   await chmod(folder, 0o755);
@@ -83,7 +90,7 @@ export const startPostfix = async (): Promise<Postfix> => {
   await chown(join(folder, 'mail'), MAILBOX_UID, MAILBOX_UID);
   const uid = Number(spawnSync('id', ['-u', 'postfix'], { encoding: 'utf8' }).stdout);
   await chown(join(folder, 'data'), uid, uid);
-  await writeFile(join(folder, 'conf/main.cf'), mainCf(folder));
+  await writeFile(join(folder, 'conf/main.cf'), [mainCf(folder), ...more, ''].join('\n'));
   await writeFile(join(folder, 'conf/master.cf'), `127.0.0.1:${port} inet n - n - - smtpd\n${SERVICES}`);
   run(folder, 'start');
   const box = join(folder, 'mail/all/new');

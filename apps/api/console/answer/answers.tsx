@@ -6,6 +6,7 @@ import type { Log } from '../../../../libs/runtime/log';
 import { toProblem } from '../../http/errors';
 import { ErrorText, errorTitle } from '../kit/error-page';
 import { frame } from '../kit/layout';
+import { endCompressed } from '../page/encoding';
 import type { Download, Redirect, View, Visit } from '../page/page';
 import { leaveNotice, takeNotice } from './notice';
 
@@ -13,12 +14,12 @@ import { leaveNotice, takeNotice } from './notice';
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-export const sendHtml = (response: Response, status: number, text: string): void => {
+export const sendHtml = async (response: Response, status: number, text: string): Promise<void> => {
   // Forms tell their origin where the referrer is not withheld from this site itself.
   response.set({ 'Content-Security-Policy': POLICY, 'Referrer-Policy': 'same-origin' });
   if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="rohrpost"');
   response.status(status).type('html');
-  response.end(text);
+  await endCompressed(response, text);
 };
 
 /** @param secure the browser reaches this site over TLS */
@@ -41,7 +42,7 @@ export const sendShown = async (
     const { title, body, status = visit.problem === undefined ? 200 : statusOf(visit.problem) } = shown;
     const notice = takeNotice(request, response, visit.say);
     const search = visit.path === '/search' ? visit.query['q'] : undefined;
-    sendHtml(response, status, await frame({ ...visit, title, search, notice, children: body }));
+    await sendHtml(response, status, await frame({ ...visit, title, search, notice, children: body }));
   }
 };
 

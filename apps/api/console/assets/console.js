@@ -47,6 +47,9 @@ document.addEventListener('click', (event) => {
   }
 });
 
+/** On a narrow screen the rooms stand in a row that is longer than it. */
+document.querySelector('.rooms [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+
 /** Tells the live parts of the page that something has happened: at most once a second, and only while somebody looks. */
 const LEAST_MS = 1000;
 let toldAt = 0;

@@ -2,6 +2,7 @@
 import type { Child } from 'hono/jsx';
 import type { Problem } from '../../../../libs/mail/input/problem';
 import type { Visit } from '../page/page';
+import { isWordKey } from '../words/all-words';
 
 interface FieldProps {
   /** Name and id of the input within. */
@@ -45,10 +46,11 @@ export const Refusal = ({ title, text, kept }: { title: string; text: string; ke
 );
 
 /** The refusal of the form that was just sent, where there was one. */
-export const FormRefusal = ({ visit }: { visit: Visit }) =>
-  visit.problem === undefined ? null : (
-    <Refusal title={visit.say('form.refused')} text={visit.problem.message} kept={visit.say('form.kept')} />
-  );
+export const FormRefusal = ({ visit: { problem, say } }: { visit: Visit }) => {
+  if (problem === undefined) return null;
+  const key = `refused.${problem.code}`;
+  return <Refusal title={say(isWordKey(key) ? key : 'form.refused')} text={problem.message} kept={say('form.kept')} />;
+};
 
 /** What is wrong with a field. @param path JSON Pointer of its place in what the API was given; what lies below counts too */
 export const faultAt = (problem: Problem | undefined, path: string): string | undefined =>

@@ -1,6 +1,6 @@
 // Forms over a document of settings: what is inherited stands beside each field, and only what was touched is changed.
 import type { Visit } from '../page/page';
-import type { WordKey } from '../words/all-words';
+import { isWordKey, type WordKey } from '../words/all-words';
 import { ChoiceField, TextField } from './form';
 
 /** One setting in a form. */
@@ -13,12 +13,20 @@ export interface SettingField {
   kind?: 'text' | 'number' | 'lines' | 'block' | 'yes-no';
   /** One of these. */
   choices?: readonly string[];
+  /** They have words of their own (`settings.value.…`); others are shown as they are. */
+  worded?: boolean;
   /** It always has a value. */
   always?: boolean;
   /** What holds where nothing is given, as it is written. */
   inherited?: string;
   /** What it is written like. */
   placeholder?: string;
+}
+
+/** Fields that belong together. */
+export interface FieldGroup {
+  title: WordKey;
+  fields: readonly SettingField[];
 }
 
 type Document = Record<string, unknown>;
@@ -129,11 +137,19 @@ export const Conflicts = ({ edit }: { edit: Editing }) => {
   );
 };
 
+/** A value as it is read. */
+const worded = ({ say }: Visit, { worded: hasWords, kind }: SettingField, value: string): string => {
+  if (kind === 'yes-no') return say(value === 'true' ? 'form.yes' : 'form.no');
+  const key = `settings.value.${value}`;
+  return hasWords && isWordKey(key) ? say(key) : value;
+};
+
 /** A setting: its field, and what the reader was shown. */
 export const Setting = ({ edit, field }: { edit: Editing; field: SettingField }) => {
   const { visit } = edit;
   const { say } = visit;
-  const inherited = field.inherited === undefined ? undefined : say('form.inherited', { value: field.inherited });
+  const inherited =
+    field.inherited === undefined ? undefined : say('form.inherited', { value: worded(visit, field, field.inherited) });
   const hint = [field.hint && say(field.hint), inherited].filter(Boolean).join(' ') || undefined;
   const common = {
     ...{ visit, name: field.path, label: say(field.label), hint, value: edit.was(field) },
@@ -149,7 +165,7 @@ export const Setting = ({ edit, field }: { edit: Editing; field: SettingField })
         ] as const)
       : field.choices && [
           ...(field.always ? [] : [['', none] as const]),
-          ...field.choices.map((one) => [one, one] as const),
+          ...field.choices.map((one) => [one, worded(visit, field, one)] as const),
         ];
   const more = { ...(field.placeholder && { placeholder: field.placeholder }), autocomplete: 'off' };
   return (
@@ -168,3 +184,15 @@ export const Setting = ({ edit, field }: { edit: Editing; field: SettingField })
     </>
   );
 };
+
+/** @param locked the reader may look at them alone */
+export const SettingGroup = ({ edit, group, locked }: { edit: Editing; group: FieldGroup; locked: boolean }) => (
+  <fieldset disabled={locked}>
+    <legend>{edit.visit.say(group.title)}</legend>
+    <div class="two">
+      {group.fields.map((field) => (
+        <Setting edit={edit} field={field} />
+      ))}
+    </div>
+  </fieldset>
+);

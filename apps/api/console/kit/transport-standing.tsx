@@ -2,7 +2,10 @@
 import type { z } from 'zod';
 import type { TransportState } from '../../answers/transports';
 import type { Visit } from '../page/page';
-import { Time } from './time';
+import { exact, span, Time } from './time';
+
+/** For how long it has been so. @param at ISO 8601 */
+const sinceThen = (visit: Visit, at: string): string => span(visit, Math.max(0, visit.now - Date.parse(at)));
 
 /** Says nothing of one that is well. */
 export const TransportStanding = ({ visit, state }: { visit: Visit; state: z.infer<typeof TransportState> }) => {
@@ -13,8 +16,12 @@ export const TransportStanding = ({ visit, state }: { visit: Visit; state: z.inf
       {down !== undefined && (
         <p class={breaker === 'open' ? 'bad-text' : 'state-deferred'}>
           <strong>
-            {breaker === 'open' ? '▲' : '↻'} {say(breaker === 'open' ? 'standing.down' : 'standing.recovering')}{' '}
-            <Time visit={visit} at={down.since} />
+            {breaker === 'open' ? '▲' : '↻'}{' '}
+            <time datetime={down.since} title={exact(visit, Date.parse(down.since))}>
+              {say(breaker === 'open' ? 'standing.down' : 'standing.recovering', {
+                time: sinceThen(visit, down.since),
+              })}
+            </time>
           </strong>
           {down.words !== undefined && <q class="said">{down.words}</q>}
         </p>

@@ -1,8 +1,9 @@
-// Style sheet, scripts and icon of the console: read once, named by what is in them, so that browsers may keep them for good.
+// Style sheet, scripts and icon of the console: read and compressed once, named by what is in them, so that browsers may keep them for good.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Router } from 'express';
+import { endPacked, pack } from './encoding';
 
 const FOLDER = '/console/assets';
 
@@ -18,7 +19,7 @@ const ASSETS = new Map(
   Object.entries(FILES).map(([name, { type, file }]) => {
     const bytes = readFileSync(file);
     const version = createHash('sha256').update(bytes).digest('base64url').slice(0, 12);
-    return [name, { bytes, type, path: `${FOLDER}/${version}/${name}` }];
+    return [name, { packed: pack(bytes), type, path: `${FOLDER}/${version}/${name}` }];
   }),
 );
 
@@ -29,10 +30,10 @@ const SECONDS_OF_A_YEAR = 31_536_000;
 
 export const assetRoutes = (): Router => {
   const router = Router();
-  for (const { bytes, type, path } of ASSETS.values()) {
-    router.get(path, (_request, response) => {
+  for (const { packed, type, path } of ASSETS.values()) {
+    router.get(path, (request, response) => {
       response.set({ 'Content-Type': type, 'Cache-Control': `public, max-age=${SECONDS_OF_A_YEAR}, immutable` });
-      response.end(bytes);
+      endPacked(request, response, packed);
     });
   }
   return router;

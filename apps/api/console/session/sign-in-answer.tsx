@@ -45,5 +45,5 @@ export const sendSignIn = async (
   const to = safePath(form.get('to') ?? (request.method === 'GET' ? here : '/'));
   const notice = told.notice === undefined ? takeNotice(request, response, say) : say(told.notice);
   const body = <SignIn say={say} refusal={told.refusal} notice={notice} person={form.get('person')} to={to} />;
-  sendHtml(response, status, await documentOf({ title: say('signIn.title'), language, children: body }));
+  await sendHtml(response, status, await documentOf({ title: say('signIn.title'), language, children: body }));
 };

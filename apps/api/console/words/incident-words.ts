@@ -96,20 +96,20 @@ export const INCIDENT_WORDS = {
     'All {n, plural, one {# email} other {# emails}}',
     'Alle {n, plural, one {# E-Mail} other {# E-Mails}}',
   ],
-  'incident.toTransport': ['Mend the transport {name}', 'Den Transport {name} richten'],
-  'incident.toTemplate': ['Mend the template {name}', 'Die Vorlage {name} richten'],
-  'mend.title': ['Mend and release', 'Richten und freigeben'],
+  'incident.toTransport': ['Mend the transport {name}', 'Am Transport {name} beheben'],
+  'incident.toTemplate': ['Mend the template {name}', 'In der Vorlage {name} beheben'],
+  'mend.title': ['Mend and release', 'Berichtigen und freigeben'],
   'mend.lead.recipient': [
     'Were the addresses mistyped? Say what is right; then you see the effect before anything is changed.',
     'Wurden die Adressen vertippt? Sagen Sie, was richtig ist; die Wirkung sehen Sie, bevor etwas geändert wird.',
   ],
   'mend.lead.transport': [
     'Mend the transport first, or send by another one.',
-    'Richten Sie zuerst den Transport, oder senden Sie über einen anderen.',
+    'Bringen Sie zuerst den Transport in Ordnung, oder senden Sie über einen anderen.',
   ],
   'mend.lead.template': [
     'Mend the template first: they are rendered with its newest version when they are released.',
-    'Richten Sie zuerst die Vorlage: Bei der Freigabe werden sie mit der neuesten Fassung erzeugt.',
+    'Bringen Sie zuerst die Vorlage in Ordnung: Bei der Freigabe werden sie mit der neuesten Fassung erzeugt.',
   ],
   'mend.lead.from': ['Give another sender’s address.', 'Geben Sie eine andere Absenderadresse an.'],
   'mend.lead.content': [
@@ -118,7 +118,7 @@ export const INCIDENT_WORDS = {
   ],
   'mend.lead.again': [
     'Once the reason is gone, they can be sent again.',
-    'Ist der Grund behoben, können sie erneut gesendet werden.',
+    'Ist der Grund behoben, können sie nochmals gesendet werden.',
   ],
   'mend.warnUncertain': [
     'They may have arrived: whoever sends them again may send them twice.',

@@ -11,7 +11,7 @@ export const START_WORDS = {
   'start.counting': ['The numbers are being counted …', 'Die Zahlen werden gerade gezählt …'],
   'start.redis': ['Redis is not fit for keeping emails', 'Redis ist nicht dafür geeignet, E-Mails zu behalten'],
   'start.redisDo': ['Whoever runs Redis changes its settings.', 'Wer Redis betreibt, ändert dessen Einstellungen.'],
-  'start.pause': ['The whole installation is paused', 'Die ganze Installation ist angehalten'],
+  'start.pause': ['The whole installation is paused', 'Die ganze Installation ist pausiert'],
   'start.pauseDo': [
     'Emails are accepted and kept, none is sent.',
     'E-Mails werden angenommen und behalten, keine wird gesendet.',
@@ -21,7 +21,10 @@ export const START_WORDS = {
     'Emails are accepted and kept, none is sent: start a worker (node dist/apps/worker/main.js).',
     'E-Mails werden angenommen und behalten, keine wird gesendet: Starten Sie einen Worker (node dist/apps/worker/main.js).',
   ],
-  'start.down': ['The transport {transport} ({tenant}) is down', 'Der Transport {transport} ({tenant}) ist gestört'],
+  'start.down': [
+    'The transport {transport} ({tenant}) is down',
+    'Der Transport {transport} ({tenant}) ist ausgefallen',
+  ],
   'start.recovering': [
     'The transport {transport} ({tenant}) recovers',
     'Der Transport {transport} ({tenant}) erholt sich',
@@ -72,7 +75,7 @@ export const START_WORDS = {
     'More workers help, or looking at what holds the queue up.',
     'Mehr Worker helfen, oder ein Blick darauf, was die Warteschlange aufhält.',
   ],
-  'start.paused': ['The queue {queue} is paused', 'Die Warteschlange {queue} ist angehalten'],
+  'start.paused': ['The queue {queue} is paused', 'Die Warteschlange {queue} ist pausiert'],
   'start.pausedBy': ['{by}, {time}', '{by}, {time}'],
   'start.reason': ['“{reason}”', '„{reason}“'],
   'start.noReason': ['No reason was given.', 'Es wurde kein Grund genannt.'],

@@ -100,6 +100,7 @@ export const TAGS = {
   Emails: 'Accept emails, look at them, and act on them until they are sent.',
   Incidents: 'Why emails stand unsent: grouped by cause, over queues.',
   Events: 'What happens, as it happens.',
+  Webhooks: 'Addresses of a tenant that are told of events.',
   Statistics: 'How many emails came, were sent and failed, by hour and day.',
   Bulk: 'One action on all emails of a filter, and what takes longer than a request.',
   Content: 'Bytes for attachments and complete messages.',

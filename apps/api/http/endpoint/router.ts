@@ -3,11 +3,13 @@ import type { Request, RequestHandler, Response } from 'express';
 import { IdempotencyKey } from '../../../../libs/intake/batch-lines';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
 import { Problem } from '../../../../libs/mail/input/problem';
-import { identityOf, param, permit, signatureOf, type PermitDeps } from '../auth';
+import { signatureOf } from '../../../../libs/mail/settings/api-key';
+import { identityOf, param, permit, type PermitDeps } from '../auth';
 import { parseIfMatch } from '../if-match';
 import { inSequence } from './in-sequence';
 import { parseQuery } from '../input';
 import { badCursor } from '../page';
+import { traceRequest } from '../../../../libs/runtime/telemetry/tracing';
 import { createAddresses } from './addresses';
 import { hasLines } from './body';
 import type { Answer, Endpoint } from './endpoint';
@@ -65,6 +67,9 @@ const decoded = (values: Record<string, string>): Record<string, string> => {
   return params;
 };
 
+/** What a client is told in a problem is no error of ours. */
+const isFault = (error: unknown): boolean => !(error instanceof Problem);
+
 /**
  * @param deps what handlers work with
  * @param who what permissions are checked by
@@ -80,11 +85,13 @@ export const endpointRouter = <D>(
 ): RequestHandler => {
   const at = createAddresses(
     endpoints.map((endpoint) => {
-      const handle: RequestHandler = async (request, response) => {
+      const answer = async (request: Request, response: Response): Promise<void> => {
         const asked = await askedOf(who, endpoint, request, response);
         if (endpoint.grows === 'always') await requireMemory();
         await sendAnswer(response, await endpoint.handle(deps, asked));
       };
+      const handle: RequestHandler = (request, response) =>
+        traceRequest(endpoint.id, request.headers, () => answer(request, response), isFault);
       // What a GET carries means nothing (RFC 9110 9.3.1): it is not even read as JSON.
       const readsJson = endpoint.method !== 'get' && endpoint.body?.stream !== true;
       const whole = readsJson ? inSequence(readJson, handle) : handle;
@@ -93,13 +100,15 @@ export const endpointRouter = <D>(
           ? (request, response, next) =>
               hasLines(request) ? inSequence(handle)(request, response, next) : whole(request, response, next)
           : whole;
-      return { path: endpoint.path, method: endpoint.method, run };
+      const { id, path, method } = endpoint;
+      return { id, path, method, run };
     }),
   );
   return (request, response, next) => {
     const method = request.method === 'HEAD' ? 'get' : request.method.toLowerCase();
     const found = at(request.path).find(({ endpoint }) => endpoint.method === method);
     if (found === undefined) return next();
+    response.locals['operation'] = found.endpoint.id;
     request.params = decoded(found.values);
     return found.endpoint.run(request, response, next);
   };

@@ -19,6 +19,11 @@ const placeOf = ({ tenant, application }: StoredApiKey): { tenant?: string; appl
   ...(application && { application }),
 });
 
+const listedKey = (key: StoredApiKey, usedAt: number | undefined) => ({
+  ...apiKeyView(key),
+  ...(usedAt !== undefined && { lastUsedAt: new Date(usedAt).toISOString() }),
+});
+
 const issueKey = endpoint({
   method: 'post',
   path: '/v1/keys',
@@ -59,12 +64,14 @@ const listKeys = endpoint({
   id: 'listKeys',
   tag: 'Keys',
   summary: 'The keys that the key administers',
-  description: 'Without their secrets, those that have expired too.',
+  description: 'Without their secrets, those that have expired too; with when each was used last, to the minute.',
   may: MAY,
   answers: { 200: { description: 'The keys.', schema: KeyList } },
   async handle({ keys }: Pick<RouteDeps, 'keys'>, { identity }) {
-    const all = await keys.list();
-    return { body: { keys: all.filter((key) => isWithinReach(identity, key)).map(apiKeyView) } };
+    const [all, uses] = await Promise.all([keys.list(), keys.lastUses()]);
+    return {
+      body: { keys: all.filter((key) => isWithinReach(identity, key)).map((key) => listedKey(key, uses.get(key.id))) },
+    };
   },
 });
 

@@ -22,10 +22,13 @@ const readOverview = endpoint({
   answers: { 200: { description: 'How it stands.', schema: Overview } },
   async handle({ overview }: Pick<RouteDeps, 'overview'>, { identity, query: { limit } }) {
     const { needs, incidents, numbers } = await overview(identity);
-    const { transports, late, ...rest } = needs;
+    const { transports, late, pause, workers, redis, paused } = needs;
     return {
       body: {
-        ...rest,
+        ...(pause && { pause }),
+        workers,
+        redis,
+        paused,
         transports: transports.map((one) => ({ ...one, since: iso(one.since), nextProbeAt: iso(one.nextProbeAt) })),
         late: late.map((one) => ({ ...one, oldestDueAt: iso(one.oldestDueAt) })),
         ...(incidents && {

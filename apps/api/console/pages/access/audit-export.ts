@@ -1,4 +1,5 @@
 // The audit as a file: CSV for spreadsheets, JSON Lines for programs.
+import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
 import type { AuditPage } from '../../../answers/installation';
 import type { Download, Visit } from '../../page/page';
@@ -11,22 +12,13 @@ export const AUDIT_FILTERS = ['by', 'about', 'tenant', 'application', 'since', '
 export const auditQuery = ({ query }: Pick<Visit, 'query'>): Record<string, string | undefined> =>
   Object.fromEntries(AUDIT_FILTERS.map((name) => [name, query[name]?.trim() || undefined]));
 
-/** More than these are not taken along at once: narrow the time. */
-const MOST_ENTRIES = 20_000;
+/** Entries that are read at once. */
 const PAGE = 200;
 
-const readAll = async (visit: Visit): Promise<Entry[]> => {
-  const entries: Entry[] = [];
-  let cursor: string | undefined;
-  while (entries.length < MOST_ENTRIES) {
-    const query = { ...auditQuery(visit), limit: String(PAGE), cursor };
-    const page = await visit.ask<z.infer<typeof AuditPage>>('readAudit', { query });
-    entries.push(...page.entries);
-    if (page.nextCursor === null) break;
-    cursor = page.nextCursor;
-  }
-  return entries;
-};
+type EntryPage = z.infer<typeof AuditPage>;
+
+const readPage = (visit: Visit, cursor?: string): Promise<EntryPage> =>
+  visit.ask<EntryPage>('readAudit', { query: { ...auditQuery(visit), limit: String(PAGE), cursor } });
 
 /**
  * A cell that a spreadsheet takes for text: what begins like a formula gets an apostrophe before it (OWASP, CSV injection);
@@ -45,18 +37,33 @@ const row = (entry: Entry): string =>
     ',',
   );
 
-/** A byte order mark tells spreadsheets that it is UTF-8. */
-const csvOf = (entries: Entry[]): string => `\uFEFF${[COLUMNS.join(','), ...entries.map(row)].join('\r\n')}\r\n`;
+const FORMATS = {
+  // A byte order mark tells spreadsheets that it is UTF-8.
+  csv: {
+    type: 'text/csv; charset=utf-8',
+    head: `\uFEFF${COLUMNS.join(',')}\r\n`,
+    line: (entry: Entry) => `${row(entry)}\r\n`,
+  },
+  jsonl: { type: 'application/x-ndjson', head: '', line: (entry: Entry) => `${JSON.stringify(entry)}\n` },
+};
 
-const linesOf = (entries: Entry[]): string => entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+/** The file, page by page: as much of it is in memory as the client has not read yet. */
+const textOf = async function* (visit: Visit, first: EntryPage, as: keyof typeof FORMATS): AsyncGenerator<string> {
+  const { head, line } = FORMATS[as];
+  yield head;
+  for (let page = first; ; page = await readPage(visit, page.nextCursor)) {
+    yield page.entries.map(line).join('');
+    if (page.nextCursor === null) return;
+  }
+};
 
-/** @throws Problem where the filter is not valid */
-export const exportAudit = async (visit: Visit, as: 'csv' | 'jsonl'): Promise<Download> => {
-  const entries = await readAll(visit);
+/** All that the filter finds. @throws Problem where the filter is not valid */
+export const exportAudit = async (visit: Visit, as: keyof typeof FORMATS): Promise<Download> => {
+  const first = await readPage(visit);
   const day = new Date(visit.now).toISOString().slice(0, 10);
   return {
-    type: as === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson',
-    body: as === 'csv' ? csvOf(entries) : linesOf(entries),
+    type: FORMATS[as].type,
+    body: (response) => pipeline(textOf(visit, first, as), response),
     headers: { 'Content-Disposition': `attachment; filename="audit-${day}.${as}"` },
   };
 };

@@ -32,7 +32,7 @@ const Revoke = ({ visit: { say }, id, name }: { visit: Visit; id: string; name: 
 
 const Row = ({ visit, one, names }: { visit: Visit; one: Key; names: Map<string, string> }) => {
   const { say, now } = visit;
-  const { id, role, tenant, application, name, expiresAt, addresses, rate, issuedBy, createdAt } = one;
+  const { id, role, tenant, application, name, expiresAt, addresses, rate, issuedBy, createdAt, lastUsedAt } = one;
   const reach = [tenant ?? say('key.everywhere'), application].filter(Boolean).join(' / ');
   return (
     <tr>
@@ -51,6 +51,9 @@ const Row = ({ visit, one, names }: { visit: Visit; one: Key; names: Map<string,
             <span class="hint">{say('key.by', { by: names.get(issuedBy) ?? issuedBy })}</span>
           </>
         )}
+      </td>
+      <td data-label={say('key.used')}>
+        {lastUsedAt === undefined ? say('time.never') : <Time visit={visit} at={lastUsedAt} />}
       </td>
       <td data-label={say('key.expires')}>
         {expiresAt === undefined ? say('time.never') : <Time visit={visit} at={expiresAt} />}
@@ -79,7 +82,16 @@ const Row = ({ visit, one, names }: { visit: Visit; one: Key; names: Map<string,
 const List = ({ visit, keys, all }: { visit: Visit; keys: Key[]; all: Key[] }) => {
   const { say } = visit;
   const names = issuers(all);
-  const heads = ['key.name', 'key.role', 'key.reach', 'key.issued', 'key.expires', 'key.bounds', 'key.what'] as const;
+  const heads = [
+    'key.name',
+    'key.role',
+    'key.reach',
+    'key.issued',
+    'key.used',
+    'key.expires',
+    'key.bounds',
+    'key.what',
+  ] as const;
   return (
     <div class="scroll">
       <table class="cards" aria-label={say('keys.list')}>

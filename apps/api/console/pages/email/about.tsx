@@ -139,7 +139,7 @@ export const About = ({ visit, email }: { visit: Visit; email: Details }) => {
           </Pair>
         )}
         <Links visit={visit} email={email} />
-        <dt>Id</dt>
+        <dt>ID</dt>
         <dd>
           <Copyable visit={visit} text={email.id} />
         </dd>

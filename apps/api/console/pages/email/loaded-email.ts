@@ -58,5 +58,9 @@ export const recipientsInShort = ({ say }: Pick<Visit, 'say'>, email: Details): 
 /** The bare address of `Ann <ann@example.org>`. */
 export const bareAddress = (formatted: string): string => /<([^<>]*)>\s*$/.exec(formatted)?.[1] ?? formatted;
 
+/** An email whose subject only its rendering tells is called by its template. */
+const titleOf = (say: Visit['say'], { template }: Details): string =>
+  template === undefined ? say('email.noSubject') : say('list.template', { name: template.name });
+
 export const subjectOf = ({ say }: Pick<Visit, 'say'>, email: Details): string =>
-  isConfidential(email) ? '…' : (email.subject ?? say('email.noSubject'));
+  isConfidential(email) ? '…' : (email.subject ?? titleOf(say, email));

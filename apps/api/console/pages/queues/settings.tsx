@@ -1,79 +1,15 @@
 // The settings of a queue: each with what it would inherit beside it; only what was touched is changed.
-import { ChoiceField, FormRefusal, TextField } from '../../kit/form';
+import { may } from '../../../../../libs/mail/settings/api-key';
+import { FormRefusal } from '../../kit/form';
+import { pathTo } from '../../kit/paths';
+import { Conflicts, editing, readPatch, Seen, SettingGroup } from '../../kit/settings-form';
 import type { Page, Redirect, Visit } from '../../page/page';
-import { isWordKey } from '../../words/all-words';
-import {
-  FIELDS,
-  inheritedAt,
-  isTouched,
-  patchOf,
-  valueAt,
-  wasName,
-  type SettingField,
-  type SettingPath,
-} from './settings-fields';
+import { fieldsOf } from '../../kit/setting-groups';
+import { QUEUE_FIELDS, queueGroups } from './settings-fields';
 
 type Document = Record<string, unknown>;
 
-interface Shown {
-  queue: Document;
-  tenant: Document | undefined;
-}
-
-const pathOf = ({ params }: Visit): string =>
-  `/queues/${encodeURIComponent(params['tenant'] ?? '')}/${encodeURIComponent(params['application'] ?? '')}`;
-
-/** A value of a list in words; others are shown as they are. */
-const worded = (say: Visit['say'], value: string): string => {
-  const key = `settings.value.${value}`;
-  return isWordKey(key) ? say(key) : value;
-};
-
-/** What was typed stays where it was touched; what somebody else has changed meanwhile is shown elsewhere. */
-const untouchedForgotten = (visit: Visit, path: string): Visit =>
-  visit.form.isSent && !isTouched(visit.form, path)
-    ? { ...visit, form: { ...visit.form, raw: () => undefined, get: () => undefined } }
-    : visit;
-
-const SettingInput = ({
-  visit,
-  shown,
-  field,
-}: {
-  visit: Visit;
-  shown: Shown;
-  field: SettingField & { path: SettingPath };
-}) => {
-  const { say } = visit;
-  const { path, kind, choices } = field;
-  const value = valueAt(shown.queue, path);
-  const inherited = path.startsWith('rate.') ? '' : inheritedAt(shown.tenant, path);
-  const common = {
-    visit: untouchedForgotten(visit, path),
-    name: path,
-    label: say(`settings.${path}`),
-    value,
-    hint: say('form.inherited', { value: inherited === '' ? say('settings.nothing') : worded(say, inherited) }),
-    at: `/${path.replace('.', '/')}`,
-  };
-  return (
-    <div>
-      <input type="hidden" name={wasName(path)} value={value} />
-      {choices === undefined ? (
-        <TextField
-          {...common}
-          {...(kind === 'lines' && { lines: 2 })}
-          more={{ autocomplete: 'off', ...(kind === 'number' && { inputmode: 'numeric' }) }}
-        />
-      ) : (
-        <ChoiceField
-          {...common}
-          choices={[['', say('settings.inherit')], ...choices.map((choice) => [choice, worded(say, choice)] as const)]}
-        />
-      )}
-    </div>
-  );
-};
+const pathOf = ({ params }: Visit): string => pathTo('queues', params['tenant'] ?? '', params['application'] ?? '');
 
 const settings: Page = {
   path: '/queues/:tenant/:application/settings',
@@ -82,11 +18,12 @@ const settings: Page = {
     const { tenant = '', application = '' } = params;
     const { body, headers } = await visit.ask.answer('getQueue', { params });
     // A key of one application does not reach its tenant: it sees the defaults.
-    const inherited =
+    const above =
       identity.application === undefined ? await visit.ask<Document>('getTenant', { params: { tenant } }) : undefined;
-    const shown = { queue: body as Document, tenant: inherited };
+    const { own, ofOperator } = queueGroups(above);
+    const edit = editing(visit, fieldsOf([...own, ofOperator]), body as Document, headers?.ETag ?? '');
+    const mayChange = may(identity, 'administer');
     const title = say('settings.title', { queue: `${tenant}/${application}` });
-    const mayChange = identity.role === 'operator' || identity.role === 'admin';
     return {
       title,
       body: (
@@ -95,15 +32,15 @@ const settings: Page = {
             <a href={pathOf(visit)}>{`${tenant}/${application}`}</a>
           </p>
           <h1>{title}</h1>
-          <FormRefusal visit={visit} />
+          {visit.problem?.code !== 'version-mismatch' && <FormRefusal visit={visit} />}
+          <Conflicts edit={edit} />
           <p class="hint">{say('settings.lead')}</p>
           <form method="post" action={visit.path} class="form card">
-            <input type="hidden" name="version" value={headers?.ETag ?? ''} />
-            <div class="settings-grid">
-              {FIELDS.map((field) => (
-                <SettingInput visit={visit} shown={shown} field={field} />
-              ))}
-            </div>
+            <Seen edit={edit} />
+            {own.map((group) => (
+              <SettingGroup edit={edit} group={group} locked={!mayChange} />
+            ))}
+            <SettingGroup edit={edit} group={ofOperator} locked={!may(identity, 'operate')} />
             <div class="actions">
               {mayChange && (
                 <button type="submit" class="primary">
@@ -122,8 +59,8 @@ const settings: Page = {
   async post(visit): Promise<Redirect> {
     const { form, params } = visit;
     const queue = `${params['tenant'] ?? ''}/${params['application'] ?? ''}`;
-    const patch = patchOf(form);
-    if (patch === undefined) return { redirect: pathOf(visit), notice: 'settings.same' };
+    const patch = readPatch(visit, QUEUE_FIELDS);
+    if (Object.keys(patch).length === 0) return { redirect: pathOf(visit), notice: 'settings.same' };
     const version = form.get('version');
     await visit.ask('patchQueue', { params, body: patch, ...(version && { ifMatch: version }) });
     return { redirect: pathOf(visit), notice: 'settings.saved', values: { queue } };

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { Overview } from '../../../answers/overview';
 import { may } from '../../../../../libs/mail/settings/api-key';
 import type { Visit } from '../../page/page';
+import { explainCause } from '../../causes/explain-cause';
 import { For, Need, SHOWN } from './need';
 
 type Overview = z.infer<typeof Overview>;
@@ -27,7 +28,7 @@ const IncidentNeed = ({ visit, incident }: { visit: Visit; incident: Incident })
       bad
       title={
         <a href={`/incidents/${encodeURIComponent(id)}`}>
-          {visit.say('start.incident', { n: count, cause: causeWords(cause) })}
+          {visit.say('start.incident', { n: count, cause: visit.say(explainCause(cause).what) })}
         </a>
       }
       actions={
@@ -36,6 +37,7 @@ const IncidentNeed = ({ visit, incident }: { visit: Visit; incident: Incident })
         </a>
       }
     >
+      {cause.code !== 'expired' && <p class="said">{causeWords(cause)}</p>}
       <p class="hint">
         {queues[0]}
         {others > 0 && ` ${visit.say('start.andOthers', { n: others })}`}

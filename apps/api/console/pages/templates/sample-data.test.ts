@@ -24,6 +24,7 @@ test.each([
       rows: [{ sum: 'sum' }],
     },
   ],
+  ['what is called', { subject: '<%= it.parcel.number.toUpperCase() %>' }, { parcel: { number: 'number' } }],
   ['what a layout frames', { html: '<%~ it.body %> <%= it.footer %>' }, { footer: 'footer' }],
   ['what is no data', { html: '<%= it.__proto__.polluted %> <%= it.constructor.name %>' }, {}],
   ['nothing', {}, {}],

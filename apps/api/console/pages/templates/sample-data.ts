@@ -71,8 +71,10 @@ const membersOf = (sources: string): Map<string, Schema> => {
 const ofNames = (sources: string): Schema => {
   const sample: Schema = {};
   const members = membersOf(sources);
-  for (const [, path = ''] of sources.matchAll(/\bit((?:\??\.[A-Za-z_$][\w$]*){1,6})/g)) {
-    const names = namesIn(path);
+  for (const [, path = '', call] of sources.matchAll(/\bit((?:\??\.[A-Za-z_$][\w$]*){1,6})(\s*\()?/g)) {
+    const all = namesIn(path);
+    // What is called is no data: `it.name.toUpperCase()` asks for a name.
+    const names = call === undefined || OF_LISTS.has(all.at(-1) ?? '') ? all : all.slice(0, -1);
     const listAt = names.findIndex((name, index) => index > 0 && OF_LISTS.has(name));
     const known = listAt === -1 ? names : names.slice(0, listAt);
     if (known.some((name) => NO_DATA.has(name))) continue;

@@ -5,10 +5,10 @@ import type { AuditPage } from '../../../answers/installation';
 import type { TenantDetails } from '../../../answers/tenants-and-queues';
 import { FormRefusal, TextField } from '../../kit/form';
 import { pathTo } from '../../kit/paths';
-import { Conflicts, editing, readPatch, Seen, Setting, type Editing } from '../../kit/settings-form';
+import { Conflicts, editing, readPatch, Seen, SettingGroup, type Editing } from '../../kit/settings-form';
 import type { Page, Redirect, View, Visit } from '../../page/page';
 import { AtAGlance, readGlance, type Glance } from './at-a-glance';
-import { OPERATOR_GROUP, TENANT_FIELDS, TENANT_GROUPS, type FieldGroup } from './tenant-fields';
+import { OPERATOR_GROUP, TENANT_FIELDS, TENANT_GROUPS } from './tenant-fields';
 
 type Tenant = z.infer<typeof TenantDetails>;
 
@@ -66,17 +66,6 @@ const Pause = ({
   );
 };
 
-const Group = ({ edit, group, locked }: { edit: Editing; group: FieldGroup; locked: boolean }) => (
-  <fieldset disabled={locked}>
-    <legend>{edit.visit.say(group.title)}</legend>
-    <div class="two">
-      {group.fields.map((field) => (
-        <Setting edit={edit} field={field} />
-      ))}
-    </div>
-  </fieldset>
-);
-
 const SettingsForm = ({ edit }: { edit: Editing }) => {
   const { say, identity } = edit.visit;
   const mayChange = may(identity, 'administer');
@@ -87,9 +76,9 @@ const SettingsForm = ({ edit }: { edit: Editing }) => {
       <form method="post" class="form">
         <Seen edit={edit} />
         {TENANT_GROUPS.map((group) => (
-          <Group edit={edit} group={group} locked={!mayChange} />
+          <SettingGroup edit={edit} group={group} locked={!mayChange} />
         ))}
-        <Group edit={edit} group={OPERATOR_GROUP} locked={!may(identity, 'operate')} />
+        <SettingGroup edit={edit} group={OPERATOR_GROUP} locked={!may(identity, 'operate')} />
         {mayChange && (
           <div class="actions">
             <button type="submit" name="do" value="save" class="primary">

@@ -1,0 +1,84 @@
+// Mail by SMTP: everything it is taken with, put together; started and stopped as one.
+import type { Metrics } from '../../libs/runtime/telemetry/metrics';
+import { watchLoopDelay } from '../../libs/runtime/loop-delay';
+import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
+import type { Log } from '../../libs/runtime/log';
+import { claimRedis } from '../../libs/store/redis/check-redis';
+import { connectRedis, redisProblems, type Patience, type Redis } from '../../libs/store/redis/redis';
+import { createChanges } from '../../libs/store/redis/settings-cache';
+import type { SmtpConfig } from './config';
+import { createCertificate } from './door/certificate';
+import { openDoors } from './door/doors';
+import { createHandlers } from './door/handlers';
+import { openRooms } from './rooms';
+
+export interface RunningSmtp {
+  lifecycle: Lifecycle;
+  /** Where it listens; 0 where it does so with TLS alone. */
+  port: number;
+  /** The port with TLS from the first byte; 0 where there is none. */
+  tlsPort: number;
+  /** What keeps it from taking mail now, a sentence each. */
+  problems: () => Promise<string[]>;
+  /** Reads the certificate again. */
+  reloadCertificate: () => void;
+}
+
+/** Another format is final: the process ends. Everything else is waited for. */
+const claimOrEnd = (redis: Redis, log: Log, lifecycle: Lifecycle): void => {
+  claimRedis({ redis, log, ended: () => lifecycle.stopping }).catch((error: unknown) => {
+    log.fatal({ error }, 'this Redis cannot be used');
+    void lifecycle.stop('unusable Redis').then(() => process.exit(1));
+  });
+};
+
+/**
+ * Listens at once, also without Redis: mail is refused for now until Redis is there.
+ * @param lifecycle stops what has been started so far, also before this has returned
+ * @throws ConfigError where the certificate cannot be used, Error where a port is taken
+ */
+export const startSmtp = async (
+  config: SmtpConfig,
+  log: Log,
+  metrics: Metrics,
+  lifecycle: Lifecycle = createLifecycle({ log, grace: config.grace }),
+): Promise<RunningSmtp> => {
+  const connect = (name: string, patience: Patience): Redis => {
+    const redis = connectRedis({ url: config.redisUrl, patience, name: `smtp:${name}`, log });
+    lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
+    return redis;
+  };
+  const certificate = createCertificate(config.certificate, log);
+  lifecycle.add({ name: 'certificate', stop: () => certificate.stop() });
+  lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log, metrics.loopDelay) });
+  const redis = connect('main', 'fail-fast');
+  const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait') });
+  const rooms = openRooms({ config, log, metrics, lifecycle }, redis, changes);
+  const handlers = createHandlers({
+    ...rooms,
+    log,
+    maxBody: config.maxBody,
+    connections: config.connections,
+    hasTls: config.certificate !== undefined,
+    stopping: () => lifecycle.stopping,
+  });
+  const doors = await openDoors(config, handlers, certificate, log);
+  lifecycle.add({ name: 'smtp doors', stop: (left) => doors.close(left) });
+  claimOrEnd(redis, log, lifecycle);
+  const { port, tlsPort } = doors;
+  log.info({ port, tlsPort }, 'mail is taken by SMTP');
+  if (config.certificate === undefined)
+    log.warn(
+      'no certificate is given (ROHRPOST_SMTP_TLS_CERT, ROHRPOST_SMTP_TLS_KEY): STARTTLS is not offered, and only programs on this machine may log in',
+    );
+  return {
+    lifecycle,
+    port,
+    tlsPort,
+    problems: async () => {
+      const [ofRedis, ofContent] = await Promise.all([redisProblems(redis), rooms.content.problems()]);
+      return [...ofRedis, ...ofContent.map(({ text }) => text)];
+    },
+    reloadCertificate: () => certificate.reload(),
+  };
+};
