@@ -17,8 +17,8 @@ import { toProblem } from '../../http/errors';
 import type { RouteDeps } from '../../http/route-deps';
 
 /** Lines that are accepted at once, and how often that is under way for one request. */
-const GROUP = 200;
-const GROUPS_AT_ONCE = 3;
+const GROUP = 100;
+const GROUPS_AT_ONCE = 2;
 /** Results that a client has not read: who reads only when he has sent all is heard up to here, 100,000 emails and more. Bytes. */
 const MOST_UNREAD = 16 * 1024 * 1024;
 /** Who waits for room for a large line asks again after this. ms */
