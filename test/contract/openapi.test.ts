@@ -1,5 +1,5 @@
 // The OpenAPI document names every endpoint with all that it answers, and every route that exists is one of them.
-import { exampleOf } from '../../apps/api/http/endpoint/openapi';
+import { exampleOf } from '../../apps/api/http/endpoint/documented-answers';
 import { TAGS } from '../../apps/api/http/endpoint/endpoint';
 import { ENDPOINTS } from '../../apps/api/routes/all-endpoints';
 import { startService, type Service } from '../support/service';

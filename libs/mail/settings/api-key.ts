@@ -41,7 +41,7 @@ export const ApiKeyInput = z
       complain('tenant', `a key with the role ${key.role} needs a tenant`);
     if (key.application !== undefined && key.tenant === undefined) complain('application', 'needs a tenant');
   })
-  .meta({ id: 'ApiKeyRequest' });
+  .meta({ id: 'ApiKeyRequest', examples: [{ role: 'sender', tenant: 'acme', application: 'billing' }] });
 
 export type ApiKeyInput = z.infer<typeof ApiKeyInput>;
 

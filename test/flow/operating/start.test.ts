@@ -6,6 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../../support/wait';
+import { heldFetch } from '../../support/http/held-fetch';
 
 const ROOT = join(__dirname, '../../..');
 
@@ -33,7 +34,7 @@ const environmentsOf = (app: string, dataDir: string): string[] =>
 const STATES = ['scheduled', 'queued', 'deferred', 'held', 'failed', 'sent', 'expired', 'canceled', 'uncertain'];
 const ask = async (http: number, path: string): Promise<Record<string, unknown>> => {
   const headers = { authorization: `Bearer ${OPERATOR_KEY}` };
-  return (await (await fetch(`http://127.0.0.1:${http}${path}`, { headers })).json()) as Record<string, unknown>;
+  return (await (await heldFetch(`http://127.0.0.1:${http}${path}`, { headers })).json()) as Record<string, unknown>;
 };
 const stateOfEmails = async (http: number): Promise<{ state: string; tags?: string[] }[]> =>
   (await ask(http, '/v1/tenants/demo/emails?limit=100'))['emails'] as { state: string; tags?: string[] }[];
@@ -109,7 +110,7 @@ test('it says where everything is, and the demo key sends a letter from a ready 
     expect(workers.length).toBeGreaterThan(0);
     expect(workers.filter((environment) => environment.includes(OPERATOR_KEY))).toEqual([]);
     expect(environmentsOf('api', dataDir).join()).toContain(OPERATOR_KEY);
-    const response = await fetch(`http://127.0.0.1:${http}/v1/queues/demo/app/emails`, {
+    const response = await heldFetch(`http://127.0.0.1:${http}/v1/queues/demo/app/emails`, {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       body: JSON.stringify({

@@ -35,8 +35,8 @@ const ListQuery = z
       // So that clients write its members as they are named here.
       param: { style: 'form', explode: true },
     }),
-    limit: z.coerce.number().int().min(1).max(200).default(50),
-    cursor: z.string().optional(),
+    limit: z.coerce.number().int().min(1).max(200).default(50).meta({ description: 'How many a page has at most.' }),
+    cursor: z.string().optional().meta({ description: '`nextCursor` of the page before, with the same filters.' }),
   })
   .superRefine((query, context) =>
     requireSpan(query, (path, message) => context.addIssue({ code: 'custom', path: [path], message })),

@@ -1,10 +1,10 @@
 // Emails of a queue: accepted one by one or many at once, and looked at.
 import { existingEmail, existingQueue } from '../../../../libs/administration/existing';
-import { BatchInput, readBatch } from '../../../../libs/intake/batch-lines';
+import { BatchInput, BatchOfEmails, readBatch } from '../../../../libs/intake/batch-lines';
 import type { QueueAddress } from '../../../../libs/mail/address/queue-address';
 import { EmailInput } from '../../../../libs/mail/email/email';
 import { BatchResults, EmailDetails, Receipt } from '../../answers/emails';
-import { json, uncheckedJson } from '../../http/endpoint/body';
+import { jsonAs, uncheckedJson } from '../../http/endpoint/body';
 import { endpoint } from '../../http/endpoint/endpoint';
 import { EMAILS } from '../../http/endpoint/paths';
 import type { RouteDeps } from '../../http/route-deps';
@@ -71,7 +71,7 @@ const acceptBatch = endpoint({
   description:
     'Each line is accepted or refused by itself; `defaults` are put under every line. An Idempotency-Key holds for the whole batch, and a line may have an `idempotencyKey` of its own.',
   may: { action: 'send', over: 'queue' },
-  body: json(BatchInput),
+  body: jsonAs(BatchInput, BatchOfEmails),
   heeds: ['Idempotency-Key'],
   grows: 'sometimes',
   answers: {
