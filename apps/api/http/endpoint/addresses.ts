@@ -6,7 +6,7 @@ import { identityOf } from '../auth';
 import type { Endpoint } from './endpoint';
 
 /** Outside the document; they are asked, never told anything. */
-const ASKED = ['/openapi.json', '/livez', '/readyz'];
+const ASKED = ['/openapi.json', '/docs', '/livez', '/readyz'];
 
 type Address = Pick<Endpoint<never>, 'method' | 'path' | 'heeds'>;
 
