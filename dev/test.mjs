@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium } from './chromium.mjs';
 import { nodeVersions } from './node-versions.mjs';
+import { php } from './php.mjs';
 import { postfix } from './postfix.mjs';
 import { fail, prepare, root } from './prepare.mjs';
 import { swift } from './swift.mjs';
@@ -49,6 +50,7 @@ const NEEDS = [
 ];
 const NEEDS_OF_FULL = [
   { folder: 'test/full/swift', what: 'Swift', find: swift, variable: 'ROHRPOST_TEST_SWIFT' },
+  { folder: 'test/full/client-examples', what: 'PHP', find: php, variable: 'ROHRPOST_TEST_PHP' },
   { folder: 'test/full/node-versions', what: 'Node', find: nodeVersions, variable: 'ROHRPOST_TEST_NODES' },
 ];
 

@@ -70,8 +70,10 @@ export const FILTER_FIELDS = {
   transport: Slug.optional().meta({
     description: 'Of the last attempt; without one, the transport that the email would have now.',
   }),
-  since: Time.optional(),
-  until: Time.optional(),
+  since: Time.optional().meta({
+    description: 'From then on: a date (it begins at midnight, UTC) or a time with its offset.',
+  }),
+  until: Time.optional().meta({ description: 'Before then, likewise.' }),
 };
 
 export const OneOrMoreStates = z.union([z.enum(STATES), z.array(z.enum(STATES)).min(1)]);

@@ -18,9 +18,13 @@ const BatchLine = z
   .strictObject({ ...EmailInput.shape, idempotencyKey: IdempotencyKey.optional() })
   .meta({ id: 'BatchLine', description: 'An email of a batch: what the defaults say may be left out.' });
 
+const BatchDefaults = z
+  .strictObject(EmailInput.shape)
+  .meta({ id: 'BatchDefaults', description: 'Fields that go under each email of a batch.' });
+
 /** The same as it is meant to be filled. Each line is checked by itself, with the defaults under it: a wrong one refuses no other. */
 export const BatchOfEmails = z
-  .strictObject({ emails: z.array(BatchLine).min(1).max(1_000), defaults: EmailInput.optional() })
+  .strictObject({ emails: z.array(BatchLine).min(1).max(1_000), defaults: BatchDefaults.optional() })
   .meta({
     id: 'Batch',
     examples: [

@@ -38,7 +38,7 @@ const open = async (url: string, options: { javaScriptEnabled?: boolean; width?:
 };
 
 const anchors = (page: Page): Promise<string[]> =>
-  page.locator('section[id]').evaluateAll((sections) => sections.map(({ id }) => id));
+  page.evaluate(`[...document.querySelectorAll('section[id]')].map(({ id }) => id)`);
 
 test('shows every operation without a key, a script or anything from elsewhere', async () => {
   const { page, context, origins, complaints } = await open(`${service.url}/docs`, { javaScriptEnabled: false });

@@ -19,6 +19,11 @@ interface Endpoint {
   responses: Record<string, { description: string; content?: Record<string, { schema?: object; example?: unknown }> }>;
 }
 
+interface Parameter {
+  name: string;
+  description?: string;
+}
+
 interface Document {
   openapi: string;
   paths: Record<string, Record<string, Endpoint>>;
@@ -89,6 +94,41 @@ test('each answer has an example that is as its schema says', () => {
       expect([id, status, error]).toEqual([id, status, undefined]);
     }
   }
+});
+
+test('a body that is taken has an example, which is as its schema says; parameters are described', async () => {
+  for (const { id, body } of ENDPOINTS) {
+    if (body?.schema === undefined) continue;
+    const example = exampleOf(body.schema);
+    expect([id, example === undefined, body.schema.safeParse(example).error]).toEqual([id, false, undefined]);
+  }
+  const { paths } = await service.ok<{ paths: Record<string, Record<string, { parameters?: Parameter[] }>> }>(
+    'GET',
+    '/openapi.json',
+  );
+  const parameters = Object.values(paths).flatMap((methods) =>
+    Object.values(methods).flatMap((one) => one.parameters ?? []),
+  );
+  expect(parameters.filter(({ description = '' }) => description === '').map(({ name }) => name)).toEqual([]);
+});
+
+test('recipients may be one text; each problem has an example under its code, and says when to try again', async () => {
+  const { components, paths } = await service.ok<Document & { components: { examples: object } }>(
+    'GET',
+    '/openapi.json',
+  );
+  const address = { $ref: '#/components/schemas/Address' };
+  for (const name of ['Email', 'BatchLine', 'Resend'])
+    expect(components.schemas[name]?.properties?.['to']).toEqual({
+      anyOf: [address, { type: 'array', items: address, maxItems: 100 }],
+    });
+  expect(paths['/v1/queues/{tenant}/{application}/emails']?.['post']?.responses['429']).toMatchObject({
+    headers: { 'Retry-After': {}, 'X-Request-Id': {} },
+    content: {
+      'application/problem+json': { examples: { 'rate-limited': { $ref: '#/components/examples/rate-limited' } } },
+    },
+  });
+  expect(components.examples).toMatchObject({ 'rate-limited': { value: { code: 'rate-limited', status: 429 } } });
 });
 
 test('answers may get new fields, which clients bear; what is taken may not', async () => {

@@ -19,7 +19,7 @@ export interface Operation {
     in: string;
     required?: boolean;
     description?: string;
-    example?: unknown;
+    example?: string | number;
     schema: Schema;
   }[];
   requestBody?: { required?: boolean; content: Record<string, Content> };
@@ -37,7 +37,7 @@ const curlOf = ({ path, method, operation }: ShownOperation): string => {
   const { parameters = [], requestBody } = operation;
   const filled = path.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const example = parameters.find((one) => one.in === 'path' && one.name === name)?.example;
-    return example === undefined ? whole : String(example as string | number);
+    return example === undefined ? whole : String(example);
   });
   const [type, content] = Object.entries(requestBody?.content ?? {})[0] ?? [];
   const lines = [

@@ -39,7 +39,7 @@ const isDocument = (body: unknown): body is ProblemDocument =>
 export const problemOf = (response: Response, body: unknown): RohrpostProblem => {
   if (isDocument(body)) return new RohrpostProblem(body, response);
   const { status, statusText } = response;
-  const detail = `${status} ${statusText}: ${String(body ?? '').slice(0, EXCERPT)}`;
+  const detail = `${status} ${statusText}: ${(typeof body === 'string' ? body : JSON.stringify(body ?? '')).slice(0, EXCERPT)}`;
   return new RohrpostProblem({ type: 'about:blank', title: statusText, status, detail, code: 'no-problem' }, response);
 };
 

@@ -1515,7 +1515,7 @@ export interface components {
         Duration: string;
         Batch: {
             emails: components["schemas"]["BatchLine"][];
-            defaults?: components["schemas"]["Email"];
+            defaults?: components["schemas"]["BatchDefaults"];
         };
         /** @description An email of a batch: what the defaults say may be left out. */
         BatchLine: {
@@ -1577,6 +1577,66 @@ export interface components {
             priority?: "high" | "normal" | "low";
             confidential?: unknown;
             idempotencyKey?: string;
+        };
+        /** @description Fields that go under each email of a batch. */
+        BatchDefaults: {
+            to?: components["schemas"]["Address"] | components["schemas"]["Address"][];
+            cc?: components["schemas"]["Address"] | components["schemas"]["Address"][];
+            bcc?: components["schemas"]["Address"] | components["schemas"]["Address"][];
+            subject?: string;
+            html?: string;
+            text?: string;
+            template?: components["schemas"]["Slug"] | {
+                name: components["schemas"]["Slug"];
+                version?: number;
+            };
+            data?: {
+                [key: string]: unknown;
+            };
+            dataUrl?: components["schemas"]["SourceUrl"];
+            raw?: string | {
+                contentId: components["schemas"]["ContentId"];
+            };
+            attachments?: components["schemas"]["Attachment"][];
+            headers?: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            sendAt?: string;
+            /** Format: date-time */
+            expiresAt?: string;
+            tags?: string[];
+            metadata?: {
+                [key: string]: string | number | boolean;
+            };
+            transport?: components["schemas"]["Slug"];
+            from?: components["schemas"]["Address"];
+            replyTo?: components["schemas"]["Address"] | components["schemas"]["Address"][];
+            attempts?: number;
+            backoff?: {
+                /** @enum {string} */
+                type?: "exponential" | "fixed";
+                delay?: components["schemas"]["Duration"];
+                maxDelay?: components["schemas"]["Duration"];
+                jitter?: number;
+            };
+            expiresAfter?: components["schemas"]["Duration"];
+            history?: {
+                keep?: boolean;
+                days?: number;
+            };
+            /** @enum {string} */
+            log?: "none" | "attempts" | "dialogue";
+            /** @enum {string} */
+            onUncertain?: "resend" | "hold";
+            archive?: boolean;
+            listUnsubscribe?: {
+                url?: string;
+                mailto?: string;
+            };
+            /** @enum {string} */
+            priority?: "high" | "normal" | "low";
+            confidential?: unknown;
         };
         /** @description Fields that replace those of the email; null takes one away. */
         Correction: {
@@ -1678,12 +1738,12 @@ export interface components {
                 /** @description Of the last attempt; without one, the transport that the email would have now. */
                 transport?: components["schemas"]["Slug"];
                 /**
-                 * @description A date (it begins at midnight, UTC) or a time with its offset.
+                 * @description From then on: a date (it begins at midnight, UTC) or a time with its offset.
                  * @example 2026-11-01
                  */
                 since?: string;
                 /**
-                 * @description A date (it begins at midnight, UTC) or a time with its offset.
+                 * @description Before then, likewise.
                  * @example 2026-11-01
                  */
                 until?: string;
@@ -3897,7 +3957,9 @@ export interface operations {
     listEmails: {
         parameters: {
             query?: {
+                /** @description One state or several: repeated, or with commas between. */
                 state?: ("scheduled" | "queued" | "sending" | "deferred" | "held" | "uncertain" | "sent" | "failed" | "expired" | "canceled") | ("scheduled" | "queued" | "sending" | "deferred" | "held" | "uncertain" | "sent" | "failed" | "expired" | "canceled")[];
+                /** @description One id of an email or several, likewise; 200 at most. */
                 id?: string | string[];
                 /** @description An address, the beginning of one and *, or *@domain: any of to, cc, bcc, and what was corrected away. */
                 recipient?: string;
@@ -3921,7 +3983,9 @@ export interface operations {
                 incident?: string;
                 /** @description Of the last attempt; without one, the transport that the email would have now. */
                 transport?: components["schemas"]["Slug"];
+                /** @description From then on: a date (it begins at midnight, UTC) or a time with its offset. */
                 since?: string;
+                /** @description Before then, likewise. */
                 until?: string;
                 /** @description How many a page has at most. */
                 limit?: number;
@@ -5177,7 +5241,9 @@ export interface operations {
     listTenantEmails: {
         parameters: {
             query?: {
+                /** @description One state or several: repeated, or with commas between. */
                 state?: ("scheduled" | "queued" | "sending" | "deferred" | "held" | "uncertain" | "sent" | "failed" | "expired" | "canceled") | ("scheduled" | "queued" | "sending" | "deferred" | "held" | "uncertain" | "sent" | "failed" | "expired" | "canceled")[];
+                /** @description One id of an email or several, likewise; 200 at most. */
                 id?: string | string[];
                 /** @description An address, the beginning of one and *, or *@domain: any of to, cc, bcc, and what was corrected away. */
                 recipient?: string;
@@ -5201,7 +5267,9 @@ export interface operations {
                 incident?: string;
                 /** @description Of the last attempt; without one, the transport that the email would have now. */
                 transport?: components["schemas"]["Slug"];
+                /** @description From then on: a date (it begins at midnight, UTC) or a time with its offset. */
                 since?: string;
+                /** @description Before then, likewise. */
                 until?: string;
                 /** @description How many a page has at most. */
                 limit?: number;
@@ -5362,7 +5430,9 @@ export interface operations {
     listAllEmails: {
         parameters: {
             query?: {
+                /** @description One state or several: repeated, or with commas between. */
                 state?: ("scheduled" | "queued" | "sending" | "deferred" | "held" | "uncertain" | "sent" | "failed" | "expired" | "canceled") | ("scheduled" | "queued" | "sending" | "deferred" | "held" | "uncertain" | "sent" | "failed" | "expired" | "canceled")[];
+                /** @description One id of an email or several, likewise; 200 at most. */
                 id?: string | string[];
                 /** @description An address, the beginning of one and *, or *@domain: any of to, cc, bcc, and what was corrected away. */
                 recipient?: string;
@@ -5386,7 +5456,9 @@ export interface operations {
                 incident?: string;
                 /** @description Of the last attempt; without one, the transport that the email would have now. */
                 transport?: components["schemas"]["Slug"];
+                /** @description From then on: a date (it begins at midnight, UTC) or a time with its offset. */
                 since?: string;
+                /** @description Before then, likewise. */
                 until?: string;
                 /** @description How many a page has at most. */
                 limit?: number;
@@ -16700,7 +16772,9 @@ export interface operations {
                 by?: string;
                 /** @description A part of what was done, or of what it was done to. */
                 about?: string;
+                /** @description From then on: a date (it begins at midnight, UTC) or a time with its offset. */
                 since?: string;
+                /** @description Before then, likewise. */
                 until?: string;
                 /** @description How many a page has at most. */
                 limit?: number;

@@ -4,10 +4,9 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import type * as rohrpost from '../../../clients/typescript/src/rohrpost.js' with { 'resolution-mode': 'import' };
 
-export type ClientModule = typeof import('../../../clients/typescript/src/rohrpost.js', {
-  with: { 'resolution-mode': 'import' },
-});
+export type ClientModule = typeof rohrpost;
 
 const ENTRY = join(__dirname, '../../../clients/typescript/src/rohrpost.ts');
 

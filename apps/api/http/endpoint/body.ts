@@ -42,7 +42,7 @@ export const mergePatchOf = (document: z.ZodObject): Body<unknown> => ({
   types: PATCH_TYPES,
   schema: z
     .object(Object.fromEntries(Object.keys(document.shape).map((name) => [name, z.unknown().optional()])))
-    .meta({ id: `${document.meta()?.id ?? ''}Patch`, examples: document.meta()?.examples as unknown[] }),
+    .meta({ id: `${document.meta()?.id ?? ''}Patch`, examples: document.meta()?.examples }),
   read: (request) => {
     requirePatchType(request);
     return bodyOf(request);

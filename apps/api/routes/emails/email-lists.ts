@@ -27,8 +27,12 @@ const splitCommas = (given: unknown): unknown => {
 
 const ListQuery = z
   .strictObject({
-    state: z.preprocess(splitCommas, OneOrMoreStates.optional()),
-    id: z.preprocess(splitCommas, OneOrMoreIds.optional()),
+    state: z.preprocess(splitCommas, OneOrMoreStates.optional()).meta({
+      description: 'One state or several: repeated, or with commas between.',
+    }),
+    id: z.preprocess(splitCommas, OneOrMoreIds.optional()).meta({
+      description: 'One id of an email or several, likewise; 200 at most.',
+    }),
     ...FILTER_FIELDS,
     metadata: FILTER_FIELDS.metadata.meta({
       description: 'Each member is a parameter of its own: `metadata.case=114`.',
