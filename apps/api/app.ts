@@ -23,6 +23,7 @@ import { createOpenapiDocument } from './http/endpoint/openapi';
 import { endpointRouter } from './http/endpoint/router';
 import { logRequests } from './http/request-log';
 import type { RouteDeps } from './http/route-deps';
+import { referenceRoutes } from './reference/reference';
 import { ENDPOINTS } from './routes/all-endpoints';
 import { readWholeBody } from './http/drain-body';
 
@@ -96,6 +97,7 @@ export const createApp = (
   app.use(healthRoutes(deps, render.trusted, stopping));
   const openapi = createOpenapiDocument(ENDPOINTS);
   app.get('/openapi.json', (_request, response) => void response.json(openapi()));
+  app.use(referenceRoutes(openapi));
   const gate = createSessionGate(deps);
   app.use(BOARD_PATH, createBoard(deps, changes, commands, gate));
   const withPages = { ...deps, gate, log, stopping, publicUrl: deps.config.publicUrl };

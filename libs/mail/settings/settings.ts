@@ -16,7 +16,13 @@ const AddressList = z
     (given) => (given === undefined || Array.isArray(given) ? given : [given]),
     z.array(AddressInput).max(100),
   )
-  .meta({ override: { type: 'array', items: { $ref: '#/components/schemas/Address' }, maxItems: 100 } });
+  .meta({
+    override: ({ jsonSchema }: { jsonSchema: Record<string, unknown> }) => {
+      for (const keyword of ['type', 'items', 'maxItems'] as const) delete jsonSchema[keyword];
+      const one = { $ref: '#/components/schemas/Address' };
+      jsonSchema['anyOf'] = [one, { type: 'array', items: one, maxItems: 100 }];
+    },
+  });
 
 const Backoff = z
   .strictObject({
@@ -81,28 +87,35 @@ export const EMAIL_SETTINGS = {
   confidential: notYetUnless(false),
 };
 
-export const TenantSettings = z.strictObject({
-  ...everywhere,
-  enabled: z.boolean().optional(),
-  errors: Errors.optional(),
-  /** Emails in its send queues at once; only the operator sets it. */
-  maxWaiting: z.int().min(1).max(100_000_000).optional(),
-  /** Bytes of content that its queues hold at once; only the operator sets it. */
-  maxContentBytes: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
-  ...TENANT_BOUNDS,
-  dataSources: DataSources.optional(),
-});
+export const TenantSettings = z
+  .strictObject({
+    ...everywhere,
+    enabled: z.boolean().optional(),
+    errors: Errors.optional(),
+    /** Emails in its send queues at once; only the operator sets it. */
+    maxWaiting: z.int().min(1).max(100_000_000).optional(),
+    /** Bytes of content that its queues hold at once; only the operator sets it. */
+    maxContentBytes: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+    ...TENANT_BOUNDS,
+    dataSources: DataSources.optional(),
+  })
+  .meta({ id: 'TenantSettings', examples: [{ attempts: 8, history: { days: 30 } }] });
 
-export const QueueSettings = z.strictObject({
-  ...everywhere,
-  enabled: z.boolean().optional(),
-  errors: Errors.optional(),
-  priority: z.enum(PRIORITIES).optional(),
-  concurrency: z.int().min(1).max(1_000).optional(),
-  rate: z.strictObject({ max: z.int().min(1).max(1_000_000), per: Duration }).optional(),
-  confidential: notYetUnless(false),
-  dataSources: DataSources.optional(),
-});
+export const QueueSettings = z
+  .strictObject({
+    ...everywhere,
+    enabled: z.boolean().optional(),
+    errors: Errors.optional(),
+    priority: z.enum(PRIORITIES).optional(),
+    concurrency: z.int().min(1).max(1_000).optional(),
+    rate: z.strictObject({ max: z.int().min(1).max(1_000_000), per: Duration }).optional(),
+    confidential: notYetUnless(false),
+    dataSources: DataSources.optional(),
+  })
+  .meta({
+    id: 'QueueSettings',
+    examples: [{ from: 'Acme Billing <billing@acme.example>', rate: { max: 100, per: '1m' } }],
+  });
 
 export type TenantSettings = z.infer<typeof TenantSettings>;
 export type QueueSettings = z.infer<typeof QueueSettings>;

@@ -106,7 +106,17 @@ export const TransportInput = z
     name: Host.optional(),
     allowedFrom: z.array(AllowedFrom).min(1).max(100).optional(),
   })
-  .meta({ id: 'Transport' });
+  .meta({
+    id: 'Transport',
+    examples: [
+      {
+        host: 'smtp.acme.example',
+        security: 'starttls',
+        auth: { user: 'billing', pass: 'the password' },
+        limits: { connections: 10, perMinute: 300 },
+      },
+    ],
+  });
 
 export type TransportInput = z.infer<typeof TransportInput>;
 

@@ -27,7 +27,13 @@ export const json = <S extends z.ZodType>(schema: S): Body<z.infer<S>> => ({
   read: (request) => parseBody(schema, request),
 });
 
-/** The same, and it may be left out: that counts as none of its fields given. */
+/** A JSON body that is validated by the schema, and documented by another that says more of what belongs into it. */
+export const jsonAs = <S extends z.ZodType>(schema: S, documented: z.ZodType): Body<z.infer<S>> => ({
+  ...json(schema),
+  schema: documented,
+});
+
+/** The same as `json`, and it may be left out: that counts as none of its fields given. */
 export const optionalJson = <S extends z.ZodType>(schema: S): Body<z.infer<S>> => ({ ...json(schema), optional: true });
 
 /** A JSON body that the handler validates, where more than the body decides what is valid. */
@@ -51,7 +57,9 @@ export const orLines = <T>(body: Body<T>): Body<T | undefined> => ({
 /** Any fields of a document; null takes one away, in objects within it too (RFC 7396). The handler validates the result. */
 export const mergePatchOf = (document: z.ZodObject): Body<unknown> => ({
   types: PATCH_TYPES,
-  schema: z.object(Object.fromEntries(Object.keys(document.shape).map((name) => [name, z.unknown().optional()]))),
+  schema: z
+    .object(Object.fromEntries(Object.keys(document.shape).map((name) => [name, z.unknown().optional()])))
+    .meta({ id: `${document.meta()?.id ?? ''}Patch`, examples: document.meta()?.examples }),
   read: (request) => {
     requirePatchType(request);
     return bodyOf(request);

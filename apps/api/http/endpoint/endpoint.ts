@@ -6,6 +6,7 @@ import type { Identity } from '../../../../libs/mail/settings/api-key';
 import type { IfMatch } from '../if-match';
 import type { Over, Permission } from '../permission';
 import type { Body } from './body';
+import type { ProblemCode } from './problem-meanings';
 
 export type Method = 'get' | 'put' | 'post' | 'patch' | 'delete';
 
@@ -74,7 +75,7 @@ interface Declared {
   heeds?: readonly HeededHeader[];
   answers: Readonly<Record<number, DeclaredAnswer>>;
   /** Codes of problems besides those that follow from the rest (`problemsOf`). */
-  problems?: readonly string[];
+  problems?: readonly ProblemCode[];
   /** Of each POST, PUT and PATCH. */
   grows?: Grows;
 }

@@ -1,10 +1,10 @@
 // Emails of a queue: accepted one by one or many at once, and looked at.
 import { existingEmail, existingQueue } from '../../../../libs/administration/existing';
-import { BatchInput, readBatch } from '../../../../libs/intake/batch-lines';
+import { BatchInput, BatchOfEmails, readBatch } from '../../../../libs/intake/batch-lines';
 import type { QueueAddress } from '../../../../libs/mail/address/queue-address';
 import { EmailInput } from '../../../../libs/mail/email/email';
 import { BatchResults, EmailDetails, Receipt } from '../../answers/emails';
-import { hasLines, json, LINES_TYPE, orLines, uncheckedJson } from '../../http/endpoint/body';
+import { hasLines, jsonAs, LINES_TYPE, orLines, uncheckedJson } from '../../http/endpoint/body';
 import { endpoint } from '../../http/endpoint/endpoint';
 import { EMAILS } from '../../http/endpoint/paths';
 import type { RouteDeps } from '../../http/route-deps';
@@ -80,7 +80,7 @@ const acceptBatch = endpoint({
   summary: 'Accept up to 1,000 emails',
   description: `Each line is accepted or refused by itself; \`defaults\` are put under every line. An Idempotency-Key holds for the whole batch, and a line may have an \`idempotencyKey\` of its own. ${STREAM}`,
   may: { action: 'send', over: 'queue' },
-  body: orLines(json(BatchInput)),
+  body: orLines(jsonAs(BatchInput, BatchOfEmails)),
   heeds: ['Idempotency-Key'],
   grows: 'sometimes',
   answers: {

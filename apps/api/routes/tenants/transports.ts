@@ -103,7 +103,7 @@ export const existingTransport = async (
 };
 
 const changed = { schema: TransportDetails, headers: ['ETag'] } as const;
-const CHANGE_PROBLEMS = ['plaintext-auth', 'host-not-allowed', 'secret-missing', 'secret-needed'];
+const CHANGE_PROBLEMS = ['plaintext-auth', 'host-not-allowed', 'secret-missing', 'secret-needed'] as const;
 
 const listTransports = endpoint({
   method: 'get',
