@@ -193,6 +193,7 @@ export const EmailDetails = z
           archive: false,
           priority: 'normal',
           concurrency: 10,
+          suppressions: 'honor',
           dataSources: [],
         },
         attempts: [],

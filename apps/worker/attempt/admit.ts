@@ -9,7 +9,7 @@ import type { Admission, Limits, Refusal } from '../../../libs/store/limits/tran
 import type { Transports } from '../../../libs/store/registries/transports';
 import { whileDown } from './circuit-breaker';
 import { loadTransport, type LoadTransportDeps } from './load-transport';
-import { endAttempt, type AdmittedAttempt, type EndedAttempt, type OpenAttempt } from './attempt-steps';
+import { endAttempt, type AdmittedAttempt, type EndedAttempt, type OpenAttempt } from './record/attempt-steps';
 import { needsFetching } from './resolve-inputs';
 
 export interface AdmitDeps extends LoadTransportDeps {

@@ -2,7 +2,7 @@
 import type { Outcome } from '../../../libs/mail/email/outcome';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { Breakers, Pass, Reported } from '../../../libs/store/limits/breaker';
-import { endAttempt, type EndedAttempt, type OpenAttempt } from './attempt-steps';
+import { endAttempt, type EndedAttempt, type OpenAttempt } from './record/attempt-steps';
 
 export interface CircuitBreakerDeps {
   clock: Clock;

@@ -7,7 +7,7 @@ import { classifyAnswer, PHASE_WORDS } from '../../../libs/mail/smtp/classify-an
 import { MessageUnreadable } from '../../../libs/send/smtp/message-stream';
 import type { Answered } from '../../../libs/send/smtp/server-answer';
 import type { HandedOverAttempt } from './hand-over';
-import { endAttempt, type EndedAttempt } from './attempt-steps';
+import { endAttempt, type EndedAttempt } from './record/attempt-steps';
 
 const TOO_LONG: LeaseEnd = 'took-too-long';
 
@@ -40,8 +40,12 @@ export const outcomeOf = (result: Answered, tried: string[], done: RecipientsDon
 
 /** @param now ms since 1970 */
 export const classify = (attempt: HandedOverAttempt, now: number): EndedAttempt => {
-  const { result, tried, done } = attempt;
-  if (result.kind !== 'postponed') return endAttempt(attempt, outcomeOf(result, tried, done));
+  const { result, tried, done, suppressed } = attempt;
+  if (result.kind !== 'postponed') {
+    const outcome = outcomeOf(result, tried, done);
+    const isTold = 'replies' in outcome && suppressed.length > 0;
+    return endAttempt(attempt, isTold ? { ...outcome, replies: [...outcome.replies, ...suppressed] } : outcome);
+  }
   const spread = Math.floor(Math.random() * POSTPONED_SPREAD_MS);
   const until = now + Math.max(result.ms, POSTPONED_MS) + spread;
   return endAttempt(attempt, {

@@ -23,8 +23,8 @@ import type { Clock } from '../../../libs/runtime/clock';
 import { contentTypeOf, HEAD_BYTES } from '../../../libs/send/message/content-type';
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
 import { refusalOf, refused } from './refused';
-import { endAttempt, type AdmittedAttempt, type EndedAttempt, type ResolvedAttempt } from './attempt-steps';
-import type { AttemptSpool } from './attempt-spool';
+import { endAttempt, type AdmittedAttempt, type EndedAttempt, type ResolvedAttempt } from './record/attempt-steps';
+import type { AttemptSpool } from './record/attempt-spool';
 
 const MIB = 1024 * 1024;
 /** Of one fetched document, and of all that one email fetches. Bytes. */

@@ -108,6 +108,9 @@ export const tenantKeys = (tenant: string) => ({
   breaker: (transport: string) => `${ROOT}:{${tenant}}:breaker:${transport}`,
   /** Hash: name of a webhook -> its settings, as JSON. */
   webhooks: `${ROOT}:{${tenant}}:webhooks`,
+  /** Hash: suppressed address -> why, as JSON; and a sorted set of the addresses, all of one score, so that they sort by name. */
+  suppressions: `${ROOT}:{${tenant}}:suppressions`,
+  suppressedNames: `${ROOT}:{${tenant}}:suppressed-names`,
 });
 
 /** What waits for a webhook, and what became of it (libs/store/webhooks/deliveries.ts). */

@@ -21,6 +21,7 @@ const PARAMETERS: Record<string, string> = {
   id: 'As it was answered: of an email, an operation or a key.',
   name: 'The name of the transport or the template.',
   version: 'The number of a version.',
+  address: 'An e-mail address, percent-encoded where it has a slash.',
 };
 
 const HEEDED: Record<HeededHeader, string> = {

@@ -1,17 +1,17 @@
 // The record of one attempt: each step takes it and gives it back with what it learned, or with the outcome that ends it.
-import type { ContentReader } from '../../../libs/content/store';
-import type { Address } from '../../../libs/mail/address/address';
-import type { Outcome } from '../../../libs/mail/email/outcome';
-import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
-import type { StoredAttachment, StoredRaw } from '../../../libs/mail/email/stored-email';
-import type { Lease } from '../../../libs/jobs/transitions/lease';
-import type { Marks } from '../../../libs/jobs/transitions/hand-over-journal';
-import type { OpenTransport } from '../../../libs/send/smtp/connections';
-import type { Message } from '../../../libs/send/message/message';
-import type { Span } from '../../../libs/runtime/telemetry/tracing';
+import type { ContentReader } from '../../../../libs/content/store';
+import type { Address } from '../../../../libs/mail/address/address';
+import type { Outcome, Reply } from '../../../../libs/mail/email/outcome';
+import type { ResolvedSettings } from '../../../../libs/mail/settings/settings';
+import type { StoredAttachment, StoredRaw } from '../../../../libs/mail/email/stored-email';
+import type { Lease } from '../../../../libs/jobs/transitions/lease';
+import type { Marks } from '../../../../libs/jobs/transitions/hand-over-journal';
+import type { OpenTransport } from '../../../../libs/send/smtp/connections';
+import type { Message } from '../../../../libs/send/message/message';
+import type { Span } from '../../../../libs/runtime/telemetry/tracing';
 import type { AttemptAdmission } from './admission';
 import type { AttemptSpool } from './attempt-spool';
-import type { Transcript } from '../../../libs/mail/smtp/transcript';
+import type { Transcript } from '../../../../libs/mail/smtp/transcript';
 
 /** An attempt as it begins. `admission` and `spool` are owned by `attempt.ts`, which gives both back at its end. */
 export interface OpenAttempt {
@@ -19,6 +19,8 @@ export interface OpenAttempt {
   settings: ResolvedSettings;
   /** What earlier attempts left behind. */
   marks: Marks;
+  /** What is said of recipients that are left out of this attempt, for being on the tenant's suppression list. */
+  suppressed: readonly Reply[];
   /** ISO 8601 */
   startedAt: string;
   admission: AttemptAdmission;

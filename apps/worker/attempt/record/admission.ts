@@ -1,5 +1,5 @@
 // The right of an attempt to ask a server, by the limits of its transport and the rate of its queue; given back exactly once.
-import type { Admission, Refusal } from '../../../libs/store/limits/transport-limits';
+import type { Admission, Refusal } from '../../../../libs/store/limits/transport-limits';
 
 export interface AttemptAdmission {
   /** The transport that it is for. */
