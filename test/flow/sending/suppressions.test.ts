@@ -34,7 +34,7 @@ afterEach(() => smtp.close());
 
 const put = (address: string, body: object = {}) => service.ok('PUT', `${list}/${encodeURIComponent(address)}`, body);
 const remove = (address: string) => service.ok('DELETE', `${list}/${encodeURIComponent(address)}`);
-const post = async (changes: object): Promise<string> =>
+const post = async (changes: Record<string, unknown>): Promise<string> =>
   (await service.ok<EmailBody>('POST', emails, anEmail(changes))).id;
 const until = (id: string, state: string) => untilState(service, queue, id, state);
 const release = (id: string) => service.ok('POST', `${emails}/${id}/release`);
