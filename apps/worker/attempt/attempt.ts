@@ -12,9 +12,16 @@ import { archive, type ArchiveDeps } from './archive';
 import { underBreaker, type CircuitBreakerDeps } from './circuit-breaker';
 import { classify } from './classify';
 import { compose, type ComposeDeps } from './compose';
+import { withFallback } from './fallback';
 import { handOver, remember, type HandOverDeps } from './hand-over';
 import { preflight } from './preflight';
-import { hasEnded, type ComposedAttempt, type EndedAttempt, type OpenAttempt } from './record/attempt-steps';
+import {
+  hasEnded,
+  type ComposedAttempt,
+  type EndedAttempt,
+  type OpenAttempt,
+  type ResolvedAttempt,
+} from './record/attempt-steps';
 import { leaveOutSuppressed } from './recipients';
 import { resolveInputs, type ResolveInputsDeps } from './resolve-inputs';
 import { traceAttempt } from '../telemetry/attempt-trace';
@@ -53,6 +60,15 @@ const askServer = (deps: AttemptDeps, composed: ComposedAttempt): Promise<EndedA
     return classified;
   });
 
+/** Makes the message and brings it to the server of the attempt's transport. */
+const bring = async (deps: AttemptDeps, resolved: ResolvedAttempt): Promise<EndedAttempt> => {
+  const composed = await compose(deps, resolved);
+  if (hasEnded(composed)) return composed;
+  // Before the breaker is asked: where the store cannot be reached, nobody else waits for a probe that never was.
+  const archived = await archive(deps, composed);
+  return hasEnded(archived) ? archived : askServer(deps, archived);
+};
+
 const runSteps = async (deps: AttemptDeps, opened: OpenAttempt): Promise<EndedAttempt> => {
   const checked = preflight(opened);
   if (hasEnded(checked)) return checked;
@@ -62,12 +78,7 @@ const runSteps = async (deps: AttemptDeps, opened: OpenAttempt): Promise<EndedAt
   if (hasEnded(addressed)) return addressed;
   const resolved = await resolveInputs(deps, addressed);
   if (hasEnded(resolved)) return resolved;
-  const composed = await compose(deps, resolved);
-  if (hasEnded(composed)) return composed;
-  // Before the breaker is asked: where the store cannot be reached, nobody else waits for a probe that never was.
-  const archived = await archive(deps, composed);
-  if (hasEnded(archived)) return archived;
-  return askServer(deps, archived);
+  return withFallback(deps, resolved, (attempt) => bring(deps, attempt));
 };
 
 /**
@@ -110,6 +121,7 @@ export const historyOf = (attempt: EndedAttempt, endedAt: number): Attempt | und
     endedAt: new Date(endedAt).toISOString(),
     outcome: outcome.kind,
     transport: settings.transport,
+    ...(attempt.fallback && { fallback: attempt.fallback }),
     ...(templateVersion !== undefined && { templateVersion }),
     ...('text' in outcome && { text: outcome.text }),
     replies: settings.log === 'none' || !('replies' in outcome) ? NO_REPLIES : outcome.replies,

@@ -96,6 +96,6 @@ export const remember = async (
     outcome.kind !== 'uncertain' &&
     !(result.kind === 'stopped' && result.error instanceof FenceClosed)
   ) {
-    await clearIntent(redis, queue, id, intentAt);
+    await clearIntent(redis, queue, id, { generation: marks.generation, intentAt });
   }
 };

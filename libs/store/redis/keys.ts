@@ -226,6 +226,8 @@ export const MARK = {
   sent: 'rp:sent',
   /** Recipients that are done with, where some are still to be tried. */
   done: 'rp:done',
+  /** The generation in which a hand-over began that is over and was none of success: another server must not be asked. */
+  handedOver: 'rp:handed-over',
   /**
    * It stands in the error log: `1`, or `canceled`. Whoever takes an email that has it knows that another BullMQ client put
    * it back; the API's release takes it away.

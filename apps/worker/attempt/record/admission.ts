@@ -30,7 +30,8 @@ export const holdAdmission = (given: Admission): AttemptAdmission => {
       serverAsked = asked;
     },
     async changeTransport(admit) {
-      (given.leaveTransport ?? given.cancel)();
+      if (current === given) (given.leaveTransport ?? given.cancel)();
+      else current.cancel();
       const other = await admit();
       if ('until' in other) return other;
       held.push(other);

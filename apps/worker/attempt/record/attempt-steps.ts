@@ -1,7 +1,7 @@
 // The record of one attempt: each step takes it and gives it back with what it learned, or with the outcome that ends it.
 import type { ContentReader } from '../../../../libs/content/store';
 import type { Address } from '../../../../libs/mail/address/address';
-import type { Outcome, Reply } from '../../../../libs/mail/email/outcome';
+import type { Attempt, Outcome, Reply } from '../../../../libs/mail/email/outcome';
 import type { ResolvedSettings } from '../../../../libs/mail/settings/settings';
 import type { StoredAttachment, StoredRaw } from '../../../../libs/mail/email/stored-email';
 import type { Lease } from '../../../../libs/jobs/transitions/lease';
@@ -26,6 +26,8 @@ export interface OpenAttempt {
   admission: AttemptAdmission;
   /** Where the documents lie that this attempt fetched. */
   spool: AttemptSpool;
+  /** It goes by the fallback of the transport that it would go by; `settings` name the one that it goes by. */
+  fallback?: Attempt['fallback'];
   /** Of the trace, where there is one. */
   span: Span;
   /** The SMTP dialogue so far; only heard where the `log` setting asks for it. */
@@ -67,6 +69,8 @@ export interface EndedAttempt extends OpenAttempt {
   templateVersion?: number;
   /** Of its message, where it was made. */
   facts?: ComposedAttempt['facts'];
+  /** Its transport could not be used: its server has heard nothing of the email. */
+  isUnheard?: boolean;
   /** It was sent or erased before, and came back: it is removed once more, and leaves no line in its history. */
   removedAgain?: true;
 }
