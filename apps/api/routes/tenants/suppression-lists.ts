@@ -5,6 +5,7 @@ import { existingTenant } from '../../../../libs/administration/existing';
 import { ADDRESS_LIST_TYPES, readAddressList } from '../../../../libs/intake/address-list';
 import { MOST_ERRORS } from '../../../../libs/mail/input/problem';
 import type { Suppression } from '../../../../libs/mail/suppressions/suppression';
+import { createPauses } from '../../../../libs/runtime/pauses';
 import type { SuppressedAddress } from '../../../../libs/store/suppressions/registry';
 import { SuppressionImport, SuppressionPage } from '../../answers/suppressions';
 import { bytes } from '../../http/endpoint/body';
@@ -18,7 +19,7 @@ import { MAY_CHANGE, MAY_READ, SUPPRESSIONS } from './suppressions';
 type Store = Pick<RouteDeps, 'suppressions'>;
 
 /** Entries that Redis is given, or asked for, at once: a few milliseconds while nobody else is served. */
-const AT_ONCE = 1_000;
+const AT_ONCE = 500;
 
 const ListQuery = PageQuery.extend({
   prefix: z
@@ -84,8 +85,10 @@ const importSuppressions = endpoint({
       told.present += waiting.length - added;
       waiting = [];
     };
+    const pauses = createPauses();
     try {
       for await (const entry of entries) {
+        await pauses.pause();
         if ('fault' in entry) {
           if (told.invalid++ < MOST_ERRORS) told.errors.push({ line: entry.line, message: entry.fault });
           continue;
