@@ -21,6 +21,8 @@ import { KEY_ENDPOINTS } from './installation/keys';
 import { BULK_ENDPOINTS } from './emails/operations';
 import { QUEUE_LIST_ENDPOINTS } from './tenants/queue-lists';
 import { QUEUE_ENDPOINTS } from './tenants/queues';
+import { SUPPRESSION_LIST_ENDPOINTS } from './tenants/suppression-lists';
+import { SUPPRESSION_ENDPOINTS } from './tenants/suppressions';
 import { TEMPLATE_VERSION_ENDPOINTS } from './tenants/template-versions';
 import { TEMPLATE_ENDPOINTS } from './tenants/templates';
 import { TENANT_ENDPOINTS } from './tenants/tenants';
@@ -50,6 +52,8 @@ export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...TENANT_ENDPOINTS,
   ...TRANSPORT_ENDPOINTS,
   ...TRANSPORT_TRIAL_ENDPOINTS,
+  ...SUPPRESSION_LIST_ENDPOINTS,
+  ...SUPPRESSION_ENDPOINTS,
   ...TEMPLATE_ENDPOINTS,
   ...TEMPLATE_VERSION_ENDPOINTS,
   ...KEY_ENDPOINTS,

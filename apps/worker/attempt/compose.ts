@@ -9,7 +9,7 @@ import { composeMessage, type Message } from '../../../libs/send/message/message
 import { rawMessage } from '../../../libs/send/message/raw-message';
 import { signMessage } from '../../../libs/send/message/sign';
 import { refusalOf } from './refused';
-import { endAttempt, type ComposedAttempt, type EndedAttempt, type ResolvedAttempt } from './attempt-steps';
+import { endAttempt, type ComposedAttempt, type EndedAttempt, type ResolvedAttempt } from './record/attempt-steps';
 import { serviceHeaders } from './service-headers';
 
 export interface ComposeDeps {

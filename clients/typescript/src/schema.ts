@@ -924,7 +924,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a transport
-         * @description Emails that name it fail with `transport-unknown` when they are due.
+         * @description Emails that name it wait until it is put again. One that is the `fallback` of another is not deleted before that one names it no more.
          *
          *     Needs the role `admin` or one that may do more.
          */
@@ -979,6 +979,106 @@ export interface paths {
          */
         post: operations["verifyTransport"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenant}/suppressions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The suppressed addresses of a tenant, by name
+         * @description In the form in which they are compared: in lower case, domains in ASCII.
+         *
+         *     Needs the role `reader` or one that may do more.
+         */
+        get: operations["listSuppressions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenant}/suppressions/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suppress many addresses
+         * @description CSV with a column `address` (or the first one) and a column `reason`; or one JSON text or object `{address, reason}` a line; or a JSON array of these. What is on the list already stays as it is, so a repetition does no harm. What cannot be read is told and left out. Where there is no room for all, the answer is 507 and those before are in.
+         *
+         *     Needs the role `admin` or one that may do more.
+         */
+        post: operations["importSuppressions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenant}/suppressions/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The suppression list as CSV
+         * @description All of it, by name, in the columns address, reason, source, at and by. An import takes it back.
+         *
+         *     Needs the role `reader` or one that may do more.
+         */
+        get: operations["exportSuppressions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenant}/suppressions/{address}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether an address is suppressed, and why
+         * @description Who put it on the list, when and for which reason; 404 where it is not on it.
+         *
+         *     Needs the role `reader` or one that may do more.
+         */
+        get: operations["getSuppression"];
+        /**
+         * Suppress an address
+         * @description No email of the tenant goes there from the next attempt on, unless its queue has `suppressions` set to `ignore`. Replaces what was said of it before. Letters of either case are alike.
+         *
+         *     Needs the role `admin` or one that may do more.
+         */
+        put: operations["putSuppression"];
+        post?: never;
+        /**
+         * Take an address off the list
+         * @description Emails go there again. Those that failed meanwhile go out where somebody releases them.
+         *
+         *     Needs the role `admin` or one that may do more.
+         */
+        delete: operations["deleteSuppression"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1880,7 +1980,7 @@ export interface components {
                  * @description Of the failure (`reason.code`).
                  * @enum {string}
                  */
-                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid";
+                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
                 /** @description Emails that stand in this incident now. */
@@ -1955,6 +2055,8 @@ export interface components {
                 max: number;
                 per: components["schemas"]["Duration"];
             };
+            /** @enum {string} */
+            suppressions?: "honor" | "ignore";
             confidential?: unknown;
             dataSources?: components["schemas"]["SourcePrefix"][];
         };
@@ -1986,6 +2088,7 @@ export interface components {
             priority?: unknown;
             concurrency?: unknown;
             rate?: unknown;
+            suppressions?: unknown;
             confidential?: unknown;
             dataSources?: unknown;
         };
@@ -2036,6 +2139,7 @@ export interface components {
             maxTemplateBytes?: number;
             maxOperations?: number;
             maxWebhooks?: number;
+            maxSuppressions?: number;
             dataSources?: components["schemas"]["SourcePrefix"][];
         };
         /**
@@ -2069,6 +2173,7 @@ export interface components {
             maxTemplateBytes?: unknown;
             maxOperations?: unknown;
             maxWebhooks?: unknown;
+            maxSuppressions?: unknown;
             dataSources?: unknown;
         };
         /**
@@ -2143,6 +2248,7 @@ export interface components {
             };
             name?: string;
             allowedFrom?: string[];
+            fallback?: components["schemas"]["Slug"];
         };
         /**
          * @example {
@@ -2168,6 +2274,15 @@ export interface components {
             dkim?: unknown;
             name?: unknown;
             allowedFrom?: unknown;
+            fallback?: unknown;
+        };
+        /**
+         * @example {
+         *       "reason": "asked by telephone not to be written to"
+         *     }
+         */
+        SuppressionRequest: {
+            reason?: string;
         };
         Template: {
             subject?: string;
@@ -2561,6 +2676,7 @@ export interface components {
          *         "archive": false,
          *         "priority": "normal",
          *         "concurrency": 10,
+         *         "suppressions": "honor",
          *         "dataSources": []
          *       },
          *       "attempts": [],
@@ -2695,6 +2811,8 @@ export interface components {
             /** @enum {string} */
             priority: "high" | "normal" | "low";
             concurrency: number;
+            /** @enum {string} */
+            suppressions: "honor" | "ignore";
             dataSources: string[];
         };
         /** @description One try, as the history and the error log keep it. */
@@ -2707,6 +2825,11 @@ export interface components {
             /** @enum {string} */
             outcome: "sent" | "refused" | "deferred" | "throttled" | "uncertain" | "expired" | "canceled" | "interrupted";
             transport?: string;
+            /** @description It went by the fallback of this transport, which could not be used for this reason. */
+            fallback?: {
+                for: string;
+                because: string;
+            };
             templateVersion?: number;
             text?: string;
             replies: components["schemas"]["Reply"][];
@@ -2957,7 +3080,7 @@ export interface components {
         /** @description What the emails have in common: the code of their failure, the SMTP reply (`550 5.1.1`), the transport or the template with its line, and words, in which `…` stands for addresses, numbers, ids and quoted names. */
         Cause: {
             /** @enum {string} */
-            code: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid";
+            code: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
             reply?: string;
             transport?: string;
             template?: string;
@@ -3212,6 +3335,8 @@ export interface components {
                 max: number;
                 per: components["schemas"]["Duration"];
             };
+            /** @enum {string} */
+            suppressions?: "honor" | "ignore";
             /** @constant */
             confidential?: false;
             dataSources?: components["schemas"]["SourcePrefix"][];
@@ -3314,6 +3439,7 @@ export interface components {
             maxTemplateBytes?: number;
             maxOperations?: number;
             maxWebhooks?: number;
+            maxSuppressions?: number;
             dataSources?: components["schemas"]["SourcePrefix"][];
             /** Format: date-time */
             createdAt: string;
@@ -3437,6 +3563,7 @@ export interface components {
             };
             name?: string;
             allowedFrom?: string[];
+            fallback?: components["schemas"]["Slug"];
             transport: string;
             /** @enum {string} */
             hostBy: "operator" | "admin";
@@ -3474,6 +3601,69 @@ export interface components {
                 since: string;
                 words?: string;
             };
+        };
+        /**
+         * @example {
+         *       "suppressions": [
+         *         {
+         *           "address": "ann@example.org",
+         *           "reason": "asked by telephone",
+         *           "source": "manual",
+         *           "at": "2026-12-01T08:00:00.000Z",
+         *           "by": "admin k_3f2a (support)"
+         *         }
+         *       ],
+         *       "nextCursor": null
+         *     }
+         */
+        SuppressionPage: {
+            suppressions: components["schemas"]["SuppressionDetails"][];
+            nextCursor: string | null;
+        };
+        /**
+         * @description An address that the emails of the tenant do not go to.
+         * @example {
+         *       "address": "ann@example.org",
+         *       "reason": "asked by telephone",
+         *       "source": "manual",
+         *       "at": "2026-12-01T08:00:00.000Z",
+         *       "by": "admin k_3f2a (support)"
+         *     }
+         */
+        SuppressionDetails: {
+            /** @description As it is compared: in lower case, its domain in ASCII. */
+            address: string;
+            reason?: string;
+            /** @enum {string} */
+            source: "manual" | "bounce" | "complaint";
+            /** Format: date-time */
+            at: string;
+            by: string;
+        };
+        /**
+         * @example {
+         *       "added": 2,
+         *       "present": 1,
+         *       "invalid": 1,
+         *       "errors": [
+         *         {
+         *           "line": 4,
+         *           "message": "must be an e-mail address like ann@example.org"
+         *         }
+         *       ]
+         *     }
+         */
+        SuppressionImport: {
+            added: number;
+            /** @description They were on the list, and stay as they are. */
+            present: number;
+            /** @description They were not taken. */
+            invalid: number;
+            /** @description What is wrong with those that were not taken: the first 20, by line or by place in the array. */
+            errors: {
+                line: number;
+                message: string;
+            }[];
         };
         /**
          * @example {
@@ -4323,7 +4513,7 @@ export interface operations {
                 /** @description Words: each begins a word of the subject, as given or as it was rendered. */
                 subject?: string;
                 /** @description Of the failure (`reason.code`). */
-                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid";
+                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
                 /** @description Emails that stand in this incident now. */
@@ -5084,6 +5274,7 @@ export interface operations {
                      *         "archive": false,
                      *         "priority": "normal",
                      *         "concurrency": 10,
+                     *         "suppressions": "honor",
                      *         "dataSources": []
                      *       },
                      *       "attempts": [],
@@ -5476,6 +5667,7 @@ export interface operations {
                      *         "archive": false,
                      *         "priority": "normal",
                      *         "concurrency": 10,
+                     *         "suppressions": "honor",
                      *         "dataSources": []
                      *       },
                      *       "attempts": [],
@@ -5667,7 +5859,7 @@ export interface operations {
                 /** @description Words: each begins a word of the subject, as given or as it was rendered. */
                 subject?: string;
                 /** @description Of the failure (`reason.code`). */
-                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid";
+                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
                 /** @description Emails that stand in this incident now. */
@@ -5856,7 +6048,7 @@ export interface operations {
                 /** @description Words: each begins a word of the subject, as given or as it was rendered. */
                 subject?: string;
                 /** @description Of the failure (`reason.code`). */
-                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid";
+                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
                 /** @description Emails that stand in this incident now. */
@@ -6874,6 +7066,7 @@ export interface operations {
                      *         "archive": false,
                      *         "priority": "normal",
                      *         "concurrency": 10,
+                     *         "suppressions": "honor",
                      *         "dataSources": []
                      *       },
                      *       "attempts": [],
@@ -7129,6 +7322,7 @@ export interface operations {
                      *         "archive": false,
                      *         "priority": "normal",
                      *         "concurrency": 10,
+                     *         "suppressions": "honor",
                      *         "dataSources": []
                      *       },
                      *       "attempts": [],
@@ -7384,6 +7578,7 @@ export interface operations {
                      *         "archive": false,
                      *         "priority": "normal",
                      *         "concurrency": 10,
+                     *         "suppressions": "honor",
                      *         "dataSources": []
                      *       },
                      *       "attempts": [],
@@ -7639,6 +7834,7 @@ export interface operations {
                      *         "archive": false,
                      *         "priority": "normal",
                      *         "concurrency": 10,
+                     *         "suppressions": "honor",
                      *         "dataSources": []
                      *       },
                      *       "attempts": [],
@@ -8129,6 +8325,7 @@ export interface operations {
                      *         "archive": false,
                      *         "priority": "normal",
                      *         "concurrency": 10,
+                     *         "suppressions": "honor",
                      *         "dataSources": []
                      *       },
                      *       "attempts": [],
@@ -13854,6 +14051,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem: `transport-in-use` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A problem: `version-mismatch` */
             412: {
                 headers: {
@@ -14489,6 +14698,951 @@ export interface operations {
                 };
             };
             /** @description A problem: `unavailable`, `no-worker` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `queue-full` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSuppressions: {
+        parameters: {
+            query?: {
+                /** @description How many a page has at most. */
+                limit?: number;
+                /** @description `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Only addresses that begin so; letters of either case. */
+                prefix?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The tenant’s name.
+                 * @example acme
+                 */
+                tenant: components["schemas"]["Slug"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "suppressions": [
+                     *         {
+                     *           "address": "ann@example.org",
+                     *           "reason": "asked by telephone",
+                     *           "source": "manual",
+                     *           "at": "2026-12-01T08:00:00.000Z",
+                     *           "by": "admin k_3f2a (support)"
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SuppressionPage"];
+                };
+            };
+            /** @description A problem: `bad-request`, `bad-cursor` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `address-not-allowed` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `invalid` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `rate-limited`, `too-many-wrong-keys` */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `internal-error` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importSuppressions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The tenant’s name.
+                 * @example acme
+                 */
+                tenant: components["schemas"]["Slug"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": unknown;
+                "application/x-ndjson": unknown;
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description What came of it. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "added": 2,
+                     *       "present": 1,
+                     *       "invalid": 1,
+                     *       "errors": [
+                     *         {
+                     *           "line": 4,
+                     *           "message": "must be an e-mail address like ann@example.org"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SuppressionImport"];
+                };
+            };
+            /** @description A problem: `bad-request`, `bad-cursor`, `malformed-json`, `not-utf-8` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `address-not-allowed`, `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `invalid`, `idempotency-key-not-supported` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `rate-limited`, `too-many-wrong-keys` */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `internal-error` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `queue-full`, `tenant-full` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportSuppressions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The tenant’s name.
+                 * @example acme
+                 */
+                tenant: components["schemas"]["Slug"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The list. */
+            200: {
+                headers: {
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem: `bad-request`, `bad-cursor` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `address-not-allowed` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `rate-limited`, `too-many-wrong-keys` */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `internal-error` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSuppression: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The tenant’s name.
+                 * @example acme
+                 */
+                tenant: components["schemas"]["Slug"];
+                /**
+                 * @description An e-mail address, percent-encoded where it has a slash.
+                 * @example ann@example.org
+                 */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is suppressed. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "address": "ann@example.org",
+                     *       "reason": "asked by telephone",
+                     *       "source": "manual",
+                     *       "at": "2026-12-01T08:00:00.000Z",
+                     *       "by": "admin k_3f2a (support)"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SuppressionDetails"];
+                };
+            };
+            /** @description A problem: `bad-request`, `bad-cursor` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `address-not-allowed` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `rate-limited`, `too-many-wrong-keys` */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `internal-error` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSuppression: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The tenant’s name.
+                 * @example acme
+                 */
+                tenant: components["schemas"]["Slug"];
+                /**
+                 * @description An e-mail address, percent-encoded where it has a slash.
+                 * @example ann@example.org
+                 */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "asked by telephone not to be written to"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SuppressionRequest"];
+            };
+        };
+        responses: {
+            /** @description It was suppressed before. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "address": "ann@example.org",
+                     *       "reason": "asked by telephone",
+                     *       "source": "manual",
+                     *       "at": "2026-12-01T08:00:00.000Z",
+                     *       "by": "admin k_3f2a (support)"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SuppressionDetails"];
+                };
+            };
+            /** @description It is suppressed. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "address": "ann@example.org",
+                     *       "reason": "asked by telephone",
+                     *       "source": "manual",
+                     *       "at": "2026-12-01T08:00:00.000Z",
+                     *       "by": "admin k_3f2a (support)"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SuppressionDetails"];
+                };
+            };
+            /** @description A problem: `bad-request`, `bad-cursor`, `malformed-json`, `not-utf-8` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `address-not-allowed`, `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `invalid` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `rate-limited`, `too-many-wrong-keys` */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `internal-error` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `queue-full`, `tenant-full` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSuppression: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The tenant’s name.
+                 * @example acme
+                 */
+                tenant: components["schemas"]["Slug"];
+                /**
+                 * @description An e-mail address, percent-encoded where it has a slash.
+                 * @example ann@example.org
+                 */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is off the list. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem: `bad-request`, `bad-cursor`, `malformed-json`, `not-utf-8` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `address-not-allowed`, `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `invalid` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `rate-limited`, `too-many-wrong-keys` */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `internal-error` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unavailable` */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -109,6 +109,8 @@ export const QueueSettings = z
     priority: z.enum(PRIORITIES).optional(),
     concurrency: z.int().min(1).max(1_000).optional(),
     rate: z.strictObject({ max: z.int().min(1).max(1_000_000), per: Duration }).optional(),
+    /** Whether the tenant's suppression list holds for its emails: it need not for what people ask for themselves, as a new password. */
+    suppressions: z.enum(['honor', 'ignore']).optional(),
     confidential: notYetUnless(false),
     dataSources: DataSources.optional(),
   })
@@ -140,6 +142,8 @@ export interface ResolvedSettings {
   listUnsubscribe?: ListUnsubscribe;
   priority: Priority;
   concurrency: number;
+  /** Whether recipients on the tenant's suppression list are left out. */
+  suppressions: 'honor' | 'ignore';
   /** Prefixes of addresses; the queue's instead of the tenant's, never both. */
   dataSources: string[];
 }
@@ -160,6 +164,7 @@ const DEFAULTS = {
   archive: false,
   priority: 'normal',
   concurrency: 10,
+  suppressions: 'honor',
 } as const;
 
 const EMAIL_SETTING_NAMES: ReadonlySet<string> = new Set(Object.keys(EMAIL_SETTINGS));
@@ -199,6 +204,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     ...(listUnsubscribe && { listUnsubscribe }),
     priority: nearest('priority') ?? DEFAULTS.priority,
     concurrency: nearest('concurrency') ?? DEFAULTS.concurrency,
+    suppressions: nearest('suppressions') ?? DEFAULTS.suppressions,
     dataSources: nearest('dataSources') ?? [],
   };
 };

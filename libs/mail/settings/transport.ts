@@ -2,6 +2,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import { addressFault, normalizeAddress } from '../address/address';
+import { Slug } from '../address/queue-address';
 import { OAuth2, type StoredOAuth2 } from './oauth';
 import { SecretInput } from '../input/secret-input';
 
@@ -105,6 +106,8 @@ export const TransportInput = z
     /** The name given in EHLO. */
     name: Host.optional(),
     allowedFrom: z.array(AllowedFrom).min(1).max(100).optional(),
+    /** The transport that its emails go by while its own server cannot be reached. */
+    fallback: Slug.optional(),
   })
   .meta({
     id: 'Transport',
@@ -144,6 +147,7 @@ export interface StoredTransport {
   dkim?: { domain: string; selector: string; sealedKey: string };
   allowedFrom?: string[];
   limits?: TransportLimits;
+  fallback?: string;
   /** Rises with every PUT; connections of an older version are not used again. */
   version: number;
   createdAt: string;

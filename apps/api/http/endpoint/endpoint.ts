@@ -108,6 +108,7 @@ export const TAGS = {
   Queues: 'One queue for each application of a tenant: its settings, counts and pause.',
   Tenants: 'Tenants, their settings, and the secret that their data sources check requests with.',
   Transports: 'The SMTP servers of a tenant.',
+  Suppressions: 'Addresses that the emails of a tenant do not go to.',
   Templates: 'Templates of a tenant, kept as numbered versions.',
   Keys: 'API keys: who may do what, where.',
   Installation: 'The whole installation: its pause, its workers, and who changed what.',

@@ -42,6 +42,11 @@ const PARAMETERS: Record<string, { description: string; schema: SchemaOfName; ex
   },
   name: { description: 'The name of the transport, the template or the webhook.', schema: NAME, example: 'default' },
   version: { description: 'The number of a version.', schema: { type: 'integer', minimum: 1 }, example: 1 },
+  address: {
+    description: 'An e-mail address, percent-encoded where it has a slash.',
+    schema: { type: 'string' },
+    example: 'ann@example.org',
+  },
 };
 
 const HEEDED: Record<HeededHeader, string> = {

@@ -20,6 +20,7 @@ export const PROBLEM_MEANINGS = {
   'not-archived': 'the message was not kept: set archive before sending, or ask for it as it would be rendered now',
   'queue-not-empty': 'the queue still has emails: end or erase them first',
   'tenant-not-empty': 'the tenant still has queues: delete them first',
+  'transport-in-use': 'another transport names this one as its fallback: take it out there first',
   'webhook-off': 'the webhook is switched off: set enabled to true first',
   'key-has-issued': 'the key issued others that hold still: say what becomes of them by issued=revoke or issued=keep',
   'version-mismatch': 'somebody else changed it meanwhile: read it again, then change that',
