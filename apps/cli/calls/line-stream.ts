@@ -1,0 +1,64 @@
+// Lines sent while others are answered: a request whose body and answer are streams (NDJSON), in bounded memory.
+import { once } from 'node:events';
+import { request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { createInterface } from 'node:readline';
+import { refusal, unreachable } from './api';
+import type { Connection } from './connection';
+
+const textOf = async (response: IncomingMessage): Promise<string> => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+};
+
+/** Writes lines as fast as they are taken; ends early where nobody takes them any more. @throws what reading the lines throws */
+const pump = async (request: ClientRequest, lines: AsyncIterable<Buffer>): Promise<void> => {
+  const gone = new AbortController();
+  request.once('close', () => gone.abort());
+  try {
+    for await (const line of lines) {
+      if (request.destroyed) return;
+      if (!request.write(line)) await once(request, 'drain', { signal: gone.signal });
+    }
+    request.end();
+  } catch (error) {
+    if (gone.signal.aborted) return;
+    request.destroy();
+    throw error;
+  }
+};
+
+/**
+ * Posts lines and yields the lines that are answered.
+ * @param lines each with its newline
+ * @throws Stop where it is refused, or the connection breaks: what was answered until then holds
+ */
+export async function* postLines(
+  { url, key }: Connection,
+  path: string,
+  lines: AsyncIterable<Buffer>,
+): AsyncGenerator<string, void, undefined> {
+  const make = url.startsWith('https:') ? requestHttps : requestHttp;
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson' };
+  const request = make(`${url}${path}`, { method: 'POST', headers });
+  const pumped = pump(request, lines);
+  // Whoever reads the answers hears of it at the end.
+  pumped.catch(() => undefined);
+  try {
+    const [response] = (await once(request, 'response').catch(async (error: unknown) => {
+      await pumped;
+      throw unreachable(url, error);
+    })) as [IncomingMessage];
+    // A break is told by the response; the request tells it once more.
+    request.on('error', () => undefined);
+    if (response.statusCode !== 200) throw refusal(url, response.statusCode ?? 0, await textOf(response));
+    let broken: unknown;
+    response.once('error', (error) => (broken = error));
+    yield* createInterface({ input: response, crlfDelay: Infinity });
+    await pumped;
+    if (broken !== undefined || !response.complete) throw unreachable(url, broken ?? 'the connection broke');
+  } finally {
+    request.destroy();
+  }
+}
