@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import { request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { createInterface } from 'node:readline';
 import { refusal, unreachable } from './api';
 import type { Connection } from './connection';
+import { Stop } from '../terminal/exit';
 
 const textOf = async (response: IncomingMessage): Promise<string> => {
   const chunks: Buffer[] = [];
@@ -29,6 +29,17 @@ const pump = async (request: ClientRequest, lines: AsyncIterable<Buffer>): Promi
   }
 };
 
+/** Lines of an answer as they come; what has no newline yet is no line. @throws what breaks the connection */
+async function* answeredLines(response: IncomingMessage): AsyncGenerator<string, void, undefined> {
+  let text = '';
+  response.setEncoding('utf8');
+  for await (const chunk of response as AsyncIterable<string>) {
+    const lines = (text + chunk).split('\n');
+    text = lines.pop() ?? '';
+    yield* lines;
+  }
+}
+
 /**
  * Posts lines and yields the lines that are answered.
  * @param lines each with its newline
@@ -43,21 +54,19 @@ export async function* postLines(
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson' };
   const request = make(`${url}${path}`, { method: 'POST', headers });
   const pumped = pump(request, lines);
-  // Whoever reads the answers hears of it at the end.
-  pumped.catch(() => undefined);
+  let fault: unknown;
+  pumped.catch((error: unknown) => (fault = error));
   try {
-    const [response] = (await once(request, 'response').catch(async (error: unknown) => {
-      await pumped;
-      throw unreachable(url, error);
-    })) as [IncomingMessage];
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
     // A break is told by the response; the request tells it once more.
     request.on('error', () => undefined);
     if (response.statusCode !== 200) throw refusal(url, response.statusCode ?? 0, await textOf(response));
-    let broken: unknown;
-    response.once('error', (error) => (broken = error));
-    yield* createInterface({ input: response, crlfDelay: Infinity });
+    yield* answeredLines(response);
     await pumped;
-    if (broken !== undefined || !response.complete) throw unreachable(url, broken ?? 'the connection broke');
+  } catch (error) {
+    if (error instanceof Stop) throw error;
+    // Where reading the lines failed, that broke the connection.
+    throw fault ?? unreachable(url, error);
   } finally {
     request.destroy();
   }

@@ -109,6 +109,8 @@ const run = async (context: Context, options: ImportOptions, file: string, refus
     throw new Stop(error.exitCode, `${error.message}${advice}`, error.status);
   } finally {
     bar?.stop();
+    // Whoever still types or pipes is not waited for.
+    if (file === '-') world.stdin.destroy();
   }
 };
 

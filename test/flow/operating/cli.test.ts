@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type Service } from '../../support/service';
+import { startProxy } from '../../support/redis/tcp-proxy';
 import { startSmtpServer, type SmtpServer } from '../../support/smtp/smtp-server';
 import { eventually } from '../../support/wait';
 
@@ -101,7 +102,7 @@ test('a template is sent with its data, found again, and explained', async () =>
     '--to',
     'eve@example.org',
     '--send-at',
-    '2100-01-01T00:00:00Z',
+    '2035-01-01T00:00:00Z',
   ];
   const id = idIn(await done(['send', ...later]));
   const found = linesOf(await done(['list', '--template', 'invoice', '--json']));
@@ -188,6 +189,26 @@ test('an import may be repeated: nothing is accepted twice, and what was refused
     input: `\ufeff${lines.slice(0, 3).join('\n')}\n`,
   });
   expect(linesOf(piped.out)).toMatchObject([1, 2, 3].map((number) => ({ line: number, replayed: true })));
+});
+
+test('an import that was cut off is done by the next one, also while another one runs', async () => {
+  await service.ok('PUT', '/v1/queues/acme/cut', { from: 'bulk@acme.example', enabled: false });
+  const proxy = await startProxy({ host: '127.0.0.1', port: Number(new URL(service.url).port) });
+  let heard = 0;
+  proxy.onReply = (chunk) => ((heard += chunk.length) > 20_000 ? 'cut' : 'pass');
+  const lines = Array.from({ length: 2_000 }, (_, index) => JSON.stringify(anEmail({ to: `c${index}@example.org` })));
+  const name = await file('cut.ndjson', lines.join('\n'));
+  const args = ['import', name, '-q', 'acme/cut'];
+  const cut = await rohrpost([...args, '--url', `http://127.0.0.1:${proxy.port}`]);
+  expect([cut.code, cut.err]).toEqual([
+    3,
+    expect.stringMatching(/is not reachable[^]*Answered up to line \d+:[^]*run the same command again/),
+  ]);
+  const ended = await Promise.all([rohrpost(args), rohrpost(args)]);
+  expect(ended.map(({ code }) => code)).toEqual([0, 0]);
+  const { counts } = await service.ok<{ counts: Record<string, number> }>('GET', '/v1/queues/acme/cut');
+  expect(counts).toMatchObject({ queued: 2_000 });
+  await proxy.close();
 });
 
 test('templates go out to files and back again, and nothing is changed by it', async () => {
