@@ -11,7 +11,14 @@ interface At {
 const timeOf = (iso: string | undefined): string | undefined => iso && localTime(iso);
 
 const replyLine = ({ recipient, code, enhancedCode, text }: Reply): string =>
-  [recipient && `${recipient}:`, code === 0 ? undefined : code, enhancedCode, text].filter(Boolean).join(' ');
+  [
+    recipient && `${recipient}:`,
+    code === 0 ? undefined : code,
+    enhancedCode !== undefined && !text.startsWith(enhancedCode) && enhancedCode,
+    text,
+  ]
+    .filter(Boolean)
+    .join(' ');
 
 /** An email in lines for people. */
 const linesOf = (email: EmailDetails): string[] => {
