@@ -22,6 +22,11 @@ Where to:
   ROHRPOST_QUEUE  the queue of send and import, as tenant/application (--queue)
   Where npm start runs, in the same folder, none of them is needed: it is the demo's then.
 
+Examples:
+  $ rohrpost send message.eml --queue acme/billing --follow
+  $ rohrpost list --state failed
+  $ rohrpost help send
+
 Exit codes:
   0  done
   1  the API refused: its reason and its code are on standard error

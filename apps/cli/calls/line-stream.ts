@@ -54,8 +54,8 @@ export async function* postLines(
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson' };
   const request = make(`${url}${path}`, { method: 'POST', headers });
   const pumped = pump(request, lines);
-  let fault: unknown;
-  pumped.catch((error: unknown) => (fault = error));
+  let fault: Error | undefined;
+  pumped.catch((error: Error) => (fault = error));
   try {
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     // A break is told by the response; the request tells it once more.
