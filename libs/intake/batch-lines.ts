@@ -16,9 +16,8 @@ export const BatchInput = z.strictObject({
 /** What the defaults come to in all lines together, without attachments and raw messages. Characters. */
 const MOST_REPEATED = 256 * 1024 * 1024;
 
-/** One line: its own key taken out, the defaults put under. */
-const readLine = (line: unknown, defaults: Record<string, unknown>, index: number) => {
-  const base = ['emails', index];
+/** One line: its own key taken out, the defaults put under. @throws Problem `invalid` for a key */
+const readLine = (line: unknown, defaults: Record<string, unknown>, base: readonly PropertyKey[]) => {
   if (typeof line !== 'object' || line === null || Array.isArray(line)) return { body: line, base };
   const { idempotencyKey, ...email } = line as Record<string, unknown>;
   const body = { ...defaults, ...email };
@@ -45,5 +44,12 @@ export const readBatch = (
         'put what is alike into a template, or send fewer emails at once',
     );
   }
-  return emails.map((line, index) => ({ ...readLine(line, defaults, index), by, shared }));
+  return emails.map((line, index) => ({ ...readLine(line, defaults, ['emails', index]), by, shared }));
 };
+
+/**
+ * An email of a stream of lines, with the key that it may carry.
+ * @param by who asks
+ * @throws Problem `invalid` for a key
+ */
+export const readStreamed = (line: unknown, by: string): Request => ({ ...readLine(line, {}, []), by });

@@ -3,6 +3,7 @@ import type { BulkOperation } from '../../../libs/administration/bulk/bulk-opera
 import type { Commands } from '../../../libs/administration/commands';
 import type { Operations } from '../../../libs/internal-queues/operations';
 import type { Endpoint } from '../http/endpoint/endpoint';
+import type { BodiesInWork } from '../http/bodies-in-work';
 import type { RouteDeps } from '../http/route-deps';
 import { AUDIT_ENDPOINTS } from './installation/audit';
 import { CONTENT_ENDPOINTS } from './emails/content';
@@ -29,7 +30,11 @@ import { WEBHOOK_DELIVERY_ENDPOINTS } from './tenants/webhook-deliveries';
 import { WEBHOOK_ENDPOINTS } from './tenants/webhooks';
 
 /** What handlers work with; each takes what it needs of it. */
-export type EndpointDeps = RouteDeps & { commands: Commands; operations: Operations<BulkOperation> };
+export type EndpointDeps = RouteDeps & {
+  commands: Commands;
+  operations: Operations<BulkOperation>;
+  bodies: BodiesInWork;
+};
 
 export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...EMAIL_ENDPOINTS,

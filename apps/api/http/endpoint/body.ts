@@ -12,6 +12,8 @@ export interface Body<T> {
   schema?: z.ZodType;
   /** It is a stream that the handler reads: JSON is not looked for. */
   stream?: true;
+  /** It may be lines of JSON as well (`LINES_TYPE`), which the handler reads as they come. */
+  lines?: true;
   /** @throws Problem of what is wrong with it */
   read(this: void, request: Request): T;
 }
@@ -30,6 +32,21 @@ export const optionalJson = <S extends z.ZodType>(schema: S): Body<z.infer<S>> =
 
 /** A JSON body that the handler validates, where more than the body decides what is valid. */
 export const uncheckedJson = (schema: z.ZodType): Body<unknown> => ({ types: JSON_TYPE, schema, read: bodyOf });
+
+/** NDJSON: one JSON text a line. */
+export const LINES_TYPE = 'application/x-ndjson';
+
+/** Whether the body is a stream of lines. */
+export const hasLines = (request: Request): boolean =>
+  (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() === LINES_TYPE;
+
+/** The same as the body, or lines of what it says: those the handler reads, and it gets no body. */
+export const orLines = <T>(body: Body<T>): Body<T | undefined> => ({
+  ...body,
+  types: [...body.types, LINES_TYPE],
+  lines: true,
+  read: (request) => (hasLines(request) ? undefined : body.read(request)),
+});
 
 /** Any fields of a document; null takes one away, in objects within it too (RFC 7396). The handler validates the result. */
 export const mergePatchOf = (document: z.ZodObject): Body<unknown> => ({
