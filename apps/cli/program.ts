@@ -5,13 +5,13 @@ import { completionCommand } from './commands/completion';
 import { configCommands } from './commands/config';
 import type { World } from './commands/context';
 import { correctCommand } from './commands/correct';
-import { eventCommands } from './commands/events';
+import { eventCommands } from './commands/follow';
 import { findCommands } from './commands/find';
 import { importCommand } from './commands/import';
 import { keyCommands } from './commands/keys';
 import { lookCommands } from './commands/look';
 import { sendCommand } from './commands/send';
-import { templateCommands } from './commands/templates';
+import { templateCommands } from './commands/template-files';
 import { EXIT, Stop } from './terminal/exit';
 import { harmless } from './terminal/output';
 

@@ -1,6 +1,6 @@
 // `hold`, `release`, `cancel`, `send-now` and `resend`: what people do to emails.
 import type { Command } from 'commander';
-import { emailPath, type EmailSummary } from '../calls/emails';
+import { emailPath, type EmailSummary } from '../calls/find-email';
 import { examples, several, withContext, type World } from './context';
 
 interface At {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
-import { emailPath, type EmailSummary } from '../calls/emails';
+import { emailPath, type EmailSummary } from '../calls/find-email';
 import { reasonOf, Stop, usage } from '../terminal/exit';
 import { examples, several, withContext, type Context, type World } from './context';
 

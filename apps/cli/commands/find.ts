@@ -1,6 +1,6 @@
 // `list` and `search`: emails by filters, in a table or as lines of JSON.
 import { InvalidArgumentError, type Command } from 'commander';
-import { emailsPath, listed, type EmailSummary } from '../calls/emails';
+import { emailsPath, listed, type EmailSummary } from '../calls/find-email';
 import { usage } from '../terminal/exit';
 import { localTime, tableOf } from '../terminal/table';
 import { examples, several, withContext, type Context, type World } from './context';
@@ -85,12 +85,15 @@ const pathOf = (context: Context, { queue, tenant }: Filters): string => {
   return tenant === undefined ? '/v1/emails' : `/v1/tenants/${encodeURIComponent(tenant)}/emails`;
 };
 
+/** Without its name: tables are narrow. */
+const addressIn = (text: string): string => /<([^<>]*)>$/.exec(text)?.[1] ?? text;
+
 const rowOf = (email: EmailSummary): string[] => [
   email.id,
   localTime(email.acceptedAt).slice(0, -3),
   email.state,
   `${email.tenant}/${email.application}`,
-  `${email.to[0] ?? ''}${email.to.length > 1 ? ` +${email.to.length - 1}` : ''}`,
+  `${addressIn(email.to[0] ?? '')}${email.to.length > 1 ? ` +${email.to.length - 1}` : ''}`,
   email.reason?.text ?? email.subject ?? (email.template === undefined ? '' : `template ${email.template.name}`),
 ];
 

@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { InvalidArgumentError, type Command } from 'commander';
 import { wordsOf, type ProblemBody } from '../calls/api';
-import { emailsPath } from '../calls/emails';
+import { emailsPath } from '../calls/find-email';
 import { postLines } from '../calls/line-stream';
 import { EXIT, reasonOf, Stop, usage } from '../terminal/exit';
 import { examples, withContext, type Context, type World } from './context';

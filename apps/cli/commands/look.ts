@@ -1,6 +1,6 @@
 // `show` and `explain`: one email as a whole, and why it has not been sent.
 import type { Command } from 'commander';
-import { emailPath, type EmailDetails, type Reply } from '../calls/emails';
+import { emailPath, type EmailDetails, type Reply } from '../calls/find-email';
 import { localTime, pairsOf } from '../terminal/table';
 import { examples, withContext, type World } from './context';
 

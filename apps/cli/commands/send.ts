@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { emailsPath } from '../calls/emails';
+import { emailsPath } from '../calls/find-email';
 import { EXIT, Stop, usage } from '../terminal/exit';
 import { localTime } from '../terminal/table';
 import { examples, several, withContext, type Context, type World } from './context';
-import { followToItsEnd } from './events';
+import { followToItsEnd } from './follow';
 import { readBytes, readObject, recipientsOf } from './message-file';
 
 interface SendOptions {

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { hear, type ServiceEvent } from '../calls/event-stream';
-import { emailPath, type EmailDetails } from '../calls/emails';
+import { emailPath, type EmailDetails } from '../calls/find-email';
 import { EXIT, Stop } from '../terminal/exit';
 import { localTime } from '../terminal/table';
 import { examples, withContext, type Context, type World } from './context';
