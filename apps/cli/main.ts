@@ -7,8 +7,9 @@ process.once('SIGINT', () => {
   // Whatever does not heed it within a moment is ended, as by any other program.
   setTimeout(() => process.exit(130), 300).unref();
 });
-// `rohrpost list | head` has seen enough.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+/** What a shell says of a program that ended since nobody read on, as in `rohrpost list | head`: 128 and SIGPIPE. */
+const NOBODY_READS = 141;
+process.stdout.on('error', () => process.exit(NOBODY_READS));
 
 const { env, stdin, stdout, stderr } = process;
 

@@ -11,6 +11,8 @@ const OPEN = 0x7b;
 export interface NumberedLine {
   /** In the file, from 1 on; empty lines are counted. */
   number: number;
+  /** Bytes that it takes in the file, with its newline. */
+  size: number;
   /** As it is sent, with its newline. */
   bytes: Buffer;
 }
@@ -45,7 +47,7 @@ const NEWLINE = 0x0a;
 const isEmpty = (line: Buffer): boolean => line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
 
 /** Lines as bytes: what is not UTF-8 must reach the API as it is, which says so. @throws Stop for a line that is too long */
-async function* linesOf(stream: AsyncIterable<Buffer>, read: (bytes: number) => void): AsyncGenerator<Buffer> {
+async function* linesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let begun: Buffer[] = [];
   let size = 0;
   for await (const chunk of stream) {
@@ -60,7 +62,6 @@ async function* linesOf(stream: AsyncIterable<Buffer>, read: (bytes: number) => 
     size += chunk.length - from;
     if (size > LONGEST)
       throw usage(`there is a line of more than ${LONGEST} bytes: is it a file with an email a line?`);
-    read(chunk.length);
   }
   yield Buffer.concat(begun);
 }
@@ -68,19 +69,19 @@ async function* linesOf(stream: AsyncIterable<Buffer>, read: (bytes: number) => 
 /**
  * @param name of the import: the same lines under the same name are the same emails
  * @param from number of the first line that is sent
- * @param read told of the bytes that were read
  * @throws Stop for a line that is longer than any email may be
  */
 export async function* numberedLines(
   stream: AsyncIterable<Buffer>,
-  { name, from, read }: { name: string; from: number; read: (bytes: number) => void },
+  name: string,
+  from: number,
 ): AsyncGenerator<NumberedLine> {
   let number = 0;
-  for await (const whole of linesOf(stream, read)) {
+  for await (const whole of linesOf(stream)) {
     number++;
     const isMarked = number === 1 && whole.subarray(0, 3).equals(BYTE_ORDER_MARK);
     const line = isMarked ? whole.subarray(3) : whole;
     if (number < from || isEmpty(line)) continue;
-    yield { number, bytes: Buffer.concat([withKey(line, name, number), Buffer.from('\n')]) };
+    yield { number, size: whole.length + 1, bytes: Buffer.concat([withKey(line, name, number), Buffer.from('\n')]) };
   }
 }

@@ -72,12 +72,11 @@ const run = async (context: Context, options: ImportOptions, file: string, refus
   const path = emailsPath(context.queue(options.queue));
   const { stream, size } = await inputOf(world, file);
   const bar = createBar(context, size);
-  const underWay: number[] = [];
+  const underWay: { number: number; size: number }[] = [];
   const name = options.name ?? basename(file);
   const lines = async function* (): AsyncGenerator<Buffer> {
-    const numbered = numberedLines(stream, { name, from: options.fromLine, read: (bytes) => bar?.increment(bytes) });
-    for await (const { number, bytes } of numbered) {
-      underWay.push(number);
+    for await (const { number, size, bytes } of numberedLines(stream, name, options.fromLine)) {
+      underWay.push({ number, size });
       yield bytes;
     }
   };
@@ -85,7 +84,7 @@ const run = async (context: Context, options: ImportOptions, file: string, refus
   try {
     for await (const text of postLines(api.connection, path, lines())) {
       const { index, ...result } = JSON.parse(text) as Result;
-      const line = underWay.shift() ?? index + 1;
+      const { number: line, size: read } = underWay.shift() ?? { number: index + 1, size: 0 };
       counts.last = line;
       out.line({ line, ...result });
       if (result.problem === undefined) {
@@ -97,7 +96,7 @@ const run = async (context: Context, options: ImportOptions, file: string, refus
         await appendFile(refusedFile, `${JSON.stringify({ line, problem: result.problem })}\n`);
         if (counts.refused <= SHOWN) out.note(`line ${line}: ${wordsOf(result.problem)}`);
       }
-      bar?.update({ accepted: counts.accepted, refused: counts.refused });
+      bar?.increment(read, { accepted: counts.accepted, refused: counts.refused });
     }
     return counts;
   } catch (error) {

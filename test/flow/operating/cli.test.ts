@@ -243,9 +243,9 @@ tenants:
       billing: { from: "Globex  <billing@globex.example>", replyTo: help@globex.example, backoff: { type: exponential, delay: 1m, maxDelay: 1h, jitter: 0.2 } }
       news:
     webhooks:
-      erp: { url: "https://erp.globex.example/\${HOOK_TOKEN}", events: [email.failed] }
+      erp: { url: "https://erp.globex.example/\${HOOK_TOKEN}", events: [email.failed], secret: "\${HOOK_SECRET}" }
 `;
-const SECRETS = { SMTP_PASSWORD: 'pa55word-of-smtp', HOOK_TOKEN: 'token-of-the-hook' };
+const SECRETS = { SMTP_PASSWORD: 'pa55word-of-smtp', HOOK_TOKEN: 'token-of-the-hook', HOOK_SECRET: `whsec_${'q1'.repeat(16)}` };
 
 test('an installation is what its file says: applied again it changes nothing, and no secret is shown', async () => {
   const name = await file('installation.yaml', CONFIG);
@@ -286,7 +286,7 @@ test('an installation is what its file says: applied again it changes nothing, a
   expect((await apply(['--dry-run'], { ...SECRETS, HOOK_TOKEN: 'another-token' })).out).toContain(
     'url: "https://erp.globex.example/${HOOK_TOKEN}", which differs',
   );
-  expect(JSON.stringify(said)).not.toMatch(/pa55word|token-of|another-token/);
+  expect(JSON.stringify(said)).not.toMatch(/pa55word|token-of|another-token|whsec_/);
 });
 
 test('keys are issued, listed and revoked', async () => {
