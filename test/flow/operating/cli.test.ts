@@ -245,7 +245,11 @@ tenants:
     webhooks:
       erp: { url: "https://erp.globex.example/\${HOOK_TOKEN}", events: [email.failed], secret: "\${HOOK_SECRET}" }
 `;
-const SECRETS = { SMTP_PASSWORD: 'pa55word-of-smtp', HOOK_TOKEN: 'token-of-the-hook', HOOK_SECRET: `whsec_${'q1'.repeat(16)}` };
+const SECRETS = {
+  SMTP_PASSWORD: 'pa55word-of-smtp',
+  HOOK_TOKEN: 'token-of-the-hook',
+  HOOK_SECRET: `whsec_${'q1'.repeat(16)}`,
+};
 
 test('an installation is what its file says: applied again it changes nothing, and no secret is shown', async () => {
   const name = await file('installation.yaml', CONFIG);
