@@ -16,7 +16,7 @@ export type Heard = { kind: 'open' } | { kind: 'gap' } | { kind: 'event'; event:
 const AGAIN_MS = 1_000;
 
 /** A key that was revoked stays so; an API that is restarted, or has many streams, takes us later. */
-const isForGood = ({ exitCode, status = 0 }: Stop): boolean =>
+export const isForGood = ({ exitCode, status = 0 }: Stop): boolean =>
   exitCode !== EXIT.unreachable && status !== 429 && status < 500;
 
 /** Blocks of a stream, each with its fields (https://html.spec.whatwg.org/multipage/server-sent-events.html). */

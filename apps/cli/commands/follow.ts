@@ -1,7 +1,7 @@
 // `events` and `follow`: what happens, as it happens.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { hear, type ServiceEvent } from '../calls/event-stream';
+import { hear, isForGood, type ServiceEvent } from '../calls/event-stream';
 import { emailPath, type EmailDetails } from '../calls/find-email';
 import { EXIT, Stop } from '../terminal/exit';
 import { localTime } from '../terminal/table';
@@ -46,8 +46,12 @@ const follow = async (context: Context, path: string, id: string): Promise<Email
   const done = new AbortController();
   const signal = AbortSignal.any([world.stopped, done.signal]);
   const look = async (): Promise<EmailDetails | undefined> => {
-    const { body } = await api.call<EmailDetails>('GET', path);
-    return AT_REST.includes(body.state) ? body : undefined;
+    // An API that is restarted is asked again later.
+    const answer = await api.call<EmailDetails>('GET', path).catch((error: unknown) => {
+      if (!(error instanceof Stop) || isForGood(error)) throw error;
+      return undefined;
+    });
+    return answer !== undefined && AT_REST.includes(answer.body.state) ? answer.body : undefined;
   };
   const listen = async (): Promise<EmailDetails | undefined> => {
     const [, queue = ''] = /^\/v1\/queues\/([^/]+\/[^/]+)/.exec(path) ?? [];

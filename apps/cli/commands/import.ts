@@ -98,6 +98,8 @@ const run = async (context: Context, options: ImportOptions, file: string, refus
       }
       bar?.increment(read, { accepted: counts.accepted, refused: counts.refused });
     }
+    // The answer ended as if it were whole: what stands between may have cut it.
+    if (underWay.length > 0) throw new Stop(EXIT.unreachable, `${underWay.length} lines were not answered`);
     return counts;
   } catch (error) {
     if (!(error instanceof Stop)) throw error;
