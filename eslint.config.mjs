@@ -57,6 +57,7 @@ const WALLS = {
     rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/jobs', 'libs/render', 'libs/events', 'libs/intake'],
     packages: ['smtp-server', 'zod'],
   },
+  'apps/cli': { rooms: GROUND, packages: ['commander', 'cli-progress', 'yaml', 'zod'] },
   'apps/reseal': { rooms: [...GROUND, 'libs/store', 'libs/oauth'], packages: ['zod'] },
   'apps/worker': {
     rooms: [
