@@ -162,7 +162,7 @@ export const referenceRoutes = (openapi: () => OpenapiDocument): Router => {
     const { q } = request.query;
     const asked = typeof q === 'string' ? q.slice(0, MOST_ASKED).trim() : '';
     const document = openapi() as unknown as Shown;
-    sendHtml(response, 200, await (asked === '' ? (whole ??= pageOf(document, '')) : pageOf(document, asked)));
+    await sendHtml(response, 200, await (asked === '' ? (whole ??= pageOf(document, '')) : pageOf(document, asked)));
   });
   return router;
 };

@@ -73,7 +73,7 @@ const send = async (
 
 const lineOf = (fields: object): string => `${JSON.stringify(fields)}\n`;
 const waiting = async (): Promise<number> =>
-  ((await service.ok('GET', '/v1/queues/acme/app')) as { counts: Record<string, number> }).counts['queued'] ?? 0;
+  (await service.ok<{ counts: Record<string, number> }>('GET', '/v1/queues/acme/app')).counts['queued'] ?? 0;
 
 test.each([PATH, `${PATH}/batch`])('each line of %s is accepted or refused by itself, in their order', async (path) => {
   const { status, type, results } = await send(
