@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium } from './chromium.mjs';
 import { nodeVersions } from './node-versions.mjs';
+import { php } from './php.mjs';
 import { postfix } from './postfix.mjs';
 import { fail, prepare, root } from './prepare.mjs';
 import { smtpClients } from './smtp-clients.mjs';
@@ -59,6 +60,7 @@ const NEEDS_OF_FULL = [
     variable: 'ROHRPOST_TEST_SWAKS',
   },
   { folder: 'test/full/promtool', what: 'promtool', find: promtool, variable: 'ROHRPOST_TEST_PROMTOOL' },
+  { folder: 'test/full/client-examples', what: 'PHP', find: php, variable: 'ROHRPOST_TEST_PHP' },
   { folder: 'test/full/node-versions', what: 'Node', find: nodeVersions, variable: 'ROHRPOST_TEST_NODES' },
 ];
 

@@ -50,7 +50,7 @@ export const welcome = ({ options, api, inbox, redis, secrets, demo, link }: Run
           ['Console', link],
           ['', 'signs you in as the demo administrator, once, for ten minutes; later with the operator key'],
         ]),
-    ['API', api],
+    ['API', `${api}   (every call: ${api}/docs)`],
     ['Queues', `${api}/board   (Bull Board; signed in like the console)`],
     ...(smtpPort === undefined || smtpPort === 0
       ? []

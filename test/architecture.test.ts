@@ -25,6 +25,7 @@ const FLOOR: Record<string, number> = {
   'apps/worker': 6,
   'apps/smtp': 6,
   'apps/reseal': 6,
+  'apps/cli': 6,
 };
 
 /** Packages that are a common tongue or a mere container; every other one has one home. S3 is reached without the guard of libs/fetch. */

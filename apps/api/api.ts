@@ -38,6 +38,7 @@ import { createTenants } from '../../libs/store/registries/tenants';
 import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
+import { createSuppressions } from '../../libs/store/suppressions/registry';
 import { createDeliveries } from '../../libs/store/webhooks/deliveries';
 import { createWebhooks } from '../../libs/store/webhooks/registry';
 import { createAccept } from '../../libs/intake/accept';
@@ -115,6 +116,7 @@ const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config'
     listening,
     webhooks: createWebhooks({ redis, changes, clock, secrets, listening }),
     deliveries: createDeliveries({ redis }),
+    suppressions: createSuppressions({ redis, changes }),
     workers: createWorkers(redis),
     templates: createTemplates({ redis, changes, clock }),
     sessions: createSessions({ redis, clock }),

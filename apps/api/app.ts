@@ -17,12 +17,13 @@ import { refuseUnheededKey, unknownAddress } from './http/endpoint/addresses';
 import { handleErrors } from './http/errors';
 import { inSequence } from './http/endpoint/in-sequence';
 import { healthRoutes } from './http/health';
-import { boundBodies } from './http/bodies-in-work';
+import { boundBodies, createBodiesInWork } from './http/bodies-in-work';
 import { jsonBody } from './http/input';
 import { createOpenapiDocument } from './http/endpoint/openapi';
 import { endpointRouter } from './http/endpoint/router';
 import { logRequests } from './http/request-log';
 import type { RouteDeps } from './http/route-deps';
+import { referenceRoutes } from './reference/reference';
 import { ENDPOINTS } from './routes/all-endpoints';
 import { readWholeBody } from './http/drain-body';
 
@@ -78,16 +79,17 @@ export const createApp = (
     inSequence(everyAnswer(), readWholeBody(4 * maxBody), logRequests(log, deps.mailLog, deps.requestMetrics.answered)),
   );
   const who = { tenants: deps.tenants, trusted: render.trusted };
+  const working = { ...deps, commands, operations, bodies: createBodiesInWork(maxBody) };
   const api = inSequence(
     authenticate(deps.credentials),
     limitRates(deps.keyRates),
     refuseUnheededKey(ENDPOINTS),
     endpointRouter(
       ENDPOINTS,
-      { ...deps, commands, operations },
+      working,
       who,
       () => deps.budget.requireMemory(),
-      inSequence(boundBodies(maxBody), ...jsonBody(maxBody)),
+      inSequence(boundBodies(working.bodies), ...jsonBody(maxBody)),
     ),
   );
   app.use((request, response, next) => (/^\/v1(\/|$)/.test(request.path) ? api(request, response, next) : next()));
@@ -95,10 +97,11 @@ export const createApp = (
   app.use(healthRoutes(deps, render.trusted, stopping));
   const openapi = createOpenapiDocument(ENDPOINTS);
   app.get('/openapi.json', (_request, response) => void response.json(openapi()));
+  app.use(referenceRoutes(openapi));
   const gate = createSessionGate(deps);
   app.use(BOARD_PATH, createBoard(deps, changes, commands, gate));
   const withPages = { ...deps, gate, log, stopping, publicUrl: deps.config.publicUrl };
-  app.use(createConsole(ENDPOINTS, { ...deps, commands, operations }, who, withPages));
+  app.use(createConsole(ENDPOINTS, working, who, withPages));
   app.use(unknownAddress(ENDPOINTS));
   app.use(handleErrors(log));
   return app;

@@ -11,7 +11,7 @@ import { SecretKeyMissing } from '../../libs/store/redis/secret-box';
 import type { Admission } from '../../libs/store/limits/transport-limits';
 import type { Report } from './report';
 import { historyOf } from './attempt/attempt';
-import type { EndedAttempt } from './attempt/attempt-steps';
+import type { EndedAttempt } from './attempt/record/attempt-steps';
 
 /** An attempt that broke is tried again after this, uncounted: the email is not at fault. */
 const BROKEN_MS = 30_000;

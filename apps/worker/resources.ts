@@ -1,7 +1,7 @@
 // What a worker's work is done with, opened once: registries, stores, queues, sources, render threads.
 import { leftoverFolders, openContentStore, spoolFolder } from '../../libs/content/open-store';
 import { clearSpool } from '../../libs/content/spool';
-import { createFetcher } from '../../libs/fetch/fetcher';
+import { createFetcher, type Fetcher } from '../../libs/fetch/fetcher';
 import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { createEmailSeals } from '../../libs/jobs/repair/reseal-emails';
 import { createErase } from '../../libs/jobs/layout/erase';
@@ -28,6 +28,7 @@ import { createTenants } from '../../libs/store/registries/tenants';
 import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
+import { createSuppressionLookup } from '../../libs/store/suppressions/registry';
 import { createWebhooks } from '../../libs/store/webhooks/registry';
 import type { WorkerConfig } from './config';
 
@@ -54,6 +55,9 @@ const openReseal = (redis: Redis, secrets: SecretBox, owners: SealedOwner[]) =>
     workers: createWorkers(redis),
     owners: [...owners, createTokenRecords({ redis, secrets }), createEmailSeals({ redis, secrets })],
   });
+
+const openTokens = (deps: Omit<Parameters<typeof createAccessTokens>[0], 'request'>, fetcher: Fetcher) =>
+  createAccessTokens({ ...deps, request: (oauth2, now) => requestToken(fetcher, oauth2, now) });
 
 /** @param lifecycle closes again what has to be closed */
 export const openResources = async (
@@ -91,14 +95,10 @@ export const openResources = async (
     installation: createInstallation({ redis, changes, clock }),
     tenants: createTenants({ redis, changes, clock, retries: config.retries }),
     transports,
+    suppressions: createSuppressionLookup({ redis, changes }),
     secrets,
     resealAll: openReseal(redis, secrets, [transports, telling.signingSecrets, telling.webhooks]),
-    accessTokens: createAccessTokens({
-      redis,
-      clock,
-      secrets,
-      request: (oauth2, now) => requestToken(fetcher, oauth2, now),
-    }),
+    accessTokens: openTokens({ redis, clock, secrets }, fetcher),
     changes,
     ...telling,
     queues: openQueues(config, redis, telling.listening.isOn),

@@ -50,9 +50,9 @@ export const FILTER_FIELDS = {
     description:
       'An address, the beginning of one and *, or *@domain: any of to, cc, bcc, and what was corrected away.',
   }),
-  template: Slug.optional(),
-  tag: z.string().min(1).optional(),
-  messageId: MessageId.optional(),
+  template: Slug.optional().meta({ description: 'The name of the template.' }),
+  tag: z.string().min(1).optional().meta({ description: 'One of its tags.' }),
+  messageId: MessageId.optional().meta({ description: 'Its Message-ID, with or without angle brackets.' }),
   metadata: z.record(z.string().min(1).max(100), z.string()).optional(),
   subject: z
     .string()
@@ -67,9 +67,13 @@ export const FILTER_FIELDS = {
     .regex(/^i_[0-9a-v]{12}$/, 'must be the id of an incident, as GET /v1/incidents gives it')
     .optional()
     .meta({ description: 'Emails that stand in this incident now.' }),
-  transport: Slug.optional(),
-  since: Time.optional(),
-  until: Time.optional(),
+  transport: Slug.optional().meta({
+    description: 'Of the last attempt; without one, the transport that the email would have now.',
+  }),
+  since: Time.optional().meta({
+    description: 'From then on: a date (it begins at midnight, UTC) or a time with its offset.',
+  }),
+  until: Time.optional().meta({ description: 'Before then, likewise.' }),
 };
 
 export const OneOrMoreStates = z.union([z.enum(STATES), z.array(z.enum(STATES)).min(1)]);

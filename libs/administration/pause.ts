@@ -20,7 +20,9 @@ export interface PauseDeps {
 }
 
 /** Why something is paused or resumed, for whoever finds it so. */
-export const PauseInput = z.strictObject({ reason: HeaderText(500).min(1).optional() });
+export const PauseInput = z
+  .strictObject({ reason: HeaderText(500).min(1).optional() })
+  .meta({ id: 'Pause', examples: [{ reason: 'wrong price list' }] });
 
 /** Whoever resumes tells the workers. */
 const applyPause = async (deps: PauseDeps, queue: EmailQueue, { enabled }: QueueSettings): Promise<void> => {

@@ -28,13 +28,15 @@ export interface ResendDeps extends CheckResendDeps {
   redis: Redis;
 }
 
-export const ResendInput = z.strictObject({
-  /** `as-sent`: the archived message, byte for byte; `render`: made anew from the template and settings of now. */
-  mode: z.enum(['as-sent', 'render']).default('render'),
-  to: AddressList.optional(),
-  cc: AddressList.optional(),
-  bcc: AddressList.optional(),
-});
+export const ResendInput = z
+  .strictObject({
+    /** `as-sent`: the archived message, byte for byte; `render`: made anew from the template and settings of now. */
+    mode: z.enum(['as-sent', 'render']).default('render'),
+    to: AddressList.optional(),
+    cc: AddressList.optional(),
+    bcc: AddressList.optional(),
+  })
+  .meta({ id: 'Resend', examples: [{ mode: 'as-sent' }] });
 
 /** What the archived message has in itself. */
 const CONTENT = ['subject', 'html', 'text', 'template', 'data', 'dataUrl', 'raw', 'attachments', 'headers', 'replyTo'];

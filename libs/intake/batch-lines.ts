@@ -1,6 +1,7 @@
 // A batch as it is handed in: its lines, and the fields that go under each of them.
 import { z } from 'zod';
 import type { ContentStore } from '../content/store';
+import { EmailInput } from '../mail/email/email';
 import { parseInput } from '../mail/input/parse-input';
 import { Problem } from '../mail/input/problem';
 import type { Request } from './draft';
@@ -13,12 +14,32 @@ export const BatchInput = z.strictObject({
   defaults: z.record(z.string(), z.unknown()).optional(),
 });
 
+const BatchLine = z
+  .strictObject({ ...EmailInput.shape, idempotencyKey: IdempotencyKey.optional() })
+  .meta({ id: 'BatchLine', description: 'An email of a batch: what the defaults say may be left out.' });
+
+const BatchDefaults = z
+  .strictObject(EmailInput.shape)
+  .meta({ id: 'BatchDefaults', description: 'Fields that go under each email of a batch.' });
+
+/** The same as it is meant to be filled. Each line is checked by itself, with the defaults under it: a wrong one refuses no other. */
+export const BatchOfEmails = z
+  .strictObject({ emails: z.array(BatchLine).min(1).max(1_000), defaults: BatchDefaults.optional() })
+  .meta({
+    id: 'Batch',
+    examples: [
+      {
+        defaults: { template: 'reminder', tags: ['reminder'] },
+        emails: [{ to: 'ann@example.org', data: { name: 'Ann' }, idempotencyKey: 'reminder-114' }],
+      },
+    ],
+  });
+
 /** What the defaults come to in all lines together, without attachments and raw messages. Characters. */
 const MOST_REPEATED = 256 * 1024 * 1024;
 
-/** One line: its own key taken out, the defaults put under. */
-const readLine = (line: unknown, defaults: Record<string, unknown>, index: number) => {
-  const base = ['emails', index];
+/** One line: its own key taken out, the defaults put under. @throws Problem `invalid` for a key */
+const readLine = (line: unknown, defaults: Record<string, unknown>, base: readonly PropertyKey[]) => {
   if (typeof line !== 'object' || line === null || Array.isArray(line)) return { body: line, base };
   const { idempotencyKey, ...email } = line as Record<string, unknown>;
   const body = { ...defaults, ...email };
@@ -45,5 +66,12 @@ export const readBatch = (
         'put what is alike into a template, or send fewer emails at once',
     );
   }
-  return emails.map((line, index) => ({ ...readLine(line, defaults, index), by, shared }));
+  return emails.map((line, index) => ({ ...readLine(line, defaults, ['emails', index]), by, shared }));
 };
+
+/**
+ * An email of a stream of lines, with the key that it may carry.
+ * @param by who asks
+ * @throws Problem `invalid` for a key
+ */
+export const readStreamed = (line: unknown, by: string): Request => ({ ...readLine(line, {}, []), by });

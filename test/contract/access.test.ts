@@ -17,6 +17,7 @@ beforeAll(async () => {
   for (const tenant of ['acme', 'other']) {
     await setUpQueue(service, `${tenant}/app`, 1);
     await service.ok('PUT', `/v1/tenants/${tenant}/templates/welcome`, { subject: 'Hi', text: 'Hi' });
+    await service.ok('PUT', `/v1/tenants/${tenant}/suppressions/ann@example.org`, {});
     await service.ok('PUT', `/v1/tenants/${tenant}/webhooks/welcome`, { url: 'https://127.0.0.1:1/' });
     const email = await service.ok<{ id: string }>('POST', `/v1/queues/${tenant}/app/emails`, anEmail());
     ids[tenant] = { email: email.id, key: (await issue({ role: 'reader', tenant })).id };
@@ -55,6 +56,7 @@ const addressOf = ({ path, id }: Endpoint<never>, place: Place): string => {
   const values: Record<string, string> = {
     name: path.includes('/transports/') ? 'default' : 'welcome',
     version: '1',
+    address: 'ann@example.org',
     id: ids[place.tenant]?.email ?? 'none',
     ...place,
   };
@@ -82,6 +84,7 @@ const snapshot = async (): Promise<string> =>
         '/v1/tenants/other/transports',
         '/v1/tenants/other/templates/welcome',
         '/v1/tenants/other/webhooks',
+        '/v1/tenants/other/suppressions',
       ].map((path) => service.ok('GET', path)),
     ),
   );

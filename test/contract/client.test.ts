@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { packClient } from '../support/http/packed-client';
 import { setUpQueue, startService, type Service } from '../support/service';
 
 const run = promisify(execFile);
@@ -33,8 +34,8 @@ const example = async (): Promise<string> => {
 };
 
 /** Compiles programs. @returns what the compiler says */
-const compile = async (programs: Record<string, string>): Promise<string[]> => {
-  for (const [name, source] of Object.entries(programs)) await writeFile(join(folder, name), source);
+const compile = async (programs: Record<string, string>, cwd = folder): Promise<string[]> => {
+  for (const [name, source] of Object.entries(programs)) await writeFile(join(cwd, name), source);
   const options = [
     '--strict',
     '--exactOptionalPropertyTypes',
@@ -45,7 +46,7 @@ const compile = async (programs: Record<string, string>): Promise<string[]> => {
     'node16',
   ];
   const args = [bin('typescript/bin/tsc'), ...options, '--types', 'node', '--ignoreConfig', ...Object.keys(programs)];
-  const { stdout } = await run(process.execPath, args, { cwd: folder }).catch((error: { stdout: string }) => error);
+  const { stdout } = await run(process.execPath, args, { cwd }).catch((error: { stdout: string }) => error);
   return stdout.split('\n').filter((line) => line !== '');
 };
 
@@ -56,6 +57,14 @@ test('it posts, reads, lists, corrects, holds and releases an email', async () =
   await run(process.execPath, [bin('openapi-typescript/bin/cli.js'), 'openapi.json', '-o', 'rohrpost.d.ts'], {
     cwd: folder,
   });
+
+  const [types, checkedIn] = await Promise.all(
+    [join(folder, 'rohrpost.d.ts'), join(ROOT, 'clients/typescript/src/schema.ts')].map((path) =>
+      readFile(path, 'utf8'),
+    ),
+  );
+  // They are not those of this document: make them anew by `npm run client`.
+  expect(types === checkedIn).toBe(true);
 
   const right = await example();
   const wrong = right.replace('email.subject', 'email.subjct');
@@ -70,4 +79,21 @@ test('it posts, reads, lists, corrects, holds and releases an email', async () =
     '/v1/queues/acme/billing/emails',
   );
   expect(emails).toMatchObject([{ subject: 'Invoice 2026-114', state: 'scheduled' }]);
+}, 120_000);
+
+test('the client that we offer compiles in a program of the same strictness, has the version of the service, and its types find mistakes', async () => {
+  const own = await mkdtemp(join(tmpdir(), 'rohrpost-client-'));
+  try {
+    await packClient(own);
+    const right = await readFile(join(ROOT, 'clients/examples/send.ts'), 'utf8');
+    const wrong = right.replace('subject:', 'subjct:');
+    expect(await compile({ 'send.mts': right, 'wrong.mts': wrong }, own)).toEqual([
+      expect.stringMatching(/^wrong\.mts.*'subjct' does not exist/),
+    ]);
+  } finally {
+    await rm(own, { recursive: true, force: true });
+  }
+  const versionOf = async (path: string): Promise<unknown> =>
+    (JSON.parse(await readFile(join(ROOT, path), 'utf8')) as { version: string }).version;
+  expect(await versionOf('clients/typescript/package.json')).toBe(await versionOf('package.json'));
 }, 120_000);

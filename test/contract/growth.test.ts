@@ -56,6 +56,8 @@ const GROWING: Record<string, [path: string, body: unknown]> = {
     '/v1/tenants/acme/webhooks/erp',
     { url: `https://a.example/${'long'.repeat(500)}`, applications: MANY },
   ],
+  putSuppression: ['/v1/tenants/acme/suppressions/new@example.org', {}],
+  importSuppressions: ['/v1/tenants/acme/suppressions/import', ['new@example.org']],
   putTemplate: ['/v1/tenants/acme/templates/welcome', { text: 'Good day' }],
   restoreTemplateVersion: ['/v1/tenants/acme/templates/welcome/versions/1/restore', undefined],
   issueKey: ['/v1/keys', { role: 'reader', tenant: 'acme' }],
@@ -136,6 +138,7 @@ test.each<[string, string, number, (n: number) => [method: string, path: string,
   ['maxTransports', 'transports', 4, (n) => ['PUT', `/v1/tenants/many/transports/t${n}`, { host: 'a.example' }]],
   ['maxKeys', 'keys', 3, () => ['POST', '/v1/keys', { role: 'reader', tenant: 'many' }]],
   ['maxWebhooks', 'webhooks', 2, (n) => ['PUT', `/v1/tenants/many/webhooks/w${n}`, { url: 'https://a.example/' }]],
+  ['maxSuppressions', 'suppressed addresses', 3, (n) => ['PUT', `/v1/tenants/many/suppressions/a${n}@example.org`, {}]],
   ['maxTemplates', 'templates', 3, (n) => ['PUT', `/v1/tenants/many/templates/t${n}`, { text: 'Hi' }]],
 ])('%s holds, however many come at once: %s, %i', async (name, noun, most, call) => {
   await service.call('PUT', '/v1/tenants/many/transports/default', { host: '127.0.0.1', port: 1 });

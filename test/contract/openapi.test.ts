@@ -1,5 +1,5 @@
 // The OpenAPI document names every endpoint with all that it answers, and every route that exists is one of them.
-import { exampleOf } from '../../apps/api/http/endpoint/openapi';
+import { exampleOf } from '../../apps/api/http/endpoint/documented-answers';
 import { TAGS } from '../../apps/api/http/endpoint/endpoint';
 import { ENDPOINTS } from '../../apps/api/routes/all-endpoints';
 import { startService, type Service } from '../support/service';
@@ -17,6 +17,11 @@ interface Endpoint {
   description?: string;
   requestBody?: unknown;
   responses: Record<string, { description: string; content?: Record<string, { schema?: object; example?: unknown }> }>;
+}
+
+interface Parameter {
+  name: string;
+  description?: string;
 }
 
 interface Document {
@@ -51,7 +56,7 @@ test('what is heeded besides the body is described, and what is not JSON', async
 });
 
 /** Bodies that are no JSON: a message, and a stream of events, which docs/events.md tells of. */
-const WITHOUT_SCHEMA = ['message/rfc822', 'text/event-stream'];
+const WITHOUT_SCHEMA = ['message/rfc822', 'text/event-stream', 'text/csv'];
 
 test('every endpoint has an id of its own, a tag, a description, and the schemas of all its answers', async () => {
   const document = await service.ok<Document>('GET', '/openapi.json');
@@ -89,6 +94,41 @@ test('each answer has an example that is as its schema says', () => {
       expect([id, status, error]).toEqual([id, status, undefined]);
     }
   }
+});
+
+test('a body that is taken has an example, which is as its schema says; parameters are described', async () => {
+  for (const { id, body } of ENDPOINTS) {
+    if (body?.schema === undefined) continue;
+    const example = exampleOf(body.schema);
+    expect([id, example === undefined, body.schema.safeParse(example).error]).toEqual([id, false, undefined]);
+  }
+  const { paths } = await service.ok<{ paths: Record<string, Record<string, { parameters?: Parameter[] }>> }>(
+    'GET',
+    '/openapi.json',
+  );
+  const parameters = Object.values(paths).flatMap((methods) =>
+    Object.values(methods).flatMap((one) => one.parameters ?? []),
+  );
+  expect(parameters.filter(({ description = '' }) => description === '').map(({ name }) => name)).toEqual([]);
+});
+
+test('recipients may be one text; each problem has an example under its code, and says when to try again', async () => {
+  const { components, paths } = await service.ok<Document & { components: { examples: object } }>(
+    'GET',
+    '/openapi.json',
+  );
+  const address = { $ref: '#/components/schemas/Address' };
+  for (const name of ['Email', 'BatchLine', 'Resend'])
+    expect(components.schemas[name]?.properties?.['to']).toEqual({
+      anyOf: [address, { type: 'array', items: address, maxItems: 100 }],
+    });
+  expect(paths['/v1/queues/{tenant}/{application}/emails']?.['post']?.responses['429']).toMatchObject({
+    headers: { 'Retry-After': {}, 'X-Request-Id': {} },
+    content: {
+      'application/problem+json': { examples: { 'rate-limited': { $ref: '#/components/examples/rate-limited' } } },
+    },
+  });
+  expect(components.examples).toMatchObject({ 'rate-limited': { value: { code: 'rate-limited', status: 429 } } });
 });
 
 test('answers may get new fields, which clients bear; what is taken may not', async () => {

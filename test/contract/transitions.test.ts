@@ -478,12 +478,13 @@ test('an intent is taken away by whoever wrote it, and by nobody who lost the em
   await markIntent(redis, queue, { id: 'm_intent', token: 'b:0' }, 2_000);
   const done = { accepted: [], refused: [] };
   // A worker that was frozen at RCPT, or in its own message, and wakes up.
-  await clearIntent(redis, queue, 'm_intent', 1_000);
+  await clearIntent(redis, queue, 'm_intent', { generation: 0, intentAt: 1_000 });
   await markDone(redis, queue, 'm_intent', { generation: 0, intentAt: 1_000, done });
   await markDone(redis, queue, 'm_intent', { generation: 0, intentAt: undefined, done });
   expect((await readMarks(redis, queue, 'm_intent')).intentAt).toBe(2_000);
-  await clearIntent(redis, queue, 'm_intent', 2_000);
-  expect((await readMarks(redis, queue, 'm_intent')).intentAt).toBeUndefined();
+  await clearIntent(redis, queue, 'm_intent', { generation: 0, intentAt: 2_000 });
+  const cleared = await readMarks(redis, queue, 'm_intent');
+  expect([cleared.intentAt, cleared.handedOver]).toEqual([undefined, true]);
   await markIntent(redis, queue, { id: 'm_intent', token: 'b:0' }, 3_000);
   await markSent(redis, queue, 'm_intent', { at: 3_001, replies: [] });
   expect(await readMarks(redis, queue, 'm_intent')).toMatchObject({ sent: { at: 3_001 } });

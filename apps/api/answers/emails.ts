@@ -62,6 +62,10 @@ const Attempt = z
     endedAt: Time,
     outcome: z.enum(['sent', 'refused', 'deferred', 'throttled', 'uncertain', 'expired', 'canceled', 'interrupted']),
     transport: z.string().optional(),
+    fallback: z
+      .strictObject({ for: z.string(), because: z.string() })
+      .optional()
+      .meta({ description: 'It went by the fallback of this transport, which could not be used for this reason.' }),
     templateVersion: z.int().optional(),
     text: z.string().optional(),
     replies: z.array(Reply),
@@ -194,6 +198,7 @@ export const EmailDetails = z
           confidential: false,
           priority: 'normal',
           concurrency: 10,
+          suppressions: 'honor',
           dataSources: [],
         },
         attempts: [],

@@ -29,6 +29,7 @@ export const ResolvedSettings = z
     listUnsubscribe: z.strictObject({ url: z.string().optional(), mailto: z.string().optional() }).optional(),
     priority: z.enum(PRIORITIES),
     concurrency: z.int().min(1),
+    suppressions: z.enum(['honor', 'ignore']),
     dataSources: z.array(z.string()),
   })
   .meta({

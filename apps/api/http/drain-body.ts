@@ -4,7 +4,7 @@ import type { RequestHandler } from 'express';
 /**
  * An answer may come early: a wrong key, an upload that is too large, a full disk. What is left of the body would then stand
  * where the next request is expected, and a connection that nobody reads hangs. So the rest is read and thrown away; who
- * sends more than that is cut off. How long it may take is bounded by the server's `requestTimeout`.
+ * sends more than that is cut off. How long it may take is bounded by the server (serve.ts).
  * @param most bytes that are read in vain
  */
 export const readWholeBody =

@@ -32,8 +32,8 @@ export const openCursor = (list: string, cursor: string): string => {
 };
 
 export const PageQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(200).default(100),
-  cursor: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(100).meta({ description: 'How many a page has at most.' }),
+  cursor: z.string().optional().meta({ description: '`nextCursor` of the page before.' }),
 });
 export type Page = z.infer<typeof PageQuery>;
 

@@ -28,6 +28,7 @@ import type { KeyRates } from '../../../libs/store/limits/key-rates';
 import type { Limits } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
+import type { Suppressions } from '../../../libs/store/suppressions/registry';
 import type { Deliveries } from '../../../libs/store/webhooks/deliveries';
 import type { Webhooks } from '../../../libs/store/webhooks/registry';
 import type { Accept } from '../../../libs/intake/accept';
@@ -81,6 +82,7 @@ export interface RouteDeps {
   listening: Listening;
   webhooks: Webhooks;
   deliveries: Deliveries;
+  suppressions: Suppressions;
   eventStreams: EventStreams;
   overview: ReadOverview;
   metrics: Metrics;

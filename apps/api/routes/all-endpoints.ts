@@ -3,6 +3,7 @@ import type { BulkOperation } from '../../../libs/administration/bulk/bulk-opera
 import type { Commands } from '../../../libs/administration/commands';
 import type { Operations } from '../../../libs/internal-queues/operations';
 import type { Endpoint } from '../http/endpoint/endpoint';
+import type { BodiesInWork } from '../http/bodies-in-work';
 import type { RouteDeps } from '../http/route-deps';
 import { AUDIT_ENDPOINTS } from './installation/audit';
 import { CONTENT_ENDPOINTS } from './emails/content';
@@ -20,6 +21,8 @@ import { KEY_ENDPOINTS } from './installation/keys';
 import { BULK_ENDPOINTS } from './emails/operations';
 import { QUEUE_LIST_ENDPOINTS } from './tenants/queue-lists';
 import { QUEUE_ENDPOINTS } from './tenants/queues';
+import { SUPPRESSION_LIST_ENDPOINTS } from './tenants/suppression-lists';
+import { SUPPRESSION_ENDPOINTS } from './tenants/suppressions';
 import { TEMPLATE_VERSION_ENDPOINTS } from './tenants/template-versions';
 import { TEMPLATE_ENDPOINTS } from './tenants/templates';
 import { TENANT_ENDPOINTS } from './tenants/tenants';
@@ -29,7 +32,11 @@ import { WEBHOOK_DELIVERY_ENDPOINTS } from './tenants/webhook-deliveries';
 import { WEBHOOK_ENDPOINTS } from './tenants/webhooks';
 
 /** What handlers work with; each takes what it needs of it. */
-export type EndpointDeps = RouteDeps & { commands: Commands; operations: Operations<BulkOperation> };
+export type EndpointDeps = RouteDeps & {
+  commands: Commands;
+  operations: Operations<BulkOperation>;
+  bodies: BodiesInWork;
+};
 
 export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...EMAIL_ENDPOINTS,
@@ -45,6 +52,8 @@ export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...TENANT_ENDPOINTS,
   ...TRANSPORT_ENDPOINTS,
   ...TRANSPORT_TRIAL_ENDPOINTS,
+  ...SUPPRESSION_LIST_ENDPOINTS,
+  ...SUPPRESSION_ENDPOINTS,
   ...TEMPLATE_ENDPOINTS,
   ...TEMPLATE_VERSION_ENDPOINTS,
   ...KEY_ENDPOINTS,

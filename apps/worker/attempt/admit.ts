@@ -8,8 +8,9 @@ import type { Tenants } from '../../../libs/store/registries/tenants';
 import type { Admission, Limits, Refusal } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import { whileDown } from './circuit-breaker';
+import { mayUseFallback } from './fallback';
 import { loadTransport, type LoadTransportDeps } from './load-transport';
-import { endAttempt, type AdmittedAttempt, type EndedAttempt, type OpenAttempt } from './attempt-steps';
+import { endAttempt, type AdmittedAttempt, type EndedAttempt, type OpenAttempt } from './record/attempt-steps';
 import { needsFetching } from './resolve-inputs';
 
 export interface AdmitDeps extends LoadTransportDeps {
@@ -76,9 +77,8 @@ export const admit = async (deps: AdmitDeps, attempt: OpenAttempt): Promise<Admi
     return endAttempt(attempt, { kind: 'throttled', text, until: deps.clock.now() + NO_TRANSPORT_MS });
   }
   // Nothing is fetched, kept or opened again and again for an email that a broken transport would not take.
-  const down =
-    needsFetching(lease.email) || settings.archive || settings.confidential
-      ? await whileDown(deps, attempt)
-      : undefined;
-  return down === undefined ? { ...attempt, transport } : endAttempt(attempt, down);
+  const admitted = { ...attempt, transport };
+  const isCostly = needsFetching(lease.email) || settings.archive || settings.confidential;
+  const down = isCostly ? await whileDown(deps, attempt) : undefined;
+  return down === undefined || (await mayUseFallback(deps, admitted)) ? admitted : endAttempt(attempt, down);
 };

@@ -10,7 +10,7 @@ import type { Message } from '../../../libs/send/message/message';
 import { rawMessage } from '../../../libs/send/message/raw-message';
 import type { ContentRefs } from '../../../libs/store/contents/content-refs';
 import type { Redis } from '../../../libs/store/redis/redis';
-import { endAttempt, type ComposedAttempt, type EndedAttempt } from './attempt-steps';
+import { endAttempt, type ComposedAttempt, type EndedAttempt } from './record/attempt-steps';
 
 export interface ArchiveDeps {
   redis: Redis;

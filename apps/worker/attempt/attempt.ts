@@ -5,25 +5,35 @@ import { outcomeWithoutQuotes } from '../../../libs/mail/smtp/discretion';
 import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
 import type { Lease } from '../../../libs/jobs/transitions/lease';
 import { NO_MARKS, readMarks } from '../../../libs/jobs/transitions/hand-over-journal';
+import type { Suppressions } from '../../../libs/store/suppressions/registry';
 import type { Admission } from '../../../libs/store/limits/transport-limits';
-import { holdAdmission } from './admission';
+import { holdAdmission } from './record/admission';
 import { admit, type AdmitDeps } from './admit';
 import { archive, type ArchiveDeps } from './archive';
 import { underBreaker, type CircuitBreakerDeps } from './circuit-breaker';
 import { classify } from './classify';
 import { compose, type ComposeDeps } from './compose';
+import { withFallback } from './fallback';
 import { handOver, remember, type HandOverDeps } from './hand-over';
 import { preflight } from './preflight';
 import { unseal, type UnsealDeps } from './unseal';
-import { hasEnded, type ComposedAttempt, type EndedAttempt, type OpenAttempt } from './attempt-steps';
+import {
+  hasEnded,
+  type ComposedAttempt,
+  type EndedAttempt,
+  type OpenAttempt,
+  type ResolvedAttempt,
+} from './record/attempt-steps';
+import { leaveOutSuppressed } from './recipients';
 import { resolveInputs, type ResolveInputsDeps } from './resolve-inputs';
 import { traceAttempt } from '../telemetry/attempt-trace';
-import { createAttemptSpool } from './attempt-spool';
+import { createAttemptSpool } from './record/attempt-spool';
 import { createTranscript } from '../../../libs/mail/smtp/transcript';
 
 export interface AttemptDeps
   extends AdmitDeps, ResolveInputsDeps, ComposeDeps, ArchiveDeps, CircuitBreakerDeps, HandOverDeps, UnsealDeps {
   content: ContentStore;
+  suppressions: Pick<Suppressions, 'find'>;
   /** The settings of now. */
   settingsOf: (lease: Lease) => Promise<ResolvedSettings>;
   /** Where documents lie during an attempt. */
@@ -41,7 +51,7 @@ const open = async (
   // A first start of an email that was never corrected or released cannot have left a sign that it is gone either.
   const pristine = lease.starts <= 1 && lease.email.rev === 1 && !lease.marked;
   const marks = pristine ? NO_MARKS : await readMarks(redis, lease.queue, lease.id);
-  return { lease, settings, marks, startedAt, ...owned, dialogue: createTranscript() };
+  return { lease, settings, marks, suppressed: [], startedAt, ...owned, dialogue: createTranscript() };
 };
 
 const askServer = (deps: AttemptDeps, composed: ComposedAttempt): Promise<EndedAttempt> =>
@@ -52,21 +62,27 @@ const askServer = (deps: AttemptDeps, composed: ComposedAttempt): Promise<EndedA
     return classified;
   });
 
+/** Makes the message and brings it to the server of the attempt's transport. */
+const bring = async (deps: AttemptDeps, resolved: ResolvedAttempt): Promise<EndedAttempt> => {
+  const composed = await compose(deps, resolved);
+  if (hasEnded(composed)) return composed;
+  // Before the breaker is asked: where the store cannot be reached, nobody else waits for a probe that never was.
+  const archived = await archive(deps, composed);
+  return hasEnded(archived) ? archived : askServer(deps, archived);
+};
+
 const runSteps = async (deps: AttemptDeps, opened: OpenAttempt): Promise<EndedAttempt> => {
   const checked = preflight(opened);
   if (hasEnded(checked)) return checked;
   const admitted = await admit(deps, checked);
   if (hasEnded(admitted)) return admitted;
-  const unsealed = await unseal(deps, admitted);
+  const addressed = await leaveOutSuppressed(deps, admitted);
+  if (hasEnded(addressed)) return addressed;
+  const unsealed = await unseal(deps, addressed);
   if (hasEnded(unsealed)) return unsealed;
   const resolved = await resolveInputs(deps, unsealed);
   if (hasEnded(resolved)) return resolved;
-  const composed = await compose(deps, resolved);
-  if (hasEnded(composed)) return composed;
-  // Before the breaker is asked: where the store cannot be reached, nobody else waits for a probe that never was.
-  const archived = await archive(deps, composed);
-  if (hasEnded(archived)) return archived;
-  return askServer(deps, archived);
+  return withFallback(deps, resolved, (attempt) => bring(deps, attempt));
 };
 
 /**
@@ -110,6 +126,7 @@ export const historyOf = (attempt: EndedAttempt, endedAt: number): Attempt | und
     endedAt: new Date(endedAt).toISOString(),
     outcome: outcome.kind,
     transport: settings.transport,
+    ...(attempt.fallback && { fallback: attempt.fallback }),
     ...(templateVersion !== undefined && { templateVersion }),
     ...('text' in outcome && { text: outcome.text }),
     replies: settings.log === 'none' || !('replies' in outcome) ? NO_REPLIES : outcome.replies,

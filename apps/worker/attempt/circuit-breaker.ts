@@ -2,7 +2,7 @@
 import type { Outcome } from '../../../libs/mail/email/outcome';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { Breakers, Pass, Reported } from '../../../libs/store/limits/breaker';
-import { endAttempt, type EndedAttempt, type OpenAttempt } from './attempt-steps';
+import { endAttempt, type EndedAttempt, type OpenAttempt } from './record/attempt-steps';
 
 export interface CircuitBreakerDeps {
   clock: Clock;
@@ -104,7 +104,7 @@ export const underBreaker = async (
   const { tenant } = attempt.lease.queue.address;
   const { transport } = attempt.settings;
   const pass = await deps.breakers.permit(tenant, transport);
-  if (pass.kind === 'wait') return endAttempt(attempt, parked(attempt, pass.until));
+  if (pass.kind === 'wait') return { ...endAttempt(attempt, parked(attempt, pass.until)), isUnheard: !pass.recovering };
   const tried = await deps.breakers.hold(tenant, transport, pass, tryTransport);
   return { ...tried, outcome: await learn(deps, tried, pass) };
 };

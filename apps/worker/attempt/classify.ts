@@ -4,10 +4,11 @@ import type { LeaseEnd } from '../../../libs/jobs/transitions/lease';
 import { FenceClosed } from '../../../libs/jobs/transitions/hand-over-journal';
 import type { Outcome, RecipientsDone } from '../../../libs/mail/email/outcome';
 import { classifyAnswer, PHASE_WORDS } from '../../../libs/mail/smtp/classify-answer';
+import { OPENING_PHASES } from '../../../libs/mail/smtp/phase';
 import { MessageUnreadable } from '../../../libs/send/smtp/message-stream';
 import type { Answered } from '../../../libs/send/smtp/server-answer';
 import type { HandedOverAttempt } from './hand-over';
-import { endAttempt, type EndedAttempt } from './attempt-steps';
+import { endAttempt, type EndedAttempt } from './record/attempt-steps';
 
 const TOO_LONG: LeaseEnd = 'took-too-long';
 
@@ -38,16 +39,25 @@ const ofStop = ({ phase, error }: Extract<Answered, { kind: 'stopped' }>): Outco
 export const outcomeOf = (result: Answered, tried: string[], done: RecipientsDone): Outcome =>
   result.kind === 'stopped' ? ofStop(result) : classifyAnswer(result, tried, done);
 
+/** Nothing was said of an email, in this dialogue or in the one that it replaced. */
+const isUnheard = ({ result, intentAt }: HandedOverAttempt): boolean => {
+  if (intentAt !== undefined) return false;
+  if (result.kind === 'postponed') return true;
+  return (result.kind === 'fault' || result.kind === 'rejected') && OPENING_PHASES.has(result.phase);
+};
+
 /** @param now ms since 1970 */
 export const classify = (attempt: HandedOverAttempt, now: number): EndedAttempt => {
-  const { result, tried, done } = attempt;
-  if (result.kind !== 'postponed') return endAttempt(attempt, outcomeOf(result, tried, done));
+  const { result, tried, done, suppressed } = attempt;
+  const heard = { isUnheard: isUnheard(attempt) };
+  if (result.kind !== 'postponed') {
+    const outcome = outcomeOf(result, tried, done);
+    const isTold = 'replies' in outcome && suppressed.length > 0;
+    const told = isTold ? { ...outcome, replies: [...outcome.replies, ...suppressed] } : outcome;
+    return { ...endAttempt(attempt, told), ...heard };
+  }
   const spread = Math.floor(Math.random() * POSTPONED_SPREAD_MS);
   const until = now + Math.max(result.ms, POSTPONED_MS) + spread;
-  return endAttempt(attempt, {
-    kind: 'throttled',
-    text: result.text,
-    until,
-    ...(result.blame && { blame: result.blame }),
-  });
+  const { text, blame } = result;
+  return { ...endAttempt(attempt, { kind: 'throttled', text, until, ...(blame && { blame }) }), ...heard };
 };

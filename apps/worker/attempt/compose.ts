@@ -10,7 +10,7 @@ import { rawMessage } from '../../../libs/send/message/raw-message';
 import { serviceHeaders } from '../../../libs/send/message/service-headers';
 import { signMessage } from '../../../libs/send/message/sign';
 import { refusalOf } from './refused';
-import { endAttempt, type ComposedAttempt, type EndedAttempt, type ResolvedAttempt } from './attempt-steps';
+import { endAttempt, type ComposedAttempt, type EndedAttempt, type ResolvedAttempt } from './record/attempt-steps';
 
 export interface ComposeDeps {
   renderer: Renderer;

@@ -1,8 +1,6 @@
 // Hands a message over for the recipients that are left, and remembers at once what is known of them.
-import type { RecipientsDone } from '../../../libs/mail/email/outcome';
 import type { Phase } from '../../../libs/mail/smtp/phase';
 import { answerWithoutWords, hearWithoutWords } from '../../../libs/mail/smtp/discretion';
-import { recipientsOf } from '../../../libs/mail/email/stored-email';
 import {
   clearIntent,
   FenceClosed,
@@ -15,7 +13,8 @@ import { envelopeAddress, heldBytes } from '../../../libs/send/message/message';
 import type { SendRequest, SendResult } from '../../../libs/send/smtp/transmit';
 import type { Breakers } from '../../../libs/store/limits/breaker';
 import type { Redis } from '../../../libs/store/redis/redis';
-import type { ComposedAttempt, EndedAttempt } from './attempt-steps';
+import type { ComposedAttempt, EndedAttempt } from './record/attempt-steps';
+import { splitRecipients, type SplitRecipients } from './recipients';
 
 export interface HandOverDeps {
   redis: Redis;
@@ -28,12 +27,8 @@ export interface HandOverDeps {
 }
 
 /** An attempt whose message was brought to a server, and what the server said. */
-export interface HandedOverAttempt extends ComposedAttempt {
+export interface HandedOverAttempt extends ComposedAttempt, SplitRecipients {
   result: SendResult;
-  /** Addresses of the envelope. */
-  tried: string[];
-  /** Recipients of the email that earlier attempts were done with. */
-  done: RecipientsDone;
   /** When the intent to let the message out was recorded, ms since 1970; undefined where it did not come so far. */
   intentAt: number | undefined;
 }
@@ -42,17 +37,6 @@ const EVERYBODY_HAS_IT: SendResult = {
   kind: 'taken',
   reply: { code: 0, text: 'every recipient has it already' },
   rejected: [],
-};
-
-/** Who is left, and who of the email's recipients is not: a correction may have taken some away that were done with. */
-const splitRecipients = ({ lease, marks }: ComposedAttempt): Pick<HandedOverAttempt, 'tried' | 'done'> => {
-  const all = [...new Set(recipientsOf(lease.email).map(envelopeAddress))];
-  const done = {
-    accepted: marks.done.accepted.filter((address) => all.includes(address)),
-    refused: marks.done.refused.filter(({ recipient = '' }) => all.includes(recipient)),
-  };
-  const doneWith = [...done.accepted, ...done.refused.map(({ recipient }) => recipient)];
-  return { tried: all.filter((address) => !doneWith.includes(address)), done };
 };
 
 /** Asks the server to take the message. The intent is recorded between its 354 and the first byte. */
@@ -94,7 +78,7 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
  */
 export const remember = async (
   { redis, clock, breakers }: HandOverDeps,
-  { lease, settings, marks, result, done, intentAt }: HandedOverAttempt,
+  { lease, settings, marks, suppressed, result, done, intentAt }: HandedOverAttempt,
   { outcome }: Pick<EndedAttempt, 'outcome'>,
 ): Promise<void> => {
   const { queue, id } = lease;
@@ -104,7 +88,9 @@ export const remember = async (
   } else if ((outcome.kind === 'deferred' || outcome.kind === 'refused') && outcome.recipients !== undefined) {
     const { accepted, refused } = outcome.recipients;
     const replies = [...done.refused, ...outcome.replies];
-    const words = refused.flatMap((address) => replies.find(({ recipient }) => recipient === address) ?? []);
+    // Who was suppressed is asked again at the next attempt, and not remembered.
+    const byServer = refused.filter((address) => !suppressed.some(({ recipient }) => recipient === address));
+    const words = byServer.flatMap((address) => replies.find(({ recipient }) => recipient === address) ?? []);
     await markDone(redis, queue, id, {
       generation: marks.generation,
       intentAt,
@@ -115,6 +101,6 @@ export const remember = async (
     outcome.kind !== 'uncertain' &&
     !(result.kind === 'stopped' && result.error instanceof FenceClosed)
   ) {
-    await clearIntent(redis, queue, id, intentAt);
+    await clearIntent(redis, queue, id, { generation: marks.generation, intentAt });
   }
 };

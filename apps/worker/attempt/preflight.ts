@@ -3,7 +3,7 @@ import type { Outcome } from '../../../libs/mail/email/outcome';
 import { EMAIL_FORMAT, recipientsOf, SEALED_FORMAT } from '../../../libs/mail/email/stored-email';
 import type { Lease } from '../../../libs/jobs/transitions/lease';
 import type { Marks } from '../../../libs/jobs/transitions/hand-over-journal';
-import { endAttempt, type EndedAttempt, type OpenAttempt } from './attempt-steps';
+import { endAttempt, type EndedAttempt, type OpenAttempt } from './record/attempt-steps';
 
 /** An email that took its worker down so often is put aside: the next one would be the sixth. */
 const MOST_CRASHES = 5;

@@ -17,14 +17,14 @@ import {
   type StoredAttachment,
   type StoredEmail,
 } from '../../../libs/mail/email/stored-email';
-import { mayBeFrom } from '../../../libs/mail/settings/transport';
+import { mayBeFrom, type StoredTransport } from '../../../libs/mail/settings/transport';
 import type { Lease } from '../../../libs/jobs/transitions/lease';
 import type { Clock } from '../../../libs/runtime/clock';
 import { contentTypeOf, HEAD_BYTES } from '../../../libs/send/message/content-type';
 import type { SigningSecretStore } from '../../../libs/store/registries/signing-secrets';
 import { refusalOf, refused } from './refused';
-import { endAttempt, type AdmittedAttempt, type EndedAttempt, type ResolvedAttempt } from './attempt-steps';
-import type { AttemptSpool } from './attempt-spool';
+import { endAttempt, type AdmittedAttempt, type EndedAttempt, type ResolvedAttempt } from './record/attempt-steps';
+import type { AttemptSpool } from './record/attempt-spool';
 
 const MIB = 1024 * 1024;
 /** Of one fetched document, and of all that one email fetches. Bytes. */
@@ -74,15 +74,21 @@ const headOf = async (bytes: Readable): Promise<Buffer> => {
   return Buffer.concat(chunks).subarray(0, HEAD_BYTES);
 };
 
+/** A sender of the email whom a transport does not let: its From, or one of those that a complete message has. */
+export const notAllowedSender = (
+  { raw }: StoredEmail,
+  from: Address,
+  { allowedFrom }: StoredTransport,
+): string | undefined =>
+  [from.address, ...(raw === undefined ? [] : sendersOf(raw))].find((one) => !mayBeFrom(allowedFrom, one));
+
 /** The sender, if the transport lets him; a complete message has one of its own, who must be allowed too. */
 const senderOf = ({ lease, settings, transport }: AdmittedAttempt): Address | Outcome => {
   const { raw } = lease.email;
   const from = lease.email.from ?? (raw === undefined ? settings.from : { address: raw.from });
   if (from === undefined)
     return refused('from-missing', 'no sender: give the email a from, or its queue or tenant a default');
-  const notAllowed = [from.address, ...(raw === undefined ? [] : sendersOf(raw))].find(
-    (one) => !mayBeFrom(transport.transport.allowedFrom, one),
-  );
+  const notAllowed = notAllowedSender(lease.email, from, transport.transport);
   if (notAllowed === undefined) return from;
   const text = `the transport ${settings.transport} does not allow emails from ${notAllowed}: correct from, or its allowedFrom`;
   return refused('from-not-allowed', text);

@@ -4,8 +4,8 @@ import type { ContentReader } from '../../../libs/content/store';
 import { openEmail } from '../../../libs/jobs/layout/sealed-email';
 import { isWiped } from '../../../libs/mail/email/stored-email';
 import type { SecretBox } from '../../../libs/store/redis/secret-box';
-import { endAttempt, type AdmittedAttempt, type EndedAttempt } from './attempt-steps';
-import type { AttemptSpool } from './attempt-spool';
+import { endAttempt, type AdmittedAttempt, type EndedAttempt } from './record/attempt-steps';
+import type { AttemptSpool } from './record/attempt-spool';
 import { refusalOf, refused } from './refused';
 
 export interface UnsealDeps {

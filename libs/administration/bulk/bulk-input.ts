@@ -68,7 +68,17 @@ export const BulkInput = z
     if ((action === 'resolve') !== (as !== undefined))
       complain('as', 'goes with the action resolve, which needs it: sent, resend or failed');
   })
-  .meta({ id: 'Bulk' });
+  .meta({
+    id: 'Bulk',
+    examples: [
+      {
+        filter: { state: ['failed'], recipient: '*@gmial.com' },
+        action: 'release',
+        replace: { recipientDomain: { 'gmial.com': 'gmail.com' } },
+        dryRun: true,
+      },
+    ],
+  });
 
 /** Fields of an email that may be the same for many: its settings and its times. */
 const FOR_MANY = new Set([...Object.keys(EMAIL_SETTINGS), 'sendAt', 'expiresAt']);

@@ -90,6 +90,15 @@ const limited = async (
   ];
 };
 
+/** Where emails go while a transport is down. */
+const byFallback = async (deps: ExplainDeps, tenant: string, { fallback }: StoredTransport): Promise<string> => {
+  if (fallback === undefined || (await deps.transports.get(tenant, fallback)) === undefined) return '';
+  const isDown = (await deps.breakers.read(tenant, fallback)) !== undefined;
+  return isDown
+    ? `; its fallback ${fallback} is down, too`
+    : `; its emails go by its fallback ${fallback} meanwhile, but for those that a server may have seen`;
+};
+
 const ofTransport = async (deps: ExplainDeps, queue: EmailQueue, record: EmailRecord): Promise<Reason[]> => {
   const { transport } = await deps.tenants.settings(queue.address, record.email);
   const { tenant } = queue.address;
@@ -98,7 +107,8 @@ const ofTransport = async (deps: ExplainDeps, queue: EmailQueue, record: EmailRe
     const broken = await deps.breakers.read(tenant, transport);
     if (broken === undefined) return limited(deps, tenant, transport, known);
     const text = `the transport ${transport} is ${broken.state === 'open' ? 'down' : 'coming back'} since ${iso(broken.since)}${broken.words === undefined ? '' : `: ${broken.words}`}`;
-    return [{ code: 'transport-down', text, until: iso(broken.nextProbeAt) }];
+    const instead = await byFallback(deps, tenant, known);
+    return [{ code: 'transport-down', text: text + instead, until: iso(broken.nextProbeAt) }];
   }
   return [{ code: 'transport-unknown', text: `the transport ${transport} does not exist: put it` }];
 };

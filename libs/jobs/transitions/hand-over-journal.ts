@@ -14,6 +14,8 @@ export interface Marks {
   generation: number;
   /** Somebody began to hand the email over at this time (ms) and nobody has said how it ended. */
   intentAt?: number;
+  /** A hand-over began in this generation, whatever came of it: the email stays with the server that may have seen it. */
+  handedOver: boolean;
   /** The server took the email. */
   sent?: SentMark;
   /** The email was sent or erased, and removed: a late repetition of its add has made it anew. */
@@ -36,7 +38,7 @@ export interface Hold {
 
 const NOTHING_DONE: RecipientsDone = { accepted: [], refused: [] };
 
-export const NO_MARKS: Marks = { generation: 0, gone: false, done: NOTHING_DONE };
+export const NO_MARKS: Marks = { generation: 0, gone: false, handedOver: false, done: NOTHING_DONE };
 
 /** What was accepted stays so; what was refused before a release is tried anew. */
 const readDone = (text: string, generation: number): RecipientsDone => {
@@ -45,8 +47,8 @@ const readDone = (text: string, generation: number): RecipientsDone => {
 };
 
 export const readMarks = async (redis: Redis, queue: EmailQueue, id: string): Promise<Marks> => {
-  const names = [MARK.generation, MARK.intent, MARK.sent, MARK.done];
-  const [[generation, intent, sent, done], gone] = await Promise.all([
+  const names = [MARK.generation, MARK.intent, MARK.sent, MARK.done, MARK.handedOver];
+  const [[generation, intent, sent, done, handedOver], gone] = await Promise.all([
     redis.hmget(queue.keys.job(id), ...names),
     isGone(redis, queue.keys, id),
   ]);
@@ -55,6 +57,7 @@ export const readMarks = async (redis: Redis, queue: EmailQueue, id: string): Pr
   return {
     generation: current,
     gone,
+    handedOver: [handedOver, intentGeneration].includes(String(current)),
     ...(intentAt !== undefined && Number(intentGeneration) === current && { intentAt: Number(intentAt) }),
     ...(sent && { sent: JSON.parse(sent) as SentMark }),
     done: done ? readDone(done, current) : NOTHING_DONE,
@@ -116,7 +119,8 @@ export const markDone = async (
   { generation, intentAt, done }: { generation: number; intentAt: number | undefined; done: RecipientsDone },
 ): Promise<void> => {
   const value = JSON.stringify({ generation, ...done });
-  await mark(redis, [queue.keys.job(id)], [MARK.intent, intentAt ?? NO_INTENT, MARK.done, value]);
+  const began = intentAt === undefined ? [] : [MARK.handedOver, generation];
+  await mark(redis, [queue.keys.job(id)], [MARK.intent, intentAt ?? NO_INTENT, MARK.done, value, ...began]);
 };
 
 /** No intent has this time. */
@@ -127,8 +131,13 @@ const NO_INTENT = 0;
  * this one was taken for dead, is not.
  * @param intentAt as it was recorded, ms since 1970
  */
-export const clearIntent = async (redis: Redis, queue: EmailQueue, id: string, intentAt: number): Promise<void> => {
-  await mark(redis, [queue.keys.job(id)], [MARK.intent, intentAt]);
+export const clearIntent = async (
+  redis: Redis,
+  queue: EmailQueue,
+  id: string,
+  { generation, intentAt }: { generation: number; intentAt: number },
+): Promise<void> => {
+  await mark(redis, [queue.keys.job(id)], [MARK.intent, intentAt, MARK.handedOver, generation]);
 };
 
 // KEYS: the job, its lock. ARGV: token, field, value. Result: {1, or 0 where the lock is not ours any more; what stands there

@@ -31,7 +31,9 @@ if ARGV[7] == '' then
   redis.call('HSET', key, ARGV[11], ARGV[8])
 else
   made = redis.call('HINCRBY', key, 'atm', 1)
-  redis.call('HDEL', key, ARGV[10])
+  if redis.call('HDEL', key, ARGV[10]) == 1 then
+    redis.call('HSET', key, '${MARK.handedOver}', redis.call('HGET', key, '${MARK.generation}') or '0')
+  end
   redis.call('HSET', key, 'failedReason', ARGV[7])
 end
 redis.call('HSET', key, 'delay', nextAt - ARGV[3])

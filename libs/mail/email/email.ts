@@ -162,7 +162,20 @@ const relationComplaints = (email: Fields): Complaint[] => {
 /** One email in the body of a request, as `POST /v1/queues/{tenant}/{application}/emails` takes it. */
 export const EmailInput = EmailFields.superRefine((email, context) => {
   for (const [path, message] of relationComplaints(email)) context.addIssue({ code: 'custom', path, message });
-}).meta({ id: 'Email' });
+}).meta({
+  id: 'Email',
+  description:
+    'An email to be sent: finished (`html`, `text`), from a template with data, or a complete message (`raw`).',
+  examples: [
+    {
+      to: ['Ann <ann@example.org>'],
+      template: 'invoice',
+      data: { number: '2026-114' },
+      sendAt: '2026-12-01T08:00:00+01:00',
+      tags: ['invoice'],
+    },
+  ],
+});
 
 export type EmailInput = z.infer<typeof EmailInput>;
 export type AttachmentInput = z.infer<typeof Attachment>;

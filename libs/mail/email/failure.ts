@@ -21,6 +21,7 @@ export const FAILURE_CODES = [
   'from-missing',
   'from-not-allowed',
   'message-invalid',
+  'suppressed',
 ] as const;
 
 export type FailureCode = (typeof FAILURE_CODES)[number];

@@ -62,6 +62,8 @@ export interface Attempt {
   endedAt: string;
   outcome: OutcomeKind;
   transport?: string;
+  /** It went by the fallback of this transport, which could not be used for this reason. */
+  fallback?: { for: string; because: string };
   /** The version of the template that it was rendered from. */
   templateVersion?: number;
   text?: string;

@@ -23,6 +23,7 @@ const STATUS: Record<string, number> = {
   'queue-not-empty': 409,
   'tenant-not-empty': 409,
   'key-has-issued': 409,
+  'transport-in-use': 409,
   'webhook-off': 409,
   'version-mismatch': 412,
   'too-large': 413,

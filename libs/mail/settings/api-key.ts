@@ -45,7 +45,7 @@ export const ApiKeyInput = z
     if (key.smtpControl === true && key.role !== 'sender' && key.role !== 'admin')
       complain('smtpControl', 'is for keys with the role sender or admin: leave it out');
   })
-  .meta({ id: 'ApiKeyRequest' });
+  .meta({ id: 'ApiKeyRequest', examples: [{ role: 'sender', tenant: 'acme', application: 'billing' }] });
 
 export type ApiKeyInput = z.infer<typeof ApiKeyInput>;
 

@@ -15,7 +15,13 @@ const AddressList = z
     (given) => (given === undefined || Array.isArray(given) ? given : [given]),
     z.array(AddressInput).max(100),
   )
-  .meta({ override: { type: 'array', items: { $ref: '#/components/schemas/Address' }, maxItems: 100 } });
+  .meta({
+    override: ({ jsonSchema }: { jsonSchema: Record<string, unknown> }) => {
+      for (const keyword of ['type', 'items', 'maxItems'] as const) delete jsonSchema[keyword];
+      const one = { $ref: '#/components/schemas/Address' };
+      jsonSchema['anyOf'] = [one, { type: 'array', items: one, maxItems: 100 }];
+    },
+  });
 
 const Backoff = z
   .strictObject({
@@ -81,28 +87,37 @@ export const EMAIL_SETTINGS = {
   confidential: z.boolean().optional(),
 };
 
-export const TenantSettings = z.strictObject({
-  ...everywhere,
-  enabled: z.boolean().optional(),
-  errors: Errors.optional(),
-  /** Emails in its send queues at once; only the operator sets it. */
-  maxWaiting: z.int().min(1).max(100_000_000).optional(),
-  /** Bytes of content that its queues hold at once; only the operator sets it. */
-  maxContentBytes: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
-  ...TENANT_BOUNDS,
-  dataSources: DataSources.optional(),
-});
+export const TenantSettings = z
+  .strictObject({
+    ...everywhere,
+    enabled: z.boolean().optional(),
+    errors: Errors.optional(),
+    /** Emails in its send queues at once; only the operator sets it. */
+    maxWaiting: z.int().min(1).max(100_000_000).optional(),
+    /** Bytes of content that its queues hold at once; only the operator sets it. */
+    maxContentBytes: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+    ...TENANT_BOUNDS,
+    dataSources: DataSources.optional(),
+  })
+  .meta({ id: 'TenantSettings', examples: [{ attempts: 8, history: { days: 30 } }] });
 
-export const QueueSettings = z.strictObject({
-  ...everywhere,
-  enabled: z.boolean().optional(),
-  errors: Errors.optional(),
-  priority: z.enum(PRIORITIES).optional(),
-  concurrency: z.int().min(1).max(1_000).optional(),
-  rate: z.strictObject({ max: z.int().min(1).max(1_000_000), per: Duration }).optional(),
-  confidential: z.boolean().optional(),
-  dataSources: DataSources.optional(),
-});
+export const QueueSettings = z
+  .strictObject({
+    ...everywhere,
+    enabled: z.boolean().optional(),
+    errors: Errors.optional(),
+    priority: z.enum(PRIORITIES).optional(),
+    concurrency: z.int().min(1).max(1_000).optional(),
+    rate: z.strictObject({ max: z.int().min(1).max(1_000_000), per: Duration }).optional(),
+    /** Whether the tenant's suppression list holds for its emails: it need not for what people ask for themselves, as a new password. */
+    suppressions: z.enum(['honor', 'ignore']).optional(),
+    confidential: z.boolean().optional(),
+    dataSources: DataSources.optional(),
+  })
+  .meta({
+    id: 'QueueSettings',
+    examples: [{ from: 'Acme Billing <billing@acme.example>', rate: { max: 100, per: '1m' } }],
+  });
 
 export type TenantSettings = z.infer<typeof TenantSettings>;
 export type QueueSettings = z.infer<typeof QueueSettings>;
@@ -129,6 +144,8 @@ export interface ResolvedSettings {
   listUnsubscribe?: ListUnsubscribe;
   priority: Priority;
   concurrency: number;
+  /** Whether recipients on the tenant's suppression list are left out. */
+  suppressions: 'honor' | 'ignore';
   /** Prefixes of addresses; the queue's instead of the tenant's, never both. */
   dataSources: string[];
 }
@@ -150,6 +167,7 @@ const DEFAULTS = {
   confidential: false,
   priority: 'normal',
   concurrency: 10,
+  suppressions: 'honor',
 } as const;
 
 const EMAIL_SETTING_NAMES: ReadonlySet<string> = new Set(Object.keys(EMAIL_SETTINGS));
@@ -191,6 +209,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     ...(listUnsubscribe && { listUnsubscribe }),
     priority: nearest('priority') ?? DEFAULTS.priority,
     concurrency: nearest('concurrency') ?? DEFAULTS.concurrency,
+    suppressions: nearest('suppressions') ?? DEFAULTS.suppressions,
     dataSources: nearest('dataSources') ?? [],
   };
 };

@@ -19,7 +19,7 @@ export const TemplateInput = z
     schema: DataSchema.optional(),
   })
   .refine((given) => given.html !== undefined || given.text !== undefined, { message: 'must have html or text' })
-  .meta({ id: 'Template' });
+  .meta({ id: 'Template', examples: [{ subject: 'Welcome', text: 'Hello <%= it.name %>' }] });
 
 export type TemplateInput = z.infer<typeof TemplateInput>;
 

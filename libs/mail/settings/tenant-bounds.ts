@@ -14,6 +14,8 @@ export const TENANT_BOUNDS = {
   /** Bulk operations under way, and those of a week that are done with. */
   maxOperations: Most(1_000_000).optional(),
   maxWebhooks: Most(1_000).optional(),
+  /** Addresses on its suppression list. */
+  maxSuppressions: Most(10_000_000).optional(),
 };
 
 export type TenantBounds = Record<keyof typeof TENANT_BOUNDS, number>;
@@ -27,6 +29,7 @@ export const BOUND_NOUNS: Record<keyof TenantBounds, string> = {
   maxTemplateBytes: 'bytes of templates, all versions together',
   maxOperations: 'bulk operations under way',
   maxWebhooks: 'webhooks',
+  maxSuppressions: 'suppressed addresses',
 };
 
 const Count = (usual: number) => z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).default(usual);
@@ -40,6 +43,7 @@ export const BOUNDS_ENV = {
   ROHRPOST_MAX_TEMPLATE_BYTES: Count(64 * 1024 * 1024),
   ROHRPOST_MAX_OPERATIONS: Count(1_000),
   ROHRPOST_MAX_WEBHOOKS: Count(10),
+  ROHRPOST_MAX_SUPPRESSIONS: Count(100_000),
 };
 
 export const toTenantBounds = (env: z.infer<z.ZodObject<typeof BOUNDS_ENV>>): TenantBounds => ({
@@ -50,6 +54,7 @@ export const toTenantBounds = (env: z.infer<z.ZodObject<typeof BOUNDS_ENV>>): Te
   maxTemplateBytes: env.ROHRPOST_MAX_TEMPLATE_BYTES,
   maxOperations: env.ROHRPOST_MAX_OPERATIONS,
   maxWebhooks: env.ROHRPOST_MAX_WEBHOOKS,
+  maxSuppressions: env.ROHRPOST_MAX_SUPPRESSIONS,
 });
 
 /** As the variables have it where they are not set. */

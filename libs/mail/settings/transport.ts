@@ -2,6 +2,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import { addressFault, normalizeAddress } from '../address/address';
+import { Slug } from '../address/queue-address';
 import { OAuth2, type StoredOAuth2 } from './oauth';
 import { SecretInput } from '../input/secret-input';
 
@@ -105,8 +106,20 @@ export const TransportInput = z
     /** The name given in EHLO. */
     name: Host.optional(),
     allowedFrom: z.array(AllowedFrom).min(1).max(100).optional(),
+    /** The transport that its emails go by while its own server cannot be reached. */
+    fallback: Slug.optional(),
   })
-  .meta({ id: 'Transport' });
+  .meta({
+    id: 'Transport',
+    examples: [
+      {
+        host: 'smtp.acme.example',
+        security: 'starttls',
+        auth: { user: 'billing', pass: 'the password' },
+        limits: { connections: 10, perMinute: 300 },
+      },
+    ],
+  });
 
 export type TransportInput = z.infer<typeof TransportInput>;
 
@@ -134,6 +147,7 @@ export interface StoredTransport {
   dkim?: { domain: string; selector: string; sealedKey: string };
   allowedFrom?: string[];
   limits?: TransportLimits;
+  fallback?: string;
   /** Rises with every PUT; connections of an older version are not used again. */
   version: number;
   createdAt: string;

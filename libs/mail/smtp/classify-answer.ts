@@ -112,7 +112,7 @@ const describeReplies = (replies: Reply[]): string =>
     .join('; ');
 
 /** Everybody is done with: sent where nobody was refused, partly sent where somebody has it. */
-const everybodyDone = (accepted: string[], refused: Reply[], replies: Reply[], text: string): Outcome => {
+export const everybodyDone = (accepted: string[], refused: Reply[], replies: Reply[], text: string): Outcome => {
   const recipients = { accepted, refused: addressesOf(refused), deferred: [] };
   if (refused.length === 0) return { kind: 'sent', replies, recipients };
   if (accepted.length === 0) return { kind: 'refused', code: 'refused', text, replies, recipients };

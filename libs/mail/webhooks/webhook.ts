@@ -51,7 +51,10 @@ export const WebhookInput = z
       ])
       .optional(),
   })
-  .meta({ id: 'Webhook' });
+  .meta({
+    id: 'Webhook',
+    examples: [{ url: 'https://acme.example/mail-events', events: ['email.failed', 'email.uncertain'] }],
+  });
 
 export type WebhookInput = z.infer<typeof WebhookInput>;
 

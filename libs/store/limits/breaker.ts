@@ -9,7 +9,7 @@ import { defineScript } from '../redis/script';
 /** The right to try a transport, or when to ask again. */
 export type Pass =
   | { kind: 'go' | 'probe'; token: string; /** It ends where it is not renewed in time. */ leased: boolean }
-  | { kind: 'wait'; until: number };
+  | { kind: 'wait'; until: number; /** Its server answers again: others are before. */ recovering?: true };
 
 /** What a fault or an answer did to the breaker. */
 export interface Reported {
@@ -62,8 +62,8 @@ const SOON_MS = 250;
 /** A closed breaker is believed closed for so long without asking. */
 const BELIEVED_MS = 500;
 
-// KEYS: breaker, probe, in flight. ARGV: now, token, lease, soon, longest wait. Result: {'go' | 'probe' | 'wait', until}. Atomic, so that
-// of all replicas one probes, and no more go than are allowed.
+// KEYS: breaker, probe, in flight. ARGV: now, token, lease, soon, longest wait. Result: {'go' | 'probe' | 'wait', until, where it waits
+// for others 'recovering'}. Atomic, so that of all replicas one probes, and no more go than are allowed.
 const permit = defineScript(`
 local state, openUntil, allowed = unpack(redis.call('HMGET', KEYS[1], 'state', 'openUntil', 'allowed'))
 local now = tonumber(ARGV[1])
@@ -76,7 +76,7 @@ if state == 'open' then
   return {'wait', tostring(now + 4 * tonumber(ARGV[4]))}
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
-if redis.call('ZCARD', KEYS[3]) >= tonumber(allowed) then return {'wait', tostring(now + tonumber(ARGV[4]))} end
+if redis.call('ZCARD', KEYS[3]) >= tonumber(allowed) then return {'wait', tostring(now + tonumber(ARGV[4])), state} end
 redis.call('ZADD', KEYS[3], now + tonumber(ARGV[3]), ARGV[2])
 redis.call('PEXPIRE', KEYS[3], ARGV[3])
 return {'go', '1'}`);
@@ -210,8 +210,9 @@ export const createBreakers = (deps: {
       const token = `${deps.replica}:${count++}`;
       if ((believedClosed.get(id) ?? 0) > uptime()) return { kind: 'go', token, leased: false };
       const args = [now, token, leaseMs, SOON_MS, LONGEST_WAIT_MS];
-      const [kind, until] = (await permit(redis, keysOf(tenant, transport), args)) as [string, string];
-      if (kind === 'wait') return { kind: 'wait', until: Number(until) };
+      const [kind, until, state] = (await permit(redis, keysOf(tenant, transport), args)) as string[];
+      if (kind === 'wait')
+        return { kind: 'wait', until: Number(until), ...(state === 'recovering' && { recovering: true }) };
       if (kind === 'go' && until === '0') believedClosed.set(id, uptime() + BELIEVED_MS);
       else faulty.add(id);
       return { kind: kind === 'probe' ? 'probe' : 'go', token, leased: until !== '0' || kind === 'probe' };

@@ -108,6 +108,9 @@ export const tenantKeys = (tenant: string) => ({
   breaker: (transport: string) => `${ROOT}:{${tenant}}:breaker:${transport}`,
   /** Hash: name of a webhook -> its settings, as JSON. */
   webhooks: `${ROOT}:{${tenant}}:webhooks`,
+  /** Hash: suppressed address -> why, as JSON; and a sorted set of the addresses, all of one score, so that they sort by name. */
+  suppressions: `${ROOT}:{${tenant}}:suppressions`,
+  suppressedNames: `${ROOT}:{${tenant}}:suppressed-names`,
 });
 
 /** What waits for a webhook, and what became of it (libs/store/webhooks/deliveries.ts). */
@@ -228,6 +231,8 @@ export const MARK = {
   sent: 'rp:sent',
   /** Recipients that are done with, where some are still to be tried. */
   done: 'rp:done',
+  /** The generation in which a hand-over began that is over and was none of success: another server must not be asked. */
+  handedOver: 'rp:handed-over',
   /**
    * It stands in the error log: `1`, or `canceled`. Whoever takes an email that has it knows that another BullMQ client put
    * it back; the API's release takes it away.

@@ -13,7 +13,8 @@ export type ChangeKind =
   | 'signing-secret'
   | 'installation'
   | 'listening'
-  | 'webhook';
+  | 'webhook'
+  | 'suppression';
 
 export interface Changes {
   /** A reader that remembers; forgets an entry as soon as any process announces its change. */

@@ -32,4 +32,5 @@ export const removeFormerTenant = async (redis: Redis, changes: Changes, tenant:
   for (const name of templates) await changes.announce('template', `${tenant}/${name}`);
   await changes.announce('signing-secret', tenant);
   await changes.announce('webhook', tenant);
+  await changes.announce('suppression', tenant);
 };

@@ -67,6 +67,7 @@ const storedOf = (
     ...(input.limits && { limits: input.limits }),
     ...(input.allowedFrom && { allowedFrom: input.allowedFrom }),
     ...(input.name && { name: input.name }),
+    ...(input.fallback !== undefined && { fallback: input.fallback }),
     // Never a number that was there before, even after a removal: connections are kept under it.
     version: Math.max((old?.version ?? 0) + 1, now),
     createdAt: old?.createdAt ?? at,

@@ -116,7 +116,9 @@ export const sampleOf = (document: Document, schema: Schema, draw: Draw, name = 
     return sampleOf(document, target, draw, name, depth + 1);
   }
   if ('const' in schema) return schema.const;
-  for (const listed of [schema.enum, schema.examples]) if (listed?.length) return draw.pick(listed);
+  // The example of a whole body would be the only body.
+  const examples = schema.properties === undefined ? schema.examples : undefined;
+  for (const listed of [schema.enum, examples]) if (listed?.length) return draw.pick(listed);
   const choice = schema.anyOf ?? schema.oneOf ?? schema.allOf;
   if (choice?.length) return sampleOf(document, draw.pick(choice), draw, name, depth + 1);
   const type = Array.isArray(schema.type) ? draw.pick(schema.type) : schema.type;

@@ -7,6 +7,7 @@ import { startS3Server, type S3Server } from '../../support/s3/s3-server';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
 import { startSmtpServer, type SmtpServer } from '../../support/smtp/smtp-server';
 import { eventually } from '../../support/wait';
+import { heldFetch } from '../../support/http/held-fetch';
 
 let folder: string;
 let s3: S3Server;
@@ -34,7 +35,7 @@ const objects = async (): Promise<number> => {
 test('what is uploaded, attached or large lies in the bucket, is sent from there, and goes when the email goes', async () => {
   const { queue, emails } = await setUpQueue(service, 'acme/app', smtp.port, { history: { days: 0 }, enabled: false });
   const [small, large] = [randomBytes(1_000), randomBytes(3_000_000)];
-  const uploaded = await fetch(`${service.url}/v1/queues/${queue}/content`, {
+  const uploaded = await heldFetch(`${service.url}/v1/queues/${queue}/content`, {
     method: 'POST',
     headers: { authorization: `Bearer ${OPERATOR_KEY}` },
     body: large,

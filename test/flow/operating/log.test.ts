@@ -3,6 +3,7 @@ import { OPERATOR_KEY, anEmail, setUpQueue, startService, type EmailBody, type S
 import { serviceEnv, startProcess, type ServiceProcess } from '../../support/processes/process';
 import { startSmtpServer, type SmtpServer } from '../../support/smtp/smtp-server';
 import { eventually } from '../../support/wait';
+import { heldFetch } from '../../support/http/held-fetch';
 
 let service: Service;
 let smtp: SmtpServer;
@@ -46,7 +47,7 @@ const story = (id: string): string[] => grep(id).map(({ message }) => message);
 
 const call = async (method: string, path: string, body?: unknown, key = OPERATOR_KEY) => {
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-  const answer = await fetch(`${url}${path}`, {
+  const answer = await heldFetch(`${url}${path}`, {
     method,
     headers,
     ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -153,7 +154,7 @@ test('an email that is asked for again is told under its id', async () => {
     'content-type': 'application/json',
     'idempotency-key': 'k1',
   };
-  const ask = () => fetch(`${url}${emails}`, { method: 'POST', headers, body: JSON.stringify(anEmail()) });
+  const ask = () => heldFetch(`${url}${emails}`, { method: 'POST', headers, body: JSON.stringify(anEmail()) });
   const { id } = (await (await ask()).json()) as EmailBody;
   await ask();
   await eventually(() => expect(story(id)).toEqual(['accepted', 'asked for again: accepted before']));

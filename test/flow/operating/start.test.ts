@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTransport } from 'nodemailer';
 import { eventually } from '../../support/wait';
+import { heldFetch } from '../../support/http/held-fetch';
 
 const ROOT = join(__dirname, '../../..');
 
@@ -34,7 +35,7 @@ const environmentsOf = (app: string, dataDir: string): string[] =>
 const STATES = ['scheduled', 'queued', 'deferred', 'held', 'failed', 'sent', 'expired', 'canceled', 'uncertain'];
 const ask = async (http: number, path: string): Promise<Record<string, unknown>> => {
   const headers = { authorization: `Bearer ${OPERATOR_KEY}` };
-  return (await (await fetch(`http://127.0.0.1:${http}${path}`, { headers })).json()) as Record<string, unknown>;
+  return (await (await heldFetch(`http://127.0.0.1:${http}${path}`, { headers })).json()) as Record<string, unknown>;
 };
 const stateOfEmails = async (http: number): Promise<{ state: string; tags?: string[] }[]> =>
   (await ask(http, '/v1/tenants/demo/emails?limit=100'))['emails'] as { state: string; tags?: string[] }[];
@@ -117,7 +118,7 @@ test('it says where everything is, and the demo key sends a letter from a ready 
     expect(said).toContain(`127.0.0.1:${door}`);
     const letter = { from: 'app@rohrpost.example', to: 'ann@example.org', subject: 'By SMTP', text: 'It arrived.' };
     await createTransport({ port: door, host: '127.0.0.1', auth: { user: 'any', pass: key } }).sendMail(letter);
-    const response = await fetch(`http://127.0.0.1:${http}/v1/queues/demo/app/emails`, {
+    const response = await heldFetch(`http://127.0.0.1:${http}/v1/queues/demo/app/emails`, {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       body: JSON.stringify({

@@ -7,6 +7,7 @@ import { startHttpSource } from '../../support/http/http-source';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
 import { startSmtpServer, type SmtpServer } from '../../support/smtp/smtp-server';
 import { eventually } from '../../support/wait';
+import { heldFetch } from '../../support/http/held-fetch';
 
 let service: Service;
 let smtp: SmtpServer;
@@ -26,7 +27,7 @@ afterEach(() => smtp.close());
 
 const state = (id: string, state: string) => untilState(service, queue, id, state);
 const eml = async (id: string): Promise<{ type: string | null; bytes: Buffer }> => {
-  const response = await fetch(`${service.url}${emails}/${id}/message`, {
+  const response = await heldFetch(`${service.url}${emails}/${id}/message`, {
     headers: { authorization: `Bearer ${OPERATOR_KEY}` },
   });
   return { type: response.headers.get('content-type'), bytes: Buffer.from(await response.arrayBuffer()) };

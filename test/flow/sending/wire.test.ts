@@ -3,6 +3,7 @@ import { createDkim } from '../../support/smtp/dkim';
 import { untilState } from '../../support/emails';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
 import { startSmtpServer, type Received, type SmtpServer } from '../../support/smtp/smtp-server';
+import { heldFetch } from '../../support/http/held-fetch';
 
 const KIB = 1024;
 const dkim = createDkim('acme.example', 's1');
@@ -116,7 +117,7 @@ const arrived = (from: string): { received: Received; told: number } => {
 };
 
 const archived = async (id: string): Promise<Buffer> => {
-  const response = await fetch(`${service.url}/v1/queues/signed/app/emails/${id}/message`, {
+  const response = await heldFetch(`${service.url}/v1/queues/signed/app/emails/${id}/message`, {
     headers: { authorization: `Bearer ${OPERATOR_KEY}` },
   });
   return Buffer.from(await response.arrayBuffer());

@@ -6,6 +6,7 @@ import type { DeclaredAnswer, Endpoint } from '../../../apps/api/http/endpoint/e
 import { problemsOf } from '../../../apps/api/http/endpoint/declared-problems';
 import { ENDPOINTS } from '../../../apps/api/routes/all-endpoints';
 import { statusOfCode } from '../../../libs/mail/input/problem-document';
+import { publishedFaults } from './published-answer';
 
 interface Given {
   status: number;
@@ -57,9 +58,12 @@ export const requireDeclared = (method: string, address: string, answer: Given):
   if (!path.startsWith('/v1/') || method === 'HEAD') return;
   const endpoint = at(path).find((one) => one.endpoint.method === method.toLowerCase())?.endpoint;
   const isProblem = (answer.headers.get('content-type') ?? '').startsWith('application/problem+json');
-  const faults = isProblem
-    ? problemFaults(answer, endpoint === undefined ? NOWHERE : problemsOf(endpoint))
-    : answerFaults(answer, endpoint?.answers[answer.status]);
+  const faults = [
+    ...(isProblem
+      ? problemFaults(answer, endpoint === undefined ? NOWHERE : problemsOf(endpoint))
+      : answerFaults(answer, endpoint?.answers[answer.status])),
+    ...(endpoint === undefined ? [] : publishedFaults(endpoint, answer)),
+  ];
   if (faults.length === 0) return;
   const what = `${method} ${path} (${endpoint?.id ?? 'no endpoint'}) answered ${answer.status}`;
   throw new Error(`${what}, which is not as declared:\n${faults.join('\n')}\n${JSON.stringify(answer.body)}`);

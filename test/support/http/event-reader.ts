@@ -1,5 +1,6 @@
 // Reads a stream of events as a client does: it remembers the last id, and takes the stream up again when it is asked to.
 import { eventually } from '../wait';
+import { heldFetch } from './held-fetch';
 
 export interface HeardEvent {
   id: string;
@@ -34,7 +35,7 @@ export const readEvents = async (
 ): Promise<EventReader> => {
   const abort = new AbortController();
   const { heard = [], lastEventId, query = '' } = options;
-  const response = await fetch(`${url}/v1/events${query}`, {
+  const response = await heldFetch(`${url}/v1/events${query}`, {
     headers: { authorization: `Bearer ${key}`, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) },
     signal: abort.signal,
   });

@@ -83,6 +83,7 @@ const BY_CODE: Readonly<Partial<Record<Cause['code'], Explained>>> = {
   'from-missing': explained('cause.fromMissing', 'from'),
   'from-not-allowed': explained('cause.fromNotAllowed', 'from'),
   'message-invalid': explained('cause.messageInvalid', 'content'),
+  suppressed: explained('cause.suppressed', 'recipient'),
 };
 
 /** What is no reply of a server, by the words of an outcome. */

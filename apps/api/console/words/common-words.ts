@@ -48,6 +48,7 @@ export const COMMON_WORDS = {
   ],
   'refused.not-found': ['This is not there, or not any more', 'Das gibt es nicht, oder nicht mehr'],
   'refused.queue-not-empty': ['The queue is not empty', 'Die Warteschlange ist nicht leer'],
+  'refused.transport-in-use': ['Another transport has it as its fallback', 'Ein anderer Transport hat ihn als Ersatz'],
   'refused.tenant-not-empty': ['The tenant has queues still', 'Der Mandant hat noch Warteschlangen'],
   'refused.no-worker': ['No worker runs that could do it', 'Es läuft kein Worker, der das tun könnte'],
   'refused.host-not-allowed': ['This server may not be used', 'Dieser Server darf nicht benutzt werden'],

@@ -104,6 +104,10 @@ export const EMAIL_WORDS = {
     'No valid message can be made of it. Correct it, then release it.',
     'Aus ihr lässt sich keine gültige Nachricht machen. Berichtigen Sie sie und geben Sie sie dann frei.',
   ],
+  'email.failed.suppressed': [
+    'Every recipient is on the suppression list of the tenant. Correct the recipients, or take them off the list, then release it.',
+    'Alle Empfänger stehen auf der Sperrliste des Mandanten. Berichtigen Sie die Empfänger, oder nehmen Sie sie von der Liste, und geben Sie sie dann frei.',
+  ],
   'email.until': ['ends by itself {when}', 'endet von selbst {when}'],
   'reason.no-worker': ['No worker runs', 'Kein Worker läuft'],
   'reason.key-missing': ['A worker lacks a key', 'Einem Worker fehlt ein Schlüssel'],

@@ -54,6 +54,7 @@ export const INCIDENT_WORDS = {
   'cause.attachmentGone': ['An attachment to be fetched is gone', 'Ein abzuholender Anhang ist weg'],
   'cause.attachmentInvalid': ['An attachment is not valid', 'Ein Anhang ist ungültig'],
   'cause.fromMissing': ['There is no sender’s address', 'Die Absenderadresse fehlt'],
+  'cause.suppressed': ['Every recipient is on the suppression list', 'Alle Empfänger stehen auf der Sperrliste'],
   'cause.fromNotAllowed': ['This sender’s address is not allowed here', 'Diese Absenderadresse ist hier nicht erlaubt'],
   'cause.messageInvalid': ['No valid message can be made of them', 'Daraus lässt sich keine gültige Nachricht machen'],
   'cause.noHost': ['The name of the mail server is not known', 'Der Name des Mailservers ist unbekannt'],

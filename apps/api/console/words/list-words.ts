@@ -207,6 +207,8 @@ export const LIST_WORDS = {
   'settings.same': ['Nothing was changed.', 'Nichts wurde geändert.'],
   'settings.value.exponential': ['longer each time', 'jedes Mal länger'],
   'settings.value.fixed': ['always the same', 'immer gleich'],
+  'settings.value.honor': ['leave out', 'auslassen'],
+  'settings.value.ignore': ['write to them', 'ihnen schreiben'],
   'settings.value.resend': ['send again', 'nochmals senden'],
   'settings.value.hold': ['hold', 'anhalten'],
   'settings.value.none': ['nothing', 'nichts'],

@@ -61,6 +61,11 @@ export const TRANSPORTS_WORDS = {
     'One a line: ann@acme.example, or @acme.example for a whole domain. Empty: all.',
     'Einer je Zeile: ann@acme.example, oder @acme.example für eine ganze Domain. Leer: alle.',
   ],
+  'transport.fallback': ['Fallback', 'Ersatz'],
+  'transport.fallbackHint': [
+    'The transport that emails go by while this one cannot be reached. Empty: they wait.',
+    'Der Transport, über den E-Mails gehen, solange dieser nicht erreichbar ist. Leer: Sie warten.',
+  ],
   'transport.saveTest': ['Save and test', 'Speichern und prüfen'],
   'transport.saved': ['Saved.', 'Gespeichert.'],
   'transport.secretNeeded': [

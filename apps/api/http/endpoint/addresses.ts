@@ -6,7 +6,7 @@ import { identityOf } from '../auth';
 import type { Endpoint } from './endpoint';
 
 /** Outside the document; they are asked, never told anything. */
-const ASKED = ['/openapi.json', '/livez', '/readyz', '/metrics'];
+const ASKED = ['/openapi.json', '/docs', '/livez', '/readyz', '/metrics'];
 
 type Address = Pick<Endpoint<never>, 'method' | 'path' | 'heeds'>;
 

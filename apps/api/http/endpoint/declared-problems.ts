@@ -1,8 +1,9 @@
 // Which problems an endpoint may answer: those that follow from what it takes, and those that it declares.
 import { statusOfCode } from '../../../../libs/mail/input/problem-document';
 import type { Endpoint } from './endpoint';
+import type { ProblemCode } from './problem-meanings';
 
-const ANY = [
+const ANY: readonly ProblemCode[] = [
   'bad-request',
   'bad-cursor',
   'unauthenticated',
@@ -13,7 +14,13 @@ const ANY = [
   'unavailable',
 ];
 /** Of whatever has a body, also where none is asked for. */
-const OF_BODIES = ['malformed-json', 'not-utf-8', 'too-large', 'unsupported-media-type', 'invalid'];
+const OF_BODIES: readonly ProblemCode[] = [
+  'malformed-json',
+  'not-utf-8',
+  'too-large',
+  'unsupported-media-type',
+  'invalid',
+];
 
 /** The codes, each once. */
 export const problemsOf = ({
@@ -24,7 +31,7 @@ export const problemsOf = ({
   heeds = [],
   problems = [],
   grows = 'never',
-}: Endpoint<never>): string[] => {
+}: Endpoint<never>): ProblemCode[] => {
   const codes = [...ANY, ...problems];
   if (may.action !== 'read') codes.push('forbidden');
   if (may.over === 'queue' || may.over === 'tenant') codes.push('not-found');
@@ -41,8 +48,8 @@ export const problemsOf = ({
 };
 
 /** The codes by their status, in the order of statuses. */
-export const problemsByStatus = (endpoint: Endpoint<never>): [status: number, codes: string[]][] => {
-  const byStatus = new Map<number, string[]>();
+export const problemsByStatus = (endpoint: Endpoint<never>): [status: number, codes: ProblemCode[]][] => {
+  const byStatus = new Map<number, ProblemCode[]>();
   for (const code of problemsOf(endpoint)) {
     const status = statusOfCode(code);
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);

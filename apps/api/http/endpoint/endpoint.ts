@@ -6,6 +6,7 @@ import type { Identity } from '../../../../libs/mail/settings/api-key';
 import type { IfMatch } from '../if-match';
 import type { Over, Permission } from '../permission';
 import type { Body } from './body';
+import type { ProblemCode } from './problem-meanings';
 
 export type Method = 'get' | 'put' | 'post' | 'patch' | 'delete';
 
@@ -74,7 +75,7 @@ interface Declared {
   heeds?: readonly HeededHeader[];
   answers: Readonly<Record<number, DeclaredAnswer>>;
   /** Codes of problems besides those that follow from the rest (`problemsOf`). */
-  problems?: readonly string[];
+  problems?: readonly ProblemCode[];
   /** Of each POST, PUT and PATCH. */
   grows?: Grows;
 }
@@ -107,6 +108,7 @@ export const TAGS = {
   Queues: 'One queue for each application of a tenant: its settings, counts and pause.',
   Tenants: 'Tenants, their settings, and the secret that their data sources check requests with.',
   Transports: 'The SMTP servers of a tenant.',
+  Suppressions: 'Addresses that the emails of a tenant do not go to.',
   Templates: 'Templates of a tenant, kept as numbered versions.',
   Keys: 'API keys: who may do what, where.',
   Installation: 'The whole installation: its pause, its workers, and who changed what.',

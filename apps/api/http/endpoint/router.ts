@@ -11,6 +11,7 @@ import { parseQuery } from '../input';
 import { badCursor } from '../page';
 import { traceRequest } from '../../../../libs/runtime/telemetry/tracing';
 import { createAddresses } from './addresses';
+import { hasLines } from './body';
 import type { Answer, Endpoint } from './endpoint';
 
 /** Sends what a handler answered. JSON goes out by itself: express would look for charsets and fresh copies of each answer. */
@@ -93,8 +94,14 @@ export const endpointRouter = <D>(
         traceRequest(endpoint.id, request.headers, () => answer(request, response), isFault);
       // What a GET carries means nothing (RFC 9110 9.3.1): it is not even read as JSON.
       const readsJson = endpoint.method !== 'get' && endpoint.body?.stream !== true;
+      const whole = readsJson ? inSequence(readJson, handle) : handle;
+      const run: RequestHandler =
+        endpoint.body?.lines === true
+          ? (request, response, next) =>
+              hasLines(request) ? inSequence(handle)(request, response, next) : whole(request, response, next)
+          : whole;
       const { id, path, method } = endpoint;
-      return { id, path, method, run: readsJson ? inSequence(readJson, handle) : handle };
+      return { id, path, method, run };
     }),
   );
   return (request, response, next) => {

@@ -6,11 +6,13 @@ import { correct, type CorrectDeps, type Patch } from '../../../../libs/administ
 import { existingEmail, existingQueue } from '../../../../libs/administration/existing';
 import { resend, ResendInput, type ResendDeps } from '../../../../libs/administration/resend';
 import { sendNow } from '../../../../libs/administration/send-now';
+import { EmailInput } from '../../../../libs/mail/email/email';
 import { Problem } from '../../../../libs/mail/input/problem';
 import { EmailDetails, ResendReceipt } from '../../answers/emails';
 import type { IfMatch } from '../../http/if-match';
 import { json, nothing, uncheckedJson } from '../../http/endpoint/body';
 import { endpoint, type Asked } from '../../http/endpoint/endpoint';
+import type { ProblemCode } from '../../http/endpoint/problem-meanings';
 import { EMAILS } from '../../http/endpoint/paths';
 import type { RouteDeps } from '../../http/route-deps';
 import { emailAnswer } from '../../views/email-answer';
@@ -58,10 +60,26 @@ const act = async (deps: ActDeps, asked: AskedOfEmail, work: (subject: Subject) 
 const MAY_SEND = { action: 'send', over: 'queue' } as const;
 const AFTER = { 200: { description: 'The email as it is now.', schema: EmailDetails, headers: ['ETag'] } } as const;
 /** Its state does not allow it. */
-export const STATE_PROBLEMS = ['email-state', 'email-sending', 'email-finished', 'version-mismatch', 'confidential'];
+export const STATE_PROBLEMS = [
+  'email-state',
+  'email-sending',
+  'email-finished',
+  'version-mismatch',
+  'confidential',
+] as const;
 
-/** Its fields are those of an email; checked once they are merged. */
-export const Correction = z.record(z.string(), z.unknown()).meta({ id: 'Correction' });
+/** Its fields are those of an email, or null; checked once they are merged. */
+export const Correction = z
+  .strictObject(
+    Object.fromEntries(
+      Object.entries(EmailInput.shape).map(([name, field]) => [name, (field as z.ZodType).nullable()]),
+    ),
+  )
+  .meta({
+    id: 'Correction',
+    description: 'Fields that replace those of the email; null takes one away.',
+    examples: [{ to: ['Ann <ann@example.org>'], sendAt: null }],
+  });
 
 const correctEmail = endpoint({
   method: 'patch',
@@ -84,7 +102,7 @@ const correctEmail = endpoint({
 /** An action that needs no more than the email. */
 const action = (
   name: 'hold' | 'release' | 'cancel' | 'send-now',
-  about: { id: string; summary: string; description: string; problems?: readonly string[] },
+  about: { id: string; summary: string; description: string; problems?: readonly ProblemCode[] },
   work: (deps: ActDeps, subject: Subject) => Promise<void>,
 ) =>
   endpoint({
@@ -171,6 +189,10 @@ const resendEmail = endpoint({
   },
 });
 
+const Resolution = z
+  .strictObject({ as: z.enum(['sent', 'resend', 'failed']) })
+  .meta({ id: 'Resolution', examples: [{ as: 'sent' }] });
+
 const resolveEmail = endpoint({
   method: 'post',
   path: `${EMAIL}/resolve`,
@@ -179,7 +201,7 @@ const resolveEmail = endpoint({
   summary: 'Say what became of an uncertain email',
   description: 'For an email whose hand-over broke off: it was sent, it is to be sent again, or it has failed.',
   may: { action: 'administer', over: 'queue' },
-  body: json(z.strictObject({ as: z.enum(['sent', 'resend', 'failed']) })),
+  body: json(Resolution),
   heeds: ['If-Match'],
   grows: 'never',
   answers: AFTER,

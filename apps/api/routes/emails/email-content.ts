@@ -35,7 +35,7 @@ export const RENDER_PROBLEMS = [
   'source-not-allowed',
   'message-invalid',
   'content-missing',
-];
+] as const;
 
 type RenderDeps = PreviewDeps & Pick<RouteDeps, 'accept' | 'refs' | 'config'>;
 
@@ -103,7 +103,12 @@ const getEmailContent = endpoint({
   description:
     'As it was sent, where that is archived; else as it would be rendered now. `rendered` asks for one of the two.',
   may: MAY_READ,
-  query: z.strictObject({ rendered: z.enum(['sent', 'now']).optional() }),
+  query: z.strictObject({
+    rendered: z
+      .enum(['sent', 'now'])
+      .optional()
+      .meta({ description: '`sent`: as it was sent, else a problem; `now`: as it would be made now.' }),
+  }),
   answers: { 200: { description: 'What it says.', schema: EmailContent } },
   problems: ['confidential', 'not-archived', ...RENDER_PROBLEMS],
   async handle(deps: EmailDeps & PreviewDeps, asked) {

@@ -27,16 +27,20 @@ const splitCommas = (given: unknown): unknown => {
 
 const ListQuery = z
   .strictObject({
-    state: z.preprocess(splitCommas, OneOrMoreStates.optional()),
-    id: z.preprocess(splitCommas, OneOrMoreIds.optional()),
+    state: z.preprocess(splitCommas, OneOrMoreStates.optional()).meta({
+      description: 'One state or several: repeated, or with commas between.',
+    }),
+    id: z.preprocess(splitCommas, OneOrMoreIds.optional()).meta({
+      description: 'One id of an email or several, likewise; 200 at most.',
+    }),
     ...FILTER_FIELDS,
     metadata: FILTER_FIELDS.metadata.meta({
       description: 'Each member is a parameter of its own: `metadata.case=114`.',
       // So that clients write its members as they are named here.
       param: { style: 'form', explode: true },
     }),
-    limit: z.coerce.number().int().min(1).max(200).default(50),
-    cursor: z.string().optional(),
+    limit: z.coerce.number().int().min(1).max(200).default(50).meta({ description: 'How many a page has at most.' }),
+    cursor: z.string().optional().meta({ description: '`nextCursor` of the page before, with the same filters.' }),
   })
   .superRefine((query, context) =>
     requireSpan(query, (path, message) => context.addIssue({ code: 'custom', path: [path], message })),

@@ -8,7 +8,8 @@ import { endpoint } from '../../http/endpoint/endpoint';
 import { QUEUE } from '../../http/endpoint/paths';
 import type { RouteDeps } from '../../http/route-deps';
 
-const Query = z.strictObject({ limit: z.coerce.number().int().min(1).max(1_000).default(200) });
+const Limit = z.coerce.number().int().min(1).max(1_000).default(200);
+const Query = z.strictObject({ limit: Limit.meta({ description: 'How many are answered at most.' }) });
 const ANSWERS = { 200: { description: 'The incidents.', schema: IncidentList } } as const;
 const DESCRIPTION =
   'Emails that failed, expired, are uncertain or are tried again, grouped by cause, as they are at this moment; none that a person held or canceled. Lists take the id as `incident`.';

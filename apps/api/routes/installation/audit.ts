@@ -11,14 +11,14 @@ const Part = z.string().min(1).max(200).optional();
 
 const AuditQuery = z
   .strictObject({
-    tenant: z.string().optional(),
-    application: z.string().optional(),
+    tenant: z.string().optional().meta({ description: 'What was changed in this tenant.' }),
+    application: z.string().optional().meta({ description: 'What was changed in this application.' }),
     by: Part.meta({ description: 'A part of who did it.' }),
     about: Part.meta({ description: 'A part of what was done, or of what it was done to.' }),
     since: FILTER_FIELDS.since,
     until: FILTER_FIELDS.until,
-    limit: z.coerce.number().int().min(1).max(200).default(50),
-    cursor: z.string().optional(),
+    limit: z.coerce.number().int().min(1).max(200).default(50).meta({ description: 'How many a page has at most.' }),
+    cursor: z.string().optional().meta({ description: '`nextCursor` of the page before, with the same filters.' }),
   })
   .superRefine((query, context) =>
     requireSpan(query, (path, message) => context.addIssue({ code: 'custom', path: [path], message })),

@@ -15,12 +15,14 @@ const Query = z.strictObject({
   types: z
     .string()
     .refine((text) => text.split(',').every((one) => (EVENT_TYPES as readonly string[]).includes(one)), TYPES)
-    .optional(),
-  tenant: Slug.optional(),
+    .optional()
+    .meta({ description: 'Types of events, separated by commas.' }),
+  tenant: Slug.optional().meta({ description: 'Events of this tenant only.' }),
   queue: z
     .string()
     .regex(/^[a-z0-9-]+\/[a-z0-9-]+$/, 'must be tenant/application')
-    .optional(),
+    .optional()
+    .meta({ description: 'Events of this queue only: `tenant/application`.' }),
 });
 type Query = z.infer<typeof Query>;
 

@@ -84,7 +84,9 @@ const revokeKey = endpoint({
   description:
     'From the next request on nobody gets in by it. Where it issued others that hold still, `issued` says what becomes of them: they are revoked too, or kept under whoever issued it.',
   may: MAY,
-  query: z.strictObject({ issued: z.enum(['keep', 'revoke']).optional() }),
+  query: z.strictObject({
+    issued: z.enum(['keep', 'revoke']).optional().meta({ description: 'What becomes of the keys that it issued.' }),
+  }),
   answers: { 204: { description: 'It is revoked.' } },
   problems: ['not-found', 'key-has-issued'],
   async handle(

@@ -4,7 +4,8 @@ import { Overview } from '../../answers/overview';
 import { endpoint } from '../../http/endpoint/endpoint';
 import type { RouteDeps } from '../../http/route-deps';
 
-const Query = z.strictObject({ limit: z.coerce.number().int().min(1).max(1_000).default(20) });
+const Limit = z.coerce.number().int().min(1).max(1_000).default(20);
+const Query = z.strictObject({ limit: Limit.meta({ description: 'How many rows of numbers there are at most.' }) });
 const MOST_INCIDENTS = 10;
 
 const iso = (ms: number): string => new Date(ms).toISOString();

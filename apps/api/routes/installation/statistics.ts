@@ -13,17 +13,17 @@ import { QUEUE } from '../../http/endpoint/paths';
 import type { RouteDeps } from '../../http/route-deps';
 
 const Query = z.strictObject({
-  since: Instant.optional(),
-  until: Instant.optional(),
-  by: z.enum(['hour', 'day']).default('day'),
-  group: z.enum(GROUPS).optional(),
+  since: Instant.optional().meta({ description: 'The first hour or day; a day or 30 days ago where it is not given.' }),
+  until: Instant.optional().meta({ description: 'The end, which is no part of it; now where it is not given.' }),
+  by: z.enum(['hour', 'day']).default('day').meta({ description: 'How long a row counts.' }),
+  group: z.enum(GROUPS).optional().meta({ description: 'A row for each of these; one for all where it is not given.' }),
 });
 type Query = z.infer<typeof Query>;
 
 const ANSWERS = { 200: { description: 'What was counted.', schema: Statistics } } as const;
 const DESCRIPTION =
   'How many emails were accepted, sent, failed, deferred, expired, canceled or left uncertain, and how long they took from due to sent, by hour (14 days) or day (a year), in all or by queue, transport or tenant.';
-const PROBLEMS = ['too-many-rows'];
+const PROBLEMS = ['too-many-rows'] as const;
 const BOUNDS = ['1s', '5s', '30s', '5m', '1h', 'more'] as const;
 
 const iso = (ms: number): string => new Date(ms).toISOString();

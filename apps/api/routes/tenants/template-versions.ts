@@ -18,7 +18,10 @@ import {
 const VERSION = `${TEMPLATE}/versions/{version}` as const;
 
 const Version = z.coerce.number().int().min(1);
-const CompareQuery = z.strictObject({ from: Version, to: Version.optional() });
+const CompareQuery = z.strictObject({
+  from: Version.meta({ description: 'The number of the version that is compared.' }),
+  to: Version.optional().meta({ description: 'The version that it is compared with; the present one without it.' }),
+});
 
 const listVersions = endpoint({
   method: 'get',

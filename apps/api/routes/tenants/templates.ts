@@ -25,10 +25,12 @@ export const MAY_CHANGE = { action: 'administer', over: 'tenant', whenTrusted: '
 export type TemplateStore = Pick<RouteDeps, 'templates'>;
 export type PutDeps = Pick<RouteDeps, 'templates' | 'audit' | 'budget'>;
 
-const TemplateData = z.strictObject({
-  data: z.record(z.string(), z.unknown()).optional(),
-  version: z.int().min(1).optional(),
-});
+const TemplateData = z
+  .strictObject({
+    data: z.record(z.string(), z.unknown()).optional(),
+    version: z.int().min(1).optional(),
+  })
+  .meta({ id: 'TemplateData', examples: [{ data: { name: 'Ann' } }] });
 
 /** What a person wrote of a version. */
 const sourceOf = (version: TemplateVersion | undefined): object => {
@@ -183,10 +185,15 @@ const renderTemplate = endpoint({
   },
 });
 
-const Draft = z.strictObject({
-  template: z.unknown(),
-  data: z.record(z.string(), z.unknown()).optional(),
-});
+const Draft = z
+  .strictObject({
+    template: z.unknown().meta({ override: { $ref: '#/components/schemas/Template' } }),
+    data: z.record(z.string(), z.unknown()).optional(),
+  })
+  .meta({
+    id: 'TemplateDraft',
+    examples: [{ template: { subject: 'Welcome', text: 'Hello <%= it.name %>' }, data: { name: 'Ann' } }],
+  });
 
 /** Programs of templates are kept by time and number: a draft is its own, by what is in it. */
 const draftOf = (input: TemplateInput, version: number): TemplateVersion => {

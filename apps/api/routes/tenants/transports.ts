@@ -3,7 +3,7 @@ import { changesBetween } from '../../../../libs/administration/field-diff';
 import { decideHost } from '../../../../libs/administration/transport-host';
 import { Slug, SLUG } from '../../../../libs/mail/address/queue-address';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
-import { notFound, problemAt } from '../../../../libs/mail/input/problem';
+import { notFound, Problem, problemAt } from '../../../../libs/mail/input/problem';
 import { may, type Identity } from '../../../../libs/mail/settings/api-key';
 import { TransportInput, type StoredTransport } from '../../../../libs/mail/settings/transport';
 import { keepsLogin } from '../../../../libs/mail/settings/transport-login';
@@ -59,12 +59,21 @@ const requireHttps = ({ fetcher }: Pick<RouteDeps, 'fetcher'>, { auth }: Transpo
   );
 };
 
+/** It must be there and be another one; what is stored already is not asked about. @throws Problem `invalid` */
+const requireFallback = (name: string, { fallback }: TransportInput, known: readonly string[] | undefined): void => {
+  if (fallback === undefined || known === undefined) return;
+  if (fallback === name) throw problemAt('invalid', ['fallback'], 'must be another transport than this one');
+  if (!known.includes(fallback))
+    throw problemAt('invalid', ['fallback'], `must be a transport of this tenant: put ${fallback} first`);
+};
+
 /** PUT and PATCH. */
 const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof TRANSPORT, never, unknown>) => {
   const { identity, tenant, by } = asked;
   const name = parseInput(Slug, asked.params.name, ['name']);
   const none = { identity: { transport: name }, computed: COMPUTED.transport };
   const change = readChange(asked, none, `transport ${name}`);
+  const names = change.names('fallback') ? (await deps.transports.list(tenant)).map((one) => one.name) : undefined;
   const { before, after } = await deps.transports.change(
     tenant,
     name,
@@ -73,6 +82,7 @@ const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof TRANSPORT,
       const input = parseInput(TransportInput, change.wanted(present && transportDocument(present)));
       requireCover(identity, input, present);
       requireHttps(deps, input);
+      requireFallback(name, input, names);
       const hostBy = decideHost(identity, deps.mayReachSmtp, { present, input, named: change.names('host', 'port') });
       return { ...input, hostBy };
     },
@@ -103,7 +113,7 @@ export const existingTransport = async (
 };
 
 const changed = { schema: TransportDetails, headers: ['ETag'] } as const;
-const CHANGE_PROBLEMS = ['plaintext-auth', 'host-not-allowed', 'secret-missing', 'secret-needed'];
+const CHANGE_PROBLEMS = ['plaintext-auth', 'host-not-allowed', 'secret-missing', 'secret-needed'] as const;
 
 const listTransports = endpoint({
   method: 'get',
@@ -174,15 +184,22 @@ const deleteTransport = endpoint({
   id: 'deleteTransport',
   tag: 'Transports',
   summary: 'Delete a transport',
-  description: 'Emails that name it fail with `transport-unknown` when they are due.',
+  description:
+    'Emails that name it wait until it is put again. One that is the `fallback` of another is not deleted before that one names it no more.',
   may: MAY_CHANGE,
   heeds: ['If-Match'],
   answers: { 204: { description: 'It is gone.' } },
+  problems: ['transport-in-use'],
   async handle(
     { transports, audit }: Pick<RouteDeps, 'transports' | 'audit'>,
     { tenant, by, params: { name }, ifMatch },
   ) {
     const requireVersion = versionGuard(ifMatch);
+    const users = (await transports.list(tenant)).filter(({ transport }) => transport.fallback === name);
+    if (users.length > 0) {
+      const names = users.map((one) => one.name).join(', ');
+      throw new Problem('transport-in-use', `it is the fallback of ${names}: take it out there first`);
+    }
     const removed = await transports.remove(tenant, name, (present) => requireVersion(transportVersion(present)));
     if (removed === undefined) throw notFound(`transport ${name}`);
     await audit.record({

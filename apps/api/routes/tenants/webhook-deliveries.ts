@@ -16,7 +16,12 @@ const DELIVERIES = `${WEBHOOK}/deliveries` as const;
 /** Of one page, where most of them have another status than is asked for. */
 const MOST_READ = 2_000;
 
-const Query = PageQuery.extend({ status: z.enum(DELIVERY_STATUSES).optional() });
+const Query = PageQuery.extend({
+  status: z
+    .enum(DELIVERY_STATUSES)
+    .optional()
+    .meta({ description: 'Those that stand so: waiting, or how they ended.' }),
+});
 
 const listWebhookDeliveries = endpoint({
   method: 'get',

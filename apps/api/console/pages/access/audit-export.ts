@@ -2,6 +2,7 @@
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
 import type { AuditPage } from '../../../answers/installation';
+import { csvCell } from '../../../views/csv-cell';
 import type { Download, Visit } from '../../page/page';
 
 type Entry = z.infer<typeof AuditPage>['entries'][number];
@@ -19,16 +20,6 @@ type EntryPage = z.infer<typeof AuditPage>;
 
 const readPage = (visit: Visit, cursor?: string): Promise<EntryPage> =>
   visit.ask<EntryPage>('readAudit', { query: { ...auditQuery(visit), limit: String(PAGE), cursor } });
-
-/**
- * A cell that a spreadsheet takes for text: what begins like a formula gets an apostrophe before it (OWASP, CSV injection);
- * quotes as in RFC 4180.
- */
-export const csvCell = (value: string | undefined): string => {
-  const text = value ?? '';
-  const harmless = /^\s*[=+\-@]|^[\t\r\n]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(harmless) ? `"${harmless.replace(/"/g, '""')}"` : harmless;
-};
 
 const COLUMNS = ['at', 'by', 'what', 'tenant', 'application', 'target', 'reason', 'fields'] as const;
 

@@ -14,14 +14,28 @@ const PACE: FieldGroup = {
   ],
 };
 
+/** Whether its emails go to those who are on the tenant's suppression list. */
+const RECIPIENTS: FieldGroup = {
+  title: 'group.recipients',
+  fields: [
+    {
+      path: 'suppressions',
+      label: 'set.suppressions',
+      hint: 'set.suppressionsHint',
+      choices: ['honor', 'ignore'],
+      worded: true,
+    },
+  ],
+};
+
 /** What the operator alone may change. */
 const SOURCES: FieldGroup = { title: 'group.sources', fields: [DATA_SOURCES] };
 
 /** @param tenant its settings; undefined where the reader may not see them */
 export const queueGroups = (tenant: Record<string, unknown> | undefined) => {
   const withInherited = inheriting(tenant);
-  return { own: [...COMMON_GROUPS, PACE].map(withInherited), ofOperator: withInherited(SOURCES) };
+  return { own: [...COMMON_GROUPS, PACE, RECIPIENTS].map(withInherited), ofOperator: withInherited(SOURCES) };
 };
 
 /** All that the form may have. */
-export const QUEUE_FIELDS: readonly SettingField[] = fieldsOf([...COMMON_GROUPS, PACE, SOURCES]);
+export const QUEUE_FIELDS: readonly SettingField[] = fieldsOf([...COMMON_GROUPS, PACE, RECIPIENTS, SOURCES]);

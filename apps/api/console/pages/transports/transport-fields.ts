@@ -52,6 +52,7 @@ export const DKIM: readonly SettingField[] = [
 
 export const MORE: readonly SettingField[] = [
   { path: 'name', label: 'transport.name', hint: 'transport.nameHint' },
+  { path: 'fallback', label: 'transport.fallback', hint: 'transport.fallbackHint' },
   { path: 'allowedFrom', label: 'transport.allowedFrom', hint: 'transport.allowedFromHint', kind: 'lines' },
 ];
 

@@ -1,5 +1,5 @@
 // What a transport and a queue allow is neither used up by emails that no server saw, nor kept by an attempt that is over.
-import type { Admission } from '../../../libs/store/limits/transport-limits';
+import type { Admission } from '../../../../libs/store/limits/transport-limits';
 import { holdAdmission } from './admission';
 
 let said: string[];

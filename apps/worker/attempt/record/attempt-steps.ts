@@ -1,17 +1,17 @@
 // The record of one attempt: each step takes it and gives it back with what it learned, or with the outcome that ends it.
-import type { ContentReader } from '../../../libs/content/store';
-import type { Address } from '../../../libs/mail/address/address';
-import type { Outcome } from '../../../libs/mail/email/outcome';
-import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
-import type { StoredAttachment, StoredRaw } from '../../../libs/mail/email/stored-email';
-import type { Lease } from '../../../libs/jobs/transitions/lease';
-import type { Marks } from '../../../libs/jobs/transitions/hand-over-journal';
-import type { OpenTransport } from '../../../libs/send/smtp/connections';
-import type { Message } from '../../../libs/send/message/message';
-import type { Span } from '../../../libs/runtime/telemetry/tracing';
+import type { ContentReader } from '../../../../libs/content/store';
+import type { Address } from '../../../../libs/mail/address/address';
+import type { Attempt, Outcome, Reply } from '../../../../libs/mail/email/outcome';
+import type { ResolvedSettings } from '../../../../libs/mail/settings/settings';
+import type { StoredAttachment, StoredRaw } from '../../../../libs/mail/email/stored-email';
+import type { Lease } from '../../../../libs/jobs/transitions/lease';
+import type { Marks } from '../../../../libs/jobs/transitions/hand-over-journal';
+import type { OpenTransport } from '../../../../libs/send/smtp/connections';
+import type { Message } from '../../../../libs/send/message/message';
+import type { Span } from '../../../../libs/runtime/telemetry/tracing';
 import type { AttemptAdmission } from './admission';
 import type { AttemptSpool } from './attempt-spool';
-import type { Transcript } from '../../../libs/mail/smtp/transcript';
+import type { Transcript } from '../../../../libs/mail/smtp/transcript';
 
 /** An attempt as it begins. `admission` and `spool` are owned by `attempt.ts`, which gives both back at its end. */
 export interface OpenAttempt {
@@ -19,11 +19,15 @@ export interface OpenAttempt {
   settings: ResolvedSettings;
   /** What earlier attempts left behind. */
   marks: Marks;
+  /** What is said of recipients that are left out of this attempt, for being on the tenant's suppression list. */
+  suppressed: readonly Reply[];
   /** ISO 8601 */
   startedAt: string;
   admission: AttemptAdmission;
   /** Where the documents lie that this attempt fetched. */
   spool: AttemptSpool;
+  /** It goes by the fallback of the transport that it would go by; `settings` name the one that it goes by. */
+  fallback?: Attempt['fallback'];
   /** Of the trace, where there is one. */
   span: Span;
   /** The SMTP dialogue so far; only heard where the `log` setting asks for it. */
@@ -65,6 +69,8 @@ export interface EndedAttempt extends OpenAttempt {
   templateVersion?: number;
   /** Of its message, where it was made. */
   facts?: ComposedAttempt['facts'];
+  /** Its transport could not be used: its server has heard nothing of the email. */
+  isUnheard?: boolean;
   /** It was sent or erased before, and came back: it is removed once more, and leaves no line in its history. */
   removedAgain?: true;
 }

@@ -1,5 +1,5 @@
 // The right of an attempt to ask a server, by the limits of its transport and the rate of its queue; given back exactly once.
-import type { Admission, Refusal } from '../../../libs/store/limits/transport-limits';
+import type { Admission, Refusal } from '../../../../libs/store/limits/transport-limits';
 
 export interface AttemptAdmission {
   /** The transport that it is for. */
@@ -30,7 +30,8 @@ export const holdAdmission = (given: Admission): AttemptAdmission => {
       serverAsked = asked;
     },
     async changeTransport(admit) {
-      (given.leaveTransport ?? given.cancel)();
+      if (current === given) (given.leaveTransport ?? given.cancel)();
+      else current.cancel();
       const other = await admit();
       if ('until' in other) return other;
       held.push(other);

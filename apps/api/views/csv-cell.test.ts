@@ -1,5 +1,5 @@
-// Cells of the exported audit: a spreadsheet takes none of them for a formula.
-import { csvCell } from './audit-export';
+// Cells of exports: a spreadsheet takes none of them for a formula.
+import { csvCell } from './csv-cell';
 
 test.each([
   ['plain', 'plain'],
@@ -9,7 +9,8 @@ test.each([
   ['-1', "'-1"],
   ['@SUM(A1)', "'@SUM(A1)"],
   ['  =1', "'  =1"],
-  ['\t=1', "'\t=1"],
+  ['\t=1', `"'\t=1"`],
+  ['a;b', '"a;b"'],
   ['\r=1', `"'\r=1"`],
   ['a,b', '"a,b"'],
   ['=HYPERLINK("x")', `"'=HYPERLINK(""x"")"`],

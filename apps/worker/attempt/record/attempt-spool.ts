@@ -1,9 +1,9 @@
 // The files of one attempt: documents that it fetched, kept on disk until it is over.
 import { createReadStream } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
-import { verified, verifiedStream } from '../../../libs/content/content-id';
-import { spool, type Spooled } from '../../../libs/content/spool';
-import type { ContentReader } from '../../../libs/content/store';
+import { verified, verifiedStream } from '../../../../libs/content/content-id';
+import { spool, type Spooled } from '../../../../libs/content/spool';
+import type { ContentReader } from '../../../../libs/content/store';
 
 export interface AttemptSpool {
   /** Writes a document into the folder. @throws ContentStoreFull, ContentStoreAway; whatever `bytes` throws */
