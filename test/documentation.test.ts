@@ -47,6 +47,13 @@ describe('variables', () => {
     expect([...example].sort()).toEqual([...known, ...OF_TOOLS].sort());
   });
 
+  test('docker-compose.yml hands each on that its image does not set', () => {
+    const compose = read('docker-compose.yml');
+    const ofImage = ['ROHRPOST_DATA_DIR', 'ROHRPOST_HTTP_PORT', 'ROHRPOST_HTTP_HOST', 'ROHRPOST_SMTP_TLS_PORT'];
+    const wanted = known.filter((name) => !ofImage.includes(name));
+    expect(wanted.filter((name) => !new RegExp(`^ +${name}:`, 'm').test(compose))).toEqual([]);
+  });
+
   test('each is said to be read by the process that reads it', () => {
     for (const [names, , readBy] of rows) {
       for (const name of quoted(names).filter((one) => !OF_TOOLS.includes(one))) {

@@ -89,7 +89,11 @@ test('what goes by it is signed as it signs, kept as it went, and counted as its
   const id = await post();
   const email = await sent(id);
   expect(email.attempts).toMatchObject([
-    { outcome: 'sent', transport: 'second', fallback: { for: 'default', because: expect.stringMatching(/REFUSED/) as string } },
+    {
+      outcome: 'sent',
+      transport: 'second',
+      fallback: { for: 'default', because: expect.stringMatching(/REFUSED/) as string },
+    },
   ]);
   const [received] = second.messages;
   expect((await dkim.verify(received?.raw ?? Buffer.alloc(0))).verdict).toBe('pass');
