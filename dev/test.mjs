@@ -64,6 +64,19 @@ const NEEDS_OF_FULL = [
   { folder: 'test/full/node-versions', what: 'Node', find: nodeVersions, variable: 'ROHRPOST_TEST_NODES' },
 ];
 
+/** Files that take long for what a change usually breaks: left to the full run, and to whoever asks for files by their path. */
+const LONG = [
+  'test/contract/words.test',
+  'test/fault/processes/events-kill',
+  'test/fault/processes/skew',
+  'test/fault/processes/smtp-intake',
+  'test/fault/processes/webhooks-kill',
+  'test/fault/servers/fallback',
+  'test/flow/accepting/large',
+  'test/flow/sending/bounded-log',
+];
+const asksForFiles = process.argv.slice(2).some((one) => !one.startsWith('-'));
+
 /** What of the system is there; tests that lack theirs are left out, loudly. */
 const system = (redis) => {
   const found = [...NEEDS, ...(isFull ? NEEDS_OF_FULL : [])].map((need) => ({ ...need, ...need.find(redis) }));
@@ -74,7 +87,11 @@ const system = (redis) => {
     problem,
   ]);
   if (warning.length > 0) loud(warning);
-  const left = [...missing.map(({ folder }) => folder), ...(isFull ? [] : ['test/full/'])];
+  const left = [
+    ...missing.map(({ folder }) => folder),
+    ...(isFull ? [] : ['test/full/']),
+    ...(isFull || asksForFiles ? [] : LONG),
+  ];
   const ignored = left.flatMap((folder) => ['--testPathIgnorePatterns', folder]);
   const args = ignored.length > 0 ? ['--testPathIgnorePatterns', '/node_modules/', ...ignored] : [];
   return { env, args, warning };
