@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defaultThreads } from '../../libs/render/thread/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
 import { PrivateHostsText } from '../../libs/runtime/addresses';
-import { InstallationName } from '../../libs/runtime/env';
+import { InstallationName, isOn, Switch } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { DurationMs } from '../../libs/mail/input/duration';
 import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/settings/retry-bounds';
@@ -44,9 +44,9 @@ export const ApiEnv = z.object({
   /** 1: pauses the whole installation at the start. */
   ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
   /** true: BullMQ clients see what has completed and failed. */
-  ROHRPOST_BULLMQ_EVENTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
+  ROHRPOST_BULLMQ_EVENTS: Switch,
   /** true: metrics name tenants and applications. */
-  ROHRPOST_METRICS_TENANTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
+  ROHRPOST_METRICS_TENANTS: Switch,
   ROHRPOST_GRACE: DurationMs.default(30_000),
   ROHRPOST_STOP_DELAY: DurationMs.default(1_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
@@ -109,8 +109,8 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   bounds: toTenantBounds(env),
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   startPaused: env.ROHRPOST_START_PAUSED === '1',
-  bullmqEvents: ['true', '1'].includes(env.ROHRPOST_BULLMQ_EVENTS),
-  metricsTenants: ['true', '1'].includes(env.ROHRPOST_METRICS_TENANTS),
+  bullmqEvents: isOn(env.ROHRPOST_BULLMQ_EVENTS),
+  metricsTenants: isOn(env.ROHRPOST_METRICS_TENANTS),
   grace: env.ROHRPOST_GRACE,
   stopDelay: env.ROHRPOST_STOP_DELAY,
 });

@@ -21,11 +21,17 @@ const boundTime = (request: IncomingMessage, response: ServerResponse): void => 
   const { headers, socket } = request;
   if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return;
   if (headers['content-type']?.startsWith(LINES_TYPE) === true) {
-    socket.setTimeout(STILL_MS, () => socket.destroy());
-    response.once('close', () => socket.setTimeout(0));
+    const end = (): void => void socket.destroy();
+    socket.setTimeout(STILL_MS, end);
+    response.once('close', () => socket.setTimeout(0, end));
     return;
   }
-  const timer = setTimeout(() => request.complete || socket.destroy(), BODY_MS);
+  const timer = setTimeout(() => {
+    if (request.complete) return;
+    // As Node's own bound answers (RFC 9110 15.5.9).
+    if (!response.headersSent) socket.write('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n');
+    socket.destroySoon();
+  }, BODY_MS);
   response.once('close', () => clearTimeout(timer));
 };
 

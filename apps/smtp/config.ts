@@ -4,7 +4,7 @@ import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/conte
 import { DurationMs } from '../../libs/mail/input/duration';
 import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/settings/retry-bounds';
 import { BOUNDS_ENV, toTenantBounds, type TenantBounds } from '../../libs/mail/settings/tenant-bounds';
-import { InstallationName } from '../../libs/runtime/env';
+import { InstallationName, isOn, Switch } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 
 const Port = z.coerce.number().int().min(0).max(65_535);
@@ -23,7 +23,7 @@ export const SmtpEnv = z.object({
     .min(1_024)
     .default(25 * 1024 * 1024),
   /** true: BullMQ clients see what has completed and failed. */
-  ROHRPOST_BULLMQ_EVENTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
+  ROHRPOST_BULLMQ_EVENTS: Switch,
   /** 0: none. */
   ROHRPOST_SMTP_PORT: Port.default(2_525),
   ROHRPOST_SMTP_HOST: z.string().default('127.0.0.1'),
@@ -36,7 +36,7 @@ export const SmtpEnv = z.object({
   ROHRPOST_SMTP_CONNECTIONS: z.coerce.number().int().min(2).max(10_000).default(500),
   ROHRPOST_GRACE: DurationMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
-  ROHRPOST_METRICS_TENANTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
+  ROHRPOST_METRICS_TENANTS: Switch,
   /** 0: no probe. */
   ROHRPOST_PROBE_PORT: Port.default(0),
   ROHRPOST_PROBE_HOST: z.string().default('127.0.0.1'),
@@ -93,13 +93,13 @@ export const toSmtpConfig = (env: Env): SmtpConfig => {
     maxBody: env.ROHRPOST_MAX_BODY,
     memoryShare: env.ROHRPOST_MEMORY_SHARE,
     bounds: toTenantBounds(env),
-    bullmqEvents: ['true', '1'].includes(env.ROHRPOST_BULLMQ_EVENTS),
+    bullmqEvents: isOn(env.ROHRPOST_BULLMQ_EVENTS),
     host: env.ROHRPOST_SMTP_HOST,
     port: env.ROHRPOST_SMTP_PORT,
     tlsPort: env.ROHRPOST_SMTP_TLS_PORT,
     ...(cert !== undefined && key !== undefined && { certificate: { cert, key } }),
     connections: env.ROHRPOST_SMTP_CONNECTIONS,
-    metricsTenants: ['true', '1'].includes(env.ROHRPOST_METRICS_TENANTS),
+    metricsTenants: isOn(env.ROHRPOST_METRICS_TENANTS),
     grace: env.ROHRPOST_GRACE,
   };
 };

@@ -6,7 +6,7 @@ import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/conte
 import { PrivateHostsText } from '../../libs/runtime/addresses';
 import { DurationMs } from '../../libs/mail/input/duration';
 import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/settings/retry-bounds';
-import { InstallationName } from '../../libs/runtime/env';
+import { InstallationName, isOn, Switch } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secret-box';
 
@@ -30,9 +30,9 @@ export const WorkerEnv = z.object({
   /** 1: pauses the whole installation at the start. */
   ROHRPOST_START_PAUSED: z.enum(['0', '1']).default('0'),
   /** true: BullMQ clients see what has completed and failed. */
-  ROHRPOST_BULLMQ_EVENTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
+  ROHRPOST_BULLMQ_EVENTS: Switch,
   /** true: metrics name tenants and applications. */
-  ROHRPOST_METRICS_TENANTS: z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false'),
+  ROHRPOST_METRICS_TENANTS: Switch,
   ROHRPOST_GRACE: DurationMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   /** 0: no probe. */
@@ -85,8 +85,8 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   maxOpenQueues: env.ROHRPOST_MAX_OPEN_QUEUES,
   render: { threads: env.ROHRPOST_RENDER_THREADS, trusted: env.ROHRPOST_TEMPLATES === 'trusted' },
   startPaused: env.ROHRPOST_START_PAUSED === '1',
-  bullmqEvents: ['true', '1'].includes(env.ROHRPOST_BULLMQ_EVENTS),
-  metricsTenants: ['true', '1'].includes(env.ROHRPOST_METRICS_TENANTS),
+  bullmqEvents: isOn(env.ROHRPOST_BULLMQ_EVENTS),
+  metricsTenants: isOn(env.ROHRPOST_METRICS_TENANTS),
   grace: env.ROHRPOST_GRACE,
   replica: `${hostname()}-${process.pid}`,
 });

@@ -37,6 +37,11 @@ export const readEnv = <T extends z.ZodObject>(schema: T, env: NodeJS.ProcessEnv
   return Object.freeze(result.data);
 };
 
+/** A variable that is on or off. */
+export const Switch = z.enum(['true', 'false', '1', '0'], { error: 'must be true or false' }).default('false');
+
+export const isOn = (value: z.infer<typeof Switch>): boolean => value === 'true' || value === '1';
+
 /** The installation's name, a domain: in Message-IDs, and how it greets SMTP servers. The host's name where it is not set. */
 export const InstallationName = z
   .string()

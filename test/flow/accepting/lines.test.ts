@@ -154,6 +154,28 @@ test('a connection that breaks in the middle may be repeated: nothing is there t
   await eventually(async () => expect(await waiting()).toBe(before + 1_000));
 });
 
+test('who goes away in the middle of large lines takes no room from the others for ever', async () => {
+  // Each holds room for a body of the largest size; a tenant has that of two.
+  for (let n = 0; n < 4; n++) {
+    const sent = begin();
+    sent.on('error', () => undefined);
+    const answered = answerOf(sent);
+    sent.write(lineOf(anEmail()) + `{"text":"${'x'.repeat(MIB)}`);
+    await answered;
+    sent.destroy();
+  }
+  await eventually(async () => {
+    const { status, results } = await send([lineOf({ ...anEmail(), text: 'x'.repeat(MIB) })]);
+    expect([status, results[0]?.state]).toEqual([200, 'queued']);
+  });
+  const whole = await fetch(`http://127.0.0.1:${api.port}${PATH}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${OPERATOR_KEY}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ ...anEmail(), text: 'x'.repeat(20 * MIB) }),
+  });
+  expect(whole.status).toBe(202);
+});
+
 test('who reads nothing before he has sent all is heard; memory stays bounded', async () => {
   const before = await waiting();
   const grown = async (): Promise<number> =>

@@ -84,13 +84,11 @@ const acceptGroup = async (
   return results.map((result) => `${JSON.stringify(result)}\n`).join('');
 };
 
-/** Writes results; waits where the client does not read them. */
-const write = async (response: Response, text: string): Promise<void> => {
+/** Writes results; waits where the client does not read them. @throws where it is gone meanwhile, which `signal` says */
+const write = async (response: Response, text: string, signal: AbortSignal): Promise<void> => {
   response.write(text);
   if (response.writableLength <= MOST_UNREAD) return;
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
-  await once(response, 'drain', { signal: gone.signal });
+  await once(response, 'drain', { signal });
 };
 
 /** Room for a line that has become large; the stream waits for it. */
@@ -119,14 +117,22 @@ const groupsOf = (lines: Line[]): Line[][] =>
 const stream = async (deps: LinesDeps, asked: Asked, response: Response): Promise<void> => {
   const { bodies } = deps;
   const room = createRoom(bodies, asked.address.tenant, response);
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
   const underWay: Promise<void>[] = [];
   let count = 0;
   let last: Promise<void> = Promise.resolve();
   const begin = async (group: Line[], release: (() => void) | undefined): Promise<void> => {
-    if (underWay.length >= GROUPS_AT_ONCE) await underWay.shift();
+    try {
+      if (underWay.length >= GROUPS_AT_ONCE) await underWay.shift();
+    } catch (error) {
+      // What came before has failed, or the client is gone: the room of this group is not kept for ever.
+      release?.();
+      throw error;
+    }
     const accepted = acceptGroup(deps, asked, group, count).finally(release);
     count += group.length;
-    last = Promise.all([accepted, last]).then(([text]) => write(response, text));
+    last = Promise.all([accepted, last]).then(([text]) => write(response, text, gone.signal));
     // Whoever waits for one of them hears of it.
     last.catch(() => undefined);
     underWay.push(last);
