@@ -1,8 +1,7 @@
 // The second transport of an attempt: taken where the first one cannot be used and its server has heard nothing of the email.
-import { loadTransport } from './load-transport';
+import { loadTransport, type LoadTransportDeps } from './load-transport';
 import { whileDown, type CircuitBreakerDeps } from './circuit-breaker';
 import { notAllowedSender } from './resolve-inputs';
-import type { LoadTransportDeps } from './load-transport';
 import type { Limits } from '../../../libs/store/limits/transport-limits';
 import { endAttempt, type AdmittedAttempt, type EndedAttempt, type ResolvedAttempt } from './record/attempt-steps';
 
