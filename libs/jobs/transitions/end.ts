@@ -19,9 +19,10 @@ import { logLines, REMEMBER } from '../layout/email-log';
 // KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, token, now, place, field of the result, the result, when to remove it or '' for
 // now, the line or '', '1' where the attempt counts, what is told of it (bullmq-events.ts), the line in short, the subject that it
 // was rendered with or '', its cause (enter-cause.ts), its event (outbox.ts), what is counted (tallies.ts), that the
-// server took it (hand-over-journal.ts) or '': written also where somebody else has the email, who must not send it once more.
-// Result: 1, or 0 where the lock is not ours any more. Atomic: the last line and the end are seen together or not at all. Nothing
-// is written before something was taken away, so that a full Redis learns of the end, too (hand-over-journal.ts).
+// server took it (hand-over-journal.ts) or '': written also where somebody else has the email, who must not send it once more;
+// '1' where it is sealed: no other email's data are read here. Result: 1, or 0 where the lock is not ours any more. Atomic: the
+// last line and the end are seen together or not at all. Nothing is written before something was taken away, so that a full Redis
+// learns of the end, too (hand-over-journal.ts).
 const endScript = defineScript(`${ASIDE}${TELL}${REMEMBER}${CAUSES}${OUTBOX}${TALLY}${WIPE}
 local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
 local key = prefix .. id
@@ -54,7 +55,9 @@ end
 if ARGV[4] == 'failed' then
   redis.call('HSET', key, '${MARK.ended}', string.sub(ARGV[6], 1, 9) == 'canceled:' and 'canceled' or '1')
 end
-if ARGV[4] == 'completed' then wipe(prefix, id) else wipeWhereOver(prefix, id, ARGV[6]) end
+if ARGV[17] == '1' then
+  if ARGV[4] == 'completed' then wipe(prefix, id) else wipeWhereOver(prefix, id, ARGV[6]) end
+end
 if ARGV[12] ~= '' then redis.call('HSET', key, '${MARK.subject}', ARGV[12]) end
 redis.call('ZADD', prefix .. ARGV[4], now, id)
 local set = ARGV[4] == 'failed' and asideSet(prefix, ARGV[6])
@@ -96,7 +99,7 @@ export interface End {
 }
 
 /** @throws Error where the lock was lost: the email is somebody else's by now */
-export const endEmail = async (redis: Redis, { queue, id, token }: Lease, end: End): Promise<void> => {
+export const endEmail = async (redis: Redis, { queue, id, token, email }: Lease, end: End): Promise<void> => {
   const [line, short] = logLines(end.line);
   const args = [
     id,
@@ -115,6 +118,7 @@ export const endEmail = async (redis: Redis, { queue, id, token }: Lease, end: E
     await eventArgument(redis, queue, end.event),
     tallyArgument(end.tally),
     end.sent === undefined ? '' : JSON.stringify(end.sent),
+    email.sealed === undefined ? '' : '1',
   ];
   if (end.cause !== undefined) await announceCauses(redis, queue);
   if ((await endScript(redis, [queue.keys.bull, queue.keys.upkeep, queue.keys.finished], args)) === 1) return;
