@@ -1,7 +1,7 @@
 // Reads a list of addresses as clients have them: CSV, a JSON object or text a line, or one JSON array.
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
+import { linesOf } from '../mail/json/json-lines';
 import { readJson } from '../mail/json/json-text';
 import { Problem } from '../mail/input/problem';
 import { SuppressionInput, suppressionFault } from '../mail/suppressions/suppression';
@@ -68,23 +68,17 @@ async function* fromCsv(bytes: Readable): AsyncGenerator<ListedAddress> {
 }
 
 async function* fromLines(bytes: Readable): AsyncGenerator<ListedAddress> {
-  const failed = new Promise<never>((_, reject) => bytes.once('error', reject));
-  failed.catch(() => undefined);
-  const lines: AsyncIterator<string, undefined> = createInterface({ input: bytes, crlfDelay: Infinity })[
-    Symbol.asyncIterator
-  ]();
-  for (let line = 1; ; line++) {
-    const { done, value } = await Promise.race([lines.next(), failed]);
-    if (done === true) return;
-    if (value.trim() === '') continue;
-    if (value.length > LONGEST_LINE) {
-      yield { line, fault: `is longer than ${LONGEST_LINE} characters` };
-      continue;
-    }
-    try {
-      yield entryOfValue(line, JSON.parse(value));
-    } catch {
-      yield { line, fault: 'is no JSON: write one object or one address in quotes a line' };
+  for await (const lines of linesOf(bytes as AsyncIterable<Buffer>, LONGEST_LINE, () => undefined)) {
+    for (const { number: line, bytes: text } of lines) {
+      if (text === undefined) {
+        yield { line, fault: `is longer than ${LONGEST_LINE} bytes` };
+        continue;
+      }
+      try {
+        yield entryOfValue(line, await readJson(text, 'the line'));
+      } catch {
+        yield { line, fault: 'is no JSON: write one object or one address in quotes a line' };
+      }
     }
   }
 }

@@ -2,6 +2,8 @@
 
 /** A line as it was sent, without its end. */
 export interface Line {
+  /** Its place in the stream, from 1; lines without anything count here. */
+  number: number;
   /** Undefined where it is longer than it may be: its bytes are read and thrown away. */
   bytes: Buffer | undefined;
 }
@@ -27,12 +29,14 @@ export async function* linesOf(
 ): AsyncGenerator<Line[], void, undefined> {
   let begun: Buffer[] = [];
   let size = 0;
+  let number = 0;
   /** Ends the line that was begun. */
   const end = (): Line | undefined => {
     const bytes = size > most ? undefined : Buffer.concat(begun);
     begun = [];
     size = 0;
-    return bytes !== undefined && isEmpty(bytes) ? undefined : { bytes };
+    number++;
+    return bytes !== undefined && isEmpty(bytes) ? undefined : { number, bytes };
   };
   const add = (part: Buffer): void => {
     size += part.length;
