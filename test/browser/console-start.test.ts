@@ -35,7 +35,10 @@ const post = async (emails: string, more: object = {}) =>
   (await service.ok<EmailBody>('POST', emails, anEmail({ ...more }))).id;
 
 test('a stuck queue is seen with the reason, and gets going again by what the page offers', async () => {
-  const { queue, emails } = await setUpQueue(service, 'acme/app', smtp.port, { backoff: { delay: '1s' } });
+  const { queue, emails } = await setUpQueue(service, 'acme/app', smtp.port, {
+    // However long the page takes: an email that failed is tried again soon.
+    backoff: { type: 'fixed', delay: '1s' },
+  });
   await setUpQueue(service, 'acme/letters', smtp.port);
   const { page, context, complaints } = await openConsole(browser, service.url, OPERATOR_KEY, { person: 'M. Weber' });
   await page.getByText('Nothing needs you now').waitFor();
