@@ -1,10 +1,10 @@
 // The one place of the tests that asks again and again: for what announces itself to nobody.
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Retries an assertion until it holds; after the timeout its last error is thrown. */
+/** Retries an assertion until it holds; after the timeout (ms), which leaves room for a machine that is busy, its last error is thrown. */
 export const eventually = async <T>(
   assertion: () => Promise<T> | T,
-  { timeout = 10_000, every = 20 }: { timeout?: number; every?: number } = {},
+  { timeout = 25_000, every = 20 }: { timeout?: number; every?: number } = {},
 ): Promise<T> => {
   const until = Date.now() + timeout;
   for (;;) {

@@ -75,6 +75,13 @@ export const createWorkerMetrics = (deps: {
 }): WorkerMetrics => {
   const { metrics, clock } = deps;
   const { labels, attempts, ended, latency, phases, transports } = createCounters(metrics, deps.tenants);
+  // Looked up once: an email has half a dozen steps.
+  const byPhase = new Map<Phase, ReturnType<typeof phases.labels>>();
+  const ofPhase = (phase: Phase) => {
+    const known = byPhase.get(phase) ?? phases.labels({ phase });
+    byPhase.set(phase, known);
+    return known;
+  };
   const isUp = metrics.gauge('rohrpost_redis_up', 'Whether Redis answers this process: 1 or 0.');
   metrics.beforeAnswer(async () => isUp.set((await answersSoon(deps.redis)) ? 1 : 0));
   return {
@@ -95,7 +102,7 @@ export const createWorkerMetrics = (deps: {
       },
     }),
     expired: (address) => ended.inc({ state: 'expired', code: 'expired', ...labels.of(address) }),
-    tookStep: (step, ms) => phases.observe({ phase: step }, ms / 1_000),
+    tookStep: (step, ms) => ofPhase(step).observe(ms / 1_000),
     tellPlaces(dispatcher) {
       const places = metrics.gauge(
         'rohrpost_places',

@@ -10,7 +10,7 @@ export const TOMBSTONE_KEPT_S = 25 * 3_600;
  * Redis keeps a small hash in one piece, 25 bytes an entry, where a key of its own takes a hundred. So ids lie in hashes by their
  * first digits, which are times: those of 4 minutes together, beyond this many those of 8 s, then of a quarter of a second, and then
  * spread by their last digit, and by the last two. Whether 1 email goes in a second or 10,000 in a moment, most hashes are neither
- * nearly empty nor large.
+ * nearly empty nor large. A hash that is not full ends the search: nothing lies beyond it, since it lives as long as what does.
  */
 const SMALL = 120;
 
@@ -23,7 +23,9 @@ end
 local function isGone(base, id)
   for level = 1, 5 do
     local key, field = goneAt(base, id, level)
-    if redis.call('HEXISTS', key, field) == 1 then return true end
+    local held = redis.call('HLEN', key)
+    if held > 0 and redis.call('HEXISTS', key, field) == 1 then return true end
+    if held < ${SMALL} then return false end
   end
   return false
 end
@@ -31,11 +33,10 @@ local function setTombstone(base, id, seconds)
   if isGone(base, id) then return end
   for level = 1, 5 do
     local key, field = goneAt(base, id, level)
-    if level == 5 or redis.call('HLEN', key) < ${SMALL} then
-      redis.call('HSET', key, field, '')
-      redis.call('EXPIRE', key, seconds)
-      return
-    end
+    local isRoom = level == 5 or redis.call('HLEN', key) < ${SMALL}
+    if isRoom then redis.call('HSET', key, field, '') end
+    redis.call('EXPIRE', key, seconds)
+    if isRoom then return end
   end
 end
 `;

@@ -37,12 +37,21 @@ export type By = keyof typeof SPANS;
 export const beginningOf = (by: By, at: number): number => Math.floor(at / SPANS[by].ms) * SPANS[by].ms;
 
 const LETTERS = new Map(Object.entries(TALLIES).map(([what, letter]) => [letter as string, what as Tallied]));
-const FIELD = /^(\d+)(?:([a-z])|(\d):)(.*)$/;
+/** With a colon: as earlier versions counted, who counted it as sent beside. */
+const FIELD = /^(\d+)(?:([a-z])|(\d)([;:]))(.*)$/;
 
 const addTo = (counts: Counts, letter: string, count: number): void => {
   const what = LETTERS.get(letter);
   if (what !== undefined) counts[what] += count;
   else if (letter === LATENCY_SUM) counts.latencySum += count;
+};
+
+const addLatencies = (
+  counts: Counts,
+  { bucket, count, areSent }: { bucket: number; count: number; areSent: boolean },
+): void => {
+  counts.latencies[bucket] = (counts.latencies[bucket] ?? 0) + count;
+  if (areSent) counts.sent += count;
 };
 
 /** @param since ms since 1970, from the span that it lies in; until before `until` */
@@ -60,14 +69,14 @@ export const readTallies = async (
   const found = new Map<string, Counted>();
   for (const [, hash] of (await pipeline.exec()) ?? []) {
     for (const [field, count] of Object.entries(hash as Record<string, string>)) {
-      const [, digits = '', letter, bucket, transport = ''] = FIELD.exec(field) ?? [];
+      const [, digits = '', letter, bucket, mark, transport = ''] = FIELD.exec(field) ?? [];
       const span = Number(digits);
       if (span < first || span > last) continue;
       const name = `${span} ${transport}`;
       const counted = found.get(name) ?? { at: span * ms, transport, counts: noCounts() };
       found.set(name, counted);
       if (letter !== undefined) addTo(counted.counts, letter, Number(count));
-      else counted.counts.latencies[Number(bucket)] = Number(count);
+      else addLatencies(counted.counts, { bucket: Number(bucket), count: Number(count), areSent: mark === ';' });
     }
   }
   return [...found.values()];

@@ -13,7 +13,10 @@ export const TALLIES = {
 } as const;
 export type Tallied = keyof typeof TALLIES;
 
-/** From due to sent: the sum in ms, and how many were within each bound (ms) and not within the one before it. */
+/**
+ * From due to sent: the sum in ms, and how many were within each bound (ms) and not within the one before it. Those are counted as sent
+ * by it alone: each number more is a call of Redis for each email.
+ */
 export const LATENCY_SUM = 'm';
 export const LATENCY_BOUNDS = [1_000, 5_000, 30_000, 300_000, 3_600_000] as const;
 
@@ -49,11 +52,16 @@ export const tallyArgument = (tally: Tally | undefined): string =>
 export const talliedAs = (state: string): Tallied | undefined =>
   state === 'failed' || state === 'expired' || state === 'canceled' || state === 'uncertain' ? state : undefined;
 
-/** In Lua: `tally` counts what `tallyArgument` gave, `by` times. A field is span, letter, transport. */
+/** In Lua: `tally` counts what `tallyArgument` gave, `by` times. A field is span, letter or latency's bound (`0;`), transport. */
 export const TALLY = `
 local function tally(prefix, given, at, by)
   if given == '' then return end
   local letter, transport, latency = string.match(given, '^(%a)|([^|]*)|(%d*)$')
+  latency = tonumber(latency)
+  local bucket = ${LATENCY_BOUNDS.length}
+  for index, bound in ipairs(latency and {${LATENCY_BOUNDS.join(', ')}} or {}) do
+    if latency <= bound then bucket = index - 1 break end
+  end
   local function count(name, ms, each, kept)
     local span = math.floor(tonumber(at) / ms)
     local key = prefix .. '${BESIDE.tallies}' .. name .. string.format('%d', math.floor(span / each))
@@ -61,14 +69,9 @@ local function tally(prefix, given, at, by)
       local found = redis.call('HINCRBY', key, string.format('%d', span) .. field .. transport, number)
       if found == number then redis.call('EXPIRE', key, kept) end
     end
-    add(letter, by)
-    if latency == '' then return end
-    local bucket = ${LATENCY_BOUNDS.length}
-    for index, bound in ipairs({${LATENCY_BOUNDS.join(', ')}}) do
-      if tonumber(latency) <= bound then bucket = index - 1 break end
-    end
-    add('${LATENCY_SUM}', tonumber(latency))
-    add(tostring(bucket) .. ':', 1)
+    if not latency then return add(letter, by) end
+    add('${LATENCY_SUM}', latency)
+    add(bucket .. ';', 1)
   end
   count('${HOURS.name}', ${HOURS.ms}, ${HOURS.each}, ${HOURS.kept})
   count('${DAYS.name}', ${DAYS.ms}, ${DAYS.each}, ${DAYS.kept})

@@ -59,6 +59,10 @@ export const isGreeting = (text: string): boolean => {
   return code !== undefined && lines.every((line) => line.startsWith(code) && /^(?:[ -]|$)/.test(line.slice(3)));
 };
 
+/** An entry of nodemailer's: its `%s` are the arguments, in order. */
+const written = (message: string, args: unknown[]): string =>
+  args.reduce<string>((line, arg) => line.replace('%s', () => String(arg)), message);
+
 /** Characters of an answer that are kept while an email is sent; a history shows the first 500 (`readReply`). */
 const MOST_ANSWER = 4_096;
 
@@ -99,14 +103,14 @@ export const createDialogue = (): Dialogue => {
   };
 
   const follow = (entry: Entry, message: string, ...args: unknown[]): void => {
-    const text = (): string => args.reduce<string>((line, arg) => line.replace('%s', String(arg)), message);
+    const text = written(message, args);
     if (entry.tnx === 'client') {
-      said(text());
-      tell('C', text());
+      said(text);
+      tell('C', text);
     } else if (entry.tnx === 'server') {
       const opens = step === 'greeting';
-      heard(text());
-      tell('S', opens && !isGreeting(text()) ? '(no SMTP greeting)' : text());
+      heard(text);
+      tell('S', opens && !isGreeting(text) ? '(no SMTP greeting)' : text);
     } else if (entry.tnx === 'network' && entry.remotePort !== undefined) waitFor({ step: 'greeting' });
     else if (entry.tnx === 'message') enter('dot');
   };
