@@ -3,7 +3,9 @@ import { ConfigError, readEnv } from '../../libs/runtime/env';
 import { createLifecycle } from '../../libs/runtime/lifecycle';
 import { createLog } from '../../libs/runtime/log';
 import { handleSignals } from '../../libs/runtime/signals';
+import { widenThreadPool } from '../../libs/runtime/thread-pool';
 
+widenThreadPool(process.env);
 // Before the rest is loaded, which takes most of a start.
 const signals = handleSignals();
 

@@ -4,7 +4,9 @@ import { createLifecycle } from '../../libs/runtime/lifecycle';
 import { createLog } from '../../libs/runtime/log';
 import { startProbe } from '../../libs/runtime/probe';
 import { handleSignals } from '../../libs/runtime/signals';
+import { widenThreadPool } from '../../libs/runtime/thread-pool';
 
+widenThreadPool(process.env);
 // Before the rest is loaded, which takes most of a start.
 const signals = handleSignals();
 

@@ -12,6 +12,17 @@ import { ContentMissing, ContentStoreAway, ofFileSystem } from './store-fault';
 /** Where bytes lie until they are whole and have their name. */
 export const incomingFolder = (folder: string): string => join(folder, 'incoming');
 
+/** The folder is made where it does not exist: asked for only then, since there are 256 of them. */
+const moveInto = async (path: string, target: string): Promise<void> => {
+  try {
+    await rename(path, target);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    await makeFolder(dirname(target));
+    await rename(path, target);
+  }
+};
+
 /** The files of contents, read; what goes wrong with them is a fault of the store. */
 const createFiles = (folder: string) => {
   const pathOf = (contentId: string): string => {
@@ -88,10 +99,9 @@ export const createFileStore = (folder: string): ContentStore => {
     const { path, ...stored } = await incoming.take(bytes, { sync: true });
     const target = pathOf(stored.contentId);
     try {
-      await onDisk(() => makeFolder(dirname(target)));
       await claim?.(stored);
       await onDisk(async () => {
-        await rename(path, target);
+        await moveInto(path, target);
         await syncFolder(dirname(target));
       });
     } catch (error) {

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf } from '../runtime/fault';
 import type { StoredContent } from './store';
 import { ContentStoreAway, ContentStoreFull, ofFileSystem } from './store-fault';
 
@@ -44,6 +45,17 @@ const compare = async (file: FileHandle, given: StoredContent, folder: string): 
   throw new ContentStoreAway(`${folder} kept ${what} of ${given.size} that were written: check its disk`);
 };
 
+/** Does something in a folder, which is made where it does not exist: asked for only then, since it is there nearly always. */
+const inFolder = async <T>(folder: string, work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work();
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    await mkdir(folder, { recursive: true });
+    return work();
+  }
+};
+
 /**
  * Writes the bytes into a new file of the folder, which is made where it does not exist; then reads them back. Nothing
  * stays where the bytes end in an error.
@@ -63,10 +75,7 @@ export const spool = async (
     }
   };
   const path = join(folder, randomBytes(12).toString('hex'));
-  const file = await onDisk(async () => {
-    await mkdir(folder, { recursive: true });
-    return open(path, 'wx+', 0o600);
-  });
+  const file = await onDisk(() => inFolder(folder, () => open(path, 'wx+', 0o600)));
   const hash = createHash('sha256');
   let size = 0;
   try {
