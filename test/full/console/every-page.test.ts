@@ -38,6 +38,8 @@ const makeWorld = async (): Promise<void> => {
   await service.ok('PUT', '/v1/tenants/acme/templates/invoice', { subject: 'Invoice', html: '<p><%= it.name %></p>' });
   await service.ok('PUT', '/v1/tenants/acme/templates/invoice', { subject: 'Bill', html: '<p>Hi <%= it.name %></p>' });
   await service.ok('POST', '/v1/keys', { role: 'reader', tenant: 'acme', name: 'Night shift' });
+  await service.ok('PUT', '/v1/tenants/acme/suppressions/gone@example.org', { reason: 'asked by telephone' });
+  await service.ok('PUT', '/v1/tenants/acme/webhooks/erp', { url: 'https://erp.acme.example/mail-events' });
   const sent = await post(emails, {
     html: '<h1>Hello</h1>',
     attachments: [{ filename: 'a.txt', content: Buffer.from('text').toString('base64') }],
@@ -96,6 +98,9 @@ const makeWorld = async (): Promise<void> => {
     ['/tenants/:tenant/templates', '/tenants/acme/templates'],
     ['/tenants/:tenant/templates/:name', '/tenants/acme/templates/invoice?from=1&to=2'],
     ['/tenants/:tenant/new-template', '/tenants/acme/new-template'],
+    ['/tenants/:tenant/suppressions', '/tenants/acme/suppressions'],
+    ['/tenants/:tenant/webhooks', '/tenants/acme/webhooks'],
+    ['/tenants/:tenant/webhooks/:name', '/tenants/acme/webhooks/erp'],
     ['/keys', '/keys'],
     ['/audit', '/audit'],
     ['/audit', '/audit?since=yesterday'],

@@ -16,11 +16,13 @@ import { SEARCH_PAGES } from './queues/search';
 import { QUEUE_SETTINGS_PAGES } from './queues/settings';
 import { START_PAGES } from './start/start';
 import { STATISTICS_PAGES } from './statistics/statistics';
+import { SUPPRESSIONS_PAGES } from './suppressions/suppressions';
 import { NEW_TEMPLATE_PAGES } from './templates/new-template';
 import { TEMPLATE_PAGES } from './templates/template';
 import { TEMPLATE_LIST_PAGES } from './templates/templates';
 import { TENANT_PAGES } from './tenants/tenant-pages';
 import { TRANSPORT_PAGES } from './transports/transport';
+import { WEBHOOK_PAGES } from './webhooks/webhook';
 
 export const PAGES: readonly Page[] = [
   ...AUDIT_PAGES,
@@ -39,9 +41,11 @@ export const PAGES: readonly Page[] = [
   ...QUEUE_SETTINGS_PAGES,
   ...START_PAGES,
   ...STATISTICS_PAGES,
+  ...SUPPRESSIONS_PAGES,
   ...NEW_TEMPLATE_PAGES,
   ...TEMPLATE_PAGES,
   ...TEMPLATE_LIST_PAGES,
   ...TENANT_PAGES,
   ...TRANSPORT_PAGES,
+  ...WEBHOOK_PAGES,
 ];

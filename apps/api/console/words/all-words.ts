@@ -1,17 +1,19 @@
 // All words of the console, and how a page says them.
-import { ACCESS_WORDS } from './access-words';
+import { ACCESS_WORDS } from './pages/access-words';
 import { COMMON_WORDS } from './common-words';
-import { EMAIL_ACTION_WORDS } from './email-action-words';
-import { EMAIL_WORDS } from './email-words';
-import { FAILURE_WORDS } from './failure-words';
-import { INCIDENT_WORDS } from './incident-words';
-import { LIST_WORDS } from './list-words';
-import { SESSION_WORDS } from './session-words';
-import { START_WORDS } from './start-words';
-import { STATISTICS_WORDS } from './statistics-words';
-import { TEMPLATES_WORDS } from './templates-words';
-import { TENANTS_WORDS } from './tenants-words';
-import { TRANSPORTS_WORDS } from './transports-words';
+import { EMAIL_ACTION_WORDS } from './pages/email-action-words';
+import { EMAIL_WORDS } from './pages/email-words';
+import { FAILURE_WORDS } from './pages/failure-words';
+import { INCIDENT_WORDS } from './pages/incident-words';
+import { LIST_WORDS } from './pages/list-words';
+import { SESSION_WORDS } from './pages/session-words';
+import { START_WORDS } from './pages/start-words';
+import { STATISTICS_WORDS } from './pages/statistics-words';
+import { SUPPRESSIONS_WORDS } from './pages/suppressions-words';
+import { TEMPLATES_WORDS } from './pages/templates-words';
+import { TENANTS_WORDS } from './pages/tenants-words';
+import { TRANSPORTS_WORDS } from './pages/transports-words';
+import { WEBHOOKS_WORDS } from './pages/webhooks-words';
 import { createSay, type Language, type Values } from './words';
 
 const ALL = {
@@ -25,9 +27,11 @@ const ALL = {
   ...SESSION_WORDS,
   ...START_WORDS,
   ...STATISTICS_WORDS,
+  ...SUPPRESSIONS_WORDS,
   ...TEMPLATES_WORDS,
   ...TENANTS_WORDS,
   ...TRANSPORTS_WORDS,
+  ...WEBHOOKS_WORDS,
 };
 export type WordKey = keyof typeof ALL;
 

@@ -5,6 +5,7 @@ import type { KeyList } from '../../../answers/installation';
 import type { QueuePage } from '../../../answers/tenants-and-queues';
 import type { TemplateList } from '../../../answers/templates';
 import type { TransportList, TransportState } from '../../../answers/transports';
+import type { WebhookList } from '../../../answers/webhooks';
 import { pathTo } from '../../kit/paths';
 import { Empty } from '../../kit/parts';
 import { TransportStanding } from '../../kit/transport-standing';
@@ -17,6 +18,7 @@ export interface Glance {
   queues: z.infer<typeof QueuePage>;
   transports: { transport: string; host: string; state: State | undefined }[];
   templates: number;
+  webhooks: number;
   /** Not known to who may not administer. */
   keys: number | undefined;
 }
@@ -27,10 +29,11 @@ const MOST_STATES = 30;
 /** @throws Problem where the tenant is not there */
 export const readGlance = async ({ ask, identity }: Visit, tenant: string): Promise<Glance> => {
   const params = { tenant };
-  const [queues, { transports }, { templates }, keys] = await Promise.all([
+  const [queues, { transports }, { templates }, { webhooks }, keys] = await Promise.all([
     ask<z.infer<typeof QueuePage>>('listTenantQueues', { params, query: { limit: '20' } }),
     ask<z.infer<typeof TransportList>>('listTransports', { params }),
     ask<z.infer<typeof TemplateList>>('listTemplates', { params }),
+    ask<z.infer<typeof WebhookList>>('listWebhooks', { params }),
     may(identity, 'administer') ? ask<z.infer<typeof KeyList>>('listKeys') : undefined,
   ]);
   const states = await Promise.all(
@@ -43,6 +46,7 @@ export const readGlance = async ({ ask, identity }: Visit, tenant: string): Prom
     queues,
     transports: transports.map(({ transport, host }, index) => ({ transport, host, state: states[index] })),
     templates: templates.length,
+    webhooks: webhooks.length,
     keys: keys?.keys.filter((key) => key.tenant === tenant).length,
   };
 };
@@ -109,6 +113,14 @@ export const AtAGlance = ({ visit, glance }: { visit: Visit; glance: Glance }) =
           <a href={pathTo('tenants', glance.tenant, 'templates')}>
             {say('tenant.templateCount', { n: glance.templates })}
           </a>
+        </p>
+        <h2>{say('suppressions.title')}</h2>
+        <p>
+          <a href={pathTo('tenants', glance.tenant, 'suppressions')}>{say('suppressions.open')}</a>
+        </p>
+        <h2>{say('webhooks.title')}</h2>
+        <p>
+          <a href={pathTo('tenants', glance.tenant, 'webhooks')}>{say('webhooks.open', { n: glance.webhooks })}</a>
         </p>
         {glance.keys !== undefined && (
           <>
