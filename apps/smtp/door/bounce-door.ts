@@ -1,6 +1,6 @@
 // The port that reports come back to: it takes what is for a tagged return path alone, asks nobody for a login, and relays nothing.
 import type { SMTPServerDataStream, SMTPServerOptions, SMTPServerSession } from 'smtp-server';
-import { takeReport, type TakeReportDeps } from '../../../libs/administration/reports/take-report';
+import { takeReport, type TakeReportDeps } from '../../../libs/intake/reports/take-report';
 import type { MailLog } from '../../../libs/events/mail-log';
 import { MOST_READ, readReport } from '../../../libs/mail/reports/read-report';
 import { tagsIn } from '../../../libs/mail/reports/return-path';

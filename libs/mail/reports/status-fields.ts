@@ -11,11 +11,10 @@ const MOST_WORDS = 500;
 /** The fields of one group, by name in lower case; of several with one name the first. */
 type Fields = Map<string, string>;
 
-const BEGINS_RECIPIENT = new Set(['final-recipient', 'original-recipient']);
-
 /** Does this field begin the next recipient, where a server leaves the empty line between two out? */
 const beginsAnew = (fields: Fields, name: string): boolean =>
-  (BEGINS_RECIPIENT.has(name) && fields.has('action')) || (name === 'final-recipient' && fields.has(name));
+  fields.has('final-recipient') &&
+  (name === 'final-recipient' || (name === 'original-recipient' && fields.has('action')));
 
 /**
  * Groups of fields with empty lines between them; a field goes on in lines that begin with a space (RFC 822 3.1.1).

@@ -1,7 +1,7 @@
 // Reports on a tenant's emails that somebody else received: given in as they came.
 import type { Readable } from 'node:stream';
 import { existingTenant } from '../../../../libs/administration/existing';
-import { takeReport } from '../../../../libs/administration/reports/take-report';
+import { takeReport } from '../../../../libs/intake/reports/take-report';
 import { Problem } from '../../../../libs/mail/input/problem';
 import { MOST_READ, readReport } from '../../../../libs/mail/reports/read-report';
 import { parseQueueName } from '../../../../libs/mail/address/queue-address';

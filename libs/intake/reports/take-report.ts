@@ -1,7 +1,7 @@
 // A report on an email comes in, by whichever way: its recipients gain what it says, and whoever must not be written to is suppressed.
 import type { Audit } from '../../events/audit';
 import type { MailLog } from '../../events/mail-log';
-import type { Budget } from '../../intake/budget';
+import type { Budget } from '../budget';
 import { readRecords } from '../../jobs/layout/email-record';
 import type { Queues } from '../../jobs/layout/queues';
 import { noteReports } from '../../jobs/transitions/note-reports';
