@@ -6,13 +6,12 @@ import { MOST_READ, readReport } from '../../../libs/mail/reports/read-report';
 import { tagsIn } from '../../../libs/mail/reports/return-path';
 import type { Log } from '../../../libs/runtime/log';
 import type { CheckedTag, TagCheck } from '../../../libs/store/reports/tag-keys';
-import type { SmtpConfig } from '../config';
 import { createBytesInWork } from '../transaction/bytes-in-work';
 import { receiveHead } from '../transaction/receive-head';
 import { Refusal } from '../transaction/refusal';
 import type { Certificate } from './certificate';
 import { commandsOff } from './commands-off';
-import { Door, doorOptions, listen } from './doors';
+import { Door, doorOptions, listen, type DoorOptions } from './doors';
 import { createAnswer, createShare } from './handlers';
 
 export interface BounceDoorDeps extends TakeReportDeps {
@@ -20,6 +19,11 @@ export interface BounceDoorDeps extends TakeReportDeps {
   mailLog: Pick<MailLog, 'reported' | 'refusedBySmtp'>;
   log: Log;
   stopping: () => boolean;
+}
+
+export interface BounceDoorOptions extends Pick<DoorOptions, 'name' | 'maxBody' | 'connections'> {
+  /** None where it is not given. */
+  bounces?: { host: string; port: number };
 }
 
 export interface BounceDoor {
@@ -65,7 +69,7 @@ const createData = (deps: BounceDoorDeps, tagOf: ReturnType<typeof createTagOf>)
 
 /** @returns undefined where reports are not taken by SMTP @throws Error where the port is taken */
 export const openBounceDoor = async (
-  config: Pick<SmtpConfig, 'bounces' | 'name' | 'maxBody' | 'connections'>,
+  config: BounceDoorOptions,
   deps: BounceDoorDeps,
   certificate: Certificate,
 ): Promise<BounceDoor | undefined> => {

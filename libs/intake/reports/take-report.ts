@@ -4,7 +4,7 @@ import type { MailLog } from '../../events/mail-log';
 import type { Budget } from '../budget';
 import { readRecords } from '../../jobs/layout/email-record';
 import type { Queues } from '../../jobs/layout/queues';
-import { noteReports } from '../../jobs/transitions/note-reports';
+import { noteReports } from '../../jobs/traces/note-reports';
 import { normalizeAddress } from '../../mail/address/address';
 import { parseQueueName, type QueueAddress } from '../../mail/address/queue-address';
 import { recipientsOf } from '../../mail/email/stored-email';

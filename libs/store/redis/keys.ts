@@ -250,7 +250,7 @@ export const MARK = {
   subject: 'rp:subject',
   /** The cause under which it is entered in `BESIDE.byCause`. */
   cause: 'rp:cause',
-  /** What was reported of its recipients after it was sent (libs/jobs/transitions/note-reports.ts). */
+  /** What was reported of its recipients after it was sent (libs/jobs/traces/note-reports.ts). */
   reported: 'rp:reported',
 } as const;
 

@@ -7,7 +7,7 @@ import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
-import { eventArgument, OUTBOX } from '../traces/outbox';
+import { eventArgument, OUTBOX } from './outbox';
 
 /** Beyond so many bytes of reports on one email the words of servers are left out. */
 const MOST_BYTES = 64 * 1024;
