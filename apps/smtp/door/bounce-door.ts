@@ -34,10 +34,27 @@ export interface BounceDoor {
 
 /** A report is about one email; whoever collects them may have a few. */
 const MOST_RECIPIENTS = 20;
+/** Who has been refused so many addresses in one connection guesses. */
+const MOST_REFUSED = 20;
 /** Bytes of reports that are read at once. */
 const MOST_BYTES = 16 * MOST_READ;
 /** A report that has not come to its end by then is given up (RFC 5321 4.5.3.2.6), ms. */
 const MESSAGE_MS = 600_000;
+
+/** @throws Refusal that ends the connection, where it was the last of many */
+const createGuesses = () => {
+  const refused = new WeakMap<SMTPServerSession, number>();
+  return async <T>(session: SMTPServerSession, work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      const count = (refused.get(session) ?? 0) + 1;
+      refused.set(session, count);
+      if (count < MOST_REFUSED) throw error;
+      throw new Refusal(421, '4.7.0', `${count} addresses were refused: only return paths of emails are taken here`);
+    }
+  };
+};
 
 type GoodTag = Extract<CheckedTag, { kind: 'good' }>;
 
@@ -78,6 +95,7 @@ export const openBounceDoor = async (
   const share = createShare(config, () => door.clients);
   const tagOf = createTagOf(deps);
   const data = createData(deps, tagOf);
+  const guesses = createGuesses();
   const off = [...commandsOff({ hasTls: certificate.pair !== undefined, mayLogIn: false }), 'VRFY'];
 
   const options: SMTPServerOptions = {
@@ -91,7 +109,7 @@ export const openBounceDoor = async (
       answer(
         'rcpt',
         session,
-        () => tagOf(address),
+        () => guesses(session, tagOf(address)),
         (error) => callback(error),
       ),
     onData(stream, session, callback) {

@@ -6,7 +6,7 @@ import { tagsIn } from './return-path';
 import type { Report } from './report';
 
 /** Bytes of a report that are read: what machines read comes before the returned message, which may be large. */
-export const MOST_READ = 512 * 1024;
+export const MOST_READ = 256 * 1024;
 const MOST_DEPTH = 20;
 const MOST_HEADERS = 256 * 1024;
 /** Parts of a report that are looked at. */

@@ -38,7 +38,7 @@ beforeAll(async () => {
     returnPath: { address: 'bounce+{tag}@acme.example' },
   });
   port = await freePort();
-  door = await startSubmission(service, { ROHRPOST_BOUNCE_PORT: String(port) });
+  door = await startSubmission(service, { ROHRPOST_SMTP_PORT: '0', ROHRPOST_BOUNCE_PORT: String(port) });
 });
 afterAll(async () => {
   redis.disconnect();
@@ -180,8 +180,11 @@ test('what is not the return path of an email of the last 14 days is refused, an
   expect(await giveIn(await at(13), report(email.returnPath))).toBe('250 2.0.0 taken');
   const client = await SmtpDialogue.open(port);
   expect(await client.say('EHLO x')).not.toMatch(/AUTH/);
-  expect(await client.login('x', 'y')).toMatch(/^5/);
-  client.cut();
+  expect(await client.login('x', 'y')).toMatch(/^500 5/);
+  await client.say('MAIL FROM:<>');
+  for (let guess = 1; guess < 20; guess++) expect(await client.say(`RCPT TO:<${guess}@acme.example>`)).toMatch(/^550/);
+  expect(await client.say('RCPT TO:<last@acme.example>')).toMatch(/^421 4\.7\.0/);
+  expect(await client.reply()).toBe('closed');
 });
 
 test('a complaint that is posted is found by the message that came back, and suppresses its only recipient', async () => {
