@@ -75,8 +75,10 @@ export const createTagMaker = ({ redis, secrets }: { redis: Redis; secrets: Secr
   };
 };
 
-/** @param keysNow those that prove tags at present */
-export const createTagCheck = ({ redis, keysNow }: { redis: Redis; keysNow: () => Promise<SecretKey[]> }) => {
+/** Gives the keys that prove tags at present. @param again there may be another one than were given before */
+export type TagKeysNow = (again: boolean) => Promise<SecretKey[]>;
+
+export const createTagCheck = ({ redis, keysNow }: { redis: Redis; keysNow: TagKeysNow }) => {
   const ask = createNumbers(redis);
   return async (tag: string, now: number): Promise<CheckedTag> => {
     const read = readTag(tag);
@@ -84,7 +86,9 @@ export const createTagCheck = ({ redis, keysNow }: { redis: Redis; keysNow: () =
     const { payload, mac, id, queue, at } = read;
     const queueName = await ask(KEYS.numberedQueues, String(queue));
     if (queueName === null) return { kind: 'unknown' };
-    const key = (await keysNow()).find((one) => isSame(tagProof(one.key, payload, queueName), mac));
+    const prover = async (again: boolean): Promise<SecretKey | undefined> =>
+      (await keysNow(again)).find((one) => isSame(tagProof(one.key, payload, queueName), mac));
+    const key = (await prover(false)) ?? (await prover(true));
     if (key === undefined) return { kind: 'unknown' };
     if (at + TAG_LIFE_MS < now) return { kind: 'expired' };
     return { kind: 'good', id, queue, at, queueName, envelopeId: envelopeProof(key.key, payload, queueName) };
@@ -94,21 +98,22 @@ export const createTagCheck = ({ redis, keysNow }: { redis: Redis; keysNow: () =
 export type TagCheck = ReturnType<typeof createTagCheck>;
 
 /** Of a process that holds the secret keys. */
-export const ownTagKeys = (secrets: SecretBox): (() => Promise<SecretKey[]>) => {
+export const ownTagKeys = (secrets: SecretBox): TagKeysNow => {
   const keys = secrets.derive(PURPOSE);
   return () => Promise.resolve(keys);
 };
 
-/** How long keys that were read are taken for all that there are, ms. */
-const KEPT_MS = 10_000;
+/** How long keys that were read are taken for all that there are, ms; and where a tag has another one, which may be made up. */
+const KEPT_MS = 30_000;
+const AGAIN_MS = 1_000;
 
 /** Of a process that holds none: they are read from Redis. @param now ms, of a clock that does not go back */
-export const publishedTagKeys = (redis: Redis, now: () => number): (() => Promise<SecretKey[]>) => {
+export const publishedTagKeys = (redis: Redis, now: () => number): TagKeysNow => {
   let read: { at: number; keys: Promise<SecretKey[]> } | undefined;
   const load = async (): Promise<SecretKey[]> =>
     Object.entries(await redis.hgetall(KEYS.tagKeys)).map(([id, key]) => ({ id, key: Buffer.from(key, 'base64url') }));
-  return () => {
-    if (read !== undefined && now() - read.at < KEPT_MS) return read.keys;
+  return (again) => {
+    if (read !== undefined && now() - read.at < (again ? AGAIN_MS : KEPT_MS)) return read.keys;
     const keys = load();
     const reading = { at: now(), keys };
     read = reading;

@@ -2,7 +2,8 @@
 import type { Redis } from 'ioredis';
 import { freePort } from '../../../dev/ports';
 import { createSecretBox } from '../../../libs/store/redis/secret-box';
-import { createTagMaker } from '../../../libs/store/reports/tag-keys';
+import { createWorkers } from '../../../libs/store/registries/workers';
+import { createTagKeys, createTagMaker } from '../../../libs/store/reports/tag-keys';
 import { untilState } from '../../support/emails';
 import { readEvents } from '../../support/http/event-reader';
 import {
@@ -18,6 +19,7 @@ import { complaint, deliveryStatus, outOfOffice, type ReportOptions } from '../.
 import { SmtpDialogue } from '../../support/smtp/smtp-dialogue';
 import { startSmtpServer, type SmtpServer } from '../../support/smtp/smtp-server';
 import { startSubmission, type Submission } from '../../support/smtp/submission';
+import { eventually } from '../../support/wait';
 
 const QUEUE = 'acme/app';
 const DAY_MS = 86_400_000;
@@ -177,6 +179,12 @@ test('what is not the return path of an email of the last 14 days is refused, an
   });
   expect(await suppressed('safe@example.org')).toBeUndefined();
   expect((await service.email(QUEUE, email.id))['recipients']).toBeUndefined();
+  // A key that another worker brings holds within a second.
+  const next = createSecretBox([{ id: 'k2', key: Buffer.alloc(32, 9) }]);
+  await createTagKeys({ redis, secrets: next, workers: createWorkers(redis) }).publish();
+  const ofNext = (await createTagMaker({ redis, secrets: next })('acme.app', email.id, Date.now()))?.tag ?? '';
+  const later = deliveryStatus({ to: '', recipient: 'safe@example.org', action: 'delayed', status: '4.4.1' });
+  await eventually(async () => expect(await giveIn(`bounce+${ofNext}@acme.example`, later)).toBe('250 2.0.0 taken'));
   expect(await giveIn(await at(13), report(email.returnPath))).toBe('250 2.0.0 taken');
   const client = await SmtpDialogue.open(port);
   expect(await client.say('EHLO x')).not.toMatch(/AUTH/);
