@@ -110,10 +110,11 @@ const startServices = (root: string, options: Options, redisUrl: string, secrets
   const api = start('api', 'api', { ROHRPOST_OPERATOR_KEY: secrets.operatorKey });
   // It unseals nothing; and a probe's port is the first worker's.
   const door = { ROHRPOST_SMTP_PORT: String(smtpPort), ROHRPOST_SECRET_KEYS: undefined, ROHRPOST_PROBE_PORT: '0' };
+  const takesReports = Number(process.env['ROHRPOST_BOUNCE_PORT'] ?? 0) > 0;
   return [
     api,
     ...numbers.map((number) => start(`worker-${number}`, 'worker')),
-    ...(smtpPort === 0 ? [] : [start('smtp', 'smtp', door)]),
+    ...(smtpPort === 0 && !takesReports ? [] : [start('smtp', 'smtp', door)]),
   ];
 };
 

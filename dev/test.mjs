@@ -59,6 +59,7 @@ const NEEDS_OF_FULL = [
     find: smtpClients,
     variable: 'ROHRPOST_TEST_SWAKS',
   },
+  { folder: 'test/full/bounces', what: 'Postfix', find: postfix, variable: 'ROHRPOST_TEST_POSTFIX' },
   { folder: 'test/full/promtool', what: 'promtool', find: promtool, variable: 'ROHRPOST_TEST_PROMTOOL' },
   { folder: 'test/full/client-examples', what: 'PHP', find: php, variable: 'ROHRPOST_TEST_PHP' },
   { folder: 'test/full/node-versions', what: 'Node', find: nodeVersions, variable: 'ROHRPOST_TEST_NODES' },

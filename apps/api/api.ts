@@ -39,6 +39,7 @@ import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
 import { createSuppressions } from '../../libs/store/suppressions/registry';
+import { createTagCheck, ownTagKeys } from '../../libs/store/reports/tag-keys';
 import { createDeliveries } from '../../libs/store/webhooks/deliveries';
 import { createWebhooks } from '../../libs/store/webhooks/registry';
 import { createAccept } from '../../libs/intake/accept';
@@ -117,6 +118,7 @@ const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config'
     webhooks: createWebhooks({ redis, changes, clock, secrets, listening }),
     deliveries: createDeliveries({ redis }),
     suppressions: createSuppressions({ redis, changes }),
+    checkTag: createTagCheck({ redis, keysNow: ownTagKeys(secrets) }),
     workers: createWorkers(redis),
     templates: createTemplates({ redis, changes, clock }),
     sessions: createSessions({ redis, clock }),

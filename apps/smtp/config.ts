@@ -34,6 +34,9 @@ export const SmtpEnv = z.object({
   ROHRPOST_SMTP_TLS_KEY: z.string().optional(),
   /** At once; half of them from one network, and with one key. */
   ROHRPOST_SMTP_CONNECTIONS: z.coerce.number().int().min(2).max(10_000).default(500),
+  /** Where bounces and complaints come in; 0: nowhere. */
+  ROHRPOST_BOUNCE_PORT: Port.default(0),
+  ROHRPOST_BOUNCE_HOST: z.string().default('127.0.0.1'),
   ROHRPOST_GRACE: DurationMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   ROHRPOST_METRICS_TENANTS: Switch,
@@ -73,6 +76,8 @@ export interface SmtpConfig extends ContentPlace {
   port: number;
   /** The port with TLS from the first byte; 0: none. */
   tlsPort: number;
+  /** The port that takes reports alone; none where it is not given. */
+  bounces?: { host: string; port: number };
   /** Names of files in PEM; without them there is no TLS, and only this machine itself may log in. */
   certificate?: { cert: string; key: string };
   /** Connections at once. */
@@ -97,6 +102,9 @@ export const toSmtpConfig = (env: Env): SmtpConfig => {
     host: env.ROHRPOST_SMTP_HOST,
     port: env.ROHRPOST_SMTP_PORT,
     tlsPort: env.ROHRPOST_SMTP_TLS_PORT,
+    ...(env.ROHRPOST_BOUNCE_PORT > 0 && {
+      bounces: { host: env.ROHRPOST_BOUNCE_HOST, port: env.ROHRPOST_BOUNCE_PORT },
+    }),
     ...(cert !== undefined && key !== undefined && { certificate: { cert, key } }),
     connections: env.ROHRPOST_SMTP_CONNECTIONS,
     metricsTenants: isOn(env.ROHRPOST_METRICS_TENANTS),

@@ -20,8 +20,8 @@ const main = async (): Promise<void> => {
   const env = readEnv(SmtpEnv.superRefine(requireS3).superRefine(requirePair), process.env);
   const log = createLog('smtp', env.ROHRPOST_LOG_LEVEL);
   const config = toSmtpConfig(env);
-  if (config.port === 0 && config.tlsPort === 0) {
-    log.info('no mail is taken by SMTP: ROHRPOST_SMTP_PORT is 0');
+  if (config.port === 0 && config.tlsPort === 0 && config.bounces === undefined) {
+    log.info('no mail is taken by SMTP: ROHRPOST_SMTP_PORT is 0, and ROHRPOST_BOUNCE_PORT as well');
     process.exit(0);
   }
   const lifecycle = createLifecycle({ log, grace: config.grace });

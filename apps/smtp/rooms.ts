@@ -1,6 +1,7 @@
 // What mail is taken with: the registries that say who may, and the intake that keeps it.
 import { openContentStore, spoolFolder } from '../../libs/content/open-store';
 import type { ContentStore } from '../../libs/content/store';
+import { createAudit } from '../../libs/events/audit';
 import { createMailLog } from '../../libs/events/mail-log';
 import { createAccept } from '../../libs/intake/accept';
 import { createBudget } from '../../libs/intake/budget';
@@ -23,6 +24,8 @@ import { createListening } from '../../libs/store/registries/listening';
 import { createTemplates } from '../../libs/store/registries/templates';
 import { createTenants } from '../../libs/store/registries/tenants';
 import { createTransportLookup } from '../../libs/store/registries/transports';
+import { createTagCheck, publishedTagKeys } from '../../libs/store/reports/tag-keys';
+import { createSuppressions } from '../../libs/store/suppressions/registry';
 import type { SmtpConfig } from './config';
 
 /** Threads that compare data with the schema of a template: few messages have any. */
@@ -63,15 +66,20 @@ export const openRooms = (
   const content = openContent(config, log);
   const mailLog = createMailLog(log);
   const shared = { redis, clock, tenants, templates, templating, content, refs, budget, mailLog };
+  const queues = createQueues({ redis, waits: false, tells: config.bullmqEvents === true, listened: listening.isOn });
   return {
     ...shared,
+    queues,
+    suppressions: createSuppressions({ redis, changes }),
+    audit: createAudit({ redis, clock }),
+    checkTag: createTagCheck({ redis, keysNow: publishedTagKeys(redis, uptime) }),
     ...createCredentials({ redis, changes, clock, tenants }),
     spool: spoolFolder(config),
     accept: createAccept({
       ...shared,
       name: config.name,
       transports: { get: createTransportLookup({ redis, changes }) },
-      queues: createQueues({ redis, waits: false, tells: config.bullmqEvents === true, listened: listening.isOn }),
+      queues,
       onAccepted: countAccepted(metrics, config.metricsTenants === true),
       enqueue: createEnqueue({ redis, schedule: createSchedule(redis) }),
     }),

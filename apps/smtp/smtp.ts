@@ -9,6 +9,7 @@ import { createChanges } from '../../libs/store/redis/settings-cache';
 import type { SmtpConfig } from './config';
 import { createCertificate } from './door/certificate';
 import { openDoors } from './door/doors';
+import { openBounceDoor } from './door/bounce-door';
 import { createHandlers } from './door/handlers';
 import { openRooms } from './rooms';
 
@@ -64,9 +65,12 @@ export const startSmtp = async (
   });
   const doors = await openDoors(config, handlers, certificate, log);
   lifecycle.add({ name: 'smtp doors', stop: (left) => doors.close(left) });
+  const stopping = (): boolean => lifecycle.stopping;
+  const bounces = await openBounceDoor(config, { ...rooms, log, stopping }, certificate);
+  if (bounces !== undefined) lifecycle.add({ name: 'bounce door', stop: (left) => bounces.close(left) });
   claimOrEnd(redis, log, lifecycle);
   const { port, tlsPort } = doors;
-  log.info({ port, tlsPort }, 'mail is taken by SMTP');
+  log.info({ port, tlsPort, bouncePort: bounces?.port ?? 0 }, 'mail is taken by SMTP');
   if (config.certificate === undefined)
     log.warn(
       'no certificate is given (ROHRPOST_SMTP_TLS_CERT, ROHRPOST_SMTP_TLS_KEY): STARTTLS is not offered, and only programs on this machine may log in',

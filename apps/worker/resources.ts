@@ -29,6 +29,7 @@ import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
 import { createSuppressionLookup } from '../../libs/store/suppressions/registry';
+import { createTagKeys, createTagMaker } from '../../libs/store/reports/tag-keys';
 import { createWebhooks } from '../../libs/store/webhooks/registry';
 import type { WorkerConfig } from './config';
 
@@ -55,6 +56,13 @@ const openReseal = (redis: Redis, secrets: SecretBox, owners: SealedOwner[]) =>
     workers: createWorkers(redis),
     owners: [...owners, createTokenRecords({ redis, secrets }), createEmailSeals({ redis, secrets })],
   });
+
+/** Whoever checks tags of return paths has what proves them before the first one is made. */
+const openTags = async (redis: Redis, secrets: SecretBox) => {
+  const tagKeys = createTagKeys({ redis, secrets, workers: createWorkers(redis) });
+  await tagKeys.publish();
+  return { tagKeys, makeTag: createTagMaker({ redis, secrets }) };
+};
 
 const openTokens = (deps: Omit<Parameters<typeof createAccessTokens>[0], 'request'>, fetcher: Fetcher) =>
   createAccessTokens({ ...deps, request: (oauth2, now) => requestToken(fetcher, oauth2, now) });
@@ -97,6 +105,7 @@ export const openResources = async (
     transports,
     suppressions: createSuppressionLookup({ redis, changes }),
     secrets,
+    ...(await openTags(redis, secrets)),
     resealAll: openReseal(redis, secrets, [transports, telling.signingSecrets, telling.webhooks]),
     accessTokens: openTokens({ redis, clock, secrets }, fetcher),
     changes,

@@ -4,6 +4,7 @@ import { RecipientFilter } from '../mail/address/recipient-pattern';
 import { Slug } from '../mail/address/queue-address';
 import { FAILURE_CODES } from '../mail/email/failure';
 import { STATES } from '../mail/email/state';
+import { REPORTED } from '../mail/reports/report';
 import { instantFault } from '../mail/input/instant';
 import { isEmailId } from '../jobs/layout/email-id';
 import { wordsOf, type EmailFilter } from '../jobs/read/email-filter';
@@ -62,6 +63,10 @@ export const FILTER_FIELDS = {
     .meta({ description: 'Words: each begins a word of the subject, as given or as it was rendered.' }),
   code: z.enum(FAILURE_CODES).optional().meta({ description: 'Of the failure (`reason.code`).' }),
   reply: Reply.optional().meta({ description: 'What the server said last: 550, 5.1.1 or both.' }),
+  reported: z
+    .enum(REPORTED)
+    .optional()
+    .meta({ description: 'What was reported of one of its recipients after it was sent: `bounced` and the like.' }),
   incident: z
     .string()
     .regex(/^i_[0-9a-v]{12}$/, 'must be the id of an incident, as GET /v1/incidents gives it')

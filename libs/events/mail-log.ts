@@ -74,6 +74,11 @@ export interface MailLog {
   recovered(email: AboutEmail): void;
   /** It was sent or erased before, and a late repetition of its add has brought it back: it is removed once more. */
   removedAgain(email: AboutEmail): void;
+  /** A report on it came back after it was sent. */
+  reported(
+    email: AboutEmail,
+    how: { report: string; recipients: readonly { kind: string; status?: string }[]; suppressed: number },
+  ): void;
   /** Of a batch, while others were accepted or not. `codes`: of their problems, one a line. */
   linesRefused(address: QueueAddress, how: { by?: string | undefined; of: number; codes: readonly string[] }): void;
   refused(request: RefusedRequest): void;
@@ -167,6 +172,19 @@ export const createMailLog = (log: Log): MailLog => {
     },
     recovered: (email) => lines.warn(about(email), 'put back: its worker is gone'),
     removedAgain: (email) => lines.info(about(email), 'removed again: it was sent or erased before'),
+    reported: (email, { report, recipients, suppressed }) =>
+      lines.info(
+        {
+          ...about(email),
+          report,
+          recipients: [...new Set(recipients.map(({ kind, status }) => [kind, status].join(' ').trim()))].slice(
+            0,
+            MOST_REPLIES,
+          ),
+          suppressed,
+        },
+        'reported on',
+      ),
     linesRefused: ({ tenant, application }, { by, of, codes }) =>
       lines.info(
         { tenant, application, by, of, refused: codes.length, codes: [...new Set(codes)] },

@@ -2,7 +2,7 @@
 import { readEvent, type EventNote, type EventType } from '../mail/email/event';
 import type { QueueAddress } from '../mail/address/queue-address';
 import { parseQueueName } from '../mail/address/queue-address';
-import { readAboutEmails } from '../jobs/read/about-emails';
+import { readAboutEmails, type AboutEmail } from '../jobs/read/about-emails';
 import type { Clock } from '../runtime/clock';
 import { KEYS } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
@@ -70,6 +70,14 @@ const bodyOf = (event: StreamedEvent, about: object): EventBody => {
 /** An email that is gone has no recipients any more, nor tags and metadata: nothing of it is kept in events. */
 const GONE = { recipients: [], metadata: {}, tags: [] };
 
+/** Of a bounce or a complaint also whom it is about, and what was said. */
+const aboutOf = ({ note }: StreamedEvent, about: AboutEmail | undefined): object => {
+  if (about === undefined) return GONE;
+  const { reported = {}, ...rest } = about;
+  if (note.type === 'email.bounced') return { ...rest, bounced: reported.bounced ?? [] };
+  return note.type === 'email.complained' ? { ...rest, complained: reported.complained ?? [] } : rest;
+};
+
 /** Reads what their emails say; one round trip for each queue. */
 export const bodiesOf = async (redis: Redis, events: StreamedEvent[]): Promise<EventBody[]> => {
   const byQueue = new Map<string, { queue: QueueAddress; ids: string[] }>();
@@ -81,5 +89,5 @@ export const bodiesOf = async (redis: Redis, events: StreamedEvent[]): Promise<E
   }
   const read = await Promise.all([...byQueue.values()].map(({ queue, ids }) => readAboutEmails(redis, queue, ids)));
   const about = new Map(read.flatMap((one) => [...one]));
-  return events.map((event) => bodyOf(event, isOfEmail(event) ? (about.get(event.note.id ?? '') ?? GONE) : {}));
+  return events.map((event) => bodyOf(event, isOfEmail(event) ? aboutOf(event, about.get(event.note.id ?? '')) : {}));
 };

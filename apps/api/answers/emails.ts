@@ -55,6 +55,15 @@ const Reply = z
   })
   .meta({ id: 'Reply', description: 'What the server said: of one recipient, or of the whole message.' });
 
+const Reported = z
+  .strictObject({
+    recipient: z.string(),
+    status: z.string().optional().meta({ description: 'Enhanced status code (RFC 3463): `5.1.1`.' }),
+    diagnostic: z.string().optional().meta({ description: 'The server’s words; of a complaint, its type.' }),
+    at: Time,
+  })
+  .meta({ id: 'ReportedRecipient', description: 'What a bounce or a complaint says of a recipient.' });
+
 const Attempt = z
   .strictObject({
     number: z.int().min(1),
@@ -99,7 +108,17 @@ const summary = {
   nextAttemptAt: Time.optional(),
   finishedAt: Time.optional(),
   attemptsMade: z.int().min(0),
-  recipients: z.strictObject({ accepted: z.array(z.string()), refused: z.array(Reply) }).optional(),
+  recipients: z
+    .strictObject({
+      accepted: z.array(z.string()),
+      refused: z.array(Reply),
+      bounced: z.array(Reported).optional(),
+      complained: z.array(Reported).optional(),
+      delivered: z.array(Reported).optional(),
+      delayed: z.array(Reported).optional(),
+    })
+    .optional()
+    .meta({ description: 'Where recipients were told apart, and what was reported of them after it was sent.' }),
   messageId: receipt.messageId,
   from: z.string().optional(),
   to: z.array(z.string()),

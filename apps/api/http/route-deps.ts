@@ -29,6 +29,7 @@ import type { Limits } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
 import type { Suppressions } from '../../../libs/store/suppressions/registry';
+import type { TagCheck } from '../../../libs/store/reports/tag-keys';
 import type { Deliveries } from '../../../libs/store/webhooks/deliveries';
 import type { Webhooks } from '../../../libs/store/webhooks/registry';
 import type { Accept } from '../../../libs/intake/accept';
@@ -83,6 +84,7 @@ export interface RouteDeps {
   webhooks: Webhooks;
   deliveries: Deliveries;
   suppressions: Suppressions;
+  checkTag: TagCheck;
   eventStreams: EventStreams;
   overview: ReadOverview;
   metrics: Metrics;

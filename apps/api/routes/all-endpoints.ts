@@ -25,6 +25,7 @@ import { SUPPRESSION_LIST_ENDPOINTS } from './tenants/suppression-lists';
 import { SUPPRESSION_ENDPOINTS } from './tenants/suppressions';
 import { TEMPLATE_VERSION_ENDPOINTS } from './tenants/template-versions';
 import { TEMPLATE_ENDPOINTS } from './tenants/templates';
+import { BOUNCE_ENDPOINTS } from './tenants/bounces';
 import { TENANT_ENDPOINTS } from './tenants/tenants';
 import { TRANSPORT_TRIAL_ENDPOINTS } from './tenants/transport-trials';
 import { TRANSPORT_ENDPOINTS } from './tenants/transports';
@@ -54,6 +55,7 @@ export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...TRANSPORT_TRIAL_ENDPOINTS,
   ...SUPPRESSION_LIST_ENDPOINTS,
   ...SUPPRESSION_ENDPOINTS,
+  ...BOUNCE_ENDPOINTS,
   ...TEMPLATE_ENDPOINTS,
   ...TEMPLATE_VERSION_ENDPOINTS,
   ...KEY_ENDPOINTS,

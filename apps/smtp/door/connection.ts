@@ -28,7 +28,7 @@ export class Connection extends SMTPConnection {
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
     if (typeof data !== 'string') return super.send(code, data, context);
     // AUTH is no command for a client that would say its key in clear.
-    const noCommand = code === 500 && context === 'AUTH';
+    const noCommand = code === 500 && context === 'AUTH' && this._server.options.authOptional !== true;
     if (noCommand) return super.send(538, WORDS.find(([of]) => of === 538)?.[2], false);
     const text = inAscii(reworded(code, data));
     super.send(code, text, STATUS.test(text) ? false : context);

@@ -48,16 +48,26 @@ export interface Doors {
   close(left: number): Promise<void>;
 }
 
-class Door extends SMTPServer {
+/** One port. */
+export class Door extends SMTPServer {
+  /** @param loginMs who has not logged in by then is sent away; not given: nobody has to */
+  constructor(
+    options: SMTPServerOptions,
+    private readonly loginMs?: number,
+  ) {
+    super(options);
+  }
+
   override connect(socket: Socket | TLSSocket, options?: SMTPConnectionOptions | null): void {
     const connection = new Connection(this, socket, options ?? null);
     this.connections.add(connection);
     connection.on('error', (error: Error) => this.emit('error', error));
     connection.on('connect', () => undefined);
     connection.init();
+    if (this.loginMs === undefined) return;
     setTimeout(() => {
       if (!connection.session.user) connection.dismiss('4.7.0 nobody has logged in for too long');
-    }, LOGIN_MS).unref();
+    }, this.loginMs).unref();
   }
 
   get clients(): Connection[] {
@@ -88,29 +98,50 @@ class Door extends SMTPServer {
   }
 }
 
-const openDoor = (config: DoorOptions, handlers: Handlers, { pair }: Certificate, secure: boolean): Door => {
+/** What every port has in common. */
+export const doorOptions = (
+  { name, maxBody, connections }: Pick<DoorOptions, 'name' | 'maxBody' | 'connections'>,
+  { pair }: Certificate,
+): SMTPServerOptions => ({
+  ...pair,
+  name,
+  banner: 'Rohrpost',
+  heloResponse: '%s',
+  disableReverseLookup: true,
+  hideENHANCEDSTATUSCODES: false,
+  size: maxBody,
+  maxClients: connections,
+  maxCommandLength: LONGEST_COMMAND,
+  socketTimeout: IDLE_MS,
+  logger: false,
+});
+
+const openDoor = (config: DoorOptions, handlers: Handlers, certificate: Certificate, secure: boolean): Door => {
   const options: SMTPServerOptions = {
+    ...doorOptions(config, certificate),
     ...handlers,
-    ...pair,
     secure,
-    name: config.name,
-    banner: 'Rohrpost',
-    heloResponse: '%s',
-    disabledCommands: commandsOff({ hasTls: pair !== undefined, mayLogIn: secure }),
+    disabledCommands: commandsOff({ hasTls: certificate.pair !== undefined, mayLogIn: secure }),
     authMethods: ['PLAIN', 'LOGIN'],
     // Who may log in without TLS is decided for each connection.
     allowInsecureAuth: true,
-    disableReverseLookup: true,
-    hideENHANCEDSTATUSCODES: false,
-    size: config.maxBody,
-    maxClients: config.connections,
     maxRecipients: MOST_RECIPIENTS,
     maxAllowedUnauthenticatedCommands: MOST_COMMANDS_BEFORE,
-    maxCommandLength: LONGEST_COMMAND,
-    socketTimeout: IDLE_MS,
-    logger: false,
   };
-  return new Door(options);
+  return new Door(options, LOGIN_MS);
+};
+
+/** @throws Error where the port is taken */
+export const listen = (
+  door: Door,
+  { port, host }: { port: number; host: string },
+  certificate: Certificate,
+  log: Log,
+): Promise<number> => {
+  // Of clients: they go away in the middle, or speak something else than TLS.
+  door.on('error', (error) => log.debug({ error: messageOf(error) }, 'a connection by SMTP broke'));
+  certificate.onChange((pair) => door.updateSecureContext(pair));
+  return door.open(port, host);
 };
 
 /**
@@ -128,11 +159,8 @@ export const openDoors = async (
   const open = async (port: number, secure: boolean): Promise<number> => {
     if (port === 0) return 0;
     const door = openDoor(config, handlers, certificate, secure);
-    // Of clients: they go away in the middle, or speak something else than TLS.
-    door.on('error', (error) => log.debug({ error: messageOf(error) }, 'a connection by SMTP broke'));
-    certificate.onChange((pair) => door.updateSecureContext(pair));
     opened.push(door);
-    return door.open(port, config.host);
+    return listen(door, { port, host: config.host }, certificate, log);
   };
   return {
     port: await open(config.port, false),

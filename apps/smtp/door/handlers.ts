@@ -46,8 +46,8 @@ const MESSAGE_MS = 600_000;
 const loginOf = ({ user }: SMTPServerSession): Login | undefined => (user as Login | false | undefined) || undefined;
 
 /** Tells the library how it ended, and the mail log what was refused. */
-const createAnswer =
-  ({ log, mailLog }: HandlerDeps) =>
+export const createAnswer =
+  ({ log, mailLog }: Pick<HandlerDeps, 'log' | 'mailLog'>) =>
   <T>(
     step: string,
     session: SMTPServerSession,
@@ -74,7 +74,7 @@ const createAnswer =
   };
 
 /** @throws Refusal where too many are open from the same network, or with the same key */
-const createShare = ({ connections }: HandlerDeps, clients: () => Connection[]) => {
+export const createShare = ({ connections }: Pick<HandlerDeps, 'connections'>, clients: () => Connection[]) => {
   const most = Math.floor(connections / 2);
   const requireFew = (open: number, whose: string): void => {
     if (open > most) throw new Refusal(421, '4.7.0', `${whose} has ${most} connections open already: close some`);

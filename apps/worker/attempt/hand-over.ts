@@ -8,17 +8,16 @@ import {
   markIntent,
   markSent,
 } from '../../../libs/jobs/transitions/hand-over-journal';
-import type { Clock } from '../../../libs/runtime/clock';
 import { envelopeAddress, heldBytes } from '../../../libs/send/message/message';
 import type { SendRequest, SendResult } from '../../../libs/send/smtp/transmit';
 import type { Breakers } from '../../../libs/store/limits/breaker';
 import type { Redis } from '../../../libs/store/redis/redis';
 import type { ComposedAttempt, EndedAttempt } from './record/attempt-steps';
+import { tagged, type ReturnPathDeps } from './return-path';
 import { splitRecipients, type SplitRecipients } from './recipients';
 
-export interface HandOverDeps {
+export interface HandOverDeps extends ReturnPathDeps {
   redis: Redis;
-  clock: Clock;
   breakers: Breakers;
   /** Brings a message to a server. Never rejects. */
   sendMessage: (request: SendRequest) => Promise<SendResult>;
@@ -44,6 +43,8 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
   const { lease, settings, transport, message, inputs, admission, dialogue, span } = attempt;
   const { tried, done } = splitRecipients(attempt);
   let intentAt: number | undefined;
+  const { returnPath } = transport.transport;
+  const comesBack = returnPath && (await tagged(deps, attempt, returnPath));
   admission.setServerAsked(true);
   const answered = lease.waits(heldBytes(message));
   const result =
@@ -51,7 +52,8 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
       ? EVERYBODY_HAS_IT
       : await deps.sendMessage({
           transport,
-          envelope: { from: envelopeAddress(inputs.from), to: tried },
+          envelope:
+            comesBack === undefined ? { from: envelopeAddress(inputs.from), to: tried } : { ...comesBack, to: tried },
           message,
           signal: lease.signal,
           ...(settings.log === 'dialogue' && {

@@ -1,11 +1,18 @@
 // Seals secrets with the newest key in the background, and says in the log what came of it.
 import type { Log } from '../../../libs/runtime/log';
 import type { SecretBox } from '../../../libs/store/redis/secret-box';
+import type { createTagKeys } from '../../../libs/store/reports/tag-keys';
 import type { createResealAll } from '../../../libs/store/registries/reseal';
 
 export const resealAndTell =
-  (deps: { log: Log; secrets: SecretBox; resealAll: ReturnType<typeof createResealAll> }) =>
+  (deps: {
+    log: Log;
+    secrets: SecretBox;
+    resealAll: ReturnType<typeof createResealAll>;
+    tagKeys: Pick<ReturnType<typeof createTagKeys>, 'tidy'>;
+  }) =>
   async (signal: AbortSignal): Promise<void> => {
+    await deps.tagKeys.tidy();
     const { log, secrets } = deps;
     const report = await deps.resealAll(signal);
     if (report === undefined) return;

@@ -8,6 +8,7 @@ import type { Lifecycle } from '../../../libs/runtime/lifecycle';
 import { runAsLeader } from '../../../libs/store/redis/leader';
 import type { SecretBox } from '../../../libs/store/redis/secret-box';
 import type { createResealAll } from '../../../libs/store/registries/reseal';
+import type { createTagKeys } from '../../../libs/store/reports/tag-keys';
 import type { RedisClock } from '../../../libs/store/redis/redis-clock';
 import type { Listening } from '../../../libs/store/registries/listening';
 import type { Tenants } from '../../../libs/store/registries/tenants';
@@ -45,6 +46,7 @@ interface UpkeepDeps extends SweepDeps {
   lifecycle: Lifecycle;
   secrets: SecretBox;
   resealAll: ReturnType<typeof createResealAll>;
+  tagKeys: ReturnType<typeof createTagKeys>;
 }
 
 /** Tells of queues that had work which nobody announced. */

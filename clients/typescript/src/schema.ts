@@ -1084,6 +1084,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenants/{tenant}/bounces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give in a bounce or a complaint
+         * @description The report as it came, a whole message. The email is found by the tag of its return path, wherever it stands in the report: in its header, in the part for machines, or in the message that came back. What the report says is written beside the email, whose state stays; hard bounces and complaints put addresses on the suppression list. Automatic replies, and what is no report, change nothing.
+         *
+         *     Needs the role `admin` or one that may do more.
+         */
+        post: operations["takeBounce"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tenants/{tenant}/templates": {
         parameters: {
             query?: never;
@@ -1983,6 +2005,11 @@ export interface components {
                 code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
+                /**
+                 * @description What was reported of one of its recipients after it was sent: `bounced` and the like.
+                 * @enum {string}
+                 */
+                reported?: "bounced" | "complained" | "delivered" | "delayed";
                 /** @description Emails that stand in this incident now. */
                 incident?: string;
                 /** @description Of the last attempt; without one, the transport that the email would have now. */
@@ -2249,6 +2276,9 @@ export interface components {
             name?: string;
             allowedFrom?: string[];
             fallback?: components["schemas"]["Slug"];
+            returnPath?: {
+                address: string;
+            };
         };
         /**
          * @example {
@@ -2275,6 +2305,7 @@ export interface components {
             name?: unknown;
             allowedFrom?: unknown;
             fallback?: unknown;
+            returnPath?: unknown;
         };
         /**
          * @example {
@@ -2357,7 +2388,7 @@ export interface components {
          */
         Webhook: {
             url: string;
-            events?: ("email.accepted" | "email.sent" | "email.deferred" | "email.failed" | "email.expired" | "email.canceled" | "email.held" | "email.released" | "email.uncertain" | "transport.down" | "transport.up" | "queue.paused" | "queue.resumed")[];
+            events?: ("email.accepted" | "email.sent" | "email.deferred" | "email.failed" | "email.expired" | "email.canceled" | "email.held" | "email.released" | "email.uncertain" | "email.bounced" | "email.complained" | "transport.down" | "transport.up" | "queue.paused" | "queue.resumed")[];
             applications?: components["schemas"]["Slug"][];
             /** @default true */
             enabled: boolean;
@@ -2566,9 +2597,14 @@ export interface components {
             /** Format: date-time */
             finishedAt?: string;
             attemptsMade: number;
+            /** @description Where recipients were told apart, and what was reported of them after it was sent. */
             recipients?: {
                 accepted: string[];
                 refused: components["schemas"]["Reply"][];
+                bounced?: components["schemas"]["ReportedRecipient"][];
+                complained?: components["schemas"]["ReportedRecipient"][];
+                delivered?: components["schemas"]["ReportedRecipient"][];
+                delayed?: components["schemas"]["ReportedRecipient"][];
             };
             /** @description The Message-ID of every attempt, in angle brackets (RFC 5322 3.6.4). */
             messageId: string;
@@ -2601,6 +2637,16 @@ export interface components {
             code: number;
             enhancedCode?: string;
             text: string;
+        };
+        /** @description What a bounce or a complaint says of a recipient. */
+        ReportedRecipient: {
+            recipient: string;
+            /** @description Enhanced status code (RFC 3463): `5.1.1`. */
+            status?: string;
+            /** @description The server’s words; of a complaint, its type. */
+            diagnostic?: string;
+            /** Format: date-time */
+            at: string;
         };
         /**
          * @description One result for each line, in the order of the lines: accepted, or refused with its problem.
@@ -2702,9 +2748,14 @@ export interface components {
             /** Format: date-time */
             finishedAt?: string;
             attemptsMade: number;
+            /** @description Where recipients were told apart, and what was reported of them after it was sent. */
             recipients?: {
                 accepted: string[];
                 refused: components["schemas"]["Reply"][];
+                bounced?: components["schemas"]["ReportedRecipient"][];
+                complained?: components["schemas"]["ReportedRecipient"][];
+                delivered?: components["schemas"]["ReportedRecipient"][];
+                delayed?: components["schemas"]["ReportedRecipient"][];
             };
             /** @description The Message-ID of every attempt, in angle brackets (RFC 5322 3.6.4). */
             messageId: string;
@@ -3565,6 +3616,9 @@ export interface components {
             name?: string;
             allowedFrom?: string[];
             fallback?: components["schemas"]["Slug"];
+            returnPath?: {
+                address: string;
+            };
             transport: string;
             /** @enum {string} */
             hostBy: "operator" | "admin";
@@ -3665,6 +3719,47 @@ export interface components {
                 line: number;
                 message: string;
             }[];
+        };
+        /**
+         * @example {
+         *       "report": "delivery-status",
+         *       "email": {
+         *         "id": "m_06f7hkq8n1s6v0c2m9t4q5b7or",
+         *         "tenant": "acme",
+         *         "application": "billing"
+         *       },
+         *       "recipients": [
+         *         {
+         *           "recipient": "ann@example.org",
+         *           "kind": "bounced",
+         *           "status": "5.1.1"
+         *         }
+         *       ],
+         *       "suppressed": [
+         *         "ann@example.org"
+         *       ]
+         *     }
+         */
+        TakenReport: {
+            /**
+             * @description What the message is; the last two change nothing.
+             * @enum {string}
+             */
+            report: "delivery-status" | "complaint" | "auto-reply" | "other";
+            email?: {
+                id: string;
+                tenant: string;
+                application: string;
+            };
+            /** @description What recipients of the email gained by it. */
+            recipients: {
+                recipient: string;
+                /** @enum {string} */
+                kind: "bounced" | "complained" | "delivered" | "delayed";
+                status?: string;
+            }[];
+            /** @description Who is on the suppression list since. */
+            suppressed: string[];
         };
         /**
          * @example {
@@ -3957,7 +4052,7 @@ export interface components {
          */
         WebhookDetails: {
             url: string;
-            events?: ("email.accepted" | "email.sent" | "email.deferred" | "email.failed" | "email.expired" | "email.canceled" | "email.held" | "email.released" | "email.uncertain" | "transport.down" | "transport.up" | "queue.paused" | "queue.resumed")[];
+            events?: ("email.accepted" | "email.sent" | "email.deferred" | "email.failed" | "email.expired" | "email.canceled" | "email.held" | "email.released" | "email.uncertain" | "email.bounced" | "email.complained" | "transport.down" | "transport.up" | "queue.paused" | "queue.resumed")[];
             applications?: components["schemas"]["Slug"][];
             enabled: boolean;
             /** @description In clear in the one answer that made it, afterwards only that there is one. */
@@ -4025,7 +4120,7 @@ export interface components {
             /** @description The header `webhook-id`, the same at each attempt. */
             id: string;
             /** @enum {string} */
-            type: "email.accepted" | "email.sent" | "email.deferred" | "email.failed" | "email.expired" | "email.canceled" | "email.held" | "email.released" | "email.uncertain" | "transport.down" | "transport.up" | "queue.paused" | "queue.resumed";
+            type: "email.accepted" | "email.sent" | "email.deferred" | "email.failed" | "email.expired" | "email.canceled" | "email.held" | "email.released" | "email.uncertain" | "email.bounced" | "email.complained" | "transport.down" | "transport.up" | "queue.paused" | "queue.resumed";
             email?: string;
             /**
              * Format: date-time
@@ -4517,6 +4612,8 @@ export interface operations {
                 code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
+                /** @description What was reported of one of its recipients after it was sent: `bounced` and the like. */
+                reported?: "bounced" | "complained" | "delivered" | "delayed";
                 /** @description Emails that stand in this incident now. */
                 incident?: string;
                 /** @description Of the last attempt; without one, the transport that the email would have now. */
@@ -5865,6 +5962,8 @@ export interface operations {
                 code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
+                /** @description What was reported of one of its recipients after it was sent: `bounced` and the like. */
+                reported?: "bounced" | "complained" | "delivered" | "delayed";
                 /** @description Emails that stand in this incident now. */
                 incident?: string;
                 /** @description Of the last attempt; without one, the transport that the email would have now. */
@@ -6054,6 +6153,8 @@ export interface operations {
                 code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
+                /** @description What was reported of one of its recipients after it was sent: `bounced` and the like. */
+                reported?: "bounced" | "complained" | "delivered" | "delayed";
                 /** @description Emails that stand in this incident now. */
                 incident?: string;
                 /** @description Of the last attempt; without one, the transport that the email would have now. */
@@ -15614,6 +15715,194 @@ export interface operations {
                 };
             };
             /** @description A problem: `invalid` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `rate-limited`, `too-many-wrong-keys` */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `internal-error` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `queue-full` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeBounce: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The tenant’s name.
+                 * @example acme
+                 */
+                tenant: components["schemas"]["Slug"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "message/rfc822": unknown;
+                "message/global": unknown;
+            };
+        };
+        responses: {
+            /** @description What it is, and what came of it. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "report": "delivery-status",
+                     *       "email": {
+                     *         "id": "m_06f7hkq8n1s6v0c2m9t4q5b7or",
+                     *         "tenant": "acme",
+                     *         "application": "billing"
+                     *       },
+                     *       "recipients": [
+                     *         {
+                     *           "recipient": "ann@example.org",
+                     *           "kind": "bounced",
+                     *           "status": "5.1.1"
+                     *         }
+                     *       ],
+                     *       "suppressed": [
+                     *         "ann@example.org"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TakenReport"];
+                };
+            };
+            /** @description A problem: `bad-request`, `bad-cursor` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `address-not-allowed`, `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `report-unknown`, `idempotency-key-not-supported` */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -2,6 +2,8 @@
 import { normalizeAddress } from '../../mail/address/address';
 import { expiredFailure, readFailure, type Failure } from '../../mail/email/failure';
 import type { Reply } from '../../mail/email/outcome';
+import type { ReportedKind, ReportedRecipient } from '../../mail/reports/report';
+import { readReported } from '../../mail/reports/reported-mark';
 import { readState, type Place, type State } from '../../mail/email/state';
 import {
   dueAt,
@@ -40,7 +42,7 @@ export interface EmailRecord {
   /** Why it was put back without an attempt, where it waits for that. */
   parked?: string;
   /** Which of its recipients have it and which were refused since the last release, where that was told apart. */
-  recipients?: { accepted: string[]; refused: Reply[] };
+  recipients?: { accepted: string[]; refused: Reply[] } & Partial<Record<ReportedKind, ReportedRecipient[]>>;
   /** What it was rendered with, where it was sent or may have been. */
   subject?: string;
   /** The message as it was made for the last hand-over, where it is kept: it may never have left (`sentMessage`). */
@@ -60,6 +62,7 @@ const FIELDS = [
   MARK.parked,
   MARK.cause,
   MARK.subject,
+  MARK.reported,
 ];
 
 // KEYS: BullMQ's key prefix of the queue. ARGV: how many fields, the fields, the ids. Result: per id {place, score of
@@ -81,6 +84,9 @@ for index = count + 2, #ARGV do
 end
 return result`);
 
+/** The mark of an email of whose recipients nothing was told apart. */
+const NOTHING_DONE = JSON.stringify({ generation: 0, accepted: [], refused: [] });
+
 type Row = [] | [place: Place, score: string, fields: (string | null)[]];
 
 /**
@@ -92,7 +98,7 @@ const recipientsView = (
   email: StoredEmail,
   generation: number,
   isSent: boolean,
-): EmailRecord['recipients'] => {
+): NonNullable<EmailRecord['recipients']> => {
   const done = JSON.parse(text) as { generation: number; accepted: string[]; refused: Reply[] };
   const present = new Set(recipientsOf(email).map(({ address }) => normalizeAddress(address)));
   if (isSent) return { accepted: [...present], refused: [] };
@@ -129,6 +135,7 @@ const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined =>
     parked,
     cause,
     subject,
+    reported,
   ] = fields;
   const email = readStored(data);
   const archived = toArchive(archive);
@@ -139,7 +146,14 @@ const toRecord = (id: string, row: Row, now: number): EmailRecord | undefined =>
   const times = { sendAt, expiresAt: Date.parse(email.expiresAt) };
   const state = readState({ place, attemptsMade, ...times, ...(failure && { failureCode: failure.code }) }, now);
   const waits = score !== '' && state !== 'expired';
-  const recipients = done ? recipientsView(done, email, Number(generation ?? 0), state === 'sent') : undefined;
+  const isSent = state === 'sent';
+  const recipients =
+    done || reported
+      ? {
+          ...recipientsView(done ?? NOTHING_DONE, email, Number(generation ?? 0), isSent),
+          ...(reported && readReported(reported)),
+        }
+      : undefined;
   return {
     id,
     email,

@@ -1,13 +1,16 @@
 // What events tell of emails beside what happened: to whom they go, and what their senders marked them with.
 import type { QueueAddress } from '../../mail/address/queue-address';
 import { readStored, recipientsOf, type StoredEmail } from '../../mail/email/stored-email';
-import { queueKeys } from '../../store/redis/keys';
+import { readReported } from '../../mail/reports/reported-mark';
+import { MARK, queueKeys } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 
 export interface AboutEmail {
   recipients: string[];
   metadata: NonNullable<StoredEmail['metadata']>;
   tags: string[];
+  /** What was reported of them, by kind. */
+  reported?: ReturnType<typeof readReported>;
 }
 
 /** @returns by id; nothing of those that are gone */
@@ -18,15 +21,20 @@ export const readAboutEmails = async (
 ): Promise<Map<string, AboutEmail>> => {
   const { job } = queueKeys(queue);
   const pipeline = redis.pipeline();
-  for (const id of ids) pipeline.hget(job(id), 'data');
-  const answers = ((await pipeline.exec()) ?? []).map(([, data]) => data as string | null);
+  for (const id of ids) pipeline.hmget(job(id), 'data', MARK.reported);
+  const answers = ((await pipeline.exec()) ?? []).map(([, fields]) => fields as (string | null)[] | undefined);
   const found = new Map<string, AboutEmail>();
   for (const [index, id] of ids.entries()) {
-    const data = answers[index];
+    const [data, reported] = answers[index] ?? [];
     if (typeof data !== 'string') continue;
     const email = readStored(data);
     const recipients = recipientsOf(email).map(({ address }) => address);
-    found.set(id, { recipients, metadata: email.metadata ?? {}, tags: email.tags ?? [] });
+    found.set(id, {
+      recipients,
+      metadata: email.metadata ?? {},
+      tags: email.tags ?? [],
+      ...(reported && { reported: readReported(reported) }),
+    });
   }
   return found;
 };

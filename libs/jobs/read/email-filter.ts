@@ -3,6 +3,7 @@ import type { Failure, FailureCode } from '../../mail/email/failure';
 import { parseLogLine, type Attempt, type Reply } from '../../mail/email/outcome';
 import type { State } from '../../mail/email/state';
 import { messageIdOf } from '../../mail/email/stored-email';
+import type { ReportedKind } from '../../mail/reports/report';
 import type { ResolvedSettings, SettingsLevel } from '../../mail/settings/settings';
 import type { QueueAddress } from '../../mail/address/queue-address';
 import type { Redis } from '../../store/redis/redis';
@@ -30,6 +31,8 @@ export interface EmailFilter {
   code?: FailureCode | undefined;
   /** What the server said last: a reply code, an enhanced one, or both. */
   reply?: string | undefined;
+  /** What was reported of one of its recipients after it was sent. */
+  reported?: ReportedKind | undefined;
   /** The id of an incident that it stands in now. */
   incident?: string | undefined;
   /** Of the last attempt; of an email without one, the transport that it would have now. */
@@ -77,6 +80,7 @@ const ofRecord = (filter: EmailFilter): ((record: EmailRecord) => boolean) => {
       (filter.tag === undefined || (email.tags ?? []).includes(filter.tag)) &&
       (filter.code === undefined || record.failure?.code === filter.code) &&
       (filter.incident === undefined || record.cause === filter.incident) &&
+      (filter.reported === undefined || record.recipients?.[filter.reported] !== undefined) &&
       (filter.reply === undefined || record.failure !== undefined) &&
       (filter.messageId === undefined || messageIdOf(id, email) === filter.messageId) &&
       (filter.metadata === undefined || hasMetadata(filter.metadata, email.metadata)) &&

@@ -12,6 +12,8 @@ export const EVENT_TYPES = [
   'email.held',
   'email.released',
   'email.uncertain',
+  'email.bounced',
+  'email.complained',
   'transport.down',
   'transport.up',
   'queue.paused',

@@ -3,6 +3,7 @@ import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import { addressFault, normalizeAddress } from '../address/address';
 import { Slug } from '../address/queue-address';
+import { ReturnPath } from '../reports/return-path';
 import { OAuth2, type StoredOAuth2 } from './oauth';
 import { SecretInput } from '../input/secret-input';
 
@@ -108,6 +109,8 @@ export const TransportInput = z
     allowedFrom: z.array(AllowedFrom).min(1).max(100).optional(),
     /** The transport that its emails go by while its own server cannot be reached. */
     fallback: Slug.optional(),
+    /** Where bounces and complaints come back to: the envelope's sender, with a tag for each email. */
+    returnPath: ReturnPath.optional(),
   })
   .meta({
     id: 'Transport',
@@ -148,6 +151,7 @@ export interface StoredTransport {
   allowedFrom?: string[];
   limits?: TransportLimits;
   fallback?: string;
+  returnPath?: ReturnPath;
   /** Rises with every PUT; connections of an older version are not used again. */
   version: number;
   createdAt: string;

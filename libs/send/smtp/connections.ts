@@ -73,7 +73,7 @@ interface Idle {
  * Does the server take addresses wide of ASCII (RFC 6531)? nodemailer would send them anyway. The list is its own field;
  * test/flow/sending/sending.test.ts holds it to that.
  */
-export const takes = ({ smtp }: Connection, extension: 'SMTPUTF8' | '8BITMIME'): boolean => {
+export const takes = ({ smtp }: Connection, extension: 'SMTPUTF8' | '8BITMIME' | 'DSN'): boolean => {
   const { _supportedExtensions: extensions } = smtp as unknown as { _supportedExtensions?: string[] };
   return extensions?.includes(extension) ?? false;
 };

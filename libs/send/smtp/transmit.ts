@@ -2,7 +2,7 @@
 import type { SMTPConnectionSendInfo } from 'nodemailer/lib/smtp-connection';
 import { readReply, type Phase } from '../../mail/smtp/reply';
 import type { Message } from '../message/message';
-import type { Connection, OpenTransport } from './connections';
+import { takes, type Connection, type OpenTransport } from './connections';
 import { messageStream, type Progress } from './message-stream';
 import { readFailure, refusalsOf, type Answered, type Rejection } from './server-answer';
 import { watchSteps, type StepBounds } from './step-bounds';
@@ -10,6 +10,8 @@ import { watchSteps, type StepBounds } from './step-bounds';
 export interface Envelope {
   from: string;
   to: string[];
+  /** Reports are asked for under it, where the server offers that (RFC 3461); not where it is not given. */
+  envelopeId?: string;
 }
 
 export interface SendRequest {
@@ -41,6 +43,33 @@ const sayUtf8 = (smtp: Connection['smtp']): void => {
     send.call(smtp, lacks ? `${line} SMTPUTF8` : line, ...rest);
   };
 };
+
+/** A recipient as a parameter (RFC 3461 4): what is no plain ASCII, and + and =, as +XX. */
+const xtext = (text: string): string =>
+  text.replace(/[^!-*,-<>-~]/g, (char) => `+${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+
+/**
+ * nodemailer says one ORCPT for all recipients: each has its own (RFC 3461 4.2), by which a report names it whatever became of the
+ * address on the way. Addresses wide of ASCII would need a type of their own (RFC 6533 3), and do without.
+ * @returns puts nodemailer's method back
+ */
+const sayOriginals = (smtp: Connection['smtp']): (() => void) => {
+  const inner = smtp as unknown as { _sendCommand: (line: string, ...rest: unknown[]) => void };
+  const send = inner._sendCommand;
+  inner._sendCommand = (line, ...rest) => {
+    const [, recipient] = /^RCPT TO:<([!-~]+)>/.exec(line) ?? [];
+    send.call(smtp, recipient === undefined ? line : `${line} ORCPT=rfc822;${xtext(recipient)}`, ...rest);
+  };
+  return () => {
+    inner._sendCommand = send;
+  };
+};
+
+/** What a server that offers it is asked to report: failures and delays, with the header alone (RFC 3461 4.1, 4.3). */
+const askReports = (connection: Connection, { envelopeId }: Envelope) =>
+  envelopeId !== undefined && takes(connection, 'DSN')
+    ? { dsn: { ret: 'HDRS', envid: envelopeId, notify: ['FAILURE', 'DELAY'] } }
+    : {};
 
 /** A timer for each block of a message: TCP takes it, or the server takes no more. */
 const watchBlocks = (
@@ -80,7 +109,10 @@ export const transmit = (connection: Connection, work: SendRequest, bounds: Step
   return new Promise((resolve) => {
     if (signal.aborted) return resolve({ kind: 'stopped', phase: 'mail', error: signal.reason });
     const stopWatching = watchSteps(dialogue, bounds, (_step, ms) => giveUp(`no reply within ${ms / 1_000} s`));
+    const asksReports = askReports(connection, envelope);
+    const stopOriginals = 'dsn' in asksReports ? sayOriginals(smtp) : undefined;
     const done = (result: Answered): void => {
+      stopOriginals?.();
       stopWatching();
       blocks.stop();
       signal.removeEventListener('abort', abort);
@@ -98,7 +130,8 @@ export const transmit = (connection: Connection, work: SendRequest, bounds: Step
     signal.addEventListener('abort', abort, { once: true });
     if (message.utf8) sayUtf8(smtp);
     // Exact (RFC 1870): a server decides by it.
-    const options = { ...envelope, size: message.size, use8BitMime: message.eightBit ?? false };
+    const { from, to } = envelope;
+    const options = { from, to, size: message.size, use8BitMime: message.eightBit ?? false, ...asksReports };
     smtp.send(options, stream, (error: Error | null, info?: SMTPConnectionSendInfo) => {
       if (error !== null || info === undefined) {
         stream.destroy();

@@ -38,6 +38,8 @@ export const KEYS = {
   tenants: `${ROOT}:tenants`,
   /** Hash: the name of a key of ROHRPOST_SECRET_KEYS -> how many secrets were sealed with it when they were last counted. */
   secretKeys: `${ROOT}:secret-keys`,
+  /** Hash: the name of such a key -> what tags of return paths are proven with, derived from it (libs/store/reports/tag-keys.ts). */
+  tagKeys: `${ROOT}:tag-keys`,
   apiKeys: `${ROOT}:api-keys`,
   /** Hash: id of a key -> when it was used last (ms), to the minute. */
   apiKeyUses: `${ROOT}:api-key-uses`,
@@ -248,6 +250,8 @@ export const MARK = {
   subject: 'rp:subject',
   /** The cause under which it is entered in `BESIDE.byCause`. */
   cause: 'rp:cause',
+  /** What was reported of its recipients after it was sent (libs/jobs/traces/note-reports.ts). */
+  reported: 'rp:reported',
 } as const;
 
 /** BullMQ keeps a delayed job under `ms * 4096 + counter` (getDelayedScore.lua). */

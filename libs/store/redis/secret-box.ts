@@ -39,6 +39,8 @@ export interface SecretBox {
   hash(text: string, keyId?: string): string;
   /** Is the key here that it was sealed with? */
   holds(sealed: string): boolean;
+  /** A key for one purpose from each key that is here (RFC 5869), the newest first: none tells anything of the one it is from. */
+  derive(purpose: string): SecretKey[];
 }
 
 /** Reads `k2:<base64 of 32 bytes>,k1:...`; the first key seals, all open. */
@@ -69,6 +71,9 @@ export const SecretKeysText = z.string().transform((text, context): SecretKey[] 
   });
   return z.NEVER;
 });
+
+const deriveKey = (key: Buffer, purpose: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', key, '', `rohrpost ${purpose}`, 32));
 
 /**
  * Sealed form: `v1.<key id>.<12 bytes of nonce>.<ciphertext and 16 bytes of tag>`, base64url.
@@ -108,9 +113,10 @@ export const createSecretBox = (keys: SecretKey[]): SecretBox => {
       const key = keys.find(({ id }) => id === keyId)?.key;
       if (key === undefined) throw new SecretKeyMissing(keyId);
       // Another key than the one that seals: one key for one purpose (NIST SP 800-57 5.2).
-      const own = Buffer.from(hkdfSync('sha256', key, '', 'rohrpost hash', 32));
+      const own = deriveKey(key, 'hash');
       return `${keyId}.${createHmac('sha256', own).update(text).digest('base64url').slice(0, 22)}`;
     },
     holds: (sealed) => keys.some(({ id }) => id === keyIdOf(sealed)),
+    derive: (purpose) => keys.map(({ id, key }) => ({ id, key: deriveKey(key, purpose) })),
   };
 };

@@ -68,6 +68,7 @@ const storedOf = (
     ...(input.allowedFrom && { allowedFrom: input.allowedFrom }),
     ...(input.name && { name: input.name }),
     ...(input.fallback !== undefined && { fallback: input.fallback }),
+    ...(input.returnPath && { returnPath: input.returnPath }),
     // Never a number that was there before, even after a removal: connections are kept under it.
     version: Math.max((old?.version ?? 0) + 1, now),
     createdAt: old?.createdAt ?? at,

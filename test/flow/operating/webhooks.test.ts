@@ -4,6 +4,7 @@ import { EVENT_TYPES } from '../../../libs/mail/email/event';
 import { readEvents } from '../../support/http/event-reader';
 import { startWebhookReceiver, type ReceivedEvent, type WebhookReceiver } from '../../support/http/webhook-receiver';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
+import { complaint, deliveryStatus } from '../../support/smtp/reports';
 import { startSmtpServer, type SmtpServer } from '../../support/smtp/smtp-server';
 import { eventually } from '../../support/wait';
 
@@ -105,12 +106,22 @@ test('every kind of event is told, by the stream and by the webhook alike, in th
   await service.ok('PUT', '/v1/tenants/all/transports/default', { host: '127.0.0.1', port: 1, security: 'none' });
   await service.ok('POST', `${emails}/batch`, { emails: Array.from({ length: 10 }, () => anEmail()) });
   await reader.hears(1, ({ type }) => type === 'transport.down');
-  const right = { host: '127.0.0.1', port: smtp.port, security: 'none' };
+  const returnPath = { address: 'bounce+{tag}@all.example' };
+  const right = { host: '127.0.0.1', port: smtp.port, security: 'none', returnPath };
   await service.ok('PUT', '/v1/tenants/all/transports/default', right);
   await reader.hears(1, ({ type }) => type === 'transport.up');
+  const returned = await post(emails, { to: ['gone@example.org'] });
+  await state(returned, 'sent');
+  const from = smtp.messages.find(({ to }) => to.includes('gone@example.org'))?.from ?? '';
+  for (const raw of [deliveryStatus({ to: from, recipient: 'gone@example.org' }), complaint(from)])
+    await service.ok('POST', '/v1/tenants/all/bounces', undefined, {
+      raw,
+      headers: { 'content-type': 'message/rfc822' },
+    });
   await state(expired, 'expired');
 
   await reader.hears(1, ({ type }) => type === 'email.expired');
+  await reader.hears(1, ({ type }) => type === 'email.complained');
   const told = (events: { type: string; body: object }[]) =>
     events.map(({ type, body }) => `${type} ${String((body as { data: { id?: string } }).data.id)}`).sort();
   await eventually(async () => {
@@ -123,6 +134,7 @@ test('every kind of event is told, by the stream and by the webhook alike, in th
   expect(new Set(receiver.taken.map(({ id }) => id)).size).toBe(receiver.taken.length);
   const types = (id: string) => receiver.taken.filter(of(id)).map(({ type }) => type.replace('email.', ''));
   expect(types(deferred)).toEqual(['accepted', 'deferred', 'held', 'released', 'sent']);
+  expect(types(returned)).toEqual(['accepted', 'sent', 'bounced', 'complained']);
   expect([sent, failed, canceled, expired, uncertain].map(types)).toEqual(
     ['sent', 'failed', 'canceled', 'expired', 'uncertain'].map((end) => ['accepted', end]),
   );

@@ -1,6 +1,7 @@
 // The query box: what somebody typed, as filters of the API, as chips, and what of it was not understood.
 import { FAILURE_CODES } from '../../../../libs/mail/email/failure';
 import { STATES } from '../../../../libs/mail/email/state';
+import { REPORTED } from '../../../../libs/mail/reports/report';
 
 /** One word of a query. */
 export interface Chip {
@@ -42,6 +43,7 @@ const NAMES = new Map(
     code: 'code',
     reply: 'reply',
     transport: 'transport',
+    reported: 'reported',
     id: 'id',
     'message-id': 'messageId',
     messageid: 'messageId',
@@ -51,12 +53,15 @@ const NAMES = new Map(
   }),
 );
 /** As they are told to whoever wrote another one. */
-export const KNOWN = 'to state since until template tag subject code reply transport metadata.case id tenant'.split(
-  ' ',
-);
+export const KNOWN =
+  'to state since until template tag subject code reply transport reported metadata.case id tenant'.split(' ');
 
 const MANY = new Set(['state', 'id']);
-const VALUES: Readonly<Record<string, readonly string[]>> = { state: STATES, code: FAILURE_CODES };
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  state: STATES,
+  code: FAILURE_CODES,
+  reported: REPORTED,
+};
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
 /** Words, which quotes keep together: `subject:"two words"`. */

@@ -109,6 +109,7 @@ export const TAGS = {
   Tenants: 'Tenants, their settings, and the secret that their data sources check requests with.',
   Transports: 'The SMTP servers of a tenant.',
   Suppressions: 'Addresses that the emails of a tenant do not go to.',
+  Bounces: 'What comes back of emails that were sent: bounces and complaints.',
   Templates: 'Templates of a tenant, kept as numbered versions.',
   Keys: 'API keys: who may do what, where.',
   Installation: 'The whole installation: its pause, its workers, and who changed what.',

@@ -57,6 +57,8 @@ export const PROBLEM_MEANINGS = {
   'secret-missing': 'there is no stored secret that could be kept: give it',
   'secret-needed': 'where the secret goes is changed, so it must be given again',
   'key-chain-too-long': 'too many keys lie between this one and the operator’s: issue it by one farther up',
+  'report-unknown':
+    'the report names no email of this tenant that was sent within 14 days: its tag is missing, too old, or not ours',
   'too-many-rows': 'the answer would have too many rows: ask for less time, or by day',
 } as const;
 

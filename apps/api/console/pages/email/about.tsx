@@ -1,6 +1,7 @@
 // What an email is, and what it hangs together with: queue, template, transport, incident, its recipients' other emails.
 import type { Child } from 'hono/jsx';
 import { may } from '../../../../../libs/mail/settings/api-key';
+import { REPORTED } from '../../../../../libs/mail/reports/report';
 import { Copyable, count } from '../../kit/parts';
 import { ExactTime } from '../../kit/time';
 import type { Visit } from '../../page/page';
@@ -11,6 +12,23 @@ const Pair = ({ visit, word, children }: { visit: Visit; word: WordKey; children
   <>
     <dt>{visit.say(word)}</dt>
     <dd>{children}</dd>
+  </>
+);
+
+/** What came back of a recipient after the email was sent, in the words of who reported it. */
+const ReportedOf = ({ visit, email, isOf }: { visit: Visit; email: Details; isOf: (recipient: string) => boolean }) => (
+  <>
+    {REPORTED.flatMap((kind) =>
+      (email.recipients?.[kind] ?? [])
+        .filter(({ recipient }) => isOf(recipient))
+        .map(({ status, diagnostic, at }) => (
+          <div class={kind === 'delivered' ? 'good-text' : 'bad-text'}>
+            {visit.say(`reported.${kind}`)} <ExactTime visit={visit} at={at} />
+            {': '}
+            {[status, diagnostic].filter((part) => part !== undefined).join(' ')}
+          </div>
+        )),
+    )}
   </>
 );
 
@@ -31,6 +49,7 @@ const Recipients = ({ visit, email, list }: { visit: Visit; email: Details; list
             </a>
             {has && <span class="good-text"> ● {visit.say('about.has')}</span>}
             {reply !== undefined && <span class="bad-text"> ▲ {visit.say('about.refused')}</span>}
+            <ReportedOf visit={visit} email={email} isOf={isOf(address)} />
           </li>
         );
       })}

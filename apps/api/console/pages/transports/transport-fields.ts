@@ -53,6 +53,12 @@ export const DKIM: readonly SettingField[] = [
 export const MORE: readonly SettingField[] = [
   { path: 'name', label: 'transport.name', hint: 'transport.nameHint' },
   { path: 'fallback', label: 'transport.fallback', hint: 'transport.fallbackHint' },
+  {
+    path: 'returnPath.address',
+    label: 'transport.returnPath',
+    hint: 'transport.returnPathHint',
+    placeholder: 'bounce+{tag}@acme.example',
+  },
   { path: 'allowedFrom', label: 'transport.allowedFrom', hint: 'transport.allowedFromHint', kind: 'lines' },
 ];
 

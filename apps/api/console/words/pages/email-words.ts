@@ -196,4 +196,8 @@ export const EMAIL_WORDS = {
   'about.search': ['Everything that {to} got', 'Alles, was {to} bekam'],
   'about.has': ['has it', 'hat sie'],
   'about.refused': ['refused', 'abgewiesen'],
+  'reported.bounced': ['Came back', 'Zurückgekommen'],
+  'reported.complained': ['Complained of', 'Beschwerde'],
+  'reported.delivered': ['Reported as delivered', 'Als zugestellt gemeldet'],
+  'reported.delayed': ['Reported as delayed', 'Als verzögert gemeldet'],
 } as const satisfies Record<string, Sentence>;

@@ -61,6 +61,11 @@ export const TRANSPORTS_WORDS = {
     'One a line: ann@acme.example, or @acme.example for a whole domain. Empty: all.',
     'Einer je Zeile: ann@acme.example, oder @acme.example für eine ganze Domain. Leer: alle.',
   ],
+  'transport.returnPath': ['Return path', 'Rücksendeadresse'],
+  'transport.returnPathHint': [
+    "Where bounces come back to: '{tag}' stands for the email. Empty: to its sender.",
+    "Wohin Unzustellbares zurückkommt: '{tag}' steht für die E-Mail. Leer: an den Absender.",
+  ],
   'transport.fallback': ['Fallback', 'Ersatz'],
   'transport.fallbackHint': [
     'The transport that emails go by while this one cannot be reached. Empty: they wait.',
