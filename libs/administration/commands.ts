@@ -11,6 +11,8 @@ import { withdraw } from '../jobs/transitions/withdraw';
 import { releaseEmail } from '../jobs/transitions/release';
 import { resolveSent } from '../jobs/transitions/resolve-sent';
 import { announceUpkeep } from '../store/redis/upkeep-index';
+import { requireApprover } from './approval/approver';
+import type { Hand } from '../mail/settings/api-key';
 import { insist, requireAllowed } from './allowed-by-state';
 import type { FieldChanges } from './field-diff';
 import { settleOverdue, type OverdueDeps } from './overdue';
@@ -35,6 +37,8 @@ export interface Subject {
   record: EmailRecord;
   /** Who acts, as the history will say. */
   by: string;
+  /** Whose hand it is, for approvals; nobody's where the service acts by itself. */
+  hand?: Hand;
   /** The operation on many that this is part of. */
   operation?: string;
 }
@@ -54,6 +58,11 @@ const renewed = async (
     expiresAt: keeps ? email.expiresAt : new Date(due + expiresAfter).toISOString(),
   };
 };
+
+const approved = (email: StoredEmail, { by }: Subject, now: number): StoredEmail => ({
+  ...email,
+  needsApproval: { involved: [], ...email.needsApproval, approved: { by, at: new Date(now).toISOString() } },
+});
 
 /** The subject as it is to be acted on: expired where its time is over. */
 export const inTime = async (deps: OverdueDeps, subject: Subject): Promise<Subject> => ({
@@ -153,13 +162,16 @@ export const createCommands = (deps: CommandDeps) => {
     await audited(subject, code);
   };
 
-  const release = async (given: Subject, what = 'released'): Promise<void> => {
+  const release = async (given: Subject, asked = 'released'): Promise<void> => {
     const subject = await inTime(deps, given);
     const { queue, record } = subject;
     requireAllowed('release', record);
+    const approves = requireApprover(subject);
+    const what = approves ? 'approved' : asked;
     const now = clock.now();
     const due = dueAt(record.email, now);
-    const after = await renewed(deps, queue, record.email, due);
+    const fresh = await renewed(deps, queue, record.email, due);
+    const after = approves ? approved(fresh, subject, now) : fresh;
     await announceUpkeep(redis, queue, Date.parse(after.expiresAt));
     const refusal = await releaseEmail(redis, queue, record.id, {
       before: record.email,

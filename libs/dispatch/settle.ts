@@ -97,6 +97,10 @@ const failureNote = (
   reply?: string,
 ) => noteOf(lease, { type: failureEvent(code), state: failedState(code), code, reply }, now, line);
 
+/** How long the error log keeps it: one that waits for an approval until its time is over. Days. */
+const daysKept = ({ email }: Lease, code: FailureCode, { errors }: ResolvedSettings, now: number): number =>
+  code === 'approval-needed' ? (Date.parse(email.expiresAt) - now) / DAY : errors.days;
+
 interface EndingDeps {
   redis: Redis;
   clock: Clock;
@@ -162,7 +166,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     const cause = causeIn(lease, failure, outcome, settings);
     const what = talliedAs(failedState(code));
     const expiredAt = code === 'expired' ? Date.parse(lease.email.expiresAt) : now;
-    await end(lease, settings.errors.days, {
+    await end(lease, daysKept(lease, code, settings, now), {
       place: 'failed',
       result: writeFailure(failure),
       now: Math.min(now, expiredAt),

@@ -93,12 +93,13 @@ const attend = async (sweep: Sweep, queue: EmailQueue, record: EmailRecord): Pro
   const { redis } = deps;
   const settings = await deps.settingsOf(queue, record.email);
   if (record.place === 'active') return lookAgain(redis, queue, record.id, now + IN_WORK_MS);
-  if (record.place === 'completed' || record.place === 'failed') {
+  const waitsForApproval = record.place === 'failed' && record.failure?.code === 'approval-needed';
+  if (record.place === 'completed' || (record.place === 'failed' && !waitsForApproval)) {
     const removal = removalOf(record, settings);
     return removal > now ? keepUntil(redis, queue, record.id, removal) : remove(sweep, queue, record.id);
   }
   const expiresAt = Date.parse(record.email.expiresAt);
-  if (expiresAt > now) return lookAgain(redis, queue, record.id, expiresAt);
+  if (expiresAt > now) return (waitsForApproval ? keepUntil : lookAgain)(redis, queue, record.id, expiresAt);
   return expire(sweep, queue, record, settings);
 };
 

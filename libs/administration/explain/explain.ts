@@ -138,6 +138,12 @@ const ofQueued = async (
   return [{ code: 'in-line', text: `${before} emails of this queue are before it` }];
 };
 
+/** Whose approval would not count. */
+const byOthers = ({ failure, email }: EmailRecord): string => {
+  const involved = (email.needsApproval?.involved ?? []).map(({ by }) => by);
+  return failure?.code !== 'approval-needed' || involved.length === 0 ? '' : `: not ${involved.join(', not ')}`;
+};
+
 /** What stops this email. */
 const ofEmail = async (
   deps: ExplainDeps,
@@ -164,7 +170,9 @@ const ofEmail = async (
     case 'sent':
       return [];
     default:
-      return [{ code: record.failure?.code ?? record.state, text: record.failure?.text ?? record.state }];
+      return [
+        { code: record.failure?.code ?? record.state, text: (record.failure?.text ?? record.state) + byOthers(record) },
+      ];
   }
 };
 

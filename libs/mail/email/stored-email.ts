@@ -2,6 +2,7 @@
 import type { Address } from '../address/address';
 import type { EmailInput } from './email';
 import type { SettingsLevel } from '../settings/settings';
+import type { NeededApproval } from './approval';
 
 /** Rises when the format changes; a worker refuses what it does not know instead of sending something wrong. */
 export const EMAIL_FORMAT = 1;
@@ -67,7 +68,7 @@ export interface PartInStore {
 }
 
 /** What a client gave as settings of the email itself; read by `resolveSettings` as the nearest level. */
-type OwnSettings = Omit<SettingsLevel, 'from' | 'replyTo' | 'errors' | 'concurrency' | 'dataSources'>;
+type OwnSettings = Omit<SettingsLevel, 'from' | 'replyTo' | 'errors' | 'concurrency' | 'dataSources' | 'approval'>;
 
 export interface StoredEmail extends OwnSettings {
   /**
@@ -113,6 +114,8 @@ export interface StoredEmail extends OwnSettings {
   traceparent?: string;
   /** Addresses that a correction took away: whoever looks for them finds the email. */
   formerly?: string[];
+  /** It needs an approval, or needed one and has it (docs/approval.md). */
+  needsApproval?: NeededApproval;
 }
 
 const texts = new WeakMap<StoredEmail, string>();
@@ -233,33 +236,3 @@ export const toStoredEmail = (
   });
   return email;
 };
-
-/** Fields of a stored email that are not fields of an input, or not in this form: `toInput` writes those anew. */
-const NOT_OF_INPUT = new Set([
-  'sealed',
-  'contents',
-  'v',
-  'rev',
-  'domain',
-  'stored',
-  'expiresAt',
-  'fixedExpiry',
-  'resentFrom',
-  'traceparent',
-  'attachments',
-  'raw',
-  'formerly',
-]);
-
-/**
- * A stored email as the input that would make it again; without its expiry, which whoever changes it decides anew.
- * @param parts contents of those that are in the content store
- */
-export const toInput = (email: StoredEmail, parts: Partial<Record<LargePart, string>>): Record<string, unknown> => ({
-  ...Object.fromEntries(Object.entries(email).filter(([name]) => !NOT_OF_INPUT.has(name))),
-  ...(parts.html !== undefined && { html: parts.html }),
-  ...(parts.text !== undefined && { text: parts.text }),
-  ...(parts.data !== undefined && { data: JSON.parse(parts.data) as unknown }),
-  ...(email.raw && { raw: { contentId: email.raw.contentId } }),
-  ...(email.attachments && { attachments: email.attachments.map((one) => ({ ...one, size: undefined })) }),
-});

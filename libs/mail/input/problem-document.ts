@@ -12,6 +12,7 @@ const STATUS: Record<string, number> = {
   unauthenticated: 401,
   forbidden: 403,
   'address-not-allowed': 403,
+  'approval-needed': 403,
   'not-found': 404,
   'method-not-allowed': 405,
   'idempotency-key-reused': 409,

@@ -1,5 +1,6 @@
 // Settings of tenants, queues and emails, and the one function that says which of them hold for an email.
 import { z } from 'zod';
+import { Approval } from './approval';
 import { AddressInput, HeaderText, type Address } from '../address/address';
 import { SourcePrefix } from './data-source';
 import { asciiDomain } from '../address/domain';
@@ -112,6 +113,8 @@ export const QueueSettings = z
     /** Whether the tenant's suppression list holds for its emails: it need not for what people ask for themselves, as a new password. */
     suppressions: z.enum(['honor', 'ignore']).optional(),
     confidential: z.boolean().optional(),
+    /** Whose emails wait until a second person lets them go; once it is set, only the operator changes it. */
+    approval: Approval.optional(),
     dataSources: DataSources.optional(),
   })
   .meta({
@@ -146,6 +149,8 @@ export interface ResolvedSettings {
   concurrency: number;
   /** Whether recipients on the tenant's suppression list are left out. */
   suppressions: 'honor' | 'ignore';
+  /** Which emails need one, where any do. */
+  approval?: Approval;
   /** Prefixes of addresses; the queue's instead of the tenant's, never both. */
   dataSources: string[];
 }
@@ -192,6 +197,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     'backoff',
   );
   const listUnsubscribe = nearest('listUnsubscribe');
+  const approval = nearest('approval');
   const confidential = nearest('confidential') ?? DEFAULTS.confidential;
   return {
     transport: nearest('transport') ?? DEFAULTS.transport,
@@ -210,6 +216,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     priority: nearest('priority') ?? DEFAULTS.priority,
     concurrency: nearest('concurrency') ?? DEFAULTS.concurrency,
     suppressions: nearest('suppressions') ?? DEFAULTS.suppressions,
+    ...(approval && { approval }),
     dataSources: nearest('dataSources') ?? [],
   };
 };

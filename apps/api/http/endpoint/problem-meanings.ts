@@ -16,6 +16,8 @@ export const PROBLEM_MEANINGS = {
   'idempotency-key-not-supported': 'Idempotency-Key is not heeded here: leave it out',
   'email-sending': 'an attempt is under way: try again when it has ended',
   'email-finished': 'the email is sent: it cannot be changed any more',
+  'approval-needed':
+    'the email waits for an approval: an administrator releases it, with a key that neither sent nor corrected it',
   'email-state': 'the state of the email does not allow this: look at it first',
   'not-archived': 'the message was not kept: set archive before sending, or ask for it as it would be rendered now',
   'queue-not-empty': 'the queue still has emails: end or erase them first',
