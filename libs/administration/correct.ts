@@ -26,7 +26,7 @@ import { awaitApproval } from './approval/await-approval';
 import { inTime, type Commands, type Subject } from './commands';
 import type { OverdueDeps } from './overdue';
 import type { Accept } from '../intake/accept';
-import { withApproval } from '../intake/approval';
+import { withApproval } from '../intake/with-approval';
 import { involvedIn } from '../intake/draft';
 import type { Templates } from '../store/registries/templates';
 import type { Budget } from '../intake/budget';

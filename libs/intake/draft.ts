@@ -5,7 +5,7 @@ import { EmailInput } from '../mail/email/email';
 import { isApproved } from '../mail/email/approval';
 import type { Hand } from '../mail/settings/api-key';
 import type { Templates } from '../store/registries/templates';
-import { withApproval, type Forerunner } from './approval';
+import { withApproval, type Forerunner } from './with-approval';
 import { Problem, problemAt } from '../mail/input/problem';
 import type { QueueAddress } from '../mail/address/queue-address';
 import type { ResolvedSettings } from '../mail/settings/settings';

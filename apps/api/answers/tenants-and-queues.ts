@@ -1,7 +1,7 @@
 // What is answered of tenants and queues: their settings, and what the service knows of them.
 import { z } from 'zod';
 import { STATES } from '../../../libs/mail/email/state';
-import { Approval } from '../../../libs/mail/settings/approval';
+import { Approval } from '../../../libs/mail/settings/approval-setting';
 import { PRIORITIES, QueueSettings, TenantSettings } from '../../../libs/mail/settings/settings';
 import { EXAMPLE_AT, NextCursor, PauseNote, settingsAnswered, Time } from './fields';
 

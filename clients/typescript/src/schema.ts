@@ -275,7 +275,7 @@ export interface paths {
         put?: never;
         /**
          * Let it go
-         * @description A held, failed, expired or uncertain email is sent at its time; attempts and expiry start anew.
+         * @description A held, failed, expired or uncertain email is sent at its time; attempts and expiry start anew. Where it needs an approval, this gives it.
          *
          *     Needs the role `sender` or one that may do more.
          */
@@ -676,7 +676,7 @@ export interface paths {
         get: operations["getQueue"];
         /**
          * Put a queue
-         * @description Replaces all its settings, but for its pause: that is lifted by whoever says so. `dataSources` are the operator’s alone.
+         * @description Replaces all its settings, but for its pause: that is lifted by whoever says so. `dataSources` are the operator’s alone, and so is `approval` once it is set.
          *
          *     Needs the role `admin` or one that may do more.
          */
@@ -1980,7 +1980,7 @@ export interface components {
                  * @description Of the failure (`reason.code`).
                  * @enum {string}
                  */
-                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
+                code?: "held" | "approval-needed" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
                 /** @description Emails that stand in this incident now. */
@@ -2058,6 +2058,10 @@ export interface components {
             /** @enum {string} */
             suppressions?: "honor" | "ignore";
             confidential?: boolean;
+            approval?: {
+                templates?: components["schemas"]["Slug"][];
+                recipientsAbove?: number;
+            };
             dataSources?: components["schemas"]["SourcePrefix"][];
         };
         /** @example https://erp.acme.example/mail-data/ */
@@ -2090,6 +2094,7 @@ export interface components {
             rate?: unknown;
             suppressions?: unknown;
             confidential?: unknown;
+            approval?: unknown;
             dataSources?: unknown;
         };
         /**
@@ -2449,8 +2454,11 @@ export interface components {
          */
         Receipt: {
             id: string;
-            /** @enum {string} */
-            state: "scheduled" | "queued";
+            /**
+             * @description `held`: it needs an approval.
+             * @enum {string}
+             */
+            state: "scheduled" | "queued" | "held";
             /** Format: date-time */
             sendAt: string;
             /** Format: date-time */
@@ -2618,8 +2626,11 @@ export interface components {
             results: ({
                 index: number;
                 id: string;
-                /** @enum {string} */
-                state: "scheduled" | "queued";
+                /**
+                 * @description `held`: it needs an approval.
+                 * @enum {string}
+                 */
+                state: "scheduled" | "queued" | "held";
                 /** @constant */
                 replayed?: true;
             } | {
@@ -2771,6 +2782,19 @@ export interface components {
                 [key: string]: string;
             };
             settings: components["schemas"]["ResolvedSettings"];
+            /** @description The approval that it needs, or has. */
+            approval?: {
+                /** @enum {string} */
+                state: "needed" | "approved";
+                /** @description Who sent or corrected it; keys that go back to one of these hands do not approve it. */
+                involved: {
+                    hand: string;
+                    by: string;
+                }[];
+                approvedBy?: string;
+                /** Format: date-time */
+                approvedAt?: string;
+            };
             /** @description The incident that it stands in, where it is not sent. */
             incident?: string;
             attempts: components["schemas"]["Attempt"][];
@@ -2815,6 +2839,10 @@ export interface components {
             concurrency: number;
             /** @enum {string} */
             suppressions: "honor" | "ignore";
+            approval?: {
+                templates?: components["schemas"]["Slug"][];
+                recipientsAbove?: number;
+            };
             dataSources: string[];
         };
         /** @description One try, as the history and the error log keep it. */
@@ -2958,8 +2986,11 @@ export interface components {
          */
         ResendReceipt: {
             id: string;
-            /** @enum {string} */
-            state: "scheduled" | "queued";
+            /**
+             * @description `held`: it needs an approval.
+             * @enum {string}
+             */
+            state: "scheduled" | "queued" | "held";
             /** Format: date-time */
             sendAt: string;
             /** Format: date-time */
@@ -3082,7 +3113,7 @@ export interface components {
         /** @description What the emails have in common: the code of their failure, the SMTP reply (`550 5.1.1`), the transport or the template with its line, and words, in which `…` stands for addresses, numbers, ids and quoted names. */
         Cause: {
             /** @enum {string} */
-            code: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
+            code: "held" | "approval-needed" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
             reply?: string;
             transport?: string;
             template?: string;
@@ -3340,6 +3371,10 @@ export interface components {
             /** @enum {string} */
             suppressions?: "honor" | "ignore";
             confidential?: boolean;
+            approval?: {
+                templates?: components["schemas"]["Slug"][];
+                recipientsAbove?: number;
+            };
             dataSources?: components["schemas"]["SourcePrefix"][];
             paused: boolean;
             pause?: components["schemas"]["PauseNote"];
@@ -4514,7 +4549,7 @@ export interface operations {
                 /** @description Words: each begins a word of the subject, as given or as it was rendered. */
                 subject?: string;
                 /** @description Of the failure (`reason.code`). */
-                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
+                code?: "held" | "approval-needed" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
                 /** @description Emails that stand in this incident now. */
@@ -5862,7 +5897,7 @@ export interface operations {
                 /** @description Words: each begins a word of the subject, as given or as it was rendered. */
                 subject?: string;
                 /** @description Of the failure (`reason.code`). */
-                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
+                code?: "held" | "approval-needed" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
                 /** @description Emails that stand in this incident now. */
@@ -6051,7 +6086,7 @@ export interface operations {
                 /** @description Words: each begins a word of the subject, as given or as it was rendered. */
                 subject?: string;
                 /** @description Of the failure (`reason.code`). */
-                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
+                code?: "held" | "approval-needed" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
                 /** @description Emails that stand in this incident now. */
@@ -7360,7 +7395,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `address-not-allowed`, `forbidden` */
+            /** @description A problem: `address-not-allowed`, `approval-needed`, `forbidden` */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7874,7 +7909,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `address-not-allowed`, `forbidden` */
+            /** @description A problem: `address-not-allowed`, `approval-needed`, `forbidden` */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8366,7 +8401,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `address-not-allowed`, `forbidden` */
+            /** @description A problem: `address-not-allowed`, `approval-needed`, `forbidden` */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -1,6 +1,6 @@
 // Settings of tenants, queues and emails, and the one function that says which of them hold for an email.
 import { z } from 'zod';
-import { Approval } from './approval';
+import { Approval } from './approval-setting';
 import { AddressInput, HeaderText, type Address } from '../address/address';
 import { SourcePrefix } from './data-source';
 import { asciiDomain } from '../address/domain';

@@ -2,7 +2,7 @@
 import type { QueueAddress } from '../mail/address/queue-address';
 import { neededAnew, type Involved } from '../mail/email/approval';
 import { recipientsOf, type StoredEmail } from '../mail/email/stored-email';
-import { asksApproval, type Approval } from '../mail/settings/approval';
+import { asksApproval, type Approval } from '../mail/settings/approval-setting';
 import type { Templates } from '../store/registries/templates';
 
 /** An email that another one is made of, by a correction or to be sent again. */
