@@ -62,6 +62,7 @@ const Attempt = z
     endedAt: Time,
     outcome: z.enum(['sent', 'refused', 'deferred', 'throttled', 'uncertain', 'expired', 'canceled', 'interrupted']),
     transport: z.string().optional(),
+    redirectedTo: z.string().optional().meta({ description: 'It went there instead of to its recipients.' }),
     fallback: z
       .strictObject({ for: z.string(), because: z.string() })
       .optional()
@@ -173,11 +174,9 @@ export const EmailDetails = z
     approval: z
       .strictObject({
         state: z.enum(['needed', 'approved']),
-        involved: z
-          .array(z.strictObject({ hand: z.string(), by: z.string() }))
-          .meta({
-            description: 'Who sent or corrected it; keys that go back to one of these hands do not approve it.',
-          }),
+        involved: z.array(z.strictObject({ hand: z.string(), by: z.string() })).meta({
+          description: 'Who sent or corrected it; keys that go back to one of these hands do not approve it.',
+        }),
         approvedBy: z.string().optional(),
         approvedAt: Time.optional(),
       })

@@ -32,6 +32,7 @@ export const ResolvedSettings = z
     concurrency: z.int().min(1),
     suppressions: z.enum(['honor', 'ignore']),
     approval: Approval.optional(),
+    redirectTo: z.string().optional(),
     dataSources: z.array(z.string()),
   })
   .meta({

@@ -128,6 +128,7 @@ export const historyOf = (attempt: EndedAttempt, endedAt: number): Attempt | und
     outcome: outcome.kind,
     transport: settings.transport,
     ...(attempt.fallback && { fallback: attempt.fallback }),
+    ...(settings.redirectTo !== undefined && { redirectedTo: settings.redirectTo }),
     ...(templateVersion !== undefined && { templateVersion }),
     ...('text' in outcome && { text: outcome.text }),
     replies: settings.log === 'none' || !('replies' in outcome) ? NO_REPLIES : outcome.replies,

@@ -51,7 +51,11 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
       ? EVERYBODY_HAS_IT
       : await deps.sendMessage({
           transport,
-          envelope: { from: envelopeAddress(inputs.from), to: tried },
+          // Whoever has a copy there has it for all of them.
+          envelope: {
+            from: envelopeAddress(inputs.from),
+            to: settings.redirectTo === undefined ? tried : [settings.redirectTo],
+          },
           message,
           signal: lease.signal,
           ...(settings.log === 'dialogue' && {

@@ -55,6 +55,13 @@ const ofQueue = async (deps: ExplainDeps, queue: EmailQueue): Promise<Reason[]> 
       text: `the queue ${queueName(queue.address)} is paused${noted(registered?.paused)}: resume it`,
     });
   }
+  const redirectTo = registered?.settings.redirectTo;
+  if (redirectTo !== undefined) {
+    reasons.push({
+      code: 'redirected',
+      text: `the queue ${queueName(queue.address)} sends every email to ${redirectTo} and to nobody else (redirectTo)`,
+    });
+  }
   const rate = registered?.settings.rate;
   const until = await deps.limits.readRate(queue.address, rateOf(registered?.settings));
   if (rate !== undefined && until !== undefined) {

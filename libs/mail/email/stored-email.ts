@@ -68,7 +68,10 @@ export interface PartInStore {
 }
 
 /** What a client gave as settings of the email itself; read by `resolveSettings` as the nearest level. */
-type OwnSettings = Omit<SettingsLevel, 'from' | 'replyTo' | 'errors' | 'concurrency' | 'dataSources' | 'approval'>;
+type OwnSettings = Omit<
+  SettingsLevel,
+  'from' | 'replyTo' | 'errors' | 'concurrency' | 'dataSources' | 'approval' | 'redirectTo'
+>;
 
 export interface StoredEmail extends OwnSettings {
   /**

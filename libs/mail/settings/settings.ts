@@ -1,7 +1,7 @@
 // Settings of tenants, queues and emails, and the one function that says which of them hold for an email.
 import { z } from 'zod';
 import { Approval } from './approval-setting';
-import { AddressInput, HeaderText, type Address } from '../address/address';
+import { addressFault, AddressInput, HeaderText, type Address } from '../address/address';
 import { SourcePrefix } from './data-source';
 import { asciiDomain } from '../address/domain';
 import { Slug } from '../address/queue-address';
@@ -66,6 +66,12 @@ const Errors = z.strictObject({ days: z.number().min(0).max(3_650) }).partial();
 /** Where data and documents of emails may be fetched from; only the operator sets it. */
 const DataSources = z.array(SourcePrefix).max(100);
 
+/** A bare address: nobody reads a name in an envelope. */
+const EnvelopeAddress = z.string().superRefine((text, context) => {
+  const fault = /^[!-~]+$/.test(text) ? addressFault(text) : 'must be a bare address in ASCII, like test@acme.example';
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+});
+
 /** What may be set on a tenant, a queue and an email alike. */
 const everywhere = {
   transport: Slug.optional(),
@@ -113,6 +119,8 @@ export const QueueSettings = z
     /** Whether the tenant's suppression list holds for its emails: it need not for what people ask for themselves, as a new password. */
     suppressions: z.enum(['honor', 'ignore']).optional(),
     confidential: z.boolean().optional(),
+    /** Every email goes there and to nobody else: a test system must never mail customers. */
+    redirectTo: EnvelopeAddress.optional(),
     /** Whose emails wait until a second person lets them go; once it is set, only the operator changes it. */
     approval: Approval.optional(),
     dataSources: DataSources.optional(),
@@ -151,6 +159,8 @@ export interface ResolvedSettings {
   suppressions: 'honor' | 'ignore';
   /** Which emails need one, where any do. */
   approval?: Approval;
+  /** The only address that any email goes to, where there is one. */
+  redirectTo?: string;
   /** Prefixes of addresses; the queue's instead of the tenant's, never both. */
   dataSources: string[];
 }
@@ -198,6 +208,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
   );
   const listUnsubscribe = nearest('listUnsubscribe');
   const approval = nearest('approval');
+  const redirectTo = nearest('redirectTo');
   const confidential = nearest('confidential') ?? DEFAULTS.confidential;
   return {
     transport: nearest('transport') ?? DEFAULTS.transport,
@@ -217,6 +228,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     concurrency: nearest('concurrency') ?? DEFAULTS.concurrency,
     suppressions: nearest('suppressions') ?? DEFAULTS.suppressions,
     ...(approval && { approval }),
+    ...(redirectTo !== undefined && { redirectTo }),
     dataSources: nearest('dataSources') ?? [],
   };
 };

@@ -124,6 +124,11 @@ export const TENANTS_WORDS = {
     'Write to them only where they ask for it themselves, as for a new password.',
     'Schreiben Sie ihnen nur, wo sie selbst darum bitten, etwa um ein neues Passwort.',
   ],
+  'set.redirectTo': ['All emails to this address alone', 'Alle E-Mails nur an diese Adresse'],
+  'set.redirectToHint': [
+    'For test systems: nobody else gets anything.',
+    'Für Testsysteme: Sonst bekommt niemand etwas.',
+  ],
   'set.approvalAbove': ['Emails to more recipients than', 'E-Mails an mehr Empfänger als'],
   'set.approvalAboveHint': [
     '0: every email. Once it is set, only the operator changes it.',

@@ -25,6 +25,12 @@ const RECIPIENTS: FieldGroup = {
       choices: ['honor', 'ignore'],
       worded: true,
     },
+    {
+      path: 'redirectTo',
+      label: 'set.redirectTo',
+      hint: 'set.redirectToHint',
+      placeholder: 'test@acme.example',
+    },
   ],
 };
 
