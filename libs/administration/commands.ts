@@ -12,6 +12,7 @@ import { releaseEmail } from '../jobs/transitions/release';
 import { resolveSent } from '../jobs/transitions/resolve-sent';
 import { announceUpkeep } from '../store/redis/upkeep-index';
 import { requireApprover } from './approval/approver';
+import { daysAsItEnded } from '../mail/settings/retention';
 import type { Hand } from '../mail/settings/api-key';
 import { insist, requireAllowed } from './allowed-by-state';
 import type { FieldChanges } from './field-diff';
@@ -114,7 +115,7 @@ const createResolve = (deps: CommandDeps, release: (subject: Subject, what: stri
     const telling = tellingOf(queue, settings);
     const now = clock.now();
     const line = change(subject, `resolved as ${as}`);
-    const keepUntil = now + (as === 'sent' ? settings.history : settings.errors).days * DAY;
+    const keepUntil = now + daysAsItEnded(settings, as === 'sent' ? 'history' : 'errors') * DAY;
     await announceUpkeep(redis, queue, keepUntil);
     const refusal =
       as === 'sent'
@@ -146,7 +147,7 @@ export const createCommands = (deps: CommandDeps) => {
     const code = action === 'hold' ? 'held' : 'canceled';
     const settings = await deps.tenants.settings(queue.address, record.email);
     const now = clock.now();
-    const keepUntil = now + settings.errors.days * DAY;
+    const keepUntil = now + daysAsItEnded(settings, 'errors') * DAY;
     await announceUpkeep(redis, queue, keepUntil);
     const refusal = await withdraw(redis, queue, record.id, {
       failure: { code, text: `by ${by}` },

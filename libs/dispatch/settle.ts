@@ -6,6 +6,7 @@ import type { Attempt, LogLine, Outcome } from '../mail/email/outcome';
 import { dueAt, recipientsOf } from '../mail/email/stored-email';
 import { retryDelay } from '../mail/email/retry';
 import { failedState } from '../mail/email/state';
+import { daysAsItEnded } from '../mail/settings/retention';
 import type { ResolvedSettings } from '../mail/settings/settings';
 import type { Clock } from '../runtime/clock';
 import { markSent, readArchive } from '../jobs/transitions/hand-over-journal';
@@ -98,8 +99,8 @@ const failureNote = (
 ) => noteOf(lease, { type: failureEvent(code), state: failedState(code), code, reply }, now, line);
 
 /** How long the error log keeps it: one that waits for an approval until its time is over. Days. */
-const daysKept = ({ email }: Lease, code: FailureCode, { errors }: ResolvedSettings, now: number): number =>
-  code === 'approval-needed' ? (Date.parse(email.expiresAt) - now) / DAY : errors.days;
+const daysKept = ({ email }: Lease, code: FailureCode, settings: ResolvedSettings, now: number): number =>
+  code === 'approval-needed' ? (Date.parse(email.expiresAt) - now) / DAY : daysAsItEnded(settings, 'errors');
 
 interface EndingDeps {
   redis: Redis;
@@ -143,7 +144,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     if (keep.keep) {
       const mark = { at: now, replies: 'replies' in outcome ? outcome.replies : [] };
       try {
-        await end(lease, keep.days, { ...sent, now: clock.now(), line, subject, sent: mark });
+        await end(lease, daysAsItEnded(settings, 'history'), { ...sent, now: clock.now(), line, subject, sent: mark });
       } catch (error) {
         // Whatever went wrong: whoever has the email next must know that it was sent.
         await markSent(redis, lease.queue, lease.id, mark);

@@ -171,6 +171,7 @@ export const EmailDetails = z
     ),
     headers: z.record(z.string(), z.string()),
     settings: ResolvedSettings,
+    content: z.literal('wiped').optional().meta({ description: 'What it said is gone (setting `contentDays`).' }),
     approval: z
       .strictObject({
         state: z.enum(['needed', 'approved']),

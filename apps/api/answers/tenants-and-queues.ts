@@ -33,6 +33,7 @@ export const ResolvedSettings = z
     suppressions: z.enum(['honor', 'ignore']),
     approval: Approval.optional(),
     redirectTo: z.string().optional(),
+    contentDays: z.number().optional(),
     dataSources: z.array(z.string()),
   })
   .meta({

@@ -28,6 +28,7 @@ const FIXED = [
   'traceparent',
   'formerly',
   'needsApproval',
+  'contentWiped',
 ] as const;
 
 /** An answer as Bull Board's page reads it: a sentence under `message`. */

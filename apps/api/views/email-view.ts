@@ -88,6 +88,7 @@ export const emailView = (address: QueueAddress, record: EmailRecord, settings: 
     attachments: email.attachments ?? [],
     headers: email.headers ?? {},
     settings: settingsView(settings),
+    ...(email.contentWiped && { content: 'wiped' as const }),
     ...(email.needsApproval && { approval: approvalView(email.needsApproval) }),
     ...incidentOf(record, settings),
     attempts: history.attempts,

@@ -1,7 +1,7 @@
 // What ends an attempt before a server is asked: marks that earlier attempts left, its time, its format.
 import { isApproved, WAITS_FOR_APPROVAL } from '../../../libs/mail/email/approval';
 import type { Outcome } from '../../../libs/mail/email/outcome';
-import { EMAIL_FORMAT, recipientsOf, SEALED_FORMAT } from '../../../libs/mail/email/stored-email';
+import { EMAIL_FORMAT, recipientsOf, SEALED_FORMAT, WIPED_FORMAT } from '../../../libs/mail/email/stored-email';
 import type { Lease } from '../../../libs/jobs/transitions/lease';
 import type { Marks } from '../../../libs/jobs/transitions/hand-over-journal';
 import { endAttempt, type EndedAttempt, type OpenAttempt } from './record/attempt-steps';
@@ -18,7 +18,7 @@ const nobody = () => ({ accepted: [], refused: [], deferred: [] });
 
 /** What the stored email itself says against it. @param now ms since 1970 */
 const checkFormat = ({ email }: Lease, now: number): Outcome | undefined => {
-  if (![EMAIL_FORMAT, SEALED_FORMAT].includes(email.v)) {
+  if (![EMAIL_FORMAT, SEALED_FORMAT, WIPED_FORMAT].includes(email.v)) {
     return {
       kind: 'throttled',
       text: `its format ${String(email.v)} is of another version of the service`,

@@ -2058,6 +2058,8 @@ export interface components {
             /** @enum {string} */
             suppressions?: "honor" | "ignore";
             confidential?: boolean;
+            contentDays?: number;
+            redirectTo?: string;
             approval?: {
                 templates?: components["schemas"]["Slug"][];
                 recipientsAbove?: number;
@@ -2094,6 +2096,8 @@ export interface components {
             rate?: unknown;
             suppressions?: unknown;
             confidential?: unknown;
+            contentDays?: unknown;
+            redirectTo?: unknown;
             approval?: unknown;
             dataSources?: unknown;
         };
@@ -2782,6 +2786,11 @@ export interface components {
                 [key: string]: string;
             };
             settings: components["schemas"]["ResolvedSettings"];
+            /**
+             * @description What it said is gone (setting `contentDays`).
+             * @constant
+             */
+            content?: "wiped";
             /** @description The approval that it needs, or has. */
             approval?: {
                 /** @enum {string} */
@@ -2843,6 +2852,8 @@ export interface components {
                 templates?: components["schemas"]["Slug"][];
                 recipientsAbove?: number;
             };
+            redirectTo?: string;
+            contentDays?: number;
             dataSources: string[];
         };
         /** @description One try, as the history and the error log keep it. */
@@ -2855,6 +2866,8 @@ export interface components {
             /** @enum {string} */
             outcome: "sent" | "refused" | "deferred" | "throttled" | "uncertain" | "expired" | "canceled" | "interrupted";
             transport?: string;
+            /** @description It went there instead of to its recipients. */
+            redirectedTo?: string;
             /** @description It went by the fallback of this transport, which could not be used for this reason. */
             fallback?: {
                 for: string;
@@ -3371,6 +3384,8 @@ export interface components {
             /** @enum {string} */
             suppressions?: "honor" | "ignore";
             confidential?: boolean;
+            contentDays?: number;
+            redirectTo?: string;
             approval?: {
                 templates?: components["schemas"]["Slug"][];
                 recipientsAbove?: number;
@@ -5493,7 +5508,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5762,7 +5777,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6656,7 +6671,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `confidential`, `not-archived` */
+            /** @description A problem: `confidential`, `content-wiped`, `not-archived` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6808,7 +6823,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `confidential`, `not-archived` */
+            /** @description A problem: `confidential`, `content-wiped`, `not-archived` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6954,7 +6969,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `confidential`, `not-archived` */
+            /** @description A problem: `confidential`, `content-wiped`, `not-archived` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7162,7 +7177,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7419,7 +7434,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7676,7 +7691,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7933,7 +7948,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8159,7 +8174,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `not-archived`, `idempotency-key-reused` */
+            /** @description A problem: `email-state`, `content-wiped`, `not-archived`, `idempotency-key-reused` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8425,7 +8440,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8797,7 +8812,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -10,6 +10,9 @@ export const EMAIL_FORMAT = 1;
 /** That of a confidential email, of which earlier versions would send what is left without its content. */
 export const SEALED_FORMAT = 2;
 
+/** That of an email whose contents are gone, for the same reason. */
+export const WIPED_FORMAT = 3;
+
 interface AttachmentHeader {
   filename: string;
   contentType?: string;
@@ -70,7 +73,7 @@ export interface PartInStore {
 /** What a client gave as settings of the email itself; read by `resolveSettings` as the nearest level. */
 type OwnSettings = Omit<
   SettingsLevel,
-  'from' | 'replyTo' | 'errors' | 'concurrency' | 'dataSources' | 'approval' | 'redirectTo'
+  'from' | 'replyTo' | 'errors' | 'concurrency' | 'dataSources' | 'approval' | 'redirectTo' | 'contentDays'
 >;
 
 export interface StoredEmail extends OwnSettings {
@@ -81,7 +84,7 @@ export interface StoredEmail extends OwnSettings {
   sealed?: string;
   /** The contents that `sealed` names, with the sizes in which they are kept. */
   contents?: PartInStore[];
-  v: typeof EMAIL_FORMAT | typeof SEALED_FORMAT;
+  v: typeof EMAIL_FORMAT | typeof SEALED_FORMAT | typeof WIPED_FORMAT;
   /** Rises with every correction; the ETag. */
   rev: number;
   /** Domain of the Message-ID, fixed at acceptance: the same over all attempts and all later configurations. */
@@ -117,6 +120,8 @@ export interface StoredEmail extends OwnSettings {
   traceparent?: string;
   /** Addresses that a correction took away: whoever looks for them finds the email. */
   formerly?: string[];
+  /** What it said is gone, by the setting `contentDays`; `contents` are those that it had. */
+  contentWiped?: true;
   /** It needs an approval, or needed one and has it (docs/approval.md). */
   needsApproval?: NeededApproval;
 }
@@ -173,8 +178,8 @@ export const recipientsOf = (email: Pick<StoredEmail, 'to' | 'cc' | 'bcc'>): Add
 ];
 
 /** It ended, and what it said was wiped: nothing can be made of it any more. */
-export const isWiped = (email: Pick<StoredEmail, 'confidential' | 'sealed'>): boolean =>
-  email.confidential === true && email.sealed === undefined;
+export const isWiped = (email: Pick<StoredEmail, 'confidential' | 'sealed' | 'contentWiped'>): boolean =>
+  email.contentWiped === true || (email.confidential === true && email.sealed === undefined);
 
 /** The contents that an email needs, each once, with their sizes in bytes. */
 export const contentsOf = (email: StoredEmail): PartInStore[] => {

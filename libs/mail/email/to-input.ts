@@ -17,6 +17,7 @@ const NOT_OF_INPUT = new Set([
   'raw',
   'formerly',
   'needsApproval',
+  'contentWiped',
 ]);
 
 /**

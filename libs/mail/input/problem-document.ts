@@ -21,6 +21,7 @@ const STATUS: Record<string, number> = {
   'email-state': 409,
   'not-archived': 409,
   confidential: 409,
+  'content-wiped': 409,
   'queue-not-empty': 409,
   'tenant-not-empty': 409,
   'key-has-issued': 409,

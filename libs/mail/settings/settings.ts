@@ -119,6 +119,8 @@ export const QueueSettings = z
     /** Whether the tenant's suppression list holds for its emails: it need not for what people ask for themselves, as a new password. */
     suppressions: z.enum(['honor', 'ignore']).optional(),
     confidential: z.boolean().optional(),
+    /** What emails say goes so many days after their end, before the rest of them does. */
+    contentDays: z.number().min(0).max(3_650).optional(),
     /** Every email goes there and to nobody else: a test system must never mail customers. */
     redirectTo: EnvelopeAddress.optional(),
     /** Whose emails wait until a second person lets them go; once it is set, only the operator changes it. */
@@ -159,6 +161,8 @@ export interface ResolvedSettings {
   suppressions: 'honor' | 'ignore';
   /** Which emails need one, where any do. */
   approval?: Approval;
+  /** Days after its end. */
+  contentDays?: number;
   /** The only address that any email goes to, where there is one. */
   redirectTo?: string;
   /** Prefixes of addresses; the queue's instead of the tenant's, never both. */
@@ -208,7 +212,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
   );
   const listUnsubscribe = nearest('listUnsubscribe');
   const approval = nearest('approval');
-  const redirectTo = nearest('redirectTo');
+  const [redirectTo, contentDays] = [nearest('redirectTo'), nearest('contentDays')];
   const confidential = nearest('confidential') ?? DEFAULTS.confidential;
   return {
     transport: nearest('transport') ?? DEFAULTS.transport,
@@ -229,6 +233,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     suppressions: nearest('suppressions') ?? DEFAULTS.suppressions,
     ...(approval && { approval }),
     ...(redirectTo !== undefined && { redirectTo }),
+    ...(contentDays !== undefined && { contentDays }),
     dataSources: nearest('dataSources') ?? [],
   };
 };

@@ -93,6 +93,7 @@ export const TENANTS_WORDS = {
   'group.retry': ['Attempts', 'Versuche'],
   'group.pace': ['Pace', 'Tempo'],
   'group.recipients': ['Recipients', 'Empfänger'],
+  'group.content': ['Contents', 'Inhalte'],
   'group.approval': ['Approval by a second person', 'Freigabe durch eine zweite Person'],
   'group.sources': ['Data sources, set by the operator', 'Datenquellen, vom Betreiber gesetzt'],
   'group.keep': ['What is kept', 'Was aufbewahrt wird'],
@@ -128,6 +129,11 @@ export const TENANTS_WORDS = {
   'set.redirectToHint': [
     'For test systems: nobody else gets anything.',
     'Für Testsysteme: Sonst bekommt niemand etwas.',
+  ],
+  'set.contentDays': ['Days that contents are kept', 'Tage, die Inhalte bleiben'],
+  'set.contentDaysHint': [
+    'Subject, text and attachments go then, before the rest of the email does; it cannot be sent again.',
+    'Dann verschwinden Betreff, Text und Anhänge, vor dem Rest der E-Mail; sie kann nicht nochmals gesendet werden.',
   ],
   'set.approvalAbove': ['Emails to more recipients than', 'E-Mails an mehr Empfänger als'],
   'set.approvalAboveHint': [

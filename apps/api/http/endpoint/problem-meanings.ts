@@ -24,6 +24,7 @@ export const PROBLEM_MEANINGS = {
   'tenant-not-empty': 'the tenant still has queues: delete them first',
   'transport-in-use': 'another transport names this one as its fallback: take it out there first',
   confidential: 'the email is confidential: what it says is shown to nobody, nor sent again after it was wiped',
+  'content-wiped': 'what the email said was wiped some days after its end, as its queue says (contentDays)',
   'webhook-off': 'the webhook is switched off: set enabled to true first',
   'key-has-issued': 'the key issued others that hold still: say what becomes of them by issued=revoke or issued=keep',
   'version-mismatch': 'somebody else changed it meanwhile: read it again, then change that',

@@ -67,6 +67,7 @@ export const STATE_PROBLEMS = [
   'email-finished',
   'version-mismatch',
   'confidential',
+  'content-wiped',
 ] as const;
 
 /** Its fields are those of an email, or null; checked once they are merged. */
@@ -179,7 +180,7 @@ const resendEmail = endpoint({
       headers: ['Location', 'Idempotency-Replayed'],
     },
   },
-  problems: ['email-state', 'not-archived', ...EMAIL_PROBLEMS],
+  problems: ['email-state', 'content-wiped', 'not-archived', ...EMAIL_PROBLEMS],
   async handle(deps: EmailDeps & ResendDeps & { commands: Commands }, asked) {
     const subject = await subjectOf(deps, asked);
     requireVersion(asked.ifMatch, subject);

@@ -34,6 +34,12 @@ const RECIPIENTS: FieldGroup = {
   ],
 };
 
+/** What no tenant has: what its emails said goes first. */
+const CONTENT: FieldGroup = {
+  title: 'group.content',
+  fields: [{ path: 'contentDays', label: 'set.contentDays', hint: 'set.contentDaysHint', kind: 'number' }],
+};
+
 /** Which of its emails a second person must let go. */
 const APPROVAL: FieldGroup = {
   title: 'group.approval',
@@ -51,7 +57,7 @@ const APPROVAL: FieldGroup = {
 /** What the operator alone may change. */
 const SOURCES: FieldGroup = { title: 'group.sources', fields: [DATA_SOURCES] };
 
-const OWN: readonly FieldGroup[] = [...COMMON_GROUPS, PACE, RECIPIENTS, APPROVAL];
+const OWN: readonly FieldGroup[] = [...COMMON_GROUPS, PACE, RECIPIENTS, APPROVAL, CONTENT];
 
 /** @param tenant its settings; undefined where the reader may not see them */
 export const queueGroups = (tenant: Record<string, unknown> | undefined) => {
