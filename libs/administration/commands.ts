@@ -167,12 +167,11 @@ export const createCommands = (deps: CommandDeps) => {
     const subject = await inTime(deps, given);
     const { queue, record } = subject;
     requireAllowed('release', record);
-    const approves = requireApprover(subject);
-    const what = approves ? 'approved' : asked;
+    const what = requireApprover(subject) ? 'approved' : asked;
     const now = clock.now();
     const due = dueAt(record.email, now);
     const fresh = await renewed(deps, queue, record.email, due);
-    const after = approves ? approved(fresh, subject, now) : fresh;
+    const after = what === 'approved' ? approved(fresh, subject, now) : fresh;
     await announceUpkeep(redis, queue, Date.parse(after.expiresAt));
     const refusal = await releaseEmail(redis, queue, record.id, {
       before: record.email,
