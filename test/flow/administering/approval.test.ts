@@ -188,3 +188,33 @@ test('batches and streams wait, too; what another BullMQ client puts into line c
   expect(await release(short.id, key)).toMatchObject(refused);
   expect(smtp.messages).toHaveLength(0);
 });
+
+test('at the console who may approve is shown how, and who may not is told so', async () => {
+  const [author, other] = [await issue('admin'), await issue('admin')];
+  const { id } = await post(author.key);
+  const page = `${service.url}/queues/${queue}/emails/${id}`;
+  const signIn = async (key: string): Promise<string> => {
+    const body = new URLSearchParams({ key });
+    const answer = await fetch(`${service.url}/session`, { method: 'POST', body, redirect: 'manual' });
+    return (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+  };
+  const look = async (cookie: string): Promise<string> => (await fetch(page, { headers: { cookie } })).text();
+  const refusedPage = await look(await signIn(author.key));
+  expect(refusedPage).toContain('You cannot approve it');
+  expect(refusedPage).not.toMatch(/>\s*Approve\s*</);
+  const cookie = await signIn(other.key);
+  const shown = await look(cookie);
+  expect(shown).toMatch(/>\s*Approve\s*</);
+  expect(shown).toContain('You may approve it');
+  // What was seen is what is approved.
+  const seen = (await service.call('GET', `${emails}/${id}`)).headers.get('etag') ?? '';
+  await service.ok('PATCH', `${emails}/${id}`, { subject: 'Something else' }, { key: author.key });
+  const approve = async (etag: string) => {
+    const body = new URLSearchParams({ do: 'release', etag });
+    await fetch(page, { method: 'POST', body, headers: { cookie }, redirect: 'manual' });
+  };
+  await approve(seen);
+  await waits(id);
+  await approve((await service.call('GET', `${emails}/${id}`)).headers.get('etag') ?? '');
+  await untilState(service, queue, id, 'sent');
+});
