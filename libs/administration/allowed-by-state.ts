@@ -32,17 +32,22 @@ const ONLY: Partial<Record<Action, string>> = {
   resend: 'only what was sent can be sent again; release it instead',
 };
 
+/** By the setting `contentDays`. */
+export const contentWiped = (): Problem =>
+  new Problem('content-wiped', 'what this email said was wiped some days after its end (contentDays): send it anew');
+
 /** What needs what the email says. */
 const NEEDS_CONTENT: readonly Action[] = ['correct', 'release', 'resend'];
 
 /**
  * Refuses what the table of states (libs/mail/email/state.ts) does not allow, before anything is written.
- * @throws Problem `email-sending`, `email-finished`, `email-state`, `confidential`
+ * @throws Problem `email-sending`, `email-finished`, `email-state`, `confidential`, `content-wiped`
  */
 export const requireAllowed = (action: Action, record: Known & Pick<EmailRecord, 'email'>): void => {
   const { state } = record;
   if (ALLOWED[action].includes(state)) {
     if (!NEEDS_CONTENT.includes(action) || !isWiped(record.email)) return;
+    if (record.email.contentWiped === true) throw contentWiped();
     const text = `this email is confidential: what it said was wiped when it was ${state}; send it anew`;
     throw new Problem('confidential', text);
   }

@@ -11,6 +11,9 @@ import { withdraw } from '../jobs/transitions/withdraw';
 import { releaseEmail } from '../jobs/transitions/release';
 import { resolveSent } from '../jobs/transitions/resolve-sent';
 import { announceUpkeep } from '../store/redis/upkeep-index';
+import { requireApprover } from './approval/approver';
+import { daysAsItEnded } from '../mail/settings/retention';
+import type { Hand } from '../mail/settings/api-key';
 import { insist, requireAllowed } from './allowed-by-state';
 import type { FieldChanges } from './field-diff';
 import { settleOverdue, type OverdueDeps } from './overdue';
@@ -35,6 +38,8 @@ export interface Subject {
   record: EmailRecord;
   /** Who acts, as the history will say. */
   by: string;
+  /** Whose hand it is, for approvals; nobody's where the service acts by itself. */
+  hand?: Hand;
   /** The operation on many that this is part of. */
   operation?: string;
 }
@@ -54,6 +59,11 @@ const renewed = async (
     expiresAt: keeps ? email.expiresAt : new Date(due + expiresAfter).toISOString(),
   };
 };
+
+const approved = (email: StoredEmail, { by }: Subject, now: number): StoredEmail => ({
+  ...email,
+  needsApproval: { involved: [], ...email.needsApproval, approved: { by, at: new Date(now).toISOString() } },
+});
 
 /** The subject as it is to be acted on: expired where its time is over. */
 export const inTime = async (deps: OverdueDeps, subject: Subject): Promise<Subject> => ({
@@ -105,7 +115,7 @@ const createResolve = (deps: CommandDeps, release: (subject: Subject, what: stri
     const telling = tellingOf(queue, settings);
     const now = clock.now();
     const line = change(subject, `resolved as ${as}`);
-    const keepUntil = now + (as === 'sent' ? settings.history : settings.errors).days * DAY;
+    const keepUntil = now + daysAsItEnded(settings, as === 'sent' ? 'history' : 'errors') * DAY;
     await announceUpkeep(redis, queue, keepUntil);
     const refusal =
       as === 'sent'
@@ -137,7 +147,7 @@ export const createCommands = (deps: CommandDeps) => {
     const code = action === 'hold' ? 'held' : 'canceled';
     const settings = await deps.tenants.settings(queue.address, record.email);
     const now = clock.now();
-    const keepUntil = now + settings.errors.days * DAY;
+    const keepUntil = now + daysAsItEnded(settings, 'errors') * DAY;
     await announceUpkeep(redis, queue, keepUntil);
     const refusal = await withdraw(redis, queue, record.id, {
       failure: { code, text: `by ${by}` },
@@ -153,13 +163,15 @@ export const createCommands = (deps: CommandDeps) => {
     await audited(subject, code);
   };
 
-  const release = async (given: Subject, what = 'released'): Promise<void> => {
+  const release = async (given: Subject, asked = 'released'): Promise<void> => {
     const subject = await inTime(deps, given);
     const { queue, record } = subject;
     requireAllowed('release', record);
+    const what = requireApprover(subject) ? 'approved' : asked;
     const now = clock.now();
     const due = dueAt(record.email, now);
-    const after = await renewed(deps, queue, record.email, due);
+    const fresh = await renewed(deps, queue, record.email, due);
+    const after = what === 'approved' ? approved(fresh, subject, now) : fresh;
     await announceUpkeep(redis, queue, Date.parse(after.expiresAt));
     const refusal = await releaseEmail(redis, queue, record.id, {
       before: record.email,

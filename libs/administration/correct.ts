@@ -8,11 +8,11 @@ import {
   dueAt,
   LARGE_PARTS,
   recipientsOf,
-  toInput,
   toStoredEmail,
   type LargePart,
   type StoredEmail,
 } from '../mail/email/stored-email';
+import { toInput } from '../mail/email/to-input';
 import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
 import { announceWhereabouts } from '../jobs/layout/whereabouts';
 import { readRecords } from '../jobs/layout/email-record';
@@ -21,9 +21,14 @@ import { openEmail, SECRET_FIELDS } from '../jobs/layout/sealed-email';
 import { correctEmail } from '../jobs/transitions/correct';
 import { changesBetween, type FieldChanges } from './field-diff';
 import { refuse, requireAllowed } from './allowed-by-state';
+import { requireApprover, requireSeen } from './approval/approver';
+import { awaitApproval } from './approval/await-approval';
 import { inTime, type Commands, type Subject } from './commands';
 import type { OverdueDeps } from './overdue';
 import type { Accept } from '../intake/accept';
+import { withApproval } from '../intake/with-approval';
+import { involvedIn } from '../intake/draft';
+import type { Templates } from '../store/registries/templates';
 import type { Budget } from '../intake/budget';
 import { readSealed } from '../content/content-cipher';
 import type { ContentReader, ContentStore } from '../content/store';
@@ -44,6 +49,7 @@ export interface CorrectDeps extends OverdueDeps {
   budget: Budget;
   schedule: Schedule;
   secrets: SecretBox;
+  templates: Templates;
 }
 
 /** An email as the input that would make it again; of a confidential one, what stands in clear. */
@@ -150,7 +156,8 @@ const fieldsOf = (before: StoredEmail, after: StoredEmail, patch: Patch): FieldC
  * @param patch an object of fields
  * @throws Problem `invalid` and others of a new email; `email-sending`, `email-finished`
  */
-export const draftCorrection = async (deps: CorrectDeps, { queue, record }: Subject, patch: Patch) => {
+export const draftCorrection = async (deps: CorrectDeps, subject: Subject, patch: Patch) => {
+  const { queue, record } = subject;
   const { address } = queue;
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
     throw problemAt('invalid', [], 'the body must be an object {...} of the fields to change');
@@ -176,11 +183,16 @@ export const draftCorrection = async (deps: CorrectDeps, { queue, record }: Subj
   });
   const fixed = 'expiresAt' in patch || (before.fixedExpiry === true && !('expiresAfter' in patch));
   const formerly = formerAddresses(before, made);
-  const after = parts.place({
+  const whole: StoredEmail = {
     ...made,
     ...(fixed && { fixedExpiry: true }),
     ...(formerly.length > 0 && { formerly }),
-  });
+    ...(before.needsApproval && { needsApproval: before.needsApproval }),
+  };
+  const isChanged = Object.keys(fieldsOf(before, parts.place(whole), patch)).length > 0;
+  const after = parts.place(
+    isChanged ? await withApproval(deps, address, whole, settings.approval, involvedIn(subject), before) : whole,
+  );
   const fields = fieldsOf(before, after, patch);
 
   const had = contentIdsOf(before);
@@ -188,6 +200,19 @@ export const draftCorrection = async (deps: CorrectDeps, { queue, record }: Subj
   await deps.budget.requireGrowth(before, after);
   await deps.budget.requireContent(address, added);
   return { before, after, input, fields, parts, settings, now, expiresAt, had, added };
+};
+
+/**
+ * To be asked before an email is corrected and let go in one step: nobody else would have seen what is sent.
+ * @throws Problem `approval-needed`, and those of `draftCorrection`
+ */
+export const requireSeenAs = async (deps: CorrectDeps, subject: Subject, patch: Patch): Promise<void> => {
+  const { email } = subject.record;
+  requireApprover(subject);
+  const { approval } = await deps.tenants.settings(subject.queue.address, email);
+  if (approval === undefined && email.needsApproval === undefined) return;
+  const { after, fields } = await draftCorrection(deps, subject, patch);
+  if (Object.keys(fields).length > 0) requireSeen(after);
 };
 
 /**
@@ -231,4 +256,5 @@ export const correct = async (deps: CorrectDeps, commands: Commands, given: Subj
   if (refusal !== undefined) throw refuse(refusal, record);
   await deps.schedule.announce(queue.name, due !== undefined && due > now ? due : DUE_NOW, expiresAt);
   await commands.audited(subject, 'corrected', fields);
+  await awaitApproval(deps, subject, after);
 };

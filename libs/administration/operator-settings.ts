@@ -3,8 +3,9 @@ import { may, type Identity } from '../mail/settings/api-key';
 import { TENANT_BOUNDS, type TenantBounds } from '../mail/settings/tenant-bounds';
 import { Problem } from '../mail/input/problem';
 
-type Name = 'dataSources' | 'maxWaiting' | 'maxContentBytes' | keyof TenantBounds;
+type Name = 'dataSources' | 'approval' | 'maxWaiting' | 'maxContentBytes' | keyof TenantBounds;
 const OPERATORS: readonly Name[] = [
+  'approval',
   'dataSources',
   'maxWaiting',
   'maxContentBytes',
@@ -32,6 +33,8 @@ export const keepOperatorSettings = <S extends OperatorSettings>(
     // No data sources and none given are the same.
     const none = name === 'dataSources' ? [] : null;
     const [given, known] = [settings[name], before?.[name]];
+    // An administrator may ask for approvals; it is no second pair of eyes where he may take that back.
+    if (name === 'approval' && known === undefined) return [name, given] as const;
     const same = JSON.stringify(given ?? none) === JSON.stringify(known ?? none);
     if (!same && (isPatch || given !== undefined))
       throw forbidden(name, 'may be changed by the operator only: leave it out, it stays as it is');
@@ -40,8 +43,14 @@ export const keepOperatorSettings = <S extends OperatorSettings>(
   return { ...settings, ...Object.fromEntries(kept.filter(([, known]) => known !== undefined)) };
 };
 
-/** Deleting a queue would take its own sources away and leave the tenant's. @throws Problem `forbidden` */
-export const requireNoSources = (identity: Identity, before: OperatorSettings | undefined): void => {
-  if (may(identity, 'operate') || before?.dataSources === undefined) return;
+/**
+ * Deleting a queue would take its own sources away and leave the tenant's; made anew, it would want no approvals.
+ * @throws Problem `forbidden`
+ */
+export const requireDeletable = (identity: Identity, before: OperatorSettings | undefined): void => {
+  if (may(identity, 'operate')) return;
+  if (before?.approval !== undefined)
+    throw forbidden('approval', 'is asked for by this queue: only the operator may delete it');
+  if (before?.dataSources === undefined) return;
   throw forbidden('dataSources', 'of this queue were set by the operator: only the operator may delete it');
 };

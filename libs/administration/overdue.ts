@@ -2,6 +2,7 @@
 import { readRecords, type EmailRecord } from '../jobs/layout/email-record';
 import type { MailLog } from '../events/mail-log';
 import { expireEmail } from '../jobs/transitions/expire';
+import { daysAsItEnded } from '../mail/settings/retention';
 import type { EmailQueue } from '../jobs/layout/queues';
 import { announceUpkeep } from '../store/redis/upkeep-index';
 import type { Clock } from '../runtime/clock';
@@ -25,7 +26,7 @@ export const settleOverdue = async (
 ): Promise<EmailRecord> => {
   if (record.state !== 'expired' || record.place === 'failed') return record;
   const settings = await tenants.settings(queue.address, record.email);
-  const keepUntil = clock.now() + settings.errors.days * DAY;
+  const keepUntil = clock.now() + daysAsItEnded(settings, 'errors') * DAY;
   // Before it is brought about: the sweep may know of a later time only.
   await announceUpkeep(redis, queue, keepUntil);
   const refusal = await expireEmail(redis, queue, record, { keepUntil, settings });

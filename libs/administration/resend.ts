@@ -118,7 +118,9 @@ export const resend = async (
     body,
     asked: { resend: record.id, ...given },
     resentFrom: record.id,
+    forerunner: record.email,
     by: subject.by,
+    ...(subject.hand && { hand: subject.hand }),
     ...(known && { known }),
     ...(idempotencyKey && { idempotencyKey }),
   });

@@ -6,6 +6,7 @@ import type { Attempt, LogLine, Outcome } from '../mail/email/outcome';
 import { dueAt, recipientsOf } from '../mail/email/stored-email';
 import { retryDelay } from '../mail/email/retry';
 import { failedState } from '../mail/email/state';
+import { daysAsItEnded } from '../mail/settings/retention';
 import type { ResolvedSettings } from '../mail/settings/settings';
 import type { Clock } from '../runtime/clock';
 import { markSent, readArchive } from '../jobs/transitions/hand-over-journal';
@@ -97,6 +98,10 @@ const failureNote = (
   reply?: string,
 ) => noteOf(lease, { type: failureEvent(code), state: failedState(code), code, reply }, now, line);
 
+/** How long the error log keeps it: one that waits for an approval until its time is over. Days. */
+const daysKept = ({ email }: Lease, code: FailureCode, settings: ResolvedSettings, now: number): number =>
+  code === 'approval-needed' ? (Date.parse(email.expiresAt) - now) / DAY : daysAsItEnded(settings, 'errors');
+
 interface EndingDeps {
   redis: Redis;
   clock: Clock;
@@ -139,7 +144,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     if (keep.keep) {
       const mark = { at: now, replies: 'replies' in outcome ? outcome.replies : [] };
       try {
-        await end(lease, keep.days, { ...sent, now: clock.now(), line, subject, sent: mark });
+        await end(lease, daysAsItEnded(settings, 'history'), { ...sent, now: clock.now(), line, subject, sent: mark });
       } catch (error) {
         // Whatever went wrong: whoever has the email next must know that it was sent.
         await markSent(redis, lease.queue, lease.id, mark);
@@ -162,7 +167,7 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     const cause = causeIn(lease, failure, outcome, settings);
     const what = talliedAs(failedState(code));
     const expiredAt = code === 'expired' ? Date.parse(lease.email.expiresAt) : now;
-    await end(lease, settings.errors.days, {
+    await end(lease, daysKept(lease, code, settings, now), {
       place: 'failed',
       result: writeFailure(failure),
       now: Math.min(now, expiredAt),

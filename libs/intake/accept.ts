@@ -10,7 +10,6 @@ import type { Enqueue } from './enqueue';
 import type { Templating } from '../render/templating';
 import { claimKey, confirmKey, hashBody } from '../store/registries/idempotency-keys';
 import { queueKeys, type QueueKeys } from '../store/redis/keys';
-import type { Templates } from '../store/registries/templates';
 import type { Transports } from '../store/registries/transports';
 import { createAcceptBatch, isDraft } from './accept-batch';
 import { createDraft, remembered, type Draft, type DraftDeps, type Request } from './draft';
@@ -21,7 +20,6 @@ import { createReferences } from './check-references';
 
 export interface AcceptDeps extends DraftDeps {
   transports: Pick<Transports, 'get'>;
-  templates: Templates;
   templating: Templating;
   queues: Queues;
   enqueue: Enqueue;

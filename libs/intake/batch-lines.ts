@@ -48,14 +48,14 @@ const readLine = (line: unknown, defaults: Record<string, unknown>, base: readon
 };
 
 /**
- * @param by who asks
+ * @param who asks
  * @returns a request for each line; attachments and raw messages of the defaults are in none, but named
  * @throws Problem `invalid` for a key, `too-large` where the defaults would be repeated beyond all bounds
  */
 export const readBatch = (
   content: ContentStore,
   { emails, defaults: given }: z.infer<typeof BatchInput>,
-  by: string,
+  who: Pick<Request, 'by' | 'hand'>,
 ): Request[] => {
   const { defaults, shared } = shareParts(content, given);
   const repeated = JSON.stringify(defaults).length * emails.length;
@@ -66,12 +66,15 @@ export const readBatch = (
         'put what is alike into a template, or send fewer emails at once',
     );
   }
-  return emails.map((line, index) => ({ ...readLine(line, defaults, ['emails', index]), by, shared }));
+  return emails.map((line, index) => ({ ...readLine(line, defaults, ['emails', index]), ...who, shared }));
 };
 
 /**
  * An email of a stream of lines, with the key that it may carry.
- * @param by who asks
+ * @param who asks
  * @throws Problem `invalid` for a key
  */
-export const readStreamed = (line: unknown, by: string): Request => ({ ...readLine(line, {}, []), by });
+export const readStreamed = (line: unknown, who: Pick<Request, 'by' | 'hand'>): Request => ({
+  ...readLine(line, {}, []),
+  ...who,
+});

@@ -2,6 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import type { ContentStore } from '../content/store';
 import { EmailInput } from '../mail/email/email';
+import { isApproved } from '../mail/email/approval';
+import type { Hand } from '../mail/settings/api-key';
+import type { Templates } from '../store/registries/templates';
+import { withApproval, type Forerunner } from './with-approval';
 import { Problem, problemAt } from '../mail/input/problem';
 import type { QueueAddress } from '../mail/address/queue-address';
 import type { ResolvedSettings } from '../mail/settings/settings';
@@ -40,7 +44,14 @@ export interface Request {
   decided?: { id: string; acceptedAt: number; again: boolean };
   /** Who asks, for the log. */
   by?: string;
+  /** Whose hand it comes from, for approvals. */
+  hand?: Hand;
+  /** The email that `resentFrom` names. */
+  forerunner?: Forerunner;
 }
+
+/** Whoever asks, as approvals know them. */
+export const involvedIn = ({ by = '', hand }: Pick<Request, 'by' | 'hand'>) => hand && { hand: hand.id, by };
 
 export interface Draft {
   accepted: Accepted;
@@ -64,7 +75,7 @@ const receiptOf = (id: string, email: StoredEmail, acceptedAt: number): Receipt 
   const due = dueAt(email, acceptedAt);
   return {
     id,
-    state: due > acceptedAt ? 'scheduled' : 'queued',
+    state: !isApproved(email) ? 'held' : due > acceptedAt ? 'scheduled' : 'queued',
     sendAt: iso(due),
     expiresAt: email.expiresAt,
     messageId: `<${messageIdOf(id, email)}>`,
@@ -111,6 +122,7 @@ export interface DraftDeps {
   tenants: Tenants;
   content: ContentStore;
   refs: ContentRefs;
+  templates: Templates;
   /** Seals confidential emails; where there is none, none is taken. */
   secrets?: SecretBox;
 }
@@ -154,7 +166,12 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
       : expiryOf(input, settings, acceptedAt, base);
     const { resentFrom } = request;
     const made = { domain: deps.name, expiresAt, resentFrom, traceparent: traceparent() };
-    const email = parts.place(toStoredEmail(input, { ...parts, ...made }));
+    const plain = toStoredEmail(input, { ...parts, ...made });
+    const { approval } = settings;
+    const isFree = approval === undefined && request.forerunner?.needsApproval === undefined;
+    const email = parts.place(
+      isFree ? plain : await withApproval(deps, address, plain, approval, involvedIn(request), request.forerunner),
+    );
     return {
       accepted: { id, email, acceptedAt, priority: settings.priority },
       parts,

@@ -2,7 +2,8 @@
 
 export interface Receipt {
   id: string;
-  state: 'scheduled' | 'queued';
+  /** `held`: it needs an approval. */
+  state: 'scheduled' | 'queued' | 'held';
   sendAt: string;
   expiresAt: string;
   messageId: string;
@@ -16,7 +17,7 @@ export const packReceipt = ({ id, state, sendAt, expiresAt, messageId }: Receipt
   const times = [sendAt, expiresAt].map((time) => Date.parse(time) - acceptedAt);
   const own = `<${id}@`;
   const name = messageId.startsWith(own) ? messageId.slice(own.length - 1) : messageId;
-  return [state === 'scheduled' ? 's' : 'q', ...times, name].join(' ');
+  return [state.charAt(0), ...times, name].join(' ');
 };
 
 /** @param packed as `packReceipt` made it, or the receipt as JSON (earlier versions) */
@@ -26,7 +27,7 @@ export const unpackReceipt = (packed: string, { id, acceptedAt }: { id: string; 
   const messageId = name.join(' ');
   return {
     id,
-    state: state === 's' ? 'scheduled' : 'queued',
+    state: state === 's' ? 'scheduled' : state === 'h' ? 'held' : 'queued',
     sendAt: iso(acceptedAt + Number(sendAt)),
     expiresAt: iso(acceptedAt + Number(expiresAt)),
     messageId: messageId.startsWith('@') ? `<${id}${messageId}` : messageId,

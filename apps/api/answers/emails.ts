@@ -7,7 +7,7 @@ import { ResolvedSettings } from './tenants-and-queues';
 
 const receipt = {
   id: z.string(),
-  state: z.enum(['scheduled', 'queued']),
+  state: z.enum(['scheduled', 'queued', 'held']).meta({ description: '`held`: it needs an approval.' }),
   sendAt: Time,
   expiresAt: Time,
   messageId: z.string().meta({ description: 'The Message-ID of every attempt, in angle brackets (RFC 5322 3.6.4).' }),
@@ -71,6 +71,7 @@ const Attempt = z
     endedAt: Time,
     outcome: z.enum(['sent', 'refused', 'deferred', 'throttled', 'uncertain', 'expired', 'canceled', 'interrupted']),
     transport: z.string().optional(),
+    redirectedTo: z.string().optional().meta({ description: 'It went there instead of to its recipients.' }),
     fallback: z
       .strictObject({ for: z.string(), because: z.string() })
       .optional()
@@ -189,6 +190,18 @@ export const EmailDetails = z
     ),
     headers: z.record(z.string(), z.string()),
     settings: ResolvedSettings,
+    content: z.literal('wiped').optional().meta({ description: 'What it said is gone (setting `contentDays`).' }),
+    approval: z
+      .strictObject({
+        state: z.enum(['needed', 'approved']),
+        involved: z.array(z.strictObject({ hand: z.string(), by: z.string() })).meta({
+          description: 'Who sent or corrected it; keys that go back to one of these hands do not approve it.',
+        }),
+        approvedBy: z.string().optional(),
+        approvedAt: Time.optional(),
+      })
+      .optional()
+      .meta({ description: 'The approval that it needs, or has.' }),
     incident: z.string().optional().meta({ description: 'The incident that it stands in, where it is not sent.' }),
     attempts: z.array(Attempt),
     changes: z.array(Change),

@@ -1,6 +1,7 @@
 // What is answered of tenants and queues: their settings, and what the service knows of them.
 import { z } from 'zod';
 import { STATES } from '../../../libs/mail/email/state';
+import { Approval } from '../../../libs/mail/settings/approval-setting';
 import { PRIORITIES, QueueSettings, TenantSettings } from '../../../libs/mail/settings/settings';
 import { EXAMPLE_AT, NextCursor, PauseNote, settingsAnswered, Time } from './fields';
 
@@ -30,6 +31,9 @@ export const ResolvedSettings = z
     priority: z.enum(PRIORITIES),
     concurrency: z.int().min(1),
     suppressions: z.enum(['honor', 'ignore']),
+    approval: Approval.optional(),
+    redirectTo: z.string().optional(),
+    contentDays: z.number().optional(),
     dataSources: z.array(z.string()),
   })
   .meta({

@@ -4,7 +4,7 @@ import { reaches } from '../../../libs/mail/settings/api-key';
 import { Problem, notFound } from '../../../libs/mail/input/problem';
 import { parseQueueName } from '../../../libs/mail/address/queue-address';
 import type { StoredEmail } from '../../../libs/mail/email/stored-email';
-import { signatureOf } from '../../../libs/mail/settings/api-key';
+import { handOf, signatureOf } from '../../../libs/mail/settings/api-key';
 import { identityOf, param } from '../http/auth';
 import type { Commands, Subject } from '../../../libs/administration/commands';
 import { correct, type Patch } from '../../../libs/administration/correct';
@@ -27,6 +27,8 @@ const FIXED = [
   'resentFrom',
   'traceparent',
   'formerly',
+  'needsApproval',
+  'contentWiped',
 ] as const;
 
 /** An answer as Bull Board's page reads it: a sentence under `message`. */
@@ -77,7 +79,8 @@ const createHandlers = (rooms: RouteDeps) => {
       try {
         const queue = await queueOf(request, response);
         const record = await existingEmail(rooms, queue, param(request, 'jobId'));
-        await work({ queue, record, by: signatureOf(identityOf(response)) }, request);
+        const identity = identityOf(response);
+        await work({ queue, record, by: signatureOf(identity), hand: handOf(identity) }, request);
         response.status(204).end();
       } catch (error) {
         sendError(response, error);

@@ -5,6 +5,7 @@ import type { QueueStatus } from '../../../libs/jobs/read/counts';
 import { formatAddress, type Address } from '../../../libs/mail/address/address';
 import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
 import type { QueueAddress } from '../../../libs/mail/address/queue-address';
+import type { NeededApproval } from '../../../libs/mail/email/approval';
 import { causeOf } from '../../../libs/mail/email/cause';
 import { expiredFailure } from '../../../libs/mail/email/failure';
 import { messageIdOf } from '../../../libs/mail/email/stored-email';
@@ -66,6 +67,12 @@ const incidentOf = (
   return expired === undefined ? {} : { incident: causeName(expired) };
 };
 
+const approvalView = ({ involved, approved }: NeededApproval) => ({
+  state: approved === undefined ? ('needed' as const) : ('approved' as const),
+  involved,
+  ...(approved && { approvedBy: approved.by, approvedAt: approved.at }),
+});
+
 /** An email as a whole, with its settings of now and its history. Spans in milliseconds. */
 export const emailView = (address: QueueAddress, record: EmailRecord, settings: ResolvedSettings, history: History) => {
   const { email } = record;
@@ -81,6 +88,8 @@ export const emailView = (address: QueueAddress, record: EmailRecord, settings: 
     attachments: email.attachments ?? [],
     headers: email.headers ?? {},
     settings: settingsView(settings),
+    ...(email.contentWiped && { content: 'wiped' as const }),
+    ...(email.needsApproval && { approval: approvalView(email.needsApproval) }),
     ...incidentOf(record, settings),
     attempts: history.attempts,
     changes: history.changes,

@@ -1,4 +1,5 @@
 // What an email says: as it was sent where that is kept, else as it would be made now.
+import { contentWiped } from '../../../libs/administration/allowed-by-state';
 import { createGunzip, gunzip } from 'node:zlib';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
@@ -54,8 +55,9 @@ const shown = async (deps: PreviewDeps, { tenant }: QueueAddress, bytes: Buffer)
   }
 };
 
-/** @throws Problem `confidential` where nobody is shown what it says */
+/** @throws Problem `confidential` where nobody is shown what it says, `content-wiped` where that is gone */
 export const requireShown = ({ email }: EmailRecord): void => {
+  if (email.contentWiped === true) throw contentWiped();
   if (email.confidential !== true) return;
   throw new Problem('confidential', 'this email is confidential: what it says is shown to nobody but its recipients');
 };

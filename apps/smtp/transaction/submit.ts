@@ -9,7 +9,7 @@ import { readControlFields, takeControlFields } from '../../../libs/mail/message
 import { CONTROL_TYPE, readControlPart, takeControlParts, type Taken } from '../../../libs/mail/message/control-part';
 import { bodyAt, valuesIn } from '../../../libs/mail/message/head';
 import { RawFault, withCrlf } from '../../../libs/mail/message/raw-message';
-import { signatureOf } from '../../../libs/mail/settings/api-key';
+import { handOf, signatureOf } from '../../../libs/mail/settings/api-key';
 import { Refusal } from './refusal';
 import type { Login } from './login';
 import { repetitionKey, type Envelope } from './repetition';
@@ -97,6 +97,7 @@ export const createSubmit = ({ accept, content }: SubmitDeps) => {
     const { receipt, replayed } = await accept.one(login.address, {
       ...asked,
       by: signatureOf(login.identity),
+      hand: handOf(login.identity),
       ...(key !== undefined && { idempotencyKey: key, asked: key }),
     });
     return { id: receipt.id, replayed };

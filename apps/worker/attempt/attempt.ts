@@ -1,6 +1,7 @@
 // One attempt to send an email, from step to step; every ending that can be expected is returned, not thrown.
 import type { ContentStore } from '../../../libs/content/store';
 import type { Attempt, Reply } from '../../../libs/mail/email/outcome';
+import { failedState } from '../../../libs/mail/email/state';
 import { outcomeWithoutQuotes } from '../../../libs/mail/smtp/discretion';
 import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
 import type { Lease } from '../../../libs/jobs/transitions/lease';
@@ -117,7 +118,7 @@ const NOT_TRIED: ReadonlySet<EndedAttempt['outcome']['kind']> = new Set([
  */
 export const historyOf = (attempt: EndedAttempt, endedAt: number): Attempt | undefined => {
   const { lease, settings, outcome, templateVersion } = attempt;
-  const isHeld = outcome.kind === 'refused' && outcome.code === 'held';
+  const isHeld = outcome.kind === 'refused' && failedState(outcome.code) === 'held';
   if (attempt.removedAgain || NOT_TRIED.has(outcome.kind) || isHeld) return undefined;
   const dialogue = attempt.dialogue.lines();
   return {
@@ -127,6 +128,7 @@ export const historyOf = (attempt: EndedAttempt, endedAt: number): Attempt | und
     outcome: outcome.kind,
     transport: settings.transport,
     ...(attempt.fallback && { fallback: attempt.fallback }),
+    ...(settings.redirectTo !== undefined && { redirectedTo: settings.redirectTo }),
     ...(templateVersion !== undefined && { templateVersion }),
     ...('text' in outcome && { text: outcome.text }),
     replies: settings.log === 'none' || !('replies' in outcome) ? NO_REPLIES : outcome.replies,

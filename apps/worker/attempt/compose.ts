@@ -1,13 +1,14 @@
 // The message of an email at its time: rendered, composed and signed.
 // The API shows the same to people before it is sent (apps/api/views/preview.ts): what changes the one changes the other.
 import type { ContentStore } from '../../../libs/content/store';
-import { messageIdOf, subjectOf, type StoredRaw } from '../../../libs/mail/email/stored-email';
+import { messageIdOf, subjectOf, type StoredEmail, type StoredRaw } from '../../../libs/mail/email/stored-email';
+import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
 import type { Renderer } from '../../../libs/render/render';
 import type { Clock } from '../../../libs/runtime/clock';
 import type { OpenTransport } from '../../../libs/send/smtp/connections';
 import { composeMessage, type Message } from '../../../libs/send/message/message';
 import { rawMessage } from '../../../libs/send/message/raw-message';
-import { serviceHeaders } from '../../../libs/send/message/service-headers';
+import { originalRecipients, serviceHeaders } from '../../../libs/send/message/service-headers';
 import { signMessage } from '../../../libs/send/message/sign';
 import { refusalOf } from './refused';
 import { endAttempt, type ComposedAttempt, type EndedAttempt, type ResolvedAttempt } from './record/attempt-steps';
@@ -24,6 +25,10 @@ interface Written {
   subject: string;
   version?: number;
 }
+
+/** What the message of a queue that redirects its emails says of it. */
+const redirected = (email: StoredEmail, { redirectTo }: ResolvedSettings) =>
+  redirectTo === undefined ? {} : { first: originalRecipients(email) };
 
 const write = async (deps: ComposeDeps, { lease, settings, inputs }: ResolvedAttempt): Promise<Written> => {
   const { id, email, queue } = lease;
@@ -42,6 +47,7 @@ const write = async (deps: ComposeDeps, { lease, settings, inputs }: ResolvedAtt
       text,
       ...(html !== undefined && { html }),
       serviceHeaders: serviceHeaders(id, email, settings.listUnsubscribe),
+      ...redirected(email, settings),
       messageId: messageIdOf(id, email),
       date: deps.clock.now(),
     },
@@ -51,10 +57,14 @@ const write = async (deps: ComposeDeps, { lease, settings, inputs }: ResolvedAtt
 };
 
 /** A message that the client wrote itself. */
-const complete = async (deps: ComposeDeps, { lease, inputs }: ResolvedAttempt, raw: StoredRaw): Promise<Written> => ({
+const complete = async (
+  deps: ComposeDeps,
+  { lease, inputs, settings }: ResolvedAttempt,
+  raw: StoredRaw,
+): Promise<Written> => ({
   message: await rawMessage(
     raw,
-    { messageId: messageIdOf(lease.id, lease.email), date: deps.clock.now() },
+    { messageId: messageIdOf(lease.id, lease.email), date: deps.clock.now(), ...redirected(lease.email, settings) },
     inputs.content,
   ),
   subject: subjectOf(lease.email) ?? '',

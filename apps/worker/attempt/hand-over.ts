@@ -44,7 +44,9 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
   const { tried, done } = splitRecipients(attempt);
   let intentAt: number | undefined;
   const { returnPath } = transport.transport;
-  const comesBack = returnPath && (await tagged(deps, attempt, returnPath));
+  const { redirectTo } = settings;
+  // What comes back of one that was redirected tells of no recipient.
+  const comesBack = returnPath && redirectTo === undefined ? await tagged(deps, attempt, returnPath) : undefined;
   admission.setServerAsked(true);
   const answered = lease.waits(heldBytes(message));
   const result =
@@ -52,8 +54,11 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
       ? EVERYBODY_HAS_IT
       : await deps.sendMessage({
           transport,
-          envelope:
-            comesBack === undefined ? { from: envelopeAddress(inputs.from), to: tried } : { ...comesBack, to: tried },
+          // Whoever has a copy there has it for all of them.
+          envelope: {
+            ...(comesBack ?? { from: envelopeAddress(inputs.from) }),
+            to: redirectTo === undefined ? tried : [redirectTo],
+          },
           message,
           signal: lease.signal,
           ...(settings.log === 'dialogue' && {

@@ -1,6 +1,7 @@
 // What ends an attempt before a server is asked: marks that earlier attempts left, its time, its format.
+import { isApproved, WAITS_FOR_APPROVAL } from '../../../libs/mail/email/approval';
 import type { Outcome } from '../../../libs/mail/email/outcome';
-import { EMAIL_FORMAT, recipientsOf, SEALED_FORMAT } from '../../../libs/mail/email/stored-email';
+import { EMAIL_FORMAT, recipientsOf, SEALED_FORMAT, WIPED_FORMAT } from '../../../libs/mail/email/stored-email';
 import type { Lease } from '../../../libs/jobs/transitions/lease';
 import type { Marks } from '../../../libs/jobs/transitions/hand-over-journal';
 import { endAttempt, type EndedAttempt, type OpenAttempt } from './record/attempt-steps';
@@ -17,7 +18,7 @@ const nobody = () => ({ accepted: [], refused: [], deferred: [] });
 
 /** What the stored email itself says against it. @param now ms since 1970 */
 const checkFormat = ({ email }: Lease, now: number): Outcome | undefined => {
-  if (![EMAIL_FORMAT, SEALED_FORMAT].includes(email.v)) {
+  if (![EMAIL_FORMAT, SEALED_FORMAT, WIPED_FORMAT].includes(email.v)) {
     return {
       kind: 'throttled',
       text: `its format ${String(email.v)} is of another version of the service`,
@@ -54,6 +55,10 @@ const checkLimits = ({ crashes, email }: Lease, now: number): Outcome | undefine
   return undefined;
 };
 
+/** Whoever put it into line, and whatever stood there before: without its approval it is not sent. */
+const checkApproval = ({ email }: Lease): Outcome | undefined =>
+  isApproved(email) ? undefined : { kind: 'refused', ...WAITS_FOR_APPROVAL, replies: [] };
+
 /** Removed once more, whatever its history says: it was not accepted a second time. */
 const removeAgain = (attempt: OpenAttempt): EndedAttempt => {
   const { settings } = attempt;
@@ -72,6 +77,7 @@ export const preflight = (attempt: OpenAttempt): OpenAttempt | EndedAttempt => {
   const { lease, marks } = attempt;
   const now = lease.takenAt;
   if (marks.gone) return removeAgain(attempt);
-  const outcome = checkFormat(lease, now) ?? checkMarks(marks, lease, now) ?? checkLimits(lease, now);
+  const outcome =
+    checkFormat(lease, now) ?? checkMarks(marks, lease, now) ?? checkLimits(lease, now) ?? checkApproval(lease);
   return outcome === undefined ? attempt : endAttempt(attempt, outcome);
 };

@@ -42,7 +42,8 @@ export const leaveOutSuppressed = async (
   attempt: AdmittedAttempt,
 ): Promise<AdmittedAttempt | EndedAttempt> => {
   const { lease, settings } = attempt;
-  if (settings.suppressions === 'ignore') return attempt;
+  // A redirected email goes to none of them.
+  if (settings.suppressions === 'ignore' || settings.redirectTo !== undefined) return attempt;
   const before = splitRecipients(attempt);
   const found = await suppressions.find(lease.queue.address.tenant, before.tried);
   if (found.length === 0) return attempt;

@@ -29,7 +29,7 @@ const sealedSpool = (spool: AttemptSpool, cipher: ContentCipher): AttemptSpool =
 export const unseal = async (deps: UnsealDeps, attempt: AdmittedAttempt): Promise<AdmittedAttempt | EndedAttempt> => {
   const { lease, spool } = attempt;
   if (isWiped(lease.email)) {
-    const text = 'it is confidential, and what it said was wiped when it ended: nothing is left to be sent';
+    const text = 'what it said was wiped after it had ended: nothing is left to be sent';
     return endAttempt(attempt, refused('content-missing', text));
   }
   if (lease.email.sealed === undefined) return attempt;

@@ -1,7 +1,10 @@
 // The upkeep of emails whose time is over: unsent ones expire, kept ones go, with everything that belongs to them.
 import { parseQueueName, type QueueAddress } from '../../../libs/mail/address/queue-address';
+import { daysAsItEnded } from '../../../libs/mail/settings/retention';
 import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
 import { contentIdsOf, type StoredEmail } from '../../../libs/mail/email/stored-email';
+import { wipeContent } from '../../../libs/jobs/retention/wipe-content';
+import type { State } from '../../../libs/mail/email/state';
 import { readRecords, type EmailRecord } from '../../../libs/jobs/layout/email-record';
 import { expireEmail } from '../../../libs/jobs/transitions/expire';
 import type { EmailQueue, Queues } from '../../../libs/jobs/layout/queues';
@@ -70,7 +73,7 @@ const expire = async (
   record: EmailRecord,
   settings: ResolvedSettings,
 ): Promise<void> => {
-  const keepUntil = now + settings.errors.days * DAY;
+  const keepUntil = now + daysAsItEnded(settings, 'errors') * DAY;
   const refusal = await expireEmail(deps.redis, queue, record, { keepUntil, settings });
   if (refusal === 'sending') return lookAgain(deps.redis, queue, record.id, now + IN_WORK_MS);
   if (refusal !== undefined) return;
@@ -87,18 +90,46 @@ const remove = async ({ deps, swept, tell }: Sweep, queue: EmailQueue, id: strin
   tell(queue, id, 'erased');
 };
 
+/** What waits for a person keeps what it says. */
+const WAITS: readonly State[] = ['held', 'uncertain'];
+
+/** @returns when what it says goes, where that is ahead; ms since 1970 */
+const wipeWhereDue = async (
+  { deps, now }: Sweep,
+  queue: EmailQueue,
+  record: EmailRecord,
+  { contentDays }: ResolvedSettings,
+): Promise<number | undefined> => {
+  if (WAITS.includes(record.state)) return undefined;
+  let { email } = record;
+  if (email.contentWiped !== true) {
+    if (contentDays === undefined) return undefined;
+    const wipeAt = (record.finishedAt ?? record.acceptedAt) + contentDays * DAY;
+    if (wipeAt > now) return wipeAt;
+    const wiped = await wipeContent(deps.redis, queue, record);
+    if (wiped === undefined) return now + IN_WORK_MS;
+    email = wiped;
+  }
+  // Also where an earlier run ended before this.
+  await deps.refs.release(queue.address, record.id, contentIdsOf(email), deps.removeContent);
+  return undefined;
+};
+
 /** One email whose entry is due: the entry may be older than a correction, or than a version that kept all in one set. */
 const attend = async (sweep: Sweep, queue: EmailQueue, record: EmailRecord): Promise<void> => {
   const { deps, now } = sweep;
   const { redis } = deps;
   const settings = await deps.settingsOf(queue, record.email);
   if (record.place === 'active') return lookAgain(redis, queue, record.id, now + IN_WORK_MS);
-  if (record.place === 'completed' || record.place === 'failed') {
+  const waitsForApproval = record.place === 'failed' && record.failure?.code === 'approval-needed';
+  if (record.place === 'completed' || (record.place === 'failed' && !waitsForApproval)) {
     const removal = removalOf(record, settings);
-    return removal > now ? keepUntil(redis, queue, record.id, removal) : remove(sweep, queue, record.id);
+    if (removal <= now) return remove(sweep, queue, record.id);
+    const wipeAt = await wipeWhereDue(sweep, queue, record, settings);
+    return keepUntil(redis, queue, record.id, Math.min(removal, wipeAt ?? removal));
   }
   const expiresAt = Date.parse(record.email.expiresAt);
-  if (expiresAt > now) return lookAgain(redis, queue, record.id, expiresAt);
+  if (expiresAt > now) return (waitsForApproval ? keepUntil : lookAgain)(redis, queue, record.id, expiresAt);
   return expire(sweep, queue, record, settings);
 };
 

@@ -275,7 +275,7 @@ export interface paths {
         put?: never;
         /**
          * Let it go
-         * @description A held, failed, expired or uncertain email is sent at its time; attempts and expiry start anew.
+         * @description A held, failed, expired or uncertain email is sent at its time; attempts and expiry start anew. Where it needs an approval, this gives it.
          *
          *     Needs the role `sender` or one that may do more.
          */
@@ -676,7 +676,7 @@ export interface paths {
         get: operations["getQueue"];
         /**
          * Put a queue
-         * @description Replaces all its settings, but for its pause: that is lifted by whoever says so. `dataSources` are the operator’s alone.
+         * @description Replaces all its settings, but for its pause: that is lifted by whoever says so. `dataSources` are the operator’s alone, and so is `approval` once it is set.
          *
          *     Needs the role `admin` or one that may do more.
          */
@@ -2002,7 +2002,7 @@ export interface components {
                  * @description Of the failure (`reason.code`).
                  * @enum {string}
                  */
-                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
+                code?: "held" | "approval-needed" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
                 /**
@@ -2085,6 +2085,12 @@ export interface components {
             /** @enum {string} */
             suppressions?: "honor" | "ignore";
             confidential?: boolean;
+            contentDays?: number;
+            redirectTo?: string;
+            approval?: {
+                templates?: components["schemas"]["Slug"][];
+                recipientsAbove?: number;
+            };
             dataSources?: components["schemas"]["SourcePrefix"][];
         };
         /** @example https://erp.acme.example/mail-data/ */
@@ -2117,6 +2123,9 @@ export interface components {
             rate?: unknown;
             suppressions?: unknown;
             confidential?: unknown;
+            contentDays?: unknown;
+            redirectTo?: unknown;
+            approval?: unknown;
             dataSources?: unknown;
         };
         /**
@@ -2480,8 +2489,11 @@ export interface components {
          */
         Receipt: {
             id: string;
-            /** @enum {string} */
-            state: "scheduled" | "queued";
+            /**
+             * @description `held`: it needs an approval.
+             * @enum {string}
+             */
+            state: "scheduled" | "queued" | "held";
             /** Format: date-time */
             sendAt: string;
             /** Format: date-time */
@@ -2664,8 +2676,11 @@ export interface components {
             results: ({
                 index: number;
                 id: string;
-                /** @enum {string} */
-                state: "scheduled" | "queued";
+                /**
+                 * @description `held`: it needs an approval.
+                 * @enum {string}
+                 */
+                state: "scheduled" | "queued" | "held";
                 /** @constant */
                 replayed?: true;
             } | {
@@ -2822,6 +2837,24 @@ export interface components {
                 [key: string]: string;
             };
             settings: components["schemas"]["ResolvedSettings"];
+            /**
+             * @description What it said is gone (setting `contentDays`).
+             * @constant
+             */
+            content?: "wiped";
+            /** @description The approval that it needs, or has. */
+            approval?: {
+                /** @enum {string} */
+                state: "needed" | "approved";
+                /** @description Who sent or corrected it; keys that go back to one of these hands do not approve it. */
+                involved: {
+                    hand: string;
+                    by: string;
+                }[];
+                approvedBy?: string;
+                /** Format: date-time */
+                approvedAt?: string;
+            };
             /** @description The incident that it stands in, where it is not sent. */
             incident?: string;
             attempts: components["schemas"]["Attempt"][];
@@ -2866,6 +2899,12 @@ export interface components {
             concurrency: number;
             /** @enum {string} */
             suppressions: "honor" | "ignore";
+            approval?: {
+                templates?: components["schemas"]["Slug"][];
+                recipientsAbove?: number;
+            };
+            redirectTo?: string;
+            contentDays?: number;
             dataSources: string[];
         };
         /** @description One try, as the history and the error log keep it. */
@@ -2878,6 +2917,8 @@ export interface components {
             /** @enum {string} */
             outcome: "sent" | "refused" | "deferred" | "throttled" | "uncertain" | "expired" | "canceled" | "interrupted";
             transport?: string;
+            /** @description It went there instead of to its recipients. */
+            redirectedTo?: string;
             /** @description It went by the fallback of this transport, which could not be used for this reason. */
             fallback?: {
                 for: string;
@@ -3009,8 +3050,11 @@ export interface components {
          */
         ResendReceipt: {
             id: string;
-            /** @enum {string} */
-            state: "scheduled" | "queued";
+            /**
+             * @description `held`: it needs an approval.
+             * @enum {string}
+             */
+            state: "scheduled" | "queued" | "held";
             /** Format: date-time */
             sendAt: string;
             /** Format: date-time */
@@ -3133,7 +3177,7 @@ export interface components {
         /** @description What the emails have in common: the code of their failure, the SMTP reply (`550 5.1.1`), the transport or the template with its line, and words, in which `…` stands for addresses, numbers, ids and quoted names. */
         Cause: {
             /** @enum {string} */
-            code: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
+            code: "held" | "approval-needed" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
             reply?: string;
             transport?: string;
             template?: string;
@@ -3391,6 +3435,12 @@ export interface components {
             /** @enum {string} */
             suppressions?: "honor" | "ignore";
             confidential?: boolean;
+            contentDays?: number;
+            redirectTo?: string;
+            approval?: {
+                templates?: components["schemas"]["Slug"][];
+                recipientsAbove?: number;
+            };
             dataSources?: components["schemas"]["SourcePrefix"][];
             paused: boolean;
             pause?: components["schemas"]["PauseNote"];
@@ -4609,7 +4659,7 @@ export interface operations {
                 /** @description Words: each begins a word of the subject, as given or as it was rendered. */
                 subject?: string;
                 /** @description Of the failure (`reason.code`). */
-                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
+                code?: "held" | "approval-needed" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
                 /** @description What was reported of one of its recipients after it was sent: `bounced` and the like. */
@@ -5555,7 +5605,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5824,7 +5874,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5959,7 +6009,7 @@ export interface operations {
                 /** @description Words: each begins a word of the subject, as given or as it was rendered. */
                 subject?: string;
                 /** @description Of the failure (`reason.code`). */
-                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
+                code?: "held" | "approval-needed" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
                 /** @description What was reported of one of its recipients after it was sent: `bounced` and the like. */
@@ -6150,7 +6200,7 @@ export interface operations {
                 /** @description Words: each begins a word of the subject, as given or as it was rendered. */
                 subject?: string;
                 /** @description Of the failure (`reason.code`). */
-                code?: "held" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
+                code?: "held" | "approval-needed" | "uncertain" | "expired" | "canceled" | "refused" | "partly-sent" | "attempts-exhausted" | "template-failed" | "template-unknown" | "data-invalid" | "transport-unknown" | "content-missing" | "source-not-allowed" | "data-gone" | "attachment-gone" | "attachment-invalid" | "from-missing" | "from-not-allowed" | "message-invalid" | "suppressed";
                 /** @description What the server said last: 550, 5.1.1 or both. */
                 reply?: string;
                 /** @description What was reported of one of its recipients after it was sent: `bounced` and the like. */
@@ -6722,7 +6772,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `confidential`, `not-archived` */
+            /** @description A problem: `confidential`, `content-wiped`, `not-archived` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6874,7 +6924,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `confidential`, `not-archived` */
+            /** @description A problem: `confidential`, `content-wiped`, `not-archived` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7020,7 +7070,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `confidential`, `not-archived` */
+            /** @description A problem: `confidential`, `content-wiped`, `not-archived` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7228,7 +7278,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7461,7 +7511,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `address-not-allowed`, `forbidden` */
+            /** @description A problem: `address-not-allowed`, `approval-needed`, `forbidden` */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7485,7 +7535,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7742,7 +7792,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7975,7 +8025,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `address-not-allowed`, `forbidden` */
+            /** @description A problem: `address-not-allowed`, `approval-needed`, `forbidden` */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7999,7 +8049,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8225,7 +8275,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `not-archived`, `idempotency-key-reused` */
+            /** @description A problem: `email-state`, `content-wiped`, `not-archived`, `idempotency-key-reused` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8467,7 +8517,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `address-not-allowed`, `forbidden` */
+            /** @description A problem: `address-not-allowed`, `approval-needed`, `forbidden` */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8491,7 +8541,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8863,7 +8913,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential` */
+            /** @description A problem: `email-state`, `email-sending`, `email-finished`, `confidential`, `content-wiped` */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -7,9 +7,10 @@ import { readHistory } from '../../jobs/read/history';
 import type { BulkOperation } from './bulk-operation';
 import { replacedIn, type Replacement } from './bulk-replace';
 import { changesBetween } from '../field-diff';
+import { requireApprover } from '../approval/approver';
 import { requireAllowed } from '../allowed-by-state';
 import type { Commands, Subject } from '../commands';
-import { correct, draftCorrection, type CorrectDeps, type Patch } from '../correct';
+import { correct, draftCorrection, requireSeenAs, type CorrectDeps, type Patch } from '../correct';
 import { checkResend, resend, type ResendDeps } from '../resend';
 
 export type BulkDeps = CorrectDeps & ResendDeps;
@@ -41,6 +42,21 @@ export const correctionOf = (
     throw new Skip('nothing-to-replace', 'none of its recipients is replaced: it stays as it is');
   const now = action === 'send-now' ? { sendAt: null } : undefined;
   return patch || addresses || now ? { ...patch, ...addresses, ...now } : undefined;
+};
+
+/** What lets emails go. */
+const LETS_GO: readonly BulkOperation['action'][] = ['release', 'send-now'];
+
+/** Is there an approval in the way? @throws Problem `approval-needed` */
+const requireApproval = async (
+  deps: BulkDeps,
+  subject: Subject,
+  { action }: BulkOperation,
+  patch: Patch | undefined,
+): Promise<void> => {
+  if (!LETS_GO.includes(action)) return;
+  if (patch === undefined) requireApprover(subject);
+  else await requireSeenAs(deps, subject, patch);
 };
 
 const stateAfter = ({ action, as }: BulkOperation, email: StoredEmail, now: number): string => {
@@ -80,6 +96,7 @@ export const tryOn = async (
   requireAllowed(order.action, record);
   if (order.action === 'resend') await checkResend(deps, subject, ANEW);
   const after = patch === undefined ? record.email : (await draftCorrection(deps, subject, patch)).after;
+  await requireApproval(deps, subject, order, patch);
   const recipients = { to: record.email.to, cc: record.email.cc, bcc: record.email.bcc };
   const same = changesBetween({}, recipients);
   const changed = { ...same, ...changesBetween(record.email, after) };
@@ -105,6 +122,7 @@ export const actOn = async (
   let subject = given;
   if (patch !== undefined) {
     requireAllowed(order.action, given.record);
+    await requireApproval(deps, subject, order, patch);
     await correct(deps, commands, subject, patch);
     const [fresh] = await readRecords(deps.redis, subject.queue, [subject.record.id], deps.clock.now());
     if (fresh !== undefined) subject = { ...subject, record: fresh };
@@ -118,7 +136,8 @@ export const actOn = async (
     case 'cancel':
       return commands.cancel(subject);
     case 'hold':
-      return commands.hold(subject);
+      // A correction that needs an approval has held it.
+      return patch !== undefined && record.state === 'held' ? undefined : commands.hold(subject);
     case 'delete':
       return commands.erase(subject);
     case 'resolve':

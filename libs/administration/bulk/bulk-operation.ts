@@ -4,6 +4,7 @@ import type { EmailFilter } from '../../jobs/read/email-filter';
 import type { BulkAction, BulkFilter } from './bulk-input';
 import { toFilter } from '../filter-input';
 import type { ReplaceInput } from './bulk-replace';
+import type { Hand } from '../../mail/settings/api-key';
 
 /** Where an operation takes place: one queue, or all of a tenant. */
 export type BulkPlace = { tenant: string; application?: string };
@@ -31,4 +32,6 @@ export interface BulkOperation {
   replace?: ReplaceInput;
   dryRun: boolean;
   by: string;
+  /** Whose hand that is, for approvals. */
+  hand?: Hand;
 }

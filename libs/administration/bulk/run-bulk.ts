@@ -71,9 +71,10 @@ const createSteps = (
   save: (progress: Progress) => Promise<void>,
 ) => {
   const one = createOne(deps, commands, order);
+  const who = { by: order.by, ...(order.hand && { hand: order.hand }) };
   const present = async (queue: EmailQueue, id: string): Promise<Subject | undefined> => {
     const [record] = await readRecords(deps.redis, queue, [id], deps.clock.now());
-    return record && { queue, record, by: order.by, operation: order.id };
+    return record && { queue, record, ...who, operation: order.id };
   };
 
   const isStillAsked = (subject: Subject | undefined): boolean =>
@@ -93,7 +94,7 @@ const createSteps = (
     /** What the page says of an email may be over by now: it is looked at once more before anything is done to it. */
     async next(now: Progress, queue: EmailQueue, listed: EmailRecord, resumed: boolean): Promise<Progress> {
       const { id } = listed;
-      const subject = order.dryRun ? { queue, record: listed, by: order.by } : await present(queue, id);
+      const subject = order.dryRun ? { queue, record: listed, ...who } : await present(queue, id);
       if (subject === undefined || !isStillAsked(subject) || now.passed.includes(id)) return now;
       if (resumed && (await doneBefore(deps, subject, order)) === 'all') return now;
       const begun = { ...now, matched: now.matched + 1, current: id };

@@ -55,6 +55,13 @@ const ofQueue = async (deps: ExplainDeps, queue: EmailQueue): Promise<Reason[]> 
       text: `the queue ${queueName(queue.address)} is paused${noted(registered?.paused)}: resume it`,
     });
   }
+  const redirectTo = registered?.settings.redirectTo;
+  if (redirectTo !== undefined) {
+    reasons.push({
+      code: 'redirected',
+      text: `the queue ${queueName(queue.address)} sends every email to ${redirectTo} and to nobody else (redirectTo)`,
+    });
+  }
   const rate = registered?.settings.rate;
   const until = await deps.limits.readRate(queue.address, rateOf(registered?.settings));
   if (rate !== undefined && until !== undefined) {
@@ -138,6 +145,12 @@ const ofQueued = async (
   return [{ code: 'in-line', text: `${before} emails of this queue are before it` }];
 };
 
+/** Whose approval would not count. */
+const byOthers = ({ failure, email }: EmailRecord): string => {
+  const involved = (email.needsApproval?.involved ?? []).map(({ by }) => by);
+  return failure?.code !== 'approval-needed' || involved.length === 0 ? '' : `: not ${involved.join(', not ')}`;
+};
+
 /** What stops this email. */
 const ofEmail = async (
   deps: ExplainDeps,
@@ -164,7 +177,9 @@ const ofEmail = async (
     case 'sent':
       return [];
     default:
-      return [{ code: record.failure?.code ?? record.state, text: record.failure?.text ?? record.state }];
+      return [
+        { code: record.failure?.code ?? record.state, text: (record.failure?.text ?? record.state) + byOthers(record) },
+      ];
   }
 };
 

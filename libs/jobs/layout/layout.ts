@@ -1,14 +1,14 @@
 // Where BullMQ keeps a job, in Lua: found, left and entered as BullMQ 6.7 does it (docs/decisions/0006-transitions.md).
-import { ASIDE_STATES } from '../../mail/email/state';
+import { ASIDE_CODES } from '../../mail/email/state';
 import { BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
 import { REMEMBER } from './email-log';
 
 /** In Lua: the set of the state that a failed reason stands for, where it has one (`BESIDE.aside`). */
 export const ASIDE = `
-local ASIDE = {${ASIDE_STATES.map((state) => `${state} = true`).join(', ')}}
+local ASIDE = {${ASIDE_CODES.map(([code, state]) => `['${code}'] = '${state}'`).join(', ')}}
 local function asideSet(prefix, reason)
-  local code = string.match(reason or '', '^(%a+): ')
-  return code and ASIDE[code] and prefix .. '${BESIDE.aside}' .. code
+  local code = string.match(reason or '', '^([%a-]+): ')
+  return code and ASIDE[code] and prefix .. '${BESIDE.aside}' .. ASIDE[code]
 end
 `;
 

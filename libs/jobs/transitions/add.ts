@@ -1,8 +1,14 @@
 // Into the send queue: any number of emails with their index entries in one call.
+import { isApproved, WAITS_FOR_APPROVAL } from '../../mail/email/approval';
+import { causeOf } from '../../mail/email/cause';
 import type { EventNote } from '../../mail/email/event';
+import { writeFailure } from '../../mail/email/failure';
 import { jsonOf, type StoredEmail } from '../../mail/email/stored-email';
+import { MARK } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
+import { announceCauses } from '../traces/cause-index';
+import { causeArgument, CAUSES } from '../traces/enter-cause';
 import { TALLY, tallyArgument } from '../traces/tallies';
 import { eventArguments, OUTBOX } from '../traces/outbox';
 import { addressMembers, ENTER_INDEXES } from '../layout/index-entries';
@@ -45,6 +51,26 @@ end
 if added > 0 then tally(prefix, '${ACCEPTED}', ARGV[3], added) end
 return added`);
 
+// KEYS: BullMQ's prefix, by time, by address, finished. ARGV: id, data, accepted, BullMQ's priority, when it expires, failed reason, its
+// cause (enter-cause.ts), its two events or '', members of the index by address. Result: 1, or 0 where it is there already. Atomic, as
+// above; no worker ever sees it waiting.
+const addHeldScript = defineScript(`${LAYOUT}${ENTER_INDEXES}${CAUSES}${OUTBOX}${TALLY}${SEALED}
+local prefix, id, accepted = KEYS[1], ARGV[1], ARGV[3]
+local key = prefix .. id
+if redis.call('EXISTS', key) == 1 then return 0 end
+enterIndexes(KEYS[2], KEYS[3], KEYS[4], id, ARGV[5], ARGV, 10, #ARGV)
+redis.call('HSET', key, 'name', '${JOB_NAME}', 'data', ARGV[2], 'timestamp', accepted, '${MARK.ended}', '1')
+noteSealed(prefix, id, ARGV[2])
+if ARGV[4] ~= '0' then redis.call('HSET', key, 'priority', ARGV[4]) end
+enterFailed(prefix, id, ARGV[6], accepted)
+enterCause(prefix, id, ARGV[7], accepted)
+tellEvent(prefix, ARGV[8])
+tellEvent(prefix, ARGV[9])
+tally(prefix, '${ACCEPTED}', accepted, 1)
+return 1`);
+
+const WAITS = [writeFailure(WAITS_FOR_APPROVAL), causeArgument(causeOf(WAITS_FOR_APPROVAL))];
+
 export interface Addition {
   id: string;
   email: StoredEmail;
@@ -62,8 +88,22 @@ const acceptedNote = ({ id, acceptedAt, due }: Addition): EventNote => ({
   state: due > acceptedAt ? 'scheduled' : 'queued',
 });
 
-/** Repeating it with the same ids adds nothing twice. @throws whatever Redis answers; some may have been added then */
-export const addEmails = async (redis: Redis, queue: EmailQueue, emails: Addition[]): Promise<void> => {
+const heldNotes = ({ id, acceptedAt }: Addition): EventNote[] =>
+  (['email.accepted', 'email.held'] as const).map((type) => {
+    return { type, at: acceptedAt, id, state: 'held', code: WAITS_FOR_APPROVAL.code };
+  });
+
+/** An email that needs an approval stands in the error log at once, until its time is over. */
+const addHeld = async (redis: Redis, queue: EmailQueue, addition: Addition): Promise<void> => {
+  const { id, email, acceptedAt, priority } = addition;
+  const { bull, byTime, byAddress, finished } = queue.keys;
+  await announceCauses(redis, queue);
+  const [accepted = '', held = ''] = (await eventArguments(redis, queue, () => heldNotes(addition))) ?? [];
+  const args = [id, jsonOf(email), acceptedAt, priority, Date.parse(email.expiresAt), ...WAITS, accepted, held];
+  await addHeldScript(redis, [bull, byTime, byAddress, finished], [...args, ...addressMembers(id, email)]);
+};
+
+const addReady = async (redis: Redis, queue: EmailQueue, emails: Addition[]): Promise<void> => {
   const { bull, byTime, byAddress, upkeep } = queue.keys;
   const events = await eventArguments(redis, queue, () => emails.map(acceptedNote));
   const calls: Promise<unknown>[] = [];
@@ -77,4 +117,16 @@ export const addEmails = async (redis: Redis, queue: EmailQueue, emails: Additio
     calls.push(addScript(redis, [bull, byTime, byAddress, upkeep], args));
   }
   await Promise.all(calls);
+};
+
+/** Repeating it with the same ids adds nothing twice. @throws whatever Redis answers; some may have been added then */
+export const addEmails = async (redis: Redis, queue: EmailQueue, emails: Addition[]): Promise<void> => {
+  const held = emails.filter(({ email }) => !isApproved(email));
+  if (held.length === 0) return addReady(redis, queue, emails);
+  await addReady(
+    redis,
+    queue,
+    emails.filter(({ email }) => isApproved(email)),
+  );
+  for (const one of held) await addHeld(redis, queue, one);
 };

@@ -25,7 +25,7 @@ export const expiryChange = (expiresAt: string): Change => ({
 export const expireEmail = (
   redis: Redis,
   queue: EmailQueue,
-  { id, email }: EmailRecord,
+  { id, email, place }: EmailRecord,
   { keepUntil, settings }: { keepUntil: number; settings: ResolvedSettings },
 ): Promise<Refusal | undefined> => {
   const failure = expiredFailure(email.expiresAt);
@@ -35,7 +35,8 @@ export const expireEmail = (
     line: { kind: 'change', ...expiryChange(email.expiresAt) },
     now: Date.parse(email.expiresAt),
     keepUntil,
-    from: 'send-queue',
+    // One that waits for an approval stands in the error log already.
+    from: place === 'failed' ? 'anywhere' : 'send-queue',
     expiring: email.expiresAt,
     transport: settings.transport,
     telling: tellingOf(queue, settings),

@@ -1,6 +1,6 @@
 // What happens to emails, transports and queues, as whoever listens is told of it.
 import type { FailureCode } from './failure';
-import { ASIDE_STATES, type State } from './state';
+import { failedState, type State } from './state';
 
 export const EVENT_TYPES = [
   'email.accepted',
@@ -39,8 +39,7 @@ export interface EventNote {
 }
 
 /** The event of an email that stands in the error log from now on. */
-export const failureEvent = (code: FailureCode): Extract<EventType, `email.${string}`> =>
-  `email.${ASIDE_STATES.find((state) => state === code) ?? 'failed'}`;
+export const failureEvent = (code: FailureCode): Extract<EventType, `email.${string}`> => `email.${failedState(code)}`;
 
 /** In one line of text, as short as can be: there is one for each change of each email. */
 export const writeEvent = ({ type, at, id, state, code, reply, attempt }: EventNote): string =>

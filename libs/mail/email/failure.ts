@@ -3,6 +3,7 @@
 /** The codes under which an email may stand in BullMQ's failed set. */
 export const FAILURE_CODES = [
   'held',
+  'approval-needed',
   'uncertain',
   'expired',
   'canceled',

@@ -64,6 +64,8 @@ export interface Attempt {
   transport?: string;
   /** It went by the fallback of this transport, which could not be used for this reason. */
   fallback?: { for: string; because: string };
+  /** It went there instead of to its recipients (setting `redirectTo`). */
+  redirectedTo?: string;
   /** The version of the template that it was rendered from. */
   templateVersion?: number;
   text?: string;

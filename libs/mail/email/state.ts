@@ -34,9 +34,15 @@ export interface StateEvidence {
 export const ASIDE_STATES = ['held', 'uncertain', 'expired', 'canceled'] as const satisfies readonly (State &
   FailureCode)[];
 
+/** Codes under which an email is in one of those states, each with its state: one that waits for an approval is held. */
+export const ASIDE_CODES: readonly (readonly [code: FailureCode, state: (typeof ASIDE_STATES)[number]])[] = [
+  ...ASIDE_STATES.map((state) => [state, state] as const),
+  ['approval-needed', 'held'],
+];
+
 /** The state of an email in the error log, by the code of its failed reason. */
 export const failedState = (code: FailureCode | undefined): (typeof ASIDE_STATES)[number] | 'failed' =>
-  ASIDE_STATES.find((state) => state === code) ?? 'failed';
+  ASIDE_CODES.find(([known]) => known === code)?.[1] ?? 'failed';
 
 /**
  * The state of an email: a reading, never stored (docs/lifecycle.md).
@@ -69,6 +75,7 @@ export type Transition = readonly [from: State | 'new', event: string, to: State
 export const TRANSITIONS: readonly Transition[] = [
   ['new', 'accepted for later', 'scheduled'],
   ['new', 'accepted', 'queued'],
+  ['new', 'accepted, needs approval', 'held'],
   ['scheduled', 'due', 'queued'],
   ['queued', 'taken by a worker', 'sending'],
   ['expired', 'taken by a worker, which ends it', 'sending'],
@@ -85,10 +92,14 @@ export const TRANSITIONS: readonly Transition[] = [
   ['sending', 'outcome unknown, policy resend', 'deferred'],
   ['sending', 'too late', 'expired'],
   ['sending', 'its worker vanished', 'queued'],
-  ['sending', 'took five workers down', 'held'],
+  ['sending', 'took five workers down, or needs approval', 'held'],
   ['scheduled', 'hold', 'held'],
+  ['scheduled', 'corrected, needs approval', 'held'],
   ['queued', 'hold', 'held'],
+  ['queued', 'corrected, needs approval', 'held'],
   ['deferred', 'hold', 'held'],
+  ['deferred', 'corrected, needs approval', 'held'],
+  ['failed', 'corrected, needs approval', 'held'],
   ['queued', 'stopped after its worker vanished while handing it over', 'uncertain'],
   ['deferred', 'stopped after its worker vanished while handing it over', 'uncertain'],
   ['expired', 'stopped after its worker vanished while handing it over', 'uncertain'],
@@ -101,6 +112,7 @@ export const TRANSITIONS: readonly Transition[] = [
   ['expired', 'cancel', 'canceled'],
   ['queued', 'time over', 'expired'],
   ['deferred', 'time over', 'expired'],
+  ['held', 'time over while it needs approval', 'expired'],
   ['held', 'release', 'queued'],
   ['uncertain', 'release', 'queued'],
   ['failed', 'release', 'queued'],

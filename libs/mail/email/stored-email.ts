@@ -2,12 +2,16 @@
 import type { Address } from '../address/address';
 import type { EmailInput } from './email';
 import type { SettingsLevel } from '../settings/settings';
+import type { NeededApproval } from './approval';
 
 /** Rises when the format changes; a worker refuses what it does not know instead of sending something wrong. */
 export const EMAIL_FORMAT = 1;
 
 /** That of a confidential email, of which earlier versions would send what is left without its content. */
 export const SEALED_FORMAT = 2;
+
+/** That of an email whose contents are gone, for the same reason. */
+export const WIPED_FORMAT = 3;
 
 interface AttachmentHeader {
   filename: string;
@@ -67,7 +71,10 @@ export interface PartInStore {
 }
 
 /** What a client gave as settings of the email itself; read by `resolveSettings` as the nearest level. */
-type OwnSettings = Omit<SettingsLevel, 'from' | 'replyTo' | 'errors' | 'concurrency' | 'dataSources'>;
+type OwnSettings = Omit<
+  SettingsLevel,
+  'from' | 'replyTo' | 'errors' | 'concurrency' | 'dataSources' | 'approval' | 'redirectTo' | 'contentDays'
+>;
 
 export interface StoredEmail extends OwnSettings {
   /**
@@ -77,7 +84,7 @@ export interface StoredEmail extends OwnSettings {
   sealed?: string;
   /** The contents that `sealed` names, with the sizes in which they are kept. */
   contents?: PartInStore[];
-  v: typeof EMAIL_FORMAT | typeof SEALED_FORMAT;
+  v: typeof EMAIL_FORMAT | typeof SEALED_FORMAT | typeof WIPED_FORMAT;
   /** Rises with every correction; the ETag. */
   rev: number;
   /** Domain of the Message-ID, fixed at acceptance: the same over all attempts and all later configurations. */
@@ -113,6 +120,10 @@ export interface StoredEmail extends OwnSettings {
   traceparent?: string;
   /** Addresses that a correction took away: whoever looks for them finds the email. */
   formerly?: string[];
+  /** What it said is gone, by the setting `contentDays`; `contents` are those that it had. */
+  contentWiped?: true;
+  /** It needs an approval, or needed one and has it (docs/approval.md). */
+  needsApproval?: NeededApproval;
 }
 
 const texts = new WeakMap<StoredEmail, string>();
@@ -167,8 +178,8 @@ export const recipientsOf = (email: Pick<StoredEmail, 'to' | 'cc' | 'bcc'>): Add
 ];
 
 /** It ended, and what it said was wiped: nothing can be made of it any more. */
-export const isWiped = (email: Pick<StoredEmail, 'confidential' | 'sealed'>): boolean =>
-  email.confidential === true && email.sealed === undefined;
+export const isWiped = (email: Pick<StoredEmail, 'confidential' | 'sealed' | 'contentWiped'>): boolean =>
+  email.contentWiped === true || (email.confidential === true && email.sealed === undefined);
 
 /** The contents that an email needs, each once, with their sizes in bytes. */
 export const contentsOf = (email: StoredEmail): PartInStore[] => {
@@ -233,33 +244,3 @@ export const toStoredEmail = (
   });
   return email;
 };
-
-/** Fields of a stored email that are not fields of an input, or not in this form: `toInput` writes those anew. */
-const NOT_OF_INPUT = new Set([
-  'sealed',
-  'contents',
-  'v',
-  'rev',
-  'domain',
-  'stored',
-  'expiresAt',
-  'fixedExpiry',
-  'resentFrom',
-  'traceparent',
-  'attachments',
-  'raw',
-  'formerly',
-]);
-
-/**
- * A stored email as the input that would make it again; without its expiry, which whoever changes it decides anew.
- * @param parts contents of those that are in the content store
- */
-export const toInput = (email: StoredEmail, parts: Partial<Record<LargePart, string>>): Record<string, unknown> => ({
-  ...Object.fromEntries(Object.entries(email).filter(([name]) => !NOT_OF_INPUT.has(name))),
-  ...(parts.html !== undefined && { html: parts.html }),
-  ...(parts.text !== undefined && { text: parts.text }),
-  ...(parts.data !== undefined && { data: JSON.parse(parts.data) as unknown }),
-  ...(email.raw && { raw: { contentId: email.raw.contentId } }),
-  ...(email.attachments && { attachments: email.attachments.map((one) => ({ ...one, size: undefined })) }),
-});

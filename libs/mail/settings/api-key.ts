@@ -73,6 +73,18 @@ export interface Identity {
   rates?: RateOfKey[];
   /** Control fields of its messages by SMTP count. */
   smtpControl?: true;
+  /** The key of the tenant that it goes back to: what its holder issued, and what that issued. Its own id where it is the first. */
+  hand?: string;
+}
+
+/**
+ * Who acts, as far as approvals ask: keys of one hand are one person's, whatever they are called and whoever holds them, since
+ * whoever issues a key has seen it.
+ */
+export interface Hand {
+  id: string;
+  /** Its role lets it approve what others sent. */
+  approves: boolean;
 }
 
 /** `sender key 3f2a (billing)`, `operator (M. Weber)`: how a change is signed. */
@@ -97,3 +109,8 @@ export const reaches = (identity: Identity, place: { tenant: string; application
   if (identity.tenant !== place.tenant) return false;
   return identity.application === undefined || identity.application === place.application;
 };
+
+export const handOf = (identity: Identity): Hand => ({
+  id: identity.hand ?? identity.id,
+  approves: may(identity, 'administer'),
+});

@@ -1,6 +1,7 @@
 // Settings of tenants, queues and emails, and the one function that says which of them hold for an email.
 import { z } from 'zod';
-import { AddressInput, HeaderText, type Address } from '../address/address';
+import { Approval } from './approval-setting';
+import { addressFault, AddressInput, HeaderText, type Address } from '../address/address';
 import { SourcePrefix } from './data-source';
 import { asciiDomain } from '../address/domain';
 import { Slug } from '../address/queue-address';
@@ -65,6 +66,12 @@ const Errors = z.strictObject({ days: z.number().min(0).max(3_650) }).partial();
 /** Where data and documents of emails may be fetched from; only the operator sets it. */
 const DataSources = z.array(SourcePrefix).max(100);
 
+/** A bare address: nobody reads a name in an envelope. */
+const EnvelopeAddress = z.string().superRefine((text, context) => {
+  const fault = /^[!-~]+$/.test(text) ? addressFault(text) : 'must be a bare address in ASCII, like test@acme.example';
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+});
+
 /** What may be set on a tenant, a queue and an email alike. */
 const everywhere = {
   transport: Slug.optional(),
@@ -112,6 +119,12 @@ export const QueueSettings = z
     /** Whether the tenant's suppression list holds for its emails: it need not for what people ask for themselves, as a new password. */
     suppressions: z.enum(['honor', 'ignore']).optional(),
     confidential: z.boolean().optional(),
+    /** What emails say goes so many days after their end, before the rest of them does. */
+    contentDays: z.number().min(0).max(3_650).optional(),
+    /** Every email goes there and to nobody else: a test system must never mail customers. */
+    redirectTo: EnvelopeAddress.optional(),
+    /** Whose emails wait until a second person lets them go; once it is set, only the operator changes it. */
+    approval: Approval.optional(),
     dataSources: DataSources.optional(),
   })
   .meta({
@@ -146,6 +159,12 @@ export interface ResolvedSettings {
   concurrency: number;
   /** Whether recipients on the tenant's suppression list are left out. */
   suppressions: 'honor' | 'ignore';
+  /** Which emails need one, where any do. */
+  approval?: Approval;
+  /** Days after its end. */
+  contentDays?: number;
+  /** The only address that any email goes to, where there is one. */
+  redirectTo?: string;
   /** Prefixes of addresses; the queue's instead of the tenant's, never both. */
   dataSources: string[];
 }
@@ -192,6 +211,8 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     'backoff',
   );
   const listUnsubscribe = nearest('listUnsubscribe');
+  const approval = nearest('approval');
+  const [redirectTo, contentDays] = [nearest('redirectTo'), nearest('contentDays')];
   const confidential = nearest('confidential') ?? DEFAULTS.confidential;
   return {
     transport: nearest('transport') ?? DEFAULTS.transport,
@@ -210,6 +231,9 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     priority: nearest('priority') ?? DEFAULTS.priority,
     concurrency: nearest('concurrency') ?? DEFAULTS.concurrency,
     suppressions: nearest('suppressions') ?? DEFAULTS.suppressions,
+    ...(approval && { approval }),
+    ...(redirectTo !== undefined && { redirectTo }),
+    ...(contentDays !== undefined && { contentDays }),
     dataSources: nearest('dataSources') ?? [],
   };
 };

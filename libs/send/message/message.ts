@@ -24,6 +24,8 @@ export interface MessageInput {
   text: string;
   /** Headers of the service's own, beside those that the email asks for; the email's own win. */
   serviceHeaders: Record<string, string>;
+  /** A field that stands before all others; the email's own of this name are left out. */
+  first?: Field;
   messageId: string;
   /** Time of the attempt, ms since 1970. */
   date: number;
@@ -62,8 +64,9 @@ const wireAddress = ({ name, address }: Address): WireAddress => ({ name: name ?
 /** The address of an envelope: domains travel in ASCII, a part before the @ that is wide of it needs SMTPUTF8. */
 export const envelopeAddress = ({ address }: Address): string => wireForm(address);
 
-const headersOf = ({ email, serviceHeaders }: Headed): { key: string; value: string }[] => {
-  const own = Object.entries(email.headers ?? {});
+const headersOf = ({ email, serviceHeaders, first }: Headed): { key: string; value: string }[] => {
+  const all = Object.entries(email.headers ?? {});
+  const own = first ? all.filter(([name]) => name.toLowerCase() !== first[0].toLowerCase()) : all;
   const given = new Set(own.map(([name]) => name.toLowerCase()));
   const ours = Object.entries(serviceHeaders).filter(([name]) => !given.has(name.toLowerCase()));
   return [...own, ...ours].map(([key, value]) => ({ key, value }));
@@ -78,6 +81,7 @@ const fieldsOf = (input: Headed): Field[] => {
     ['Reply-To', replyTo],
   ];
   return [
+    ...(input.first ? [input.first] : []),
     ...headersOf(input).map(({ key, value }): Field => [key, value]),
     ['From', wireAddress(input.from)],
     ...lists.flatMap(([name, list]): Field[] => (list.length === 0 ? [] : [[name, list.map(wireAddress)]])),

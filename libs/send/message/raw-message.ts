@@ -6,6 +6,7 @@ import type { ContentReader } from '../../content/store';
 import { withCrlf } from '../../mail/message/raw-message';
 import type { StoredRaw } from '../../mail/email/stored-email';
 import { mailDate } from './encoding';
+import { writeField, type Field } from './header-field';
 import { IN_MEMORY, type Message } from './message';
 
 /** Reads a compressed message; a failure of the store ends it as an error. */
@@ -33,14 +34,16 @@ async function* joined(before: string, rest: Readable): AsyncGenerator<Buffer> {
 /**
  * @param messageId without the angle brackets, for a message that has none
  * @param date time of the attempt, ms since 1970, for a message that has none
+ * @param first a field that is put before all others
  * @throws ENOENT where its bytes are not in the content store
  */
 export const rawMessage = async (
   raw: StoredRaw,
-  { messageId, date }: { messageId: string; date: number },
+  { messageId, date, first }: { messageId: string; date: number; first?: Field },
   content: ContentReader,
 ): Promise<Message> => {
   const before =
+    (first ? writeField(first) : '') +
     (raw.messageId === undefined ? `Message-ID: <${messageId}>\r\n` : '') +
     (raw.dated ? '' : `Date: ${mailDate(date)}\r\n`);
   const facts = {

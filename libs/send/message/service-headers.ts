@@ -2,6 +2,7 @@
 import type { StoredEmail } from '../../mail/email/stored-email';
 import { recipientsOf } from '../../mail/email/stored-email';
 import type { ListUnsubscribe } from '../../mail/settings/settings';
+import type { Field } from './header-field';
 import { envelopeAddress } from './message';
 
 /** RFC 2369 3.2, and one click by RFC 8058 where there is an address to post to. */
@@ -35,3 +36,11 @@ export const serviceHeaders = (
   'Auto-Submitted': 'auto-generated',
   ...(listUnsubscribe && unsubscribeHeaders(listUnsubscribe, id, recipientsOf(email).map(envelopeAddress))),
 });
+
+/** Whom a redirected email was meant for; also those that no other header names. */
+export const originalRecipients = (email: Pick<StoredEmail, 'to' | 'cc' | 'bcc'>): Field => [
+  ORIGINAL_TO,
+  [...new Set(recipientsOf(email).map(envelopeAddress))].join(', '),
+];
+
+export const ORIGINAL_TO = 'X-Rohrpost-Original-To';

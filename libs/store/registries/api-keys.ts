@@ -18,6 +18,8 @@ export type StoredApiKey = ApiKeyInput & {
   createdAt: string;
   /** The key that issued it, `operator` for the one of the configuration; unknown of keys of earlier versions. */
   issuedBy?: string;
+  /** The key that it goes back to (`Identity.hand`); not given where that is itself, or of keys of earlier versions. */
+  hand?: string;
   /** When its tenant was made: it is no key of another tenant that has the same name later. Unknown as above. */
   tenantSince?: string;
 };
@@ -84,11 +86,18 @@ const createUses = ({ redis, clock }: Pick<ApiKeyDeps, 'redis' | 'clock'>): Pick
 /** Thrown where a key was revoked while it was handed over. */
 class KeyGone extends Error {}
 
+/** What it goes back to below the operators: as it was when it was issued, also where those between are revoked. */
+const handIn = (chain: StoredApiKey[]): string | undefined => {
+  const ofTenant = chain.filter(({ role }) => role !== 'operator');
+  return ofTenant.find(({ hand }) => hand !== undefined)?.hand ?? ofTenant.at(-1)?.id;
+};
+
 /** @param chain the key, whoever issued it, and so on */
 const identityOf = (key: StoredApiKey, chain: StoredApiKey[]): Identity => {
   const { id, role, name, tenant, application, smtpControl } = key;
   const [expiresAt] = chain.flatMap((one) => one.expiresAt ?? []).sort((a, b) => Date.parse(a) - Date.parse(b));
   const addresses = chain.flatMap((one) => (one.addresses ? [one.addresses] : []));
+  const hand = handIn(chain);
   const rates = chain.flatMap(({ id: owner, rate }): RateOfKey[] =>
     rate === undefined ? [] : [{ key: owner, max: rate.max, per: durationMs(rate.per) }],
   );
@@ -102,6 +111,7 @@ const identityOf = (key: StoredApiKey, chain: StoredApiKey[]): Identity => {
     ...(addresses.length > 0 && { addresses }),
     ...(rates.length > 0 && { rates }),
     ...(smtpControl && { smtpControl }),
+    ...(hand !== undefined && { hand }),
   };
 };
 
@@ -203,6 +213,7 @@ export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
         ...input,
         createdAt: new Date(clock.now()).toISOString(),
         issuedBy: issuer.id,
+        ...(issuer.hand !== undefined && { hand: issuer.hand }),
         ...(tenantSince && { tenantSince }),
       };
       // Before, and after: of many at once those that came first stay, and nobody has been told of the others.
@@ -221,12 +232,12 @@ export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
       await changes.announce('api-key', id);
       return removed === 1;
     },
-    async handOver({ id, issuedBy }) {
+    async handOver({ id, issuedBy, role, hand = role === 'operator' ? undefined : id }) {
       const adopt = async (child: string): Promise<void> => {
         await changeRecord<StoredApiKey>(redis, KEYS.apiKeys, child, (present) => {
           if (present === undefined) throw new KeyGone();
           const { issuedBy: former, ...rest } = present;
-          return former === id ? { ...rest, ...(issuedBy && { issuedBy }) } : present;
+          return former === id ? { ...(hand && { hand }), ...rest, ...(issuedBy && { issuedBy }) } : present;
         }).catch((error: unknown) => {
           if (!(error instanceof KeyGone)) throw error;
         });

@@ -8,6 +8,7 @@ import { resend, ResendInput, type ResendDeps } from '../../../../libs/administr
 import { sendNow } from '../../../../libs/administration/send-now';
 import { EmailInput } from '../../../../libs/mail/email/email';
 import { Problem } from '../../../../libs/mail/input/problem';
+import { handOf } from '../../../../libs/mail/settings/api-key';
 import { EmailDetails, ResendReceipt } from '../../answers/emails';
 import type { IfMatch } from '../../http/if-match';
 import { json, nothing, uncheckedJson } from '../../http/endpoint/body';
@@ -28,10 +29,10 @@ type AskedOfEmail<B = unknown> = Asked<'queue', typeof EMAIL, never, B>;
 /** The email of the path, and who acts on it. @throws Problem `not-found` */
 export const subjectOf = async (
   deps: EmailDeps,
-  { address, params, by }: Pick<AskedOfEmail, 'address' | 'params' | 'by'>,
+  { address, params, by, identity }: Pick<AskedOfEmail, 'address' | 'params' | 'by' | 'identity'>,
 ): Promise<Subject> => {
   const queue = await existingQueue(deps, address);
-  return { queue, record: await existingEmail(deps, queue, params.id), by };
+  return { queue, record: await existingEmail(deps, queue, params.id), by, hand: handOf(identity) };
 };
 
 /** Whoever names the version that he has read acts on no other (RFC 9110 13.1.1). @throws Problem `version-mismatch` */
@@ -66,6 +67,7 @@ export const STATE_PROBLEMS = [
   'email-finished',
   'version-mismatch',
   'confidential',
+  'content-wiped',
 ] as const;
 
 /** Its fields are those of an email, or null; checked once they are merged. */
@@ -134,7 +136,9 @@ const release = action(
   {
     id: 'releaseEmail',
     summary: 'Let it go',
-    description: 'A held, failed, expired or uncertain email is sent at its time; attempts and expiry start anew.',
+    description:
+      'A held, failed, expired or uncertain email is sent at its time; attempts and expiry start anew. Where it needs an approval, this gives it.',
+    problems: ['approval-needed'],
   },
   ({ commands }, subject) => commands.release(subject),
 );
@@ -152,7 +156,7 @@ const sendEmailNow = action(
     summary: 'Forget sendAt, send at once',
     description:
       'What waits for its time or for its next attempt is due now; what stands in the error log is released.',
-    problems: EMAIL_PROBLEMS,
+    problems: ['approval-needed', ...EMAIL_PROBLEMS],
   },
   (deps, subject) => sendNow(deps, deps.commands, subject),
 );
@@ -176,7 +180,7 @@ const resendEmail = endpoint({
       headers: ['Location', 'Idempotency-Replayed'],
     },
   },
-  problems: ['email-state', 'not-archived', ...EMAIL_PROBLEMS],
+  problems: ['email-state', 'content-wiped', 'not-archived', ...EMAIL_PROBLEMS],
   async handle(deps: EmailDeps & ResendDeps & { commands: Commands }, asked) {
     const subject = await subjectOf(deps, asked);
     requireVersion(asked.ifMatch, subject);
@@ -205,7 +209,7 @@ const resolveEmail = endpoint({
   heeds: ['If-Match'],
   grows: 'never',
   answers: AFTER,
-  problems: STATE_PROBLEMS,
+  problems: ['approval-needed', ...STATE_PROBLEMS],
   handle: (deps: ActDeps, asked) => act(deps, asked, (subject) => deps.commands.resolve(subject, asked.body.as)),
 });
 

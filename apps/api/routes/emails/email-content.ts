@@ -110,7 +110,7 @@ const getEmailContent = endpoint({
       .meta({ description: '`sent`: as it was sent, else a problem; `now`: as it would be made now.' }),
   }),
   answers: { 200: { description: 'What it says.', schema: EmailContent } },
-  problems: ['confidential', 'not-archived', ...RENDER_PROBLEMS],
+  problems: ['confidential', 'content-wiped', 'not-archived', ...RENDER_PROBLEMS],
   async handle(deps: EmailDeps & PreviewDeps, asked) {
     const { queue, record } = await subjectOf(deps, asked);
     const { rendered } = asked.query;
@@ -128,7 +128,7 @@ const compareEmailContent = endpoint({
   description: 'A diff of subject, html and text: from the message as it was sent to what would be rendered now.',
   may: MAY_READ,
   answers: { 200: { description: 'The differences; none where both are the same.', schema: ContentComparison } },
-  problems: ['confidential', 'not-archived', ...RENDER_PROBLEMS],
+  problems: ['confidential', 'content-wiped', 'not-archived', ...RENDER_PROBLEMS],
   async handle(deps: EmailDeps & PreviewDeps, asked) {
     const { queue, record } = await subjectOf(deps, asked);
     const sent = await contentAsSent(deps, queue.address, record);
@@ -149,7 +149,7 @@ const getEmailMessage = endpoint({
   answers: {
     200: { description: 'The message (RFC 5322).', type: 'message/rfc822', headers: ['Content-Disposition'] },
   },
-  problems: ['confidential', 'not-archived', 'content-missing'],
+  problems: ['confidential', 'content-wiped', 'not-archived', 'content-missing'],
   async handle(deps: EmailDeps & PreviewDeps, asked) {
     const { record } = await subjectOf(deps, asked);
     return messageFile(deps, record);

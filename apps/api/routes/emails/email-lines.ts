@@ -6,6 +6,7 @@ import type { BatchAnswer } from '../../../../libs/intake/accept-batch';
 import { readStreamed } from '../../../../libs/intake/batch-lines';
 import type { Request } from '../../../../libs/intake/draft';
 import type { QueueAddress } from '../../../../libs/mail/address/queue-address';
+import { handOf, type Identity } from '../../../../libs/mail/settings/api-key';
 import { Problem } from '../../../../libs/mail/input/problem';
 import { toDocument } from '../../../../libs/mail/input/problem-document';
 import { linesOf, type Line } from '../../../../libs/mail/json/json-lines';
@@ -29,6 +30,7 @@ export type LinesDeps = Pick<RouteDeps, 'accept' | 'mailLog'> & { bodies: Bodies
 interface Asked {
   address: QueueAddress;
   by: string;
+  identity: Identity;
   request: HttpRequest;
   idempotencyKey: string | undefined;
 }
@@ -44,11 +46,15 @@ const requirePlain = ({ request, idempotencyKey }: Asked): void => {
 };
 
 /** Bytes to an email that may be accepted, or what is wrong with them. */
-const readLine = async ({ bytes }: Line, most: number, by: string): Promise<Request | Problem> => {
+const readLine = async (
+  { bytes }: Line,
+  most: number,
+  who: Pick<Request, 'by' | 'hand'>,
+): Promise<Request | Problem> => {
   try {
     if (bytes === undefined)
       throw new Problem('too-large', `the line is larger than ${most} bytes: upload attachments to /content`);
-    return readStreamed(await readJson(bytes, 'the line'), by);
+    return readStreamed(await readJson(bytes, 'the line'), who);
   } catch (error) {
     const problem = toProblem(error);
     if (problem === undefined) throw error;
@@ -59,11 +65,12 @@ const readLine = async ({ bytes }: Line, most: number, by: string): Promise<Requ
 /** Accepts a group. @param first index of its first line @returns its results, a line each */
 const acceptGroup = async (
   { accept, mailLog, bodies }: LinesDeps,
-  { address, by }: Asked,
+  { address, by, identity }: Asked,
   lines: Line[],
   first: number,
 ): Promise<string> => {
-  const read = await Promise.all(lines.map((line) => readLine(line, bodies.largest, by)));
+  const who = { by, hand: handOf(identity) };
+  const read = await Promise.all(lines.map((line) => readLine(line, bodies.largest, who)));
   const requests = read.filter((one): one is Request => !(one instanceof Problem));
   // What meets all of them, such as a full queue or a Redis that is away, is each one's problem.
   const answered = await (requests.length === 0 ? undefined : accept.many(address, requests))?.catch(

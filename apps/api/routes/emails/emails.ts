@@ -3,6 +3,7 @@ import { existingEmail, existingQueue } from '../../../../libs/administration/ex
 import { BatchInput, BatchOfEmails, readBatch } from '../../../../libs/intake/batch-lines';
 import type { QueueAddress } from '../../../../libs/mail/address/queue-address';
 import { EmailInput } from '../../../../libs/mail/email/email';
+import { handOf } from '../../../../libs/mail/settings/api-key';
 import { BatchResults, EmailDetails, Receipt } from '../../answers/emails';
 import { hasLines, jsonAs, LINES_TYPE, orLines, uncheckedJson } from '../../http/endpoint/body';
 import { endpoint } from '../../http/endpoint/endpoint';
@@ -57,10 +58,11 @@ const acceptEmail = endpoint({
   problems: EMAIL_PROBLEMS,
   async handle(deps: LinesDeps, asked) {
     if (hasLines(asked.request)) return acceptLines(deps, asked);
-    const { address, by, body, idempotencyKey } = asked;
+    const { address, by, identity, body, idempotencyKey } = asked;
     const { receipt, replayed } = await deps.accept.one(address, {
       body,
       by,
+      hand: handOf(identity),
       ...(idempotencyKey !== undefined && { idempotencyKey }),
     });
     return {
@@ -89,12 +91,12 @@ const acceptBatch = endpoint({
   },
   problems: EMAIL_PROBLEMS,
   async handle(deps: LinesDeps & Pick<RouteDeps, 'content'>, asked) {
-    const { address, by, body, idempotencyKey, request } = asked;
+    const { address, by, identity, body, idempotencyKey, request } = asked;
     if (body === undefined) return acceptLines(deps, asked);
     const { accept, mailLog, content } = deps;
     const { results, replayed } = await accept.many(
       address,
-      readBatch(content, body, by),
+      readBatch(content, body, { by, hand: handOf(identity) }),
       idempotencyKey === undefined ? undefined : { key: idempotencyKey, body: request.body as unknown },
     );
     const codes = results.flatMap((result) => ('problem' in result ? [result.problem.code] : []));

@@ -9,7 +9,7 @@ import type { Operation, Operations } from '../../../../libs/internal-queues/ope
 import type { Verification } from '../../../../libs/internal-queues/verify-requests';
 import { idTime, newOperationId } from '../../../../libs/jobs/layout/email-id';
 import { notFound } from '../../../../libs/mail/input/problem';
-import { reaches, type Identity } from '../../../../libs/mail/settings/api-key';
+import { handOf, reaches, type Identity } from '../../../../libs/mail/settings/api-key';
 import { OperationBegun, OperationDetails, OperationList } from '../../answers/operations';
 import { json } from '../../http/endpoint/body';
 import { tenantSince } from '../../http/auth';
@@ -45,7 +45,7 @@ const orderOf = (
   { clock, tenants }: BulkDeps,
   given: z.infer<typeof BulkInput>,
   address: BulkPlace,
-  by: string,
+  { by, identity }: { by: string; identity: Identity },
 ): BulkOperation => {
   const now = clock.now();
   const { filter, action, as, patch, replace, dryRun } = given;
@@ -59,6 +59,7 @@ const orderOf = (
     action,
     dryRun: dryRun === true,
     by,
+    hand: handOf(identity),
     ...(as && { as }),
     ...(patch && { patch }),
     ...(replace && { replace }),
@@ -100,9 +101,9 @@ const beginQueueBulk = endpoint({
   body: json(BulkInput),
   grows: 'sometimes',
   answers: BEGUN,
-  async handle(deps: BulkDeps & Pick<RouteDeps, 'tenants' | 'queues'>, { address, by, body }) {
+  async handle(deps: BulkDeps & Pick<RouteDeps, 'tenants' | 'queues'>, { address, body, ...who }) {
     await existingQueue(deps, address);
-    return begin(deps, orderOf(deps, body, address, by));
+    return begin(deps, orderOf(deps, body, address, who));
   },
 });
 
@@ -117,8 +118,8 @@ const beginTenantBulk = endpoint({
   body: json(BulkInput),
   grows: 'sometimes',
   answers: BEGUN,
-  async handle(deps: BulkDeps & Pick<RouteDeps, 'tenants'>, { tenant, by, body }) {
-    const order = orderOf(deps, body, { tenant }, by);
+  async handle(deps: BulkDeps & Pick<RouteDeps, 'tenants'>, { tenant, body, ...who }) {
+    const order = orderOf(deps, body, { tenant }, who);
     const applications = (await deps.tenants.queues(tenant)).map(({ application }) => application);
     return begin(deps, { ...order, applications });
   },

@@ -1,7 +1,7 @@
 // Queues: settings, what they hold, pause and resume.
 import { existingQueue } from '../../../../libs/administration/existing';
 import { changesBetween } from '../../../../libs/administration/field-diff';
-import { keepOperatorSettings, requireNoSources } from '../../../../libs/administration/operator-settings';
+import { keepOperatorSettings, requireDeletable } from '../../../../libs/administration/operator-settings';
 import { applySettings, noteFor, PauseInput, setPaused, type PauseDeps } from '../../../../libs/administration/pause';
 import { readStatus } from '../../../../libs/jobs/read/counts';
 import { emptyQueue, type EmptyQueueDeps } from '../../../../libs/jobs/transitions/empty-queue';
@@ -89,7 +89,7 @@ const putQueue = endpoint({
   tag: 'Queues',
   summary: 'Put a queue',
   description:
-    'Replaces all its settings, but for its pause: that is lifted by whoever says so. `dataSources` are the operator’s alone.',
+    'Replaces all its settings, but for its pause: that is lifted by whoever says so. `dataSources` are the operator’s alone, and so is `approval` once it is set.',
   may: MAY_CHANGE,
   body: uncheckedJson(QueueSettings),
   heeds: ['If-Match'],
@@ -129,7 +129,7 @@ const deleteQueue = endpoint({
     const queue = await existingQueue(deps, address);
     const present = await deps.tenants.queue(address);
     versionGuard(asked.ifMatch)(present && queueVersion(present));
-    requireNoSources(identity, present?.settings);
+    requireDeletable(identity, present?.settings);
     const { counts } = await readStatus(deps.redis, queue, deps.clock.now());
     const unsent = counts.scheduled + counts.queued + counts.sending + counts.deferred;
     if (unsent > 0) {

@@ -1,7 +1,7 @@
 // One email as its pages read it: from the API, with what this reader may do to it.
 import type { z } from 'zod';
 import { ALLOWED, type Action } from '../../../../../libs/mail/email/state';
-import { may } from '../../../../../libs/mail/settings/api-key';
+import { handOf, may } from '../../../../../libs/mail/settings/api-key';
 import type { EmailDetails } from '../../../answers/emails';
 import type { Visit } from '../../page/page';
 
@@ -38,6 +38,15 @@ export const loadEmail = async (visit: Visit): Promise<Loaded> => {
 /** May this reader ask for it, in the state that the email is in? */
 export const isAllowed = ({ identity }: Pick<Visit, 'identity'>, { state }: Details, action: Action): boolean =>
   may(identity, action === 'resolve' ? 'administer' : 'send') && ALLOWED[action].includes(state);
+
+/** Does it wait until a second person lets it go, whatever state it is in? */
+export const needsApproval = ({ approval }: Details): boolean => approval?.state === 'needed';
+
+/** Is this reader such a person? */
+export const mayApprove = ({ identity }: Pick<Visit, 'identity'>, { approval }: Details): boolean => {
+  const { id, approves } = handOf(identity);
+  return approves && !(approval?.involved ?? []).some(({ hand }) => hand === id);
+};
 
 /** The one place that says whose content is never shown: not on the page, in its frame, in its form, nor in what was changed. */
 export const isConfidential = ({ settings }: Details): boolean => settings.confidential;

@@ -1,19 +1,19 @@
 // Where an email stands and why, in one sentence and the reasons below it.
 import type { z } from 'zod';
 import { FAILURE_CODES } from '../../../../../libs/mail/email/failure';
-import { ASIDE_STATES } from '../../../../../libs/mail/email/state';
+import { failedState, type ASIDE_STATES } from '../../../../../libs/mail/email/state';
 import type { Explanation } from '../../../answers/content';
 import { exact, relative, Time } from '../../kit/time';
 import { StateBadge } from '../../kit/parts';
 import type { Visit } from '../../page/page';
 import { isWordKey } from '../../words/all-words';
-import { recipientsOf, type Details } from './loaded-email';
+import { mayApprove, needsApproval, recipientsOf, type Details } from './loaded-email';
 
 type Reasons = z.infer<typeof Explanation>['reasons'];
-type FailedCode = Exclude<(typeof FAILURE_CODES)[number], (typeof ASIDE_STATES)[number]>;
+type FailedCode = Exclude<(typeof FAILURE_CODES)[number], (typeof ASIDE_STATES)[number] | 'approval-needed'>;
 
 const isFailed = (code: string): code is FailedCode =>
-  FAILURE_CODES.some((one) => one === code) && !ASIDE_STATES.some((one) => one === code);
+  FAILURE_CODES.some((one) => one === code && failedState(one) === 'failed');
 
 /** When, in both ways in which the sentences name it. */
 const times = (visit: Visit, iso: string): { when: string; at: string } => {
@@ -38,6 +38,7 @@ export const sentenceOf = (visit: Visit, email: Details): string => {
       return say('email.is.deferred', { n, ...times(visit, email.nextAttemptAt ?? email.sendAt) });
     }
     case 'held': {
+      if (needsApproval(email)) return say('email.is.approval');
       const by = email.reason?.text.startsWith('by ') ? whoDid(visit, email, 'held') : undefined;
       return by === undefined ? say('email.is.held') : say('email.is.heldBy', by);
     }
@@ -104,5 +105,6 @@ export const Standing = ({ visit, email, reasons }: { visit: Visit; email: Detai
       {sentenceOf(visit, email)}
     </p>
     <ReasonList visit={visit} email={email} reasons={reasons} />
+    {needsApproval(email) && <p>{visit.say(mayApprove(visit, email) ? 'approve.look' : 'approve.notYou')}</p>}
   </div>
 );

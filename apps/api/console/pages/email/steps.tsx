@@ -4,7 +4,7 @@ import type { State } from '../../../../../libs/mail/email/state';
 import { ActionButton } from '../../kit/form';
 import type { Visit } from '../../page/page';
 import type { WordKey } from '../../words/all-words';
-import { isAllowed, pathOf, type Details } from './loaded-email';
+import { isAllowed, mayApprove, needsApproval, pathOf, type Details } from './loaded-email';
 
 /** `to`: a page where it is asked for; otherwise a button that does it. */
 interface Step {
@@ -47,10 +47,14 @@ const stepsOf = (visit: Visit, email: Details): Step[] => {
   const resolve = resolving(visit, email);
   // Whoever releases what is due sends it now.
   const isLater = Date.parse(email.sendAt) > visit.now || !can('release');
+  const waits = needsApproval(email);
+  const isFree = !waits || mayApprove(visit, email);
   const all: (Step | false)[] = [
     can('correct') && email.state !== 'canceled' && { name: 'correct', word: 'do.correct', to: `${path}/correct` },
-    can('release') && resolve.length === 0 && { name: 'release', word: 'do.release' },
-    can('send-now') && resolve.length === 0 && isLater && { name: 'send-now', word: 'do.sendNow' },
+    can('release') &&
+      resolve.length === 0 &&
+      isFree && { name: 'release', word: waits ? ('do.approve' as const) : ('do.release' as const) },
+    can('send-now') && resolve.length === 0 && isLater && !waits && { name: 'send-now', word: 'do.sendNow' },
     can('resend') && { name: 'resend', word: 'do.resend', to: `${path}/resend` },
     can('hold') && { name: 'hold', word: 'do.hold' },
     can('cancel') &&

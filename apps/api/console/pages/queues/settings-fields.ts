@@ -25,17 +25,45 @@ const RECIPIENTS: FieldGroup = {
       choices: ['honor', 'ignore'],
       worded: true,
     },
+    {
+      path: 'redirectTo',
+      label: 'set.redirectTo',
+      hint: 'set.redirectToHint',
+      placeholder: 'test@acme.example',
+    },
+  ],
+};
+
+/** What no tenant has: what its emails said goes first. */
+const CONTENT: FieldGroup = {
+  title: 'group.content',
+  fields: [{ path: 'contentDays', label: 'set.contentDays', hint: 'set.contentDaysHint', kind: 'number' }],
+};
+
+/** Which of its emails a second person must let go. */
+const APPROVAL: FieldGroup = {
+  title: 'group.approval',
+  fields: [
+    { path: 'approval.recipientsAbove', label: 'set.approvalAbove', hint: 'set.approvalAboveHint', kind: 'number' },
+    {
+      path: 'approval.templates',
+      label: 'set.approvalTemplates',
+      hint: 'set.approvalTemplatesHint',
+      kind: 'lines',
+    },
   ],
 };
 
 /** What the operator alone may change. */
 const SOURCES: FieldGroup = { title: 'group.sources', fields: [DATA_SOURCES] };
 
+const OWN: readonly FieldGroup[] = [...COMMON_GROUPS, PACE, RECIPIENTS, APPROVAL, CONTENT];
+
 /** @param tenant its settings; undefined where the reader may not see them */
 export const queueGroups = (tenant: Record<string, unknown> | undefined) => {
   const withInherited = inheriting(tenant);
-  return { own: [...COMMON_GROUPS, PACE, RECIPIENTS].map(withInherited), ofOperator: withInherited(SOURCES) };
+  return { own: OWN.map(withInherited), ofOperator: withInherited(SOURCES) };
 };
 
 /** All that the form may have. */
-export const QUEUE_FIELDS: readonly SettingField[] = fieldsOf([...COMMON_GROUPS, PACE, RECIPIENTS, SOURCES]);
+export const QUEUE_FIELDS: readonly SettingField[] = fieldsOf([...OWN, SOURCES]);

@@ -6,6 +6,7 @@ export const EMAIL_ACTION_WORDS = {
   'do.correct': ['Correct', 'Berichtigen'],
   'do.hold': ['Hold', 'Anhalten'],
   'do.release': ['Release', 'Freigeben'],
+  'do.approve': ['Approve', 'Prüfen und freigeben'],
   'do.sendNow': ['Send now', 'Jetzt senden'],
   'do.cancel': ['Cancel …', 'Abbrechen …'],
   'do.resend': ['Send again …', 'Nochmals senden …'],

@@ -24,6 +24,18 @@ export const EMAIL_WORDS = {
     'It was put aside because workers vanished while they sent it. Look at it, then release it.',
     'Sie wurde beiseitegelegt, weil Worker beim Senden verschwunden sind. Sehen Sie sie an und geben Sie sie dann frei.',
   ],
+  'email.is.approval': [
+    'It waits until an administrator approves it who neither sent nor corrected it.',
+    'Sie wartet, bis ein Administrator sie freigibt, der sie weder gesendet noch korrigiert hat.',
+  ],
+  'approve.look': [
+    'You may approve it: look at what it says, below, and to whom it goes.',
+    'Sie dürfen sie freigeben: Sehen Sie unten nach, was sie sagt, und an wen sie geht.',
+  ],
+  'approve.notYou': [
+    'You cannot approve it: your key is no administrator’s, or it sent or corrected the email, or one that goes back to the same key did.',
+    'Sie können sie nicht freigeben: Ihr Schlüssel ist keiner eines Administrators, oder mit ihm oder einem, der auf denselben zurückgeht, wurde sie gesendet oder korrigiert.',
+  ],
   'email.is.uncertain': [
     'The connection was lost after the message was handed over: nobody knows whether the server took it. Look into the log of the server, then say what became of it.',
     'Die Verbindung riss ab, nachdem die Nachricht übergeben war: Niemand weiß, ob der Server sie angenommen hat. Sehen Sie im Protokoll des Servers nach und sagen Sie dann, was aus ihr wurde.',
@@ -159,6 +171,8 @@ export const EMAIL_WORDS = {
   'did.corrected': ['Corrected', 'Berichtigt'],
   'did.held': ['Stopped', 'Angehalten'],
   'did.canceled': ['Ended for good', 'Endgültig abgebrochen'],
+  'did.approved': ['Approved', 'Geprüft und freigegeben'],
+  'did.approval-needed': ['Put aside for approval', 'Zur Freigabe beiseitegelegt'],
   'did.released': ['Released', 'Freigegeben'],
   'did.expired': ['Its time was over', 'Ihre Zeit war vorbei'],
   'did.resent': ['Sent again', 'Nochmals gesendet'],
