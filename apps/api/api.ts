@@ -46,6 +46,7 @@ import { createRequestMetrics, tellInstallation } from './telemetry/api-metrics'
 import { createApp } from './app';
 import { createEventStreams } from './http/event-streams';
 import { createCredentials } from './http/credentials';
+import { checkEpoch } from '../../libs/events/epoch/watch-epoch';
 import { createOverview } from '../../libs/administration/overview/overview';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
@@ -209,15 +210,13 @@ const openContent = (config: ApiConfig, log: Log): ContentStore => {
 };
 
 /** Another format is final: the process ends. Everything else is waited for. */
-const claimOrEnd = (
-  { redis, installation, audit }: RouteDeps,
-  paused: boolean | undefined,
-  log: Log,
-  lifecycle: Lifecycle,
-): void => {
+const claimOrEnd = (rooms: RouteDeps, paused: boolean | undefined, log: Log, lifecycle: Lifecycle): void => {
+  const { redis, installation, audit } = rooms;
   const claim = async (): Promise<void> => {
     await claimRedis({ redis, log, ended: () => lifecycle.stopping });
-    if (paused && !lifecycle.stopping) await startPaused(installation, audit, log);
+    if (lifecycle.stopping) return;
+    if (paused) await startPaused(installation, audit, log);
+    await checkEpoch({ ...rooms, log });
   };
   claim().catch((error: unknown) => {
     log.fatal({ error }, 'this Redis cannot be used');

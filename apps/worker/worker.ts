@@ -1,6 +1,7 @@
 // A worker: everything it is made of, put together; started and stopped as one.
 import { createAudit, type Audit } from '../../libs/events/audit';
 import { Dispatcher } from '../../libs/dispatch/dispatcher';
+import { checkEpoch } from '../../libs/events/epoch/watch-epoch';
 import { answerVerifyRequests } from '../../libs/internal-queues/verify-requests';
 import { createRemoveEmail } from '../../libs/jobs/transitions/remove-email';
 import { createMemory } from '../../libs/store/limits/memory';
@@ -168,7 +169,12 @@ export const startWorker = async (
   for (const { text } of await resources.content.problems())
     log.error({ problem: text }, 'contents cannot be kept or read now');
   // Before anything is taken: whoever restores a backup looks first, then resumes.
-  if (config.startPaused && !lifecycle.stopping) await startPaused(resources.installation, createAudit(resources), log);
+  const audit = createAudit(resources);
+  if (config.startPaused && !lifecycle.stopping) await startPaused(resources.installation, audit, log);
+  const check = (): Promise<void> => checkEpoch({ ...resources, audit, log });
+  if (!lifecycle.stopping) await check();
+  // A Redis that was away may come back with other data.
+  redis.on('ready', () => void check());
   const connections = createConnections({
     name: config.name,
     bounds: bounds.steps,

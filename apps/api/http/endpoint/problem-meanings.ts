@@ -24,6 +24,8 @@ export const PROBLEM_MEANINGS = {
   confidential: 'the email is confidential: what it says is shown to nobody, nor sent again after it was wiped',
   'webhook-off': 'the webhook is switched off: set enabled to true first',
   'key-has-issued': 'the key issued others that hold still: say what becomes of them by issued=revoke or issued=keep',
+  'restore-needed':
+    'what Redis holds may be a backup: call restore with the time of the backup, or confirm that it is none',
   'version-mismatch': 'somebody else changed it meanwhile: read it again, then change that',
   'too-large': 'the body is larger than allowed: upload attachments to /content, or send less at once',
   'unsupported-media-type': 'the body has another Content-Type, charset or encoding than is taken here',
