@@ -29,6 +29,7 @@ import { claimRedis } from '../../libs/store/redis/check-redis';
 import { createListening } from '../../libs/store/registries/listening';
 import { createInstallation } from '../../libs/store/registries/installation';
 import { connectRedis, type Patience, type Redis } from '../../libs/store/redis/redis';
+import { createDurability, type Durability, type Durably } from '../../libs/store/redis/durability';
 import { createRedisClock } from '../../libs/store/redis/redis-clock';
 import { createSecretBox } from '../../libs/store/redis/secret-box';
 import { createSessions } from '../../libs/store/registries/sessions';
@@ -88,7 +89,19 @@ export const startApi = async (
   const orders = createVerifyRequests({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
   lifecycle.add({ name: 'orders', stop: () => orders.close() });
 
-  const rooms = openRooms({ config, log, lifecycle, redis, clock, changes, orders, metrics });
+  const open = (): Redis => connect('durability', 'fail-fast');
+  const durability = createDurability({ choice: config.durability, main: redis, open });
+  const rooms = openRooms({
+    config,
+    log,
+    lifecycle,
+    redis,
+    clock,
+    changes,
+    orders,
+    metrics,
+    durably: durability.durably,
+  });
   tellInstallation(metrics, rooms);
   const commands = createCommands(rooms);
   const operations = openOperations(rooms, commands, connect('operations', 'wait'));
@@ -98,7 +111,7 @@ export const startApi = async (
   const port = await serve(config, app, lifecycle);
   // Before the server stops: it waits for answers that are under way.
   lifecycle.add({ name: 'event streams', stop: () => rooms.eventStreams.close() });
-  claimOrEnd(rooms, config.startPaused, log, lifecycle);
+  claimOrEnd(rooms, { paused: config.startPaused, durability }, log, lifecycle);
   log.info({ port }, 'api ready');
   return { lifecycle, port };
 };
@@ -137,11 +150,12 @@ interface Ground {
   changes: Changes;
   orders: RouteDeps['orders'];
   metrics: Metrics;
+  durably: Durably;
 }
 
 /** What requests are answered with. */
 const openRooms = (ground: Ground): RouteDeps => {
-  const { config, log, lifecycle, redis, clock, changes, orders, metrics } = ground;
+  const { config, log, lifecycle, redis, clock, changes, orders, metrics, durably } = ground;
   const registries = openRegistries(ground);
   const { tenants, templates, transports, refs } = registries;
   const mailLog = createMailLog(log);
@@ -177,6 +191,7 @@ const openRooms = (ground: Ground): RouteDeps => {
     renderer: createRenderer({ templates, content, templating }),
     accept: createAccept({
       ...shared,
+      durably,
       name: config.name,
       secrets: registries.secrets,
       enqueue: createEnqueue({ redis, schedule }),
@@ -210,11 +225,17 @@ const openContent = (config: ApiConfig, log: Log): ContentStore => {
 };
 
 /** Another format is final: the process ends. Everything else is waited for. */
-const claimOrEnd = (rooms: RouteDeps, paused: boolean | undefined, log: Log, lifecycle: Lifecycle): void => {
+const claimOrEnd = (
+  rooms: RouteDeps,
+  { paused, durability }: { paused: boolean | undefined; durability: Durability },
+  log: Log,
+  lifecycle: Lifecycle,
+): void => {
   const { redis, installation, audit } = rooms;
   const claim = async (): Promise<void> => {
     await claimRedis({ redis, log, ended: () => lifecycle.stopping });
     if (lifecycle.stopping) return;
+    await durability.requireFit();
     if (paused) await startPaused(installation, audit, log);
     await checkEpoch({ ...rooms, log });
   };

@@ -18,7 +18,8 @@ import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
 import { startPaused } from '../../libs/events/start-paused';
 import { createBreakers } from '../../libs/store/limits/breaker';
 import { claimRedis } from '../../libs/store/redis/check-redis';
-import { connectRedis, redisProblems, type Redis } from '../../libs/store/redis/redis';
+import { createDurability, type Durably } from '../../libs/store/redis/durability';
+import { connectRedis, redisProblems, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { missingSecretKeys } from '../../libs/store/registries/reseal';
 import { admitQueue } from './attempt/admit';
 import { runAttempt, type AttemptDeps } from './attempt/attempt';
@@ -69,15 +70,17 @@ interface Starting {
   bounds: Bounds;
   lifecycle: Lifecycle;
   connections: Connections;
+  durably: Durably;
   counts: WorkerMetrics;
 }
 
 const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => {
-  const { resources, config, log, bounds, connections } = starting;
+  const { resources, config, log, bounds, connections, durably } = starting;
   const { redis, clock } = resources;
   const report = starting.counts.counted(createReport(log));
   const deps: AttemptDeps = {
     ...resources,
+    durably,
     breakers: createBreakers({ redis, clock, replica: config.replica, listening: resources.listening }),
     onCrowded: report.crowded,
     onTransport: tellTransport(report, createAudit({ redis, clock })),
@@ -155,8 +158,8 @@ export const startWorker = async (
   lifecycle: Lifecycle = createLifecycle({ log, grace: config.grace }),
   metrics: Metrics = createMetrics('worker'),
 ): Promise<RunningWorker> => {
-  const connect = (name: string) => {
-    const redis = connectRedis({ url: config.redisUrl, patience: 'wait', name: `worker:${name}`, log });
+  const connect = (name: string, patience: Patience = 'wait') => {
+    const redis = connectRedis({ url: config.redisUrl, patience, name: `worker:${name}`, log });
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
@@ -164,6 +167,12 @@ export const startWorker = async (
   const redis = connect('main');
   const subscriber = connect('subscriber');
   await claimRedis({ redis, log, ended: () => lifecycle.stopping });
+
+  const choice = config.durability;
+  // Who hands a message over does not wait for a connection that is away.
+  const open = (): Redis => connect('durability', 'fail-fast');
+  const { durably, requireFit } = createDurability({ choice, main: redis, open });
+  if (!lifecycle.stopping) await requireFit();
 
   const resources = await openResources(config, lifecycle, redis, subscriber, log);
   for (const { text } of await resources.content.problems())
@@ -185,7 +194,7 @@ export const startWorker = async (
   const { clock } = resources;
   const { concurrency, metricsTenants: tenants = false } = config;
   const counts = createWorkerMetrics({ metrics, redis, clock, concurrency, tenants });
-  const starting: Starting = { resources, config, log, bounds, lifecycle, connections, counts };
+  const starting: Starting = { resources, config, log, bounds, lifecycle, connections, durably, counts };
   startSideWork(starting, connect('orders'));
   const fleet = await startSending(starting, subscriber);
   counts.tellPlaces(fleet);

@@ -12,6 +12,7 @@ import type { Clock } from '../../../libs/runtime/clock';
 import { envelopeAddress, heldBytes } from '../../../libs/send/message/message';
 import type { SendRequest, SendResult } from '../../../libs/send/smtp/transmit';
 import type { Breakers } from '../../../libs/store/limits/breaker';
+import type { Durably } from '../../../libs/store/redis/durability';
 import type { Redis } from '../../../libs/store/redis/redis';
 import type { ComposedAttempt, EndedAttempt } from './record/attempt-steps';
 import { splitRecipients, type SplitRecipients } from './recipients';
@@ -20,6 +21,7 @@ export interface HandOverDeps {
   redis: Redis;
   clock: Clock;
   breakers: Breakers;
+  durably: Durably;
   /** Brings a message to a server. Never rejects. */
   sendMessage: (request: SendRequest) => Promise<SendResult>;
   /** Hears how long each step of a dialogue waited for the server, ms. */
@@ -61,7 +63,8 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
             deps.tookStep(step, ms);
             if (span.isRecording()) span.addEvent(`smtp ${step}`, { ms });
           },
-          beforeMessage: () => markIntent(deps.redis, lease.queue, lease, (intentAt = deps.clock.now())),
+          beforeMessage: () =>
+            deps.durably(() => markIntent(deps.redis, lease.queue, lease, (intentAt = deps.clock.now()))),
         });
   answered();
   // Without a token to log in with no server was asked: what it allows is not used up.

@@ -34,6 +34,8 @@ export const PROBLEM_MEANINGS = {
   'too-many-streams': 'too many streams of events are open: close some, or wait as Retry-After says',
   'internal-error': 'something broke in the service: its log has it under the X-Request-Id',
   unavailable: 'Redis or the content store does not answer: try again as Retry-After says',
+  'not-durable':
+    'the email is in Redis, and not yet where ROHRPOST_DURABILITY asks for: try again with the same Idempotency-Key as Retry-After says',
   'no-worker': 'no worker runs that could do this: start one',
   'key-missing': 'a key of ROHRPOST_SECRET_KEYS that is needed is not there: the operator has to add it',
   'queue-full':
