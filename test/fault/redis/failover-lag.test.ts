@@ -32,7 +32,7 @@ afterEach(async () => {
   await Promise.all(processes.splice(0).map((one) => one.end('SIGKILL')));
   for (const proxy of proxies.splice(0)) await proxy.close();
   await service.close();
-  for (const replica of replicas.splice(0)) await replica.stop();
+  for (const replica of replicas.splice(0)) await replica.kill('SIGKILL');
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
   await smtp.close();
 });
