@@ -29,7 +29,7 @@ import { claimRedis } from '../../libs/store/redis/check-redis';
 import { createListening } from '../../libs/store/registries/listening';
 import { createInstallation } from '../../libs/store/registries/installation';
 import { connectRedis, type Patience, type Redis } from '../../libs/store/redis/redis';
-import { createDurability, type Durability, type Durably } from '../../libs/store/redis/durability';
+import { createDurability, type Durability, type Durably } from '../../libs/store/durability/durability';
 import { createRedisClock } from '../../libs/store/redis/redis-clock';
 import { createSecretBox } from '../../libs/store/redis/secret-box';
 import { createSessions } from '../../libs/store/registries/sessions';

@@ -14,7 +14,7 @@ import type { Log } from '../../libs/runtime/log';
 import { createContentRefs } from '../../libs/store/contents/content-refs';
 import { createCredentials } from '../../libs/store/limits/credentials';
 import { createMemory } from '../../libs/store/limits/memory';
-import type { Durably } from '../../libs/store/redis/durability';
+import type { Durably } from '../../libs/store/durability/durability';
 import type { Redis } from '../../libs/store/redis/redis';
 import { createRedisClock } from '../../libs/store/redis/redis-clock';
 import type { Changes } from '../../libs/store/redis/settings-cache';

@@ -4,7 +4,7 @@ import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { claimRedis } from '../../libs/store/redis/check-redis';
-import { createDurability, type Durability } from '../../libs/store/redis/durability';
+import { createDurability, type Durability } from '../../libs/store/durability/durability';
 import { connectRedis, redisProblems, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { createChanges } from '../../libs/store/redis/settings-cache';
 import type { SmtpConfig } from './config';

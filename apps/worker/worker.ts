@@ -18,7 +18,7 @@ import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
 import { startPaused } from '../../libs/events/start-paused';
 import { createBreakers } from '../../libs/store/limits/breaker';
 import { claimRedis } from '../../libs/store/redis/check-redis';
-import { createDurability, type Durably } from '../../libs/store/redis/durability';
+import { createDurability, type Durably } from '../../libs/store/durability/durability';
 import { connectRedis, redisProblems, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { missingSecretKeys } from '../../libs/store/registries/reseal';
 import { admitQueue } from './attempt/admit';

@@ -9,7 +9,7 @@ import type { Queues } from '../jobs/layout/queues';
 import type { Enqueue } from './enqueue';
 import type { Templating } from '../render/templating';
 import { claimKey, confirmKey, hashBody } from '../store/registries/idempotency-keys';
-import type { Durably } from '../store/redis/durability';
+import type { Durably } from '../store/durability/durability';
 import { queueKeys, type QueueKeys } from '../store/redis/keys';
 import type { Templates } from '../store/registries/templates';
 import type { Transports } from '../store/registries/transports';

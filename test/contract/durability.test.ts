@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { RedisServer } from '../../dev/redis';
 import type { DurabilityChoice } from '../../libs/mail/settings/durability-choice';
-import { createDurability, DurabilityUnfit, NotDurable, type Durability } from '../../libs/store/redis/durability';
+import { createDurability, DurabilityUnfit, type Durability } from '../../libs/store/durability/durability';
+import { NotDurable } from '../../libs/store/redis/redis';
 import { startTestRedis } from '../support/redis/test-redis';
 import { eventually } from '../support/wait';
 

@@ -5,7 +5,7 @@ import { FenceClosed } from '../../../libs/jobs/transitions/hand-over-journal';
 import type { Outcome, RecipientsDone } from '../../../libs/mail/email/outcome';
 import { classifyAnswer, PHASE_WORDS } from '../../../libs/mail/smtp/classify-answer';
 import { OPENING_PHASES } from '../../../libs/mail/smtp/phase';
-import { NotDurable } from '../../../libs/store/redis/durability';
+import { NotDurable } from '../../../libs/store/redis/redis';
 import { MessageUnreadable } from '../../../libs/send/smtp/message-stream';
 import type { Answered } from '../../../libs/send/smtp/server-answer';
 import type { HandedOverAttempt } from './hand-over';

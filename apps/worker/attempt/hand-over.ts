@@ -12,7 +12,7 @@ import type { Clock } from '../../../libs/runtime/clock';
 import { envelopeAddress, heldBytes } from '../../../libs/send/message/message';
 import type { SendRequest, SendResult } from '../../../libs/send/smtp/transmit';
 import type { Breakers } from '../../../libs/store/limits/breaker';
-import type { Durably } from '../../../libs/store/redis/durability';
+import type { Durably } from '../../../libs/store/durability/durability';
 import type { Redis } from '../../../libs/store/redis/redis';
 import type { ComposedAttempt, EndedAttempt } from './record/attempt-steps';
 import { splitRecipients, type SplitRecipients } from './recipients';

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from '../../store/redis/redis';
 import type { Doubt } from '../../store/registries/installation';
-import { readRedisEpoch, replaceRedisEpoch } from '../../store/registries/epoch';
+import { readRedisEpoch, replaceRedisEpoch } from '../../store/durability/redis-epoch';
 
 /** How often it advances, ms. */
 export const EPOCH_MS = 30_000;

@@ -1,7 +1,6 @@
 // What Redis cannot do now, as a problem that a client understands.
 import { Problem } from '../../mail/input/problem';
-import { NotDurable } from './durability';
-import { redisFault, redisRefusal } from './redis';
+import { NotDurable, redisFault, redisRefusal } from './redis';
 
 /** @returns undefined for a fault that is not Redis's */
 export const redisProblem = (error: unknown): Problem | undefined => {

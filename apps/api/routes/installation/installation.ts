@@ -1,6 +1,6 @@
 // The whole installation: paused and resumed by the operator, and which workers run.
 import { Problem } from '../../../../libs/mail/input/problem';
-import { restore, RestoreInput, type RestoreDeps } from '../../../../libs/administration/restore';
+import { restore, RestoreInput, type RestoreDeps } from '../../../../libs/administration/restore/restore';
 import { PauseInput } from '../../../../libs/administration/pause';
 import type { InstallationPause as PauseOfAll } from '../../../../libs/store/registries/installation';
 import { InstallationPause, RestoreResult, WorkerList } from '../../answers/installation';

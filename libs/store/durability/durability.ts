@@ -2,18 +2,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DurabilityChoice } from '../../mail/settings/durability-choice';
 import { messageOf } from '../../runtime/fault';
-import { KEYS } from './keys';
-import { whenReady, type Redis } from './redis';
+import { KEYS } from '../redis/keys';
+import { NotDurable, whenReady, type Redis } from '../redis/redis';
 
 /** Nobody waits longer, ms. */
 const PATIENCE_MS = 2_000;
 /** Redis answers before, with how far it has come. */
 const WAIT_MS = PATIENCE_MS - 200;
-
-/** What was written is in Redis' memory, and not known to be where it should be; the write may be repeated. */
-export class NotDurable extends Error {
-  override name = 'NotDurable';
-}
 
 /** This Redis cannot do what ROHRPOST_DURABILITY asks for. */
 export class DurabilityUnfit extends Error {

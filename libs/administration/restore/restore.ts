@@ -1,22 +1,22 @@
 // After a backup was put back: what may have left since waits for a person, then the installation goes on.
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
-import { causeOf } from '../mail/email/cause';
-import type { Failure } from '../mail/email/failure';
-import { Problem } from '../mail/input/problem';
-import type { State } from '../mail/email/state';
-import type { QueueAddress } from '../mail/address/queue-address';
-import { tellingOf } from '../jobs/layout/bullmq-events';
-import type { EmailRecord } from '../jobs/layout/email-record';
-import type { EmailQueue, Queues } from '../jobs/layout/queues';
-import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
-import { listEmails } from '../jobs/read/list';
-import { withdraw } from '../jobs/transitions/withdraw';
-import { allQueues } from '../store/redis/all-queues';
-import { announceUpkeep } from '../store/redis/upkeep-index';
-import type { Tenants } from '../store/registries/tenants';
-import { advanceRedis, lookAtEpochs } from '../events/epoch/epoch';
-import type { WatchEpochDeps } from '../events/epoch/watch-epoch';
+import { causeOf } from '../../mail/email/cause';
+import type { Failure } from '../../mail/email/failure';
+import { Problem } from '../../mail/input/problem';
+import type { State } from '../../mail/email/state';
+import type { QueueAddress } from '../../mail/address/queue-address';
+import { tellingOf } from '../../jobs/layout/bullmq-events';
+import type { EmailRecord } from '../../jobs/layout/email-record';
+import type { EmailQueue, Queues } from '../../jobs/layout/queues';
+import { DUE_NOW, type Schedule } from '../../jobs/layout/schedule';
+import { listEmails } from '../../jobs/read/list';
+import { withdraw } from '../../jobs/transitions/withdraw';
+import { allQueues } from '../../store/redis/all-queues';
+import { announceUpkeep } from '../../store/redis/upkeep-index';
+import type { Tenants } from '../../store/registries/tenants';
+import { advanceRedis, lookAtEpochs } from '../../events/epoch/epoch';
+import type { WatchEpochDeps } from '../../events/epoch/watch-epoch';
 
 export interface RestoreDeps extends Omit<WatchEpochDeps, 'log'> {
   queues: Queues;
