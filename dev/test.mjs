@@ -72,6 +72,7 @@ const LONG = [
   'test/fault/processes/skew',
   'test/fault/processes/smtp-intake',
   'test/fault/processes/webhooks-kill',
+  'test/fault/redis/failover-lag',
   'test/fault/servers/fallback',
   'test/flow/accepting/large',
   'test/flow/sending/bounded-log',

@@ -29,6 +29,7 @@ import { claimRedis } from '../../libs/store/redis/check-redis';
 import { createListening } from '../../libs/store/registries/listening';
 import { createInstallation } from '../../libs/store/registries/installation';
 import { connectRedis, type Patience, type Redis } from '../../libs/store/redis/redis';
+import { createDurability, type Durability, type Durably } from '../../libs/store/durability/durability';
 import { createRedisClock } from '../../libs/store/redis/redis-clock';
 import { createSecretBox } from '../../libs/store/redis/secret-box';
 import { createSessions } from '../../libs/store/registries/sessions';
@@ -47,6 +48,7 @@ import { createRequestMetrics, tellInstallation } from './telemetry/api-metrics'
 import { createApp } from './app';
 import { createEventStreams } from './http/event-streams';
 import { createCredentials } from './http/credentials';
+import { checkEpoch } from '../../libs/events/epoch/watch-epoch';
 import { createOverview } from '../../libs/administration/overview/overview';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
@@ -88,7 +90,19 @@ export const startApi = async (
   const orders = createVerifyRequests({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
   lifecycle.add({ name: 'orders', stop: () => orders.close() });
 
-  const rooms = openRooms({ config, log, lifecycle, redis, clock, changes, orders, metrics });
+  const open = (): Redis => connect('durability', 'fail-fast');
+  const durability = createDurability({ choice: config.durability, main: redis, open });
+  const rooms = openRooms({
+    config,
+    log,
+    lifecycle,
+    redis,
+    clock,
+    changes,
+    orders,
+    metrics,
+    durably: durability.durably,
+  });
   tellInstallation(metrics, rooms);
   const commands = createCommands(rooms);
   const operations = openOperations(rooms, commands, connect('operations', 'wait'));
@@ -98,7 +112,7 @@ export const startApi = async (
   const port = await serve(config, app, lifecycle);
   // Before the server stops: it waits for answers that are under way.
   lifecycle.add({ name: 'event streams', stop: () => rooms.eventStreams.close() });
-  claimOrEnd(rooms, config.startPaused, log, lifecycle);
+  claimOrEnd(rooms, { paused: config.startPaused, durability }, log, lifecycle);
   log.info({ port }, 'api ready');
   return { lifecycle, port };
 };
@@ -138,11 +152,12 @@ interface Ground {
   changes: Changes;
   orders: RouteDeps['orders'];
   metrics: Metrics;
+  durably: Durably;
 }
 
 /** What requests are answered with. */
 const openRooms = (ground: Ground): RouteDeps => {
-  const { config, log, lifecycle, redis, clock, changes, orders, metrics } = ground;
+  const { config, log, lifecycle, redis, clock, changes, orders, metrics, durably } = ground;
   const registries = openRegistries(ground);
   const { tenants, templates, transports, refs } = registries;
   const mailLog = createMailLog(log);
@@ -178,6 +193,7 @@ const openRooms = (ground: Ground): RouteDeps => {
     renderer: createRenderer({ templates, content, templating }),
     accept: createAccept({
       ...shared,
+      durably,
       name: config.name,
       secrets: registries.secrets,
       enqueue: createEnqueue({ redis, schedule }),
@@ -212,14 +228,18 @@ const openContent = (config: ApiConfig, log: Log): ContentStore => {
 
 /** Another format is final: the process ends. Everything else is waited for. */
 const claimOrEnd = (
-  { redis, installation, audit }: RouteDeps,
-  paused: boolean | undefined,
+  rooms: RouteDeps,
+  { paused, durability }: { paused: boolean | undefined; durability: Durability },
   log: Log,
   lifecycle: Lifecycle,
 ): void => {
+  const { redis, installation, audit } = rooms;
   const claim = async (): Promise<void> => {
     await claimRedis({ redis, log, ended: () => lifecycle.stopping });
-    if (paused && !lifecycle.stopping) await startPaused(installation, audit, log);
+    if (lifecycle.stopping) return;
+    await durability.requireFit();
+    if (paused) await startPaused(installation, audit, log);
+    await checkEpoch({ ...rooms, log });
   };
   claim().catch((error: unknown) => {
     log.fatal({ error }, 'this Redis cannot be used');

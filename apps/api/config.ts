@@ -6,6 +6,7 @@ import { PrivateHostsText } from '../../libs/runtime/addresses';
 import { InstallationName, isOn, Switch } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { DurationMs } from '../../libs/mail/input/duration';
+import { DURABILITY_ENV, toDurability, type DurabilityChoice } from '../../libs/mail/settings/durability-choice';
 import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/settings/retry-bounds';
 import { AddressRangesText } from '../../libs/mail/settings/address-ranges';
 import { BOUNDS_ENV, toTenantBounds, type TenantBounds } from '../../libs/mail/settings/tenant-bounds';
@@ -24,6 +25,7 @@ export const ApiEnv = z.object({
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS: PrivateHostsText.default([]),
   ...RETRY_ENV,
+  ...DURABILITY_ENV,
   ROHRPOST_NAME: InstallationName,
   /** Bytes. */
   /** Beyond it whatever is new is 507; the rest is for what is under way. */
@@ -79,6 +81,8 @@ export interface ApiConfig extends ContentPlace {
   allowPrivateSmtp: string[];
   /** How often and how soon emails are tried; as the settings say where it is not given. */
   retries?: RetryBounds;
+  /** What is waited for; Redis' memory where it is not given. */
+  durability?: DurabilityChoice;
   /** Pauses the whole installation before anything is sent. */
   startPaused?: boolean;
   /** Writes BullMQ's events and metrics of what has completed and failed. */
@@ -103,6 +107,7 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
   allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,
   retries: toRetryBounds(env),
+  durability: toDurability(env),
   name: env.ROHRPOST_NAME,
   maxBody: env.ROHRPOST_MAX_BODY,
   memoryShare: env.ROHRPOST_MEMORY_SHARE,

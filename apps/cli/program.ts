@@ -10,6 +10,7 @@ import { findCommands } from './commands/find';
 import { importCommand } from './commands/import';
 import { keyCommands } from './commands/keys';
 import { lookCommands } from './commands/look';
+import { restoreCommand } from './commands/restore';
 import { sendCommand } from './commands/send';
 import { templateCommands } from './commands/template-files';
 import { EXIT, Stop } from './terminal/exit';
@@ -51,7 +52,7 @@ const createProgram = (world: World): Command => {
     .exitOverride();
   // Commands take over what was set until here.
   const commands = [sendCommand, findCommands, lookCommands, eventCommands, actCommands, correctCommand, importCommand];
-  for (const add of [...commands, templateCommands, configCommands, keyCommands, completionCommand])
+  for (const add of [...commands, templateCommands, configCommands, keyCommands, restoreCommand, completionCommand])
     add(program, world);
   return program;
 };

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
 import { DurationMs } from '../../libs/mail/input/duration';
+import { DURABILITY_ENV, toDurability, type DurabilityChoice } from '../../libs/mail/settings/durability-choice';
 import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/settings/retry-bounds';
 import { BOUNDS_ENV, toTenantBounds, type TenantBounds } from '../../libs/mail/settings/tenant-bounds';
 import { InstallationName, isOn, Switch } from '../../libs/runtime/env';
@@ -13,6 +14,7 @@ export const SmtpEnv = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),
   ...CONTENT_ENV,
   ...RETRY_ENV,
+  ...DURABILITY_ENV,
   ROHRPOST_NAME: InstallationName,
   /** Beyond it whatever is new is refused for now; the rest is for what is under way. */
   ROHRPOST_MEMORY_SHARE: z.coerce.number().min(0.1).max(1).default(0.9),
@@ -69,6 +71,8 @@ export interface SmtpConfig extends ContentPlace {
   maxBody: number;
   /** How often and how soon emails are tried; as the settings say where it is not given. */
   retries?: RetryBounds;
+  /** What is waited for; Redis' memory where it is not given. */
+  durability?: DurabilityChoice;
   /** Writes BullMQ's events and metrics of what has completed and failed. */
   bullmqEvents?: boolean;
   host: string;
@@ -94,6 +98,7 @@ export const toSmtpConfig = (env: Env): SmtpConfig => {
     redisUrl: env.REDIS_URL,
     ...toContentPlace(env),
     retries: toRetryBounds(env),
+    durability: toDurability(env),
     name: env.ROHRPOST_NAME,
     maxBody: env.ROHRPOST_MAX_BODY,
     memoryShare: env.ROHRPOST_MEMORY_SHARE,

@@ -15,6 +15,7 @@ import type { Log } from '../../libs/runtime/log';
 import { createContentRefs } from '../../libs/store/contents/content-refs';
 import { createCredentials } from '../../libs/store/limits/credentials';
 import { createMemory } from '../../libs/store/limits/memory';
+import type { Durably } from '../../libs/store/durability/durability';
 import type { Redis } from '../../libs/store/redis/redis';
 import { createRedisClock } from '../../libs/store/redis/redis-clock';
 import type { Changes } from '../../libs/store/redis/settings-cache';
@@ -44,7 +45,13 @@ const openContent = (config: SmtpConfig, log: Log): ContentStore => {
  * It holds neither the operator's key nor those that unseal passwords: whoever breaks in through this door finds neither.
  */
 export const openRooms = (
-  { config, log, metrics, lifecycle }: { config: SmtpConfig; log: Log; metrics: Metrics; lifecycle: Lifecycle },
+  {
+    config,
+    log,
+    metrics,
+    lifecycle,
+    durably,
+  }: { config: SmtpConfig; log: Log; metrics: Metrics; lifecycle: Lifecycle; durably: Durably },
   redis: Redis,
   changes: Changes,
 ) => {
@@ -77,6 +84,7 @@ export const openRooms = (
     spool: spoolFolder(config),
     accept: createAccept({
       ...shared,
+      durably,
       name: config.name,
       transports: { get: createTransportLookup({ redis, changes }) },
       queues,

@@ -4,6 +4,7 @@ import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { claimRedis } from '../../libs/store/redis/check-redis';
+import { createDurability, type Durability } from '../../libs/store/durability/durability';
 import { connectRedis, redisProblems, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { createChanges } from '../../libs/store/redis/settings-cache';
 import type { SmtpConfig } from './config';
@@ -26,8 +27,12 @@ export interface RunningSmtp {
 }
 
 /** Another format is final: the process ends. Everything else is waited for. */
-const claimOrEnd = (redis: Redis, log: Log, lifecycle: Lifecycle): void => {
-  claimRedis({ redis, log, ended: () => lifecycle.stopping }).catch((error: unknown) => {
+const claimOrEnd = (redis: Redis, { requireFit }: Durability, log: Log, lifecycle: Lifecycle): void => {
+  const claim = async (): Promise<void> => {
+    await claimRedis({ redis, log, ended: () => lifecycle.stopping });
+    if (!lifecycle.stopping) await requireFit();
+  };
+  claim().catch((error: unknown) => {
     log.fatal({ error }, 'this Redis cannot be used');
     void lifecycle.stop('unusable Redis').then(() => process.exit(1));
   });
@@ -54,7 +59,9 @@ export const startSmtp = async (
   lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log, metrics.loopDelay) });
   const redis = connect('main', 'fail-fast');
   const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait') });
-  const rooms = openRooms({ config, log, metrics, lifecycle }, redis, changes);
+  const open = (): Redis => connect('durability', 'fail-fast');
+  const durability = createDurability({ choice: config.durability, main: redis, open });
+  const rooms = openRooms({ config, log, metrics, lifecycle, durably: durability.durably }, redis, changes);
   const handlers = createHandlers({
     ...rooms,
     log,
@@ -68,7 +75,7 @@ export const startSmtp = async (
   const stopping = (): boolean => lifecycle.stopping;
   const bounces = await openBounceDoor(config, { ...rooms, log, stopping }, certificate);
   if (bounces !== undefined) lifecycle.add({ name: 'bounce door', stop: (left) => bounces.close(left) });
-  claimOrEnd(redis, log, lifecycle);
+  claimOrEnd(redis, durability, log, lifecycle);
   const { port, tlsPort } = doors;
   log.info({ port, tlsPort, bouncePort: bounces?.port ?? 0 }, 'mail is taken by SMTP');
   if (config.certificate === undefined)

@@ -5,6 +5,7 @@ import { defaultThreads } from '../../libs/render/thread/pool';
 import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/content/open-store';
 import { PrivateHostsText } from '../../libs/runtime/addresses';
 import { DurationMs } from '../../libs/mail/input/duration';
+import { DURABILITY_ENV, toDurability, type DurabilityChoice } from '../../libs/mail/settings/durability-choice';
 import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/settings/retry-bounds';
 import { InstallationName, isOn, Switch } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
@@ -17,6 +18,7 @@ export const WorkerEnv = z.object({
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS: PrivateHostsText.default([]),
   ...RETRY_ENV,
+  ...DURABILITY_ENV,
   ROHRPOST_NAME: InstallationName,
   /** Beyond it attempts leave short lines. */
   ROHRPOST_MEMORY_SHARE: z.coerce.number().min(0.1).max(1).default(0.9),
@@ -57,6 +59,8 @@ export interface WorkerConfig extends ContentPlace {
   allowPrivateSmtp: string[];
   /** How often and how soon emails are tried; as the settings say where it is not given. */
   retries?: RetryBounds;
+  /** What is waited for; Redis' memory where it is not given. */
+  durability?: DurabilityChoice;
   /** Share of Redis' maxmemory beyond which attempts leave short lines; 1 where it is not given. */
   memoryShare?: number;
   /** Pauses the whole installation before anything is sent. */
@@ -78,6 +82,7 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
   allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,
   retries: toRetryBounds(env),
+  durability: toDurability(env),
   memoryShare: env.ROHRPOST_MEMORY_SHARE,
   name: env.ROHRPOST_NAME,
   concurrency: env.ROHRPOST_CONCURRENCY,

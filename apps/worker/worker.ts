@@ -1,6 +1,7 @@
 // A worker: everything it is made of, put together; started and stopped as one.
 import { createAudit, type Audit } from '../../libs/events/audit';
 import { Dispatcher } from '../../libs/dispatch/dispatcher';
+import { checkEpoch } from '../../libs/events/epoch/watch-epoch';
 import { answerVerifyRequests } from '../../libs/internal-queues/verify-requests';
 import { createRemoveEmail } from '../../libs/jobs/transitions/remove-email';
 import { createMemory } from '../../libs/store/limits/memory';
@@ -17,7 +18,8 @@ import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
 import { startPaused } from '../../libs/events/start-paused';
 import { createBreakers } from '../../libs/store/limits/breaker';
 import { claimRedis } from '../../libs/store/redis/check-redis';
-import { connectRedis, redisProblems, type Redis } from '../../libs/store/redis/redis';
+import { createDurability, type Durably } from '../../libs/store/durability/durability';
+import { connectRedis, redisProblems, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { missingSecretKeys } from '../../libs/store/registries/reseal';
 import { admitQueue } from './attempt/admit';
 import { runAttempt, type AttemptDeps } from './attempt/attempt';
@@ -68,15 +70,17 @@ interface Starting {
   bounds: Bounds;
   lifecycle: Lifecycle;
   connections: Connections;
+  durably: Durably;
   counts: WorkerMetrics;
 }
 
 const createDispatcher = (starting: Starting, subscriber: Redis): Dispatcher => {
-  const { resources, config, log, bounds, connections } = starting;
+  const { resources, config, log, bounds, connections, durably } = starting;
   const { redis, clock } = resources;
   const report = starting.counts.counted(createReport(log));
   const deps: AttemptDeps = {
     ...resources,
+    durably,
     breakers: createBreakers({ redis, clock, replica: config.replica, listening: resources.listening }),
     onCrowded: report.crowded,
     onTransport: tellTransport(report, createAudit({ redis, clock })),
@@ -154,8 +158,8 @@ export const startWorker = async (
   lifecycle: Lifecycle = createLifecycle({ log, grace: config.grace }),
   metrics: Metrics = createMetrics('worker'),
 ): Promise<RunningWorker> => {
-  const connect = (name: string) => {
-    const redis = connectRedis({ url: config.redisUrl, patience: 'wait', name: `worker:${name}`, log });
+  const connect = (name: string, patience: Patience = 'wait') => {
+    const redis = connectRedis({ url: config.redisUrl, patience, name: `worker:${name}`, log });
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
@@ -164,11 +168,22 @@ export const startWorker = async (
   const subscriber = connect('subscriber');
   await claimRedis({ redis, log, ended: () => lifecycle.stopping });
 
+  const choice = config.durability;
+  // Who hands a message over does not wait for a connection that is away.
+  const open = (): Redis => connect('durability', 'fail-fast');
+  const { durably, requireFit } = createDurability({ choice, main: redis, open });
+  if (!lifecycle.stopping) await requireFit();
+
   const resources = await openResources(config, lifecycle, redis, subscriber, log);
   for (const { text } of await resources.content.problems())
     log.error({ problem: text }, 'contents cannot be kept or read now');
   // Before anything is taken: whoever restores a backup looks first, then resumes.
-  if (config.startPaused && !lifecycle.stopping) await startPaused(resources.installation, createAudit(resources), log);
+  const audit = createAudit(resources);
+  if (config.startPaused && !lifecycle.stopping) await startPaused(resources.installation, audit, log);
+  const check = (): Promise<void> => checkEpoch({ ...resources, audit, log });
+  if (!lifecycle.stopping) await check();
+  // A Redis that was away may come back with other data.
+  redis.on('ready', () => void check());
   const connections = createConnections({
     name: config.name,
     bounds: bounds.steps,
@@ -179,7 +194,7 @@ export const startWorker = async (
   const { clock } = resources;
   const { concurrency, metricsTenants: tenants = false } = config;
   const counts = createWorkerMetrics({ metrics, redis, clock, concurrency, tenants });
-  const starting: Starting = { resources, config, log, bounds, lifecycle, connections, counts };
+  const starting: Starting = { resources, config, log, bounds, lifecycle, connections, durably, counts };
   startSideWork(starting, connect('orders'));
   const fleet = await startSending(starting, subscriber);
   counts.tellPlaces(fleet);

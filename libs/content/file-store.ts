@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { codeOf } from '../runtime/fault';
 import { contentIdOf, hashOf, verified, verifiedStream } from './content-id';
-import { makeFolder, openSpoolFolder, syncFolder } from './folder';
+import { makeFolder, openSpoolFolder, syncFolder, type SpoolFolder } from './folder';
 import type { ContentStore, StoredContent } from './store';
 import { ContentMissing, ContentStoreAway, ofFileSystem } from './store-fault';
 
@@ -22,6 +22,9 @@ const moveInto = async (path: string, target: string): Promise<void> => {
     await rename(path, target);
   }
 };
+
+/** The file beside the contents that a backup leaves out (docs/backup.md). */
+const EPOCH = 'epoch';
 
 /** The files of contents, read; what goes wrong with them is a fault of the store. */
 const createFiles = (folder: string) => {
@@ -71,6 +74,28 @@ const createFiles = (folder: string) => {
 
   return { pathOf, onDisk, found, read, readAll };
 };
+
+/** The text beside the contents. */
+const createEpochFile = (folder: string, incoming: SpoolFolder): Pick<ContentStore, 'readEpoch' | 'writeEpoch'> => ({
+  async readEpoch() {
+    try {
+      return await readFile(join(folder, EPOCH), 'utf8');
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined;
+      throw ofFileSystem(error, folder);
+    }
+  },
+  async writeEpoch(text) {
+    const { path } = await incoming.take(Readable.from([Buffer.from(text)]) as AsyncIterable<Buffer>, { sync: true });
+    try {
+      await rename(path, join(folder, EPOCH));
+      await syncFolder(folder);
+    } catch (error) {
+      await rm(path, { force: true }).catch(() => undefined);
+      throw ofFileSystem(error, folder);
+    }
+  },
+});
 
 /**
  * Files lie in `<folder>/sha256/<2 digits>/<64 digits>`; they are written beside, synced, read back and renamed, and their
@@ -130,6 +155,7 @@ export const createFileStore = (folder: string): ContentStore => {
       }
     },
     remove: (contentId) => onDisk(() => rm(pathOf(contentId), { force: true })),
+    ...createEpochFile(folder, incoming),
     problems: () => incoming.problems(),
   };
 };

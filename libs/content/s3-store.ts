@@ -12,6 +12,9 @@ import { ContentMissing, ContentStoreAway, toStoreProblem, type StoreProblem } f
 
 const keyOf = (contentId: string): string => `sha256/${hashOf(contentId).slice(0, 2)}/${hashOf(contentId)}`;
 
+/** The object beside the contents that a backup leaves out (docs/backup.md). */
+const EPOCH = 'epoch';
+
 /** How long the bucket may take to say that it is there, ms, and how long that is believed. */
 const LOOK_MS = 3_000;
 const BELIEVED_MS = 10_000;
@@ -77,8 +80,31 @@ const createObjects = (ask: AskS3, place: S3Place, look: () => Promise<StoreProb
       throw new ContentStoreAway(`S3 kept ${kept ?? 'none'} of ${body.size} bytes in ${place.bucket}`);
   };
 
-  return { get, size, upload };
+  return { get, size, upload, requireBucket };
 };
+
+/** The text beside the contents. */
+const createEpochObject = (
+  ask: AskS3,
+  place: S3Place,
+  requireBucket: () => Promise<void>,
+): Pick<ContentStore, 'readEpoch' | 'writeEpoch'> => ({
+  async readEpoch() {
+    // Whoever starts does not wait long for a bucket that is away.
+    const answer = await ask({ method: 'GET', key: EPOCH, tries: 1, patience: LOOK_MS });
+    if (answer.statusCode !== 404) return (await buffer(answer)).toString();
+    dropped(answer);
+    await requireBucket();
+    return undefined;
+  },
+  async writeEpoch(text) {
+    const bytes = Buffer.from(text);
+    const sha256 = hashOf(contentIdOf(bytes));
+    const answer = await ask({ method: 'PUT', key: EPOCH, body: { open: () => bytes, size: bytes.length, sha256 } });
+    dropped(answer);
+    if (answer.statusCode === 404) throw noBucket(place);
+  },
+});
 
 /**
  * Objects lie under `sha256/<2 digits>/<64 digits>`, as in the folder.
@@ -87,7 +113,7 @@ const createObjects = (ask: AskS3, place: S3Place, look: () => Promise<StoreProb
 export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore => {
   const ask = createS3Client(place);
   const look = createLook(ask, place);
-  const { get, size, upload } = createObjects(ask, place, look);
+  const { get, size, upload, requireBucket } = createObjects(ask, place, look);
   const incoming = openSpoolFolder(spoolFolder);
 
   /** What breaks off is not what is missing. */
@@ -132,6 +158,7 @@ export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore
       const answer = await ask({ method: 'DELETE', key: keyOf(contentId) });
       dropped(answer);
     },
+    ...createEpochObject(ask, place, requireBucket),
     problems: async () => [...(await incoming.problems()), ...(await look())],
   };
 };

@@ -31,6 +31,10 @@ export interface ContentStore {
   size(contentId: string): Promise<number | undefined>;
   /** Whoever calls makes sure that nobody needs the bytes any more. */
   remove: (contentId: string) => Promise<void>;
+  /** The text that `writeEpoch` kept last, or undefined (libs/events/epoch/epoch.ts). */
+  readEpoch(): Promise<string | undefined>;
+  /** Keeps a short text beside the contents, in place of the one before; it survives a power cut. */
+  writeEpoch(text: string): Promise<void>;
   /** What keeps it from working now, a sentence each; none where it works. May be asked often. */
   problems(): Promise<StoreProblem[]>;
 }

@@ -9,6 +9,7 @@ import type { Queues } from '../jobs/layout/queues';
 import type { Enqueue } from './enqueue';
 import type { Templating } from '../render/templating';
 import { claimKey, confirmKey, hashBody } from '../store/registries/idempotency-keys';
+import type { Durably } from '../store/durability/durability';
 import { queueKeys, type QueueKeys } from '../store/redis/keys';
 import type { Transports } from '../store/registries/transports';
 import { createAcceptBatch, isDraft } from './accept-batch';
@@ -24,6 +25,7 @@ export interface AcceptDeps extends DraftDeps {
   queues: Queues;
   enqueue: Enqueue;
   budget: Budget;
+  durably: Durably;
   mailLog: MailLog;
   /** Hears of each email that Redis has now, and had not before. */
   onAccepted: (address: QueueAddress) => void;
@@ -154,7 +156,7 @@ export const createAccept = (deps: AcceptDeps) => {
       await requireRoom(address, [drafted]);
       const made = await claim(deps, keys, drafted);
       await ensureQueue(address);
-      await write(address, keys, [made]);
+      await deps.durably(() => write(address, keys, [made]));
       tell(address, made, request.by);
       return { receipt: made.receipt, replayed: made.replayed };
     },
@@ -174,7 +176,7 @@ export const createAccept = (deps: AcceptDeps) => {
       async add(address, keys, drafts, by) {
         if (drafts.length > 0) await ensureQueue(address);
         const unique = uniqueById(drafts);
-        await write(address, keys, unique);
+        await deps.durably(() => write(address, keys, unique));
         for (const made of unique) tell(address, made, by);
       },
     }),

@@ -4,10 +4,25 @@ import { Duration } from '../../../libs/mail/input/duration';
 import { ROLES } from '../../../libs/mail/settings/api-key';
 import { EXAMPLE_AT, FieldChanges, NextCursor, PauseNote, Time } from './fields';
 
-export const InstallationPause = z.strictObject({ paused: z.boolean(), ...PauseNote.partial().shape }).meta({
-  id: 'InstallationPause',
-  examples: [{ paused: true, by: 'operator', at: EXAMPLE_AT, reason: 'new mail server' }],
-});
+export const InstallationPause = z
+  .strictObject({
+    paused: z.boolean(),
+    ...PauseNote.partial().shape,
+    doubt: z.enum(['behind', 'empty', 'moved', 'foreign']).optional().meta({
+      description: 'The service paused itself, since what Redis holds may be a backup: `POST /v1/restore` ends it.',
+    }),
+  })
+  .meta({
+    id: 'InstallationPause',
+    examples: [{ paused: true, by: 'operator', at: EXAMPLE_AT, reason: 'new mail server' }],
+  });
+
+export const RestoreResult = z
+  .strictObject({
+    uncertain: z.int().meta({ description: 'Emails that may have been sent since, and wait for a person now.' }),
+    sending: z.int().meta({ description: 'Emails that a worker has in an attempt now.' }),
+  })
+  .meta({ id: 'RestoreResult', examples: [{ uncertain: 25, sending: 0 }] });
 
 const key = {
   id: z.string(),

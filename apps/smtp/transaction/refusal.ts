@@ -24,6 +24,7 @@ const REPLIES: Record<string, [reply: number, status: string]> = {
   'content-missing': [451, '4.3.0'],
   'queue-full': [452, '4.3.1'],
   'storage-full': [452, '4.3.1'],
+  'not-durable': [451, '4.3.0'],
   'content-full': [452, '4.3.1'],
   'tenant-full': [452, '4.3.1'],
   'rate-limited': [452, '4.4.5'],

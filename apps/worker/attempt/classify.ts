@@ -5,6 +5,7 @@ import { FenceClosed } from '../../../libs/jobs/transitions/hand-over-journal';
 import type { Outcome, RecipientsDone } from '../../../libs/mail/email/outcome';
 import { classifyAnswer, PHASE_WORDS } from '../../../libs/mail/smtp/classify-answer';
 import { OPENING_PHASES } from '../../../libs/mail/smtp/phase';
+import { NotDurable } from '../../../libs/store/redis/redis';
 import { MessageUnreadable } from '../../../libs/send/smtp/message-stream';
 import type { Answered } from '../../../libs/send/smtp/server-answer';
 import type { HandedOverAttempt } from './hand-over';
@@ -50,13 +51,18 @@ const isUnheard = ({ result, intentAt }: HandedOverAttempt): boolean => {
 export const classify = (attempt: HandedOverAttempt, now: number): EndedAttempt => {
   const { result, tried, done, suppressed } = attempt;
   const heard = { isUnheard: isUnheard(attempt) };
+  const spread = Math.floor(Math.random() * POSTPONED_SPREAD_MS);
+  if (result.kind === 'stopped' && result.error instanceof NotDurable) {
+    // Not one byte of the message left: the email waits for Redis, uncounted.
+    const until = now + POSTPONED_MS + spread;
+    return { ...endAttempt(attempt, { kind: 'throttled', text: result.error.message, until }), ...heard };
+  }
   if (result.kind !== 'postponed') {
     const outcome = outcomeOf(result, tried, done);
     const isTold = 'replies' in outcome && suppressed.length > 0;
     const told = isTold ? { ...outcome, replies: [...outcome.replies, ...suppressed] } : outcome;
     return { ...endAttempt(attempt, told), ...heard };
   }
-  const spread = Math.floor(Math.random() * POSTPONED_SPREAD_MS);
   const until = now + Math.max(result.ms, POSTPONED_MS) + spread;
   const { text, blame } = result;
   return { ...endAttempt(attempt, { kind: 'throttled', text, until, ...(blame && { blame }) }), ...heard };

@@ -11,6 +11,7 @@ import {
 import { envelopeAddress, heldBytes } from '../../../libs/send/message/message';
 import type { SendRequest, SendResult } from '../../../libs/send/smtp/transmit';
 import type { Breakers } from '../../../libs/store/limits/breaker';
+import type { Durably } from '../../../libs/store/durability/durability';
 import type { Redis } from '../../../libs/store/redis/redis';
 import type { ComposedAttempt, EndedAttempt } from './record/attempt-steps';
 import { tagged, type ReturnPathDeps } from './return-path';
@@ -19,6 +20,7 @@ import { splitRecipients, type SplitRecipients } from './recipients';
 export interface HandOverDeps extends ReturnPathDeps {
   redis: Redis;
   breakers: Breakers;
+  durably: Durably;
   /** Brings a message to a server. Never rejects. */
   sendMessage: (request: SendRequest) => Promise<SendResult>;
   /** Hears how long each step of a dialogue waited for the server, ms. */
@@ -68,7 +70,8 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
             deps.tookStep(step, ms);
             if (span.isRecording()) span.addEvent(`smtp ${step}`, { ms });
           },
-          beforeMessage: () => markIntent(deps.redis, lease.queue, lease, (intentAt = deps.clock.now())),
+          beforeMessage: () =>
+            deps.durably(() => markIntent(deps.redis, lease.queue, lease, (intentAt = deps.clock.now()))),
         });
   answered();
   // Without a token to log in with no server was asked: what it allows is not used up.

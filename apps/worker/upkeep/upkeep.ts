@@ -1,4 +1,7 @@
 // What has to be done now and then, by one worker of the whole installation at a time (libs/store/redis/leader.ts).
+import { EPOCH_MS } from '../../../libs/events/epoch/epoch';
+import { advanceEpoch } from '../../../libs/events/epoch/watch-epoch';
+import { createAudit } from '../../../libs/events/audit';
 import type { Schedule } from '../../../libs/jobs/layout/schedule';
 import { createFindForgotten } from '../../../libs/jobs/repair/forgotten';
 import { dropIdleCauses } from '../../../libs/jobs/traces/cause-index';
@@ -14,6 +17,8 @@ import type { Listening } from '../../../libs/store/registries/listening';
 import type { Tenants } from '../../../libs/store/registries/tenants';
 import type { Changes } from '../../../libs/store/redis/settings-cache';
 import type { Webhooks } from '../../../libs/store/webhooks/registry';
+import type { ContentStore } from '../../../libs/content/store';
+import type { Installation } from '../../../libs/store/registries/installation';
 import { createRelay } from '../../../libs/events/relay';
 import { createTellWebhooks } from '../../../libs/events/webhooks/tell-webhooks';
 import type { Fetcher } from '../../../libs/fetch/fetcher';
@@ -43,6 +48,8 @@ interface UpkeepDeps extends SweepDeps {
   listening: Listening;
   webhooks: Webhooks;
   fetcher: Fetcher;
+  content: ContentStore;
+  installation: Installation;
   lifecycle: Lifecycle;
   secrets: SecretBox;
   resealAll: ReturnType<typeof createResealAll>;
@@ -87,6 +94,11 @@ export const startUpkeep = (deps: UpkeepDeps): void => {
       run: createRelay({ redis, clock, listening: deps.listening }),
     },
     { name: 'webhooks', every: RELAY_MS, lease: RELAY_LEASE_MS, run: createTellWebhooks(deps) },
+    {
+      name: 'epoch',
+      every: EPOCH_MS,
+      run: (signal: AbortSignal) => advanceEpoch({ ...deps, audit: createAudit(deps) }, signal),
+    },
     { name: 'reseal', every: RESEAL_MS, run: resealAndTell(deps) },
     {
       name: 'reconcile',

@@ -1383,11 +1383,33 @@ export interface paths {
         put?: never;
         /**
          * Resume the whole installation
-         * @description It sends again; queues that are paused themselves stay so.
+         * @description It sends again; queues that are paused themselves stay so. Not where the service paused itself since what Redis holds may be a backup: `POST /v1/restore` ends that.
          *
          *     Needs the role `operator` or one that may do more.
          */
         post: operations["resumeInstallation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go on after a backup was restored
+         * @description With `since`: emails of the backup that may have left since are `uncertain` from then on, and wait for a person whatever `onUncertain` says. With `confirm`: nothing is, because nothing was restored, or nothing can have left. Then the installation is resumed. May be repeated.
+         *
+         *     Needs the role `operator` or one that may do more.
+         */
+        post: operations["restoreInstallation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2385,6 +2407,25 @@ export interface components {
                 per: components["schemas"]["Duration"];
             };
             smtpControl?: boolean;
+        };
+        /**
+         * @example {
+         *       "since": "2030-01-01T03:00:00Z"
+         *     }
+         */
+        Restore: {
+            /**
+             * Format: date-time
+             * @description When the backup was made: what may have left since becomes uncertain.
+             */
+            since?: string;
+            /** @description Emails whose time has not come, too: somebody may have sent them earlier. */
+            scheduled?: boolean;
+            /**
+             * @description Nothing becomes uncertain: what Redis holds, or that it is empty, is as it should be.
+             * @constant
+             */
+            confirm?: true;
         };
         /**
          * @example {
@@ -3997,6 +4038,23 @@ export interface components {
             /** Format: date-time */
             at?: string;
             reason?: string;
+            /**
+             * @description The service paused itself, since what Redis holds may be a backup: `POST /v1/restore` ends it.
+             * @enum {string}
+             */
+            doubt?: "behind" | "empty" | "moved" | "foreign";
+        };
+        /**
+         * @example {
+         *       "uncertain": 25,
+         *       "sending": 0
+         *     }
+         */
+        RestoreResult: {
+            /** @description Emails that may have been sent since, and wait for a person now. */
+            uncertain: number;
+            /** @description Emails that a worker has in an attempt now. */
+            sending: number;
         };
         /**
          * @description `places`: emails that a worker may have in work at once; `busy`: those that it has.
@@ -5049,7 +5107,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `unavailable` */
+            /** @description A problem: `unavailable`, `not-durable` */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5314,7 +5372,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `unavailable` */
+            /** @description A problem: `unavailable`, `not-durable` */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5959,7 +6017,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `unavailable` */
+            /** @description A problem: `unavailable`, `not-durable` */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6521,7 +6579,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `unavailable`, `key-missing` */
+            /** @description A problem: `unavailable`, `not-durable`, `key-missing` */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8134,7 +8192,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `unavailable` */
+            /** @description A problem: `unavailable`, `not-durable` */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8360,7 +8418,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `unavailable` */
+            /** @description A problem: `unavailable`, `not-durable` */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8998,7 +9056,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `unavailable`, `key-missing` */
+            /** @description A problem: `unavailable`, `not-durable`, `key-missing` */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -18495,7 +18553,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A problem: `invalid`, `idempotency-key-not-supported` */
+            /** @description A problem: `restore-needed`, `invalid`, `idempotency-key-not-supported` */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -18546,6 +18604,166 @@ export interface operations {
                 };
             };
             /** @description A problem: `queue-full` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restoreInstallation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "since": "2030-01-01T03:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Restore"];
+            };
+        };
+        responses: {
+            /** @description The installation sends again. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "uncertain": 25,
+                     *       "sending": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RestoreResult"];
+                };
+            };
+            /** @description A problem: `bad-request`, `bad-cursor`, `malformed-json`, `not-utf-8` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `address-not-allowed`, `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `invalid`, `idempotency-key-not-supported` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `rate-limited`, `too-many-wrong-keys` */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `internal-error` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `storage-full`, `queue-full` */
             507: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

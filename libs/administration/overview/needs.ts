@@ -5,7 +5,7 @@ import { readOldestDue } from '../../jobs/read/oldest-due';
 import type { Schedule } from '../../jobs/layout/schedule';
 import type { Clock } from '../../runtime/clock';
 import type { BreakerState, Breakers } from '../../store/limits/breaker';
-import type { Installation, PauseNote } from '../../store/registries/installation';
+import type { Installation, InstallationPause, PauseNote } from '../../store/registries/installation';
 import type { Tenants } from '../../store/registries/tenants';
 import type { Workers } from '../../store/registries/workers';
 import { redisProblems, type Redis } from '../../store/redis/redis';
@@ -78,13 +78,20 @@ const dueQueues = async ({ redis, queues, schedule }: NeedsDeps, reaches: Reach,
   return found.flatMap((one) => one ?? []).sort((a, b) => a.oldestDueAt - b.oldestDueAt);
 };
 
+/** Its reason says it. */
+const withoutDoubt = ({ by, at, reason }: InstallationPause): PauseNote => ({
+  by,
+  at,
+  ...(reason !== undefined && { reason }),
+});
+
 /** @param reaches what whoever asks may see */
 export const readNeeds = async (deps: NeedsDeps, reaches: Reach): Promise<Needs> => {
   const { redis, clock, tenants, breakers, workers, installation } = deps;
   const now = clock.now();
   const look = { most: MOST, now };
   const [pause, running, problems, down, paused, due] = await Promise.all([
-    installation.pauseNote(),
+    installation.pauseNote().then((note) => note && withoutDoubt(note)),
     workers.list(),
     redisProblems(redis),
     readStanding(redis, 'down', look, (name) => downTransport(breakers, name)),

@@ -16,8 +16,8 @@ import { TELL, type Telling } from '../layout/bullmq-events';
 import { WIPE } from '../layout/sealed-email';
 import { LAYOUT, readRefusal, type Refusal } from '../layout/layout';
 
-// KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, failed reason, log line or '', when it ended, keep until, '1' if also from the
-// error log, the expiry that the email must still have or '', the reason for one whose hand-over has no known end, what is told of it (bullmq-events.ts),
+// KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, failed reason, log line or '', when it ended, keep until, from where it may be
+// taken (`Withdrawal.from`), the expiry that the email must still have or '', the reason for one whose hand-over has no known end, what is told of it (bullmq-events.ts),
 // its cause and that of one whose hand-over has no known end (enter-cause.ts), its event and that of such a one (outbox.ts), what is counted, and where such a one is (tallies.ts). Result: 1, or 0 missing, -1 sending, -2 sent, -3 in the error
 // log already, -4 its expiry is another one by now. Atomic, so that no worker takes the email meanwhile.
 const withdrawScript = defineScript(`${LAYOUT}${TELL}${CAUSES}${OUTBOX}${TALLY}${WIPE}
@@ -25,11 +25,17 @@ local prefix, id = KEYS[1], ARGV[1]
 local key = prefix .. id
 local from = place(prefix, id)
 if from == 'missing' then return 0 end
-if from == 'active' then return -1 end
+if from == 'active' then
+  if ARGV[6] ~= 'abandoned' or redis.call('EXISTS', key .. ':lock') == 1 then return -1 end
+  redis.call('LREM', prefix .. 'active', 1, id)
+  redis.call('SREM', prefix .. 'stalled', id)
+  redis.call('LPUSH', prefix .. 'wait', id)
+  from = 'waiting'
+end
 if from == 'completed' then return -2 end
 if ARGV[6] == 'uncertain' then
   if from ~= 'failed' or string.sub(redis.call('HGET', key, 'failedReason') or '', 1, 10) ~= 'uncertain:' then return -3 end
-elseif from == 'failed' and ARGV[6] == 'send-queue' then return -3 end
+elseif from == 'failed' and ARGV[6] ~= 'anywhere' then return -3 end
 if ARGV[7] ~= '' and cjson.decode(redis.call('HGET', key, 'data')).expiresAt ~= ARGV[7] then return -4 end
 local sent, open = marks(key)
 if sent and from ~= 'failed' then return -2 end
@@ -62,8 +68,11 @@ export interface Withdrawal {
   /** When it ended, as it will be told; ms since 1970, as the next. */
   now: number;
   keepUntil: number;
-  /** What waits, whatever is not sent yet (also in the error log, under another code), or only what is uncertain. */
-  from: 'send-queue' | 'anywhere' | 'uncertain';
+  /**
+   * What waits, whatever is not sent yet (also in the error log, under another code), only what is uncertain, or what waits
+   * and what a worker had that is gone.
+   */
+  from: 'send-queue' | 'anywhere' | 'uncertain' | 'abandoned';
   /** Only while the email still expires at this time (ISO 8601, as stored). */
   expiring?: string;
   /** The one that it would have been sent over. */

@@ -35,6 +35,7 @@ const STATUS: Record<string, number> = {
   'too-many-streams': 429,
   'internal-error': 500,
   unavailable: 503,
+  'not-durable': 503,
   'no-worker': 503,
   'key-missing': 503,
   'queue-full': 507,

@@ -56,6 +56,10 @@ export const KEYS = {
   audit: `${ROOT}:audit`,
   /** Who paused the whole installation, as JSON; absent while it sends. */
   pause: `${ROOT}:pause`,
+  /** How far the installation has come, as JSON (libs/events/epoch/epoch.ts). */
+  epoch: `${ROOT}:epoch`,
+  /** Written before it is asked how far writes have come (libs/store/durability/durability.ts). */
+  durability: `${ROOT}:durability`,
   /** Sorted set: the tenant's operations that are not done with -> when they were asked for (ms). */
   pendingOperations: (tenant: string) => `${ROOT}:{_operations}:pending:${tenant}`,
   /** Sorted set: the tenant's operations that are kept, done with or not -> when they were asked for (ms). */

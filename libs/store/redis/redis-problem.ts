@@ -1,9 +1,14 @@
 // What Redis cannot do now, as a problem that a client understands.
 import { Problem } from '../../mail/input/problem';
-import { redisFault, redisRefusal } from './redis';
+import { NotDurable, redisFault, redisRefusal } from './redis';
 
 /** @returns undefined for a fault that is not Redis's */
 export const redisProblem = (error: unknown): Problem | undefined => {
+  if (error instanceof NotDurable)
+    return new Problem(
+      'not-durable',
+      `${error.message}; try again, with the same Idempotency-Key: what was accepted is kept`,
+    );
   switch (redisFault(error)) {
     case 'full':
       return new Problem(

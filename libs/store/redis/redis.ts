@@ -108,6 +108,11 @@ export class RedisAway extends Error {
   override name = 'RedisAway';
 }
 
+/** What was written is in Redis' memory, and not known to be where it should be; the write may be repeated. */
+export class NotDurable extends Error {
+  override name = 'NotDurable';
+}
+
 /** @throws RedisAway at once where a command would have to wait */
 export const requireReady = (redis: Redis): void => {
   if (redis.status !== 'ready')

@@ -27,6 +27,8 @@ export const PROBLEM_MEANINGS = {
   'content-wiped': 'what the email said was wiped some days after its end, as its queue says (contentDays)',
   'webhook-off': 'the webhook is switched off: set enabled to true first',
   'key-has-issued': 'the key issued others that hold still: say what becomes of them by issued=revoke or issued=keep',
+  'restore-needed':
+    'what Redis holds may be a backup: call restore with the time of the backup, or confirm that it is none',
   'version-mismatch': 'somebody else changed it meanwhile: read it again, then change that',
   'too-large': 'the body is larger than allowed: upload attachments to /content, or send less at once',
   'unsupported-media-type': 'the body has another Content-Type, charset or encoding than is taken here',
@@ -35,6 +37,8 @@ export const PROBLEM_MEANINGS = {
   'too-many-streams': 'too many streams of events are open: close some, or wait as Retry-After says',
   'internal-error': 'something broke in the service: its log has it under the X-Request-Id',
   unavailable: 'Redis or the content store does not answer: try again as Retry-After says',
+  'not-durable':
+    'the email is in Redis, and not yet where ROHRPOST_DURABILITY asks for: try again with the same Idempotency-Key as Retry-After says',
   'no-worker': 'no worker runs that could do this: start one',
   'key-missing': 'a key of ROHRPOST_SECRET_KEYS that is needed is not there: the operator has to add it',
   'queue-full':

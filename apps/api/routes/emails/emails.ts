@@ -24,6 +24,7 @@ export const EMAIL_PROBLEMS = [
   'content-missing',
   'content-full',
   'storage-full',
+  'not-durable',
 ] as const;
 
 export const emailPath = ({ tenant, application }: QueueAddress, id: string): string =>
