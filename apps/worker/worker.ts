@@ -154,14 +154,15 @@ export const startWorker = async (
   lifecycle: Lifecycle = createLifecycle({ log, grace: config.grace }),
   metrics: Metrics = createMetrics('worker'),
 ): Promise<RunningWorker> => {
-  const connect = (name: string) => {
-    const redis = connectRedis({ url: config.redisUrl, patience: 'wait', name: `worker:${name}`, log });
+  const { redisUrl: url, redisSecrets: secrets } = config;
+  const connect = (name: string, listens = false) => {
+    const redis = connectRedis({ url, secrets, patience: 'wait', name: `worker:${name}`, listens, log });
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
   lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log, metrics.loopDelay) });
   const redis = connect('main');
-  const subscriber = connect('subscriber');
+  const subscriber = connect('subscriber', true);
   await claimRedis({ redis, log, ended: () => lifecycle.stopping });
 
   const resources = await openResources(config, lifecycle, redis, subscriber, log);

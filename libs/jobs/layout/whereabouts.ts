@@ -17,6 +17,7 @@ import type { StoredEmail } from '../../mail/email/stored-email';
 import { KEYS } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
+import { whenLost } from '../../store/servers/each-server';
 import { idTime } from './email-id';
 import { addressMembers, MESSAGE_IDS, messageIdPrefix, SEPARATOR } from './index-entries';
 import type { EmailQueue } from './queues';
@@ -116,7 +117,7 @@ const memoryOf = (redis: Redis): LRUCache<string, Entered> => {
   if (known !== undefined) return known;
   const made = new LRUCache<string, Entered>({ max: 10_000, ttl: REMEMBERED_MS });
   // Behind a lost connection there may be a Redis that has not got all that was written.
-  redis.on('close', () => made.clear());
+  whenLost(redis, () => made.clear());
   remembered.set(redis, made);
   return made;
 };

@@ -17,9 +17,7 @@ export const readAboutEmails = async (
   ids: string[],
 ): Promise<Map<string, AboutEmail>> => {
   const { job } = queueKeys(queue);
-  const pipeline = redis.pipeline();
-  for (const id of ids) pipeline.hget(job(id), 'data');
-  const answers = ((await pipeline.exec()) ?? []).map(([, data]) => data as string | null);
+  const answers = await Promise.all(ids.map((id) => redis.hget(job(id), 'data')));
   const found = new Map<string, AboutEmail>();
   for (const [index, id] of ids.entries()) {
     const data = answers[index];

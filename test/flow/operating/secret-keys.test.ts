@@ -3,7 +3,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { createTokenRecords } from '../../../libs/oauth/token-records';
 import { askedWith } from '../../../libs/mail/settings/oauth';
 import type { StoredTransport } from '../../../libs/mail/settings/transport';
@@ -30,7 +31,7 @@ let subscriber: Redis;
 
 beforeEach(async () => {
   service = await startService({ workers: 0 });
-  redis = new Redis(service.redis.url);
+  redis = openClient(service.redis.url);
   subscriber = redis.duplicate();
   smtp = await startSmtpServer({ auth: { user: 'app', pass: 'secret' } });
 });
