@@ -83,6 +83,12 @@ export const CHANNELS = {
   wake: `${ROOT}:wake`,
 };
 
+/**
+ * A key of the same slot that is never there (libs/store/redis/script.ts).
+ * @param key any of ours: its hash tag, or the whole of one that has none, says which slot
+ */
+export const absentKey = (key: string): string => `${ROOT}:absent:{${/\{([^}]+)\}/.exec(key)?.[1] ?? key}}`;
+
 /** What belongs to one tenant; the braces keep a tenant's keys in one slot of a Redis Cluster. */
 export const tenantKeys = (tenant: string) => ({
   queues: `${ROOT}:{${tenant}}:queues`,

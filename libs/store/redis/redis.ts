@@ -1,9 +1,9 @@
 // The connection to Redis: how each kind of process waits for it, and what its faults mean.
 import { setTimeout as pause } from 'node:timers/promises';
-import { Cluster, ReplyError, type Redis as SingleRedis } from 'ioredis';
+import { ReplyError, type Cluster, type Redis as SingleRedis } from 'ioredis';
 import { codeOf, messageOf } from '../../runtime/fault';
 import type { Log } from '../../runtime/log';
-import { askPrimaries, serverName, type Redis } from '../servers/each-server';
+import { askPrimaries, isCluster, serverName, type Redis } from '../servers/each-server';
 import { openRedis } from '../servers/open-redis';
 import type { RedisSecrets } from '../servers/redis-place';
 
@@ -110,7 +110,7 @@ export const connectRedis = (deps: {
       reconnectOnError,
     },
   });
-  if (redis instanceof Cluster) watchNodes(redis, name, log);
+  if (isCluster(redis)) watchNodes(redis, name, log);
   else redis.on('connect', () => leaveTogether(redis));
   let away = false;
   redis.on('error', (error: Error) => {
@@ -232,7 +232,7 @@ const unfitBy = (info: string): string[] => {
 export const redisUnfit = async (redis: Redis): Promise<string[]> => {
   const problems = await askPrimaries(redis, async (server) => {
     const found = unfitBy(await server.info());
-    return redis instanceof Cluster ? found.map((problem) => `${serverName(server)}: ${problem}`) : found;
+    return isCluster(redis) ? found.map((problem) => `${serverName(server)}: ${problem}`) : found;
   });
   return problems.flat();
 };

@@ -3,11 +3,13 @@ import { Cluster, type Redis as SingleRedis } from 'ioredis';
 
 export type Redis = SingleRedis | Cluster;
 
+export const isCluster = (redis: Redis): redis is Cluster => redis instanceof Cluster;
+
 /** The servers that hold keys. */
-const primariesOf = (redis: Redis): SingleRedis[] => (redis instanceof Cluster ? redis.nodes('master') : [redis]);
+const primariesOf = (redis: Redis): SingleRedis[] => (isCluster(redis) ? redis.nodes('master') : [redis]);
 
 /** Every server that somebody may be connected to. */
-const serversOf = (redis: Redis): SingleRedis[] => (redis instanceof Cluster ? redis.nodes() : [redis]);
+const serversOf = (redis: Redis): SingleRedis[] => (isCluster(redis) ? redis.nodes() : [redis]);
 
 /** @returns what each server that holds keys answers @throws where one of them does not */
 export const askPrimaries = <T>(redis: Redis, ask: (server: SingleRedis) => Promise<T>): Promise<T[]> =>
@@ -18,12 +20,11 @@ export const serverName = ({ options }: SingleRedis): string => `${options.host}
 
 /** @returns how many listen to a channel; a node of a cluster knows of its own alone, and one that is away has none */
 export const countListeners = async (redis: Redis, channel: string): Promise<number> => {
-  const isAlone = !(redis instanceof Cluster);
   const counts = serversOf(redis).map(async (server) => {
     const [, count] = (await server.call('PUBSUB', 'NUMSUB', channel)) as [string, number];
     return Number(count);
   });
-  const answers = await Promise.all(isAlone ? counts : counts.map((count) => count.catch(() => 0)));
+  const answers = await Promise.all(isCluster(redis) ? counts.map((count) => count.catch(() => 0)) : counts);
   return answers.reduce((sum, count) => sum + count, 0);
 };
 
