@@ -104,6 +104,8 @@ const readSentinel = (hosts: string, path: string, parameters: string | undefine
 /** @throws BadRedisUrl that says what is wrong, without the password */
 export const readRedisUrl = (text: string): RedisPlace => {
   const [, scheme = '', userinfo, hosts = '', path = '/', parameters] = SHAPE.exec(text) ?? [];
+  if (scheme !== 'unix' && path.includes('@'))
+    throw new BadRedisUrl('has a "/" before an "@": in a user or password write / ? # @ as %2F %3F %23 %40');
   const tls = scheme.startsWith('rediss');
   switch (scheme) {
     case 'redis':
@@ -120,12 +122,9 @@ export const readRedisUrl = (text: string): RedisPlace => {
         throw new BadRedisUrl('must name the socket by its whole path, like unix:///run/redis/redis.sock');
       return { kind: 'socket', path: decode(path), db: readDatabase(parameters), ...readLogin(userinfo) };
     default:
-      throw new BadRedisUrl(
-        SCHEMED.test(text) ? `${FORMS}; in a user or password write / ? # @ as %2F %3F %23 %40` : FORMS,
-      );
+      throw new BadRedisUrl(FORMS);
   }
 };
-const SCHEMED = /^(rediss?(-sentinel|-cluster)?|unix):\/\//;
 
 /** The same place without user and password, fit to be printed. */
 export const shownRedisUrl = (text: string): string => text.replace(/^([a-z-]+:\/\/)[^/?#]*@/, '$1');
