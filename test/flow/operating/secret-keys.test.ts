@@ -209,15 +209,21 @@ test('the command does the same, is stopped anywhere, and says what is left', as
   const template = await redis.hget(HASH, 'default');
   const box = createSecretBox([K1]);
   const tenants = Array.from({ length: 400 }, (_, index) => `t${index}`);
-  const many = redis.pipeline();
+  const writes: Promise<number>[] = [];
   for (const tenant of tenants) {
     const one = JSON.parse(template ?? '') as StoredTransport;
     const sealedPass = box.seal('secret', `transport:${tenant}/default:pass`);
     delete one.dkim;
-    many.hset(KEYS.tenants, tenant, JSON.stringify({ settings: {} }));
-    many.hset(tenantKeys(tenant).transports, 'default', JSON.stringify({ ...one, auth: { user: 'app', sealedPass } }));
+    writes.push(
+      redis.hset(KEYS.tenants, tenant, JSON.stringify({ settings: {} })),
+      redis.hset(
+        tenantKeys(tenant).transports,
+        'default',
+        JSON.stringify({ ...one, auth: { user: 'app', sealedPass } }),
+      ),
+    );
   }
-  await many.exec();
+  await Promise.all(writes);
   const countOf = async (key: string): Promise<number> => {
     const texts = await Promise.all(tenants.map((tenant) => redis.hget(tenantKeys(tenant).transports, 'default')));
     return texts.filter((text) => text?.includes(`"v1.${key}.`)).length;

@@ -27,6 +27,42 @@ const NODE_TIMEOUT_MS = 2_000;
 /** The folder of each node lies in that of the cluster. */
 export const nodeFolder = (dataDir: string, index: number): string => join(dataDir, `node-${index}`);
 
+/** The nodes of a cluster, or the one server. */
+export const nodesOf = (server: RedisServer): RedisServer[] => (server as Partial<RedisCluster>).nodes ?? [server];
+
+/** Of several nodes the fullest one speaks for all. */
+const fullest = (infos: string[]): string => {
+  const used = (info: string): number => Number(/used_memory:(\d+)/.exec(info)?.[1] ?? 0);
+  return infos.toSorted((a, b) => used(b) - used(a))[0] ?? '';
+};
+
+/** A client as of one server: what is asked of a server and not of a key is asked of every node. */
+export const openCluster = (addresses: { host: string; port: number }[], redisOptions: RedisOptionsOfClient): Redis => {
+  const cluster = new Cluster(addresses, { redisOptions });
+  const ofAll = <T>(...words: [string, ...string[]]): Promise<T[]> =>
+    Promise.all(cluster.nodes('master').map((node) => node.call(...words) as Promise<T>));
+  const ready = (): Promise<unknown> => cluster.get('test:ready');
+  const keys = async (pattern: string): Promise<string[]> => {
+    await ready();
+    return (await ofAll<string[]>('KEYS', pattern)).flat();
+  };
+  const callOne = cluster.call.bind(cluster) as (...words: string[]) => Promise<unknown>;
+  const call = async (...words: [string, ...string[]]): Promise<unknown> => {
+    const [name, pattern = ''] = words;
+    if (!['KEYS', 'CONFIG', 'INFO'].includes(name)) return callOne(...words);
+    if (name === 'KEYS') return keys(pattern);
+    await ready();
+    const answers = await ofAll<string>(...words);
+    return name === 'INFO' ? fullest(answers) : answers[0];
+  };
+  return Object.assign(cluster, { keys, call }) as unknown as Redis;
+};
+
+interface RedisOptionsOfClient {
+  password?: string;
+  maxRetriesPerRequest?: null;
+}
+
 /** Asks one node, over a connection of its own. */
 export const ask = async <T>(node: RedisServer, ...words: string[]): Promise<T> => {
   const redis = await node.connect();
@@ -115,7 +151,7 @@ export const startRedisCluster = async (options: ClusterOptions): Promise<RedisC
     ...first.node,
     nodes,
     url: `redis-cluster://:${password}@${addresses.map(({ host, port }) => `${host}:${port}`).join(',')}`,
-    connect: () => Promise.resolve(new Cluster(addresses, { redisOptions: { password } }) as unknown as Redis),
+    connect: () => Promise.resolve(openCluster(addresses, { password })),
     stop: async () => void (await Promise.all(nodes.map((node) => node.stop()))),
     kill: async (signal) => void (await Promise.all(nodes.map((node) => node.kill(signal)))),
   };

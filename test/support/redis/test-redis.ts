@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Cluster, Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { freePort } from '../../../dev/ports';
 import { findRedisBinary, type RedisBinary } from '../../../dev/redis-binary';
 import { startRedis, type RedisOptions, type RedisServer } from '../../../dev/redis';
 import { readRedisUrl } from '../../../libs/store/servers/redis-place';
-import { startRedisCluster } from './redis-cluster';
+import { openCluster, startRedisCluster } from './redis-cluster';
 import { JOURNALED } from './redis-journal';
 
 /** Set by dev/test.mjs where the server is Redis 7 or newer: others know neither `cluster-port` nor the scripts of strict-scripts.ts nor the times of redis-journal.ts. */
@@ -21,7 +21,7 @@ export const openClient = (url: string, options: { maxRetriesPerRequest?: null }
   const place = readRedisUrl(url);
   if (place.kind !== 'cluster') return new Redis(url, options);
   const redisOptions = { ...options, ...(place.password !== undefined && { password: place.password }) };
-  return new Cluster(place.nodes, { redisOptions }) as unknown as Redis;
+  return openCluster(place.nodes, redisOptions);
 };
 
 export type TestRedisOptions = RedisOptions & {
