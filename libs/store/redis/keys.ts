@@ -83,10 +83,7 @@ export const CHANNELS = {
   wake: `${ROOT}:wake`,
 };
 
-/**
- * A key of the same slot that is never there (libs/store/redis/script.ts).
- * @param key any of ours: its hash tag, or the whole of one that has none, says which slot
- */
+/** A key of the same slot as this one that is never there (libs/store/redis/script.ts). */
 export const absentKey = (key: string): string => `${ROOT}:absent:{${/\{([^}]+)\}/.exec(key)?.[1] ?? key}}`;
 
 /** What belongs to one tenant; the braces keep a tenant's keys in one slot of a Redis Cluster. */
