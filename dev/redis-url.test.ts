@@ -13,13 +13,15 @@ const open: Server[] = [];
 
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'rohrpost-redis-'));
-  redis = await startRedis({ dataDir });
+  redis = await startRedis({ dataDir, extra: [`unixsocket ${socket()}`] });
 });
 afterAll(async () => {
   for (const server of open) server.close();
   await redis.stop();
   rmSync(dataDir, { recursive: true, force: true });
 });
+
+const socket = (): string => join(dataDir, 'redis.sock');
 
 /** @returns the URL of a server that is no Redis */
 const named = async (onSocket: (socket: Socket) => unknown): Promise<string> => {
@@ -32,6 +34,13 @@ const named = async (onSocket: (socket: Socket) => unknown): Promise<string> => 
 test('a server that answers is taken, with its database', async () => {
   await requireRedis(redis.url);
   await requireRedis(redis.url.replace('//:', '//default:'));
+});
+
+test('so is one behind a socket, and told of where nobody listens', async () => {
+  await requireRedis(`unix://:${redis.password}@${socket()}`);
+  await expect(requireRedis('unix:///nowhere/redis.sock')).rejects.toThrow(
+    'unix:///nowhere/redis.sock does not answer',
+  );
 });
 
 test.each<[string, () => string | Promise<string>, string]>([

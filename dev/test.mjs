@@ -48,7 +48,18 @@ const loud = (lines) => {
 const NEEDS = [
   { folder: 'test/browser/', what: 'Chromium', find: chromium, variable: 'ROHRPOST_TEST_CHROMIUM' },
   { folder: 'test/real/', what: 'Postfix', find: postfix, variable: 'ROHRPOST_TEST_POSTFIX' },
-  { folder: 'test/contract/one-slot', what: 'Redis 7', find: clusterRedis, variable: 'ROHRPOST_TEST_REDIS_CLUSTER' },
+  ...[
+    'contract/one-slot',
+    'contract/moving-slot',
+    'fault/redis/cluster',
+    'fault/redis/failover',
+    'fault/redis/reshard',
+  ].map((file) => ({
+    folder: `test/${file}`,
+    what: 'Redis 7',
+    find: clusterRedis,
+    variable: 'ROHRPOST_TEST_REDIS_CLUSTER',
+  })),
 ];
 const NEEDS_OF_FULL = [
   { folder: 'test/full/console/', what: 'Chromium', find: chromium, variable: 'ROHRPOST_TEST_CHROMIUM' },
@@ -72,7 +83,9 @@ const LONG = [
   'test/fault/processes/skew',
   'test/fault/processes/smtp-intake',
   'test/fault/processes/webhooks-kill',
+  'test/fault/redis/cluster-failover',
   'test/fault/redis/failover-lag',
+  'test/fault/redis/reshard',
   'test/fault/servers/fallback',
   'test/flow/accepting/large',
   'test/flow/sending/bounded-log',
@@ -98,6 +111,9 @@ const system = (redis) => {
   const args = ignored.length > 0 ? ['--testPathIgnorePatterns', '/node_modules/', ...ignored] : [];
   return { env, args, warning };
 };
+
+/** What the full run repeats on a Redis Cluster of three nodes. */
+const ON_THREE_NODES = ['test/flow', 'test/browser/board'];
 
 /** Runs jest with its usual report, and has it write its figures to a file as well. */
 const jest = (args, env, figures) =>
@@ -125,13 +141,17 @@ prepare();
 const redis = await redisEnv();
 const { env, args, warning } = system(redis);
 const folder = mkdtempSync(join(tmpdir(), 'rohrpost-test-'));
-const figures = join(folder, 'jest.json');
-const code = await jest(
-  [...process.argv.slice(2).filter((one) => one !== '--full'), ...args],
-  { ...process.env, ...redis, ...env },
-  figures,
-);
+const wanted = process.argv.slice(2).filter((one) => one !== '--full');
+const runs = [{ files: wanted, more: {} }];
+if (isFull && !asksForFiles && redis.ROHRPOST_TEST_REDIS_CLUSTER !== undefined)
+  runs.push({ files: [...wanted, ...ON_THREE_NODES], more: { ROHRPOST_TEST_REDIS_NODES: '3' } });
+let code = 0;
+for (const [index, { files, more }] of runs.entries()) {
+  const figures = join(folder, `jest-${index}.json`);
+  const ended = await jest([...files, ...args], { ...process.env, ...redis, ...env, ...more }, figures);
+  code = Math.max(code, ended);
+  summary(figures);
+}
 if (warning.length > 0) loud(warning);
-summary(figures);
 rmSync(folder, { recursive: true, force: true });
 process.exitCode = code;

@@ -77,8 +77,9 @@ export const startApi = async (
   verifyWaitMs = VERIFY_WAIT_MS,
   metrics = createMetrics('api'),
 ): Promise<RunningApi> => {
-  const connect = (name: string, patience: Patience): Redis => {
-    const redis = connectRedis({ url: config.redisUrl, patience, name: `api:${name}`, log });
+  const { redisUrl: url, redisSecrets: secrets } = config;
+  const connect = (name: string, patience: Patience, listens = false): Redis => {
+    const redis = connectRedis({ url, secrets, patience, name: `api:${name}`, listens, log });
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
@@ -86,7 +87,7 @@ export const startApi = async (
   const redis = connect('main', 'fail-fast');
   const clock = createRedisClock({ redis, log });
   lifecycle.add({ name: 'clock', stop: () => clock.stop() });
-  const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait') });
+  const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait', true) });
   const orders = createVerifyRequests({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
   lifecycle.add({ name: 'orders', stop: () => orders.close() });
 

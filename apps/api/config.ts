@@ -11,9 +11,10 @@ import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/sett
 import { AddressRangesText } from '../../libs/mail/settings/address-ranges';
 import { BOUNDS_ENV, toTenantBounds, type TenantBounds } from '../../libs/mail/settings/tenant-bounds';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secret-box';
+import { REDIS_ENV, toRedisConfig, type RedisConfig } from '../../libs/store/servers/redis-place';
 
 export const ApiEnv = z.object({
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),
+  ...REDIS_ENV,
   ROHRPOST_OPERATOR_KEY: z
     .string()
     .regex(/^[!-~]{32,256}$/, 'must be 32 or more printable characters without spaces (openssl rand -hex 32)'),
@@ -54,8 +55,7 @@ export const ApiEnv = z.object({
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
-export interface ApiConfig extends ContentPlace {
-  redisUrl: string;
+export interface ApiConfig extends ContentPlace, RedisConfig {
   operatorKey: string;
   secretKeys: SecretKey[];
   /** 0: any free one. */
@@ -96,7 +96,7 @@ export interface ApiConfig extends ContentPlace {
 }
 
 export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
-  redisUrl: env.REDIS_URL,
+  ...toRedisConfig(env),
   operatorKey: env.ROHRPOST_OPERATOR_KEY,
   secretKeys: env.ROHRPOST_SECRET_KEYS,
   port: env.ROHRPOST_HTTP_PORT,

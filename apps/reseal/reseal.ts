@@ -9,6 +9,7 @@ import { claimFormat } from '../../libs/store/redis/format';
 import { connectRedis, whenReady } from '../../libs/store/redis/redis';
 import { createEmailSeals } from '../../libs/jobs/repair/reseal-emails';
 import { createSecretBox, SecretKeysText, type SecretBox } from '../../libs/store/redis/secret-box';
+import { REDIS_ENV, toRedisConfig } from '../../libs/store/servers/redis-place';
 import { createResealAll, type ResealReport } from '../../libs/store/registries/reseal';
 import { createSigningSecrets } from '../../libs/store/registries/signing-secrets';
 import { createListening } from '../../libs/store/registries/listening';
@@ -17,7 +18,7 @@ import { createWorkers } from '../../libs/store/registries/workers';
 import { createWebhooks } from '../../libs/store/webhooks/registry';
 
 export const ResealEnv = z.object({
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),
+  ...REDIS_ENV,
   ROHRPOST_SECRET_KEYS: SecretKeysText,
 });
 
@@ -60,8 +61,10 @@ const tell = ({ resealed, counts, without }: ResealReport, { newestKey, keys }: 
  * @throws OtherFormat where another version of the service wrote what Redis holds
  */
 export const reseal = async (env: z.infer<typeof ResealEnv>, log: Log): Promise<Told> => {
-  const connect = (name: string) => connectRedis({ url: env.REDIS_URL, patience: 'wait', name: `reseal:${name}`, log });
-  const [redis, subscriber] = [connect('main'), connect('subscriber')];
+  const { redisUrl: url, redisSecrets: secretsOfRedis } = toRedisConfig(env);
+  const connect = (name: string, listens = false) =>
+    connectRedis({ url, secrets: secretsOfRedis, patience: 'wait', name: `reseal:${name}`, listens, log });
+  const [redis, subscriber] = [connect('main'), connect('subscriber', true)];
   try {
     const late = pause(PATIENCE_MS, undefined, { ref: false }).then(() => {
       throw new Error('Redis does not answer: look at REDIS_URL, then try again');

@@ -7,11 +7,12 @@ import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/sett
 import { BOUNDS_ENV, toTenantBounds, type TenantBounds } from '../../libs/mail/settings/tenant-bounds';
 import { InstallationName, isOn, Switch } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
+import { REDIS_ENV, toRedisConfig, type RedisConfig } from '../../libs/store/servers/redis-place';
 
 const Port = z.coerce.number().int().min(0).max(65_535);
 
 export const SmtpEnv = z.object({
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),
+  ...REDIS_ENV,
   ...CONTENT_ENV,
   ...RETRY_ENV,
   ...DURABILITY_ENV,
@@ -59,8 +60,7 @@ export const requirePair = (env: Env, context: z.RefinementCtx): void => {
   if (port > 0 && cert === undefined) needs('ROHRPOST_SMTP_TLS_CERT', 'ROHRPOST_SMTP_TLS_PORT');
 };
 
-export interface SmtpConfig extends ContentPlace {
-  redisUrl: string;
+export interface SmtpConfig extends ContentPlace, RedisConfig {
   /** The installation's name: the domain of Message-IDs, and how clients are greeted. */
   name: string;
   /** Share of Redis' maxmemory that may be filled by what is new. */
@@ -95,7 +95,7 @@ export interface SmtpConfig extends ContentPlace {
 export const toSmtpConfig = (env: Env): SmtpConfig => {
   const { ROHRPOST_SMTP_TLS_CERT: cert, ROHRPOST_SMTP_TLS_KEY: key } = env;
   return {
-    redisUrl: env.REDIS_URL,
+    ...toRedisConfig(env),
     ...toContentPlace(env),
     retries: toRetryBounds(env),
     durability: toDurability(env),

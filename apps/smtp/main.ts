@@ -14,10 +14,14 @@ const main = async (): Promise<void> => {
   const { requireTestedBullmq } = await import('../../libs/jobs/layout/tested-bullmq.js');
   requireTestedBullmq();
   const { requireS3 } = await import('../../libs/content/open-store.js');
+  const { requireRedisPlace } = await import('../../libs/store/servers/redis-place.js');
   const { requirePair, SmtpEnv, toSmtpConfig } = await import('./config.js');
   const { createMetrics } = await import('../../libs/runtime/telemetry/metrics.js');
   const { startSmtp } = await import('./smtp.js');
-  const env = readEnv(SmtpEnv.superRefine(requireS3).superRefine(requirePair), process.env);
+  const env = readEnv(
+    SmtpEnv.superRefine(requireS3).superRefine(requireRedisPlace).superRefine(requirePair),
+    process.env,
+  );
   const log = createLog('smtp', env.ROHRPOST_LOG_LEVEL);
   const config = toSmtpConfig(env);
   if (config.port === 0 && config.tlsPort === 0 && config.bounces === undefined) {

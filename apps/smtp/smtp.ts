@@ -49,8 +49,9 @@ export const startSmtp = async (
   metrics: Metrics,
   lifecycle: Lifecycle = createLifecycle({ log, grace: config.grace }),
 ): Promise<RunningSmtp> => {
-  const connect = (name: string, patience: Patience): Redis => {
-    const redis = connectRedis({ url: config.redisUrl, patience, name: `smtp:${name}`, log });
+  const { redisUrl: url, redisSecrets: secrets } = config;
+  const connect = (name: string, patience: Patience, listens = false): Redis => {
+    const redis = connectRedis({ url, secrets, patience, name: `smtp:${name}`, listens, log });
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
@@ -58,7 +59,7 @@ export const startSmtp = async (
   lifecycle.add({ name: 'certificate', stop: () => certificate.stop() });
   lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log, metrics.loopDelay) });
   const redis = connect('main', 'fail-fast');
-  const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait') });
+  const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait', true) });
   const open = (): Redis => connect('durability', 'fail-fast');
   const durability = createDurability({ choice: config.durability, main: redis, open });
   const rooms = openRooms({ config, log, metrics, lifecycle, durably: durability.durably }, redis, changes);

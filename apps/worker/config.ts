@@ -10,9 +10,10 @@ import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/sett
 import { InstallationName, isOn, Switch } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secret-box';
+import { REDIS_ENV, toRedisConfig, type RedisConfig } from '../../libs/store/servers/redis-place';
 
 export const WorkerEnv = z.object({
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be like redis://:password@host:6379' }),
+  ...REDIS_ENV,
   ROHRPOST_SECRET_KEYS: SecretKeysText,
   ...CONTENT_ENV,
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
@@ -42,8 +43,7 @@ export const WorkerEnv = z.object({
   ROHRPOST_PROBE_HOST: z.string().default('127.0.0.1'),
 });
 
-export interface WorkerConfig extends ContentPlace {
-  redisUrl: string;
+export interface WorkerConfig extends ContentPlace, RedisConfig {
   secretKeys: SecretKey[];
   /** The installation's name: how it greets servers. */
   name: string;
@@ -76,7 +76,7 @@ export interface WorkerConfig extends ContentPlace {
 }
 
 export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => ({
-  redisUrl: env.REDIS_URL,
+  ...toRedisConfig(env),
   secretKeys: env.ROHRPOST_SECRET_KEYS,
   ...toContentPlace(env),
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,

@@ -14,10 +14,11 @@ const main = async (): Promise<void> => {
   const { requireTestedBullmq } = await import('../../libs/jobs/layout/tested-bullmq.js');
   requireTestedBullmq();
   const { requireS3 } = await import('../../libs/content/open-store.js');
+  const { requireRedisPlace } = await import('../../libs/store/servers/redis-place.js');
   const { toWorkerConfig, WorkerEnv } = await import('./config.js');
   const { BOUNDS, startWorker } = await import('./worker.js');
   const { createMetrics } = await import('../../libs/runtime/telemetry/metrics.js');
-  const env = readEnv(WorkerEnv.superRefine(requireS3), process.env);
+  const env = readEnv(WorkerEnv.superRefine(requireS3).superRefine(requireRedisPlace), process.env);
   const log = createLog('worker', env.ROHRPOST_LOG_LEVEL);
   const config = toWorkerConfig(env);
   const lifecycle = createLifecycle({ log, grace: config.grace });

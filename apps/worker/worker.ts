@@ -158,19 +158,23 @@ export const startWorker = async (
   lifecycle: Lifecycle = createLifecycle({ log, grace: config.grace }),
   metrics: Metrics = createMetrics('worker'),
 ): Promise<RunningWorker> => {
-  const connect = (name: string, patience: Patience = 'wait') => {
-    const redis = connectRedis({ url: config.redisUrl, patience, name: `worker:${name}`, log });
+  const { redisUrl: url, redisSecrets: secrets } = config;
+  const connect = (
+    name: string,
+    { patience = 'wait', listens = false }: { patience?: Patience; listens?: boolean } = {},
+  ) => {
+    const redis = connectRedis({ url, secrets, patience, name: `worker:${name}`, listens, log });
     lifecycle.add({ name: `redis ${name}`, stop: () => redis.disconnect() });
     return redis;
   };
   lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log, metrics.loopDelay) });
   const redis = connect('main');
-  const subscriber = connect('subscriber');
+  const subscriber = connect('subscriber', { listens: true });
   await claimRedis({ redis, log, ended: () => lifecycle.stopping });
 
   const choice = config.durability;
   // Who hands a message over does not wait for a connection that is away.
-  const open = (): Redis => connect('durability', 'fail-fast');
+  const open = (): Redis => connect('durability', { patience: 'fail-fast' });
   const { durably, requireFit } = createDurability({ choice, main: redis, open });
   if (!lifecycle.stopping) await requireFit();
 

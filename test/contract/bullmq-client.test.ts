@@ -1,6 +1,7 @@
 // What somebody sees who looks at a queue with BullMQ and knows nothing of Rohrpost.
 import { Queue, QueueEvents } from 'bullmq';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../support/redis/test-redis';
 import { untilState } from '../support/emails';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
 import { startSmtpServer, type SmtpServer } from '../support/smtp/smtp-server';
@@ -26,7 +27,7 @@ beforeAll(async () => {
   service = await startService({ api: told, worker: told });
   ({ emails } = await setUpQueue(service, queue, smtp.port, { onUncertain: 'hold' }));
   bull = new Queue('acme.app', clientOf(service, 'acme.app'));
-  redis = new Redis(service.redis.url);
+  redis = openClient(service.redis.url);
 });
 afterAll(async () => {
   await events.close();
@@ -146,7 +147,7 @@ test('where nobody asked for them, there are no events and no metrics', async ()
   const refused = await quiet.ok<EmailBody>('POST', emails, anEmail({ to: ['no@example.org'] }));
   await untilState(quiet, queue, refused.id, 'failed');
   const client = new Queue('acme.app', clientOf(quiet, 'acme.app'));
-  const plain = new Redis(quiet.redis.url);
+  const plain = openClient(quiet.redis.url);
   expect(await plain.exists(client.toKey('events'))).toBe(0);
   plain.disconnect();
   expect(await client.getMetrics('completed')).toMatchObject({ meta: { count: 0 }, data: [] });

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../support/redis/test-redis';
 import { untilState } from '../support/emails';
 import { scrape, type Scrape } from '../support/http/scrape';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../support/service';
@@ -20,7 +21,7 @@ let emails: string;
 beforeAll(async () => {
   smtp = await startSmtpServer();
   service = await startService({ workers: 0 });
-  redis = new Redis(service.redis.url);
+  redis = openClient(service.redis.url);
   ({ emails } = await setUpQueue(service, 'acme/app', smtp.port, { onUncertain: 'hold' }));
 });
 afterAll(async () => {

@@ -112,6 +112,8 @@ export interface ServiceOptions {
   data?: string;
   /** A Redis without `cluster-enabled` (test-redis.ts). */
   plainRedis?: boolean;
+  /** Another Redis than the usual one. */
+  startRedis?: (dataDir: string) => Promise<RedisServer>;
   /** ms that the API waits for a try of a transport. */
   verifyWaitMs?: number;
   /** Changes of state that may happen here besides: where another BullMQ client, or the test itself, makes them. */
@@ -136,7 +138,7 @@ let replicas = 0;
 
 export const startService = async (options: ServiceOptions = {}): Promise<Service> => {
   const dataDir = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
-  const redis = await startRedisWith(dataDir, options);
+  const redis = await (options.startRedis?.(dataDir) ?? startRedisWith(dataDir, options));
   const lives = watchLives(dataDir, [...TRANSITIONS, ...(options.otherChanges ?? [])]);
   const api = await startApi(
     {

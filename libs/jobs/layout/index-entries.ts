@@ -79,16 +79,18 @@ export const enterIndexes = async (
   await addToIndexes(redis, [keys.byTime, keys.byAddress, keys.upkeep], [JSON.stringify(rows)]);
 };
 
+// KEYS: by address, three sorted sets of ids, what was left of the job. ARGV: id, members by address. Result: 1. Atomic, so that an email
+// which is found at all is found by everything.
+const leaveAll = defineScript(`
+for index = 2, #ARGV do redis.call('ZREM', KEYS[1], ARGV[index]) end
+for index = 2, 4 do redis.call('ZREM', KEYS[index], ARGV[1]) end
+redis.call('DEL', KEYS[5])
+return 1`);
+
 /** Takes an email out of the indexes, and with them what was left of its job while it was removed. */
 export const leaveIndexes = async (redis: Redis, keys: QueueKeys, id: string, email: StoredEmail): Promise<void> => {
-  await redis
-    .multi()
-    .zrem(keys.byTime, id)
-    .zrem(keys.byAddress, ...addressMembers(id, email))
-    .zrem(keys.upkeep, id)
-    .zrem(keys.finished, id)
-    .del(keys.removal(id))
-    .exec();
+  const indexes = [keys.byAddress, keys.byTime, keys.upkeep, keys.finished, keys.removal(id)];
+  await leaveAll(redis, indexes, [id, ...addressMembers(id, email)]);
 };
 
 /** Members of the earlier index that are taken over at once. */

@@ -3,6 +3,7 @@ import { CHANNELS, KEYS } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { replaceTime } from '../../store/redis/replace-time';
 import { defineScript } from '../../store/redis/script';
+import { countListeners } from '../../store/servers/each-server';
 
 /** Due whatever the clocks say: those of the API and of the workers may differ. */
 export const DUE_NOW = 0;
@@ -118,10 +119,7 @@ export const createSchedule = (redis: Redis): Schedule => ({
     const [nextIn, queues] = (await lookNow(redis, [KEYS.due], [most, READ_AT_MOST, from])) as [string, string[]];
     return { queues, ...(nextIn !== '' && { nextIn: Number(nextIn) }) };
   },
-  async listeners() {
-    const [, count] = (await redis.call('PUBSUB', 'NUMSUB', CHANNELS.wake)) as [string, number];
-    return Number(count);
-  },
+  listeners: () => countListeners(redis, CHANNELS.wake),
   async lookAgain(queue, at, instead) {
     await replaceTime(redis, [KEYS.due], [queue, Math.floor(at), instead ?? '']);
   },

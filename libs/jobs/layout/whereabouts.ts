@@ -17,6 +17,7 @@ import type { StoredEmail } from '../../mail/email/stored-email';
 import { KEYS } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
+import { whenLost } from '../../store/servers/each-server';
 import { idTime } from './email-id';
 import { addressMembers, MESSAGE_IDS, messageIdPrefix, SEPARATOR } from './index-entries';
 import type { EmailQueue } from './queues';
@@ -84,19 +85,20 @@ export const signsOfPattern = ({ local, domain }: RecipientPattern): number[] =>
 };
 
 // KEYS: slices of the installation, of the tenant, numbers, names, signs. ARGV: queue, application, slice and separator, newest
-// (ms). Result: 1. Atomic, so that no two queues get one number. A queue that is deleted keeps its own: what is entered of
+// (ms),
+// how many signs. Result: 1. Atomic, so that no two queues get one number. A queue that is deleted keeps its own: what is entered of
 // it leads to nothing, or to what it has when it is made anew.
 const enter = defineScript(`
 redis.call('ZADD', KEYS[1], 'GT', ARGV[4], ARGV[3] .. ARGV[1])
 redis.call('ZADD', KEYS[2], 'GT', ARGV[4], ARGV[3] .. ARGV[2])
-if #KEYS == 4 then return 1 end
+if ARGV[5] == '0' then return 1 end
 local number = redis.call('HGET', KEYS[3], ARGV[1])
 if not number then
   number = redis.call('HLEN', KEYS[3])
   redis.call('HSET', KEYS[3], ARGV[1], number)
   redis.call('HSET', KEYS[4], number, ARGV[1])
 end
-for index = 5, #KEYS do redis.call('SETBIT', KEYS[index], number, 1) end
+for index = 5, 4 + ARGV[5] do redis.call('SETBIT', KEYS[index], number, 1) end
 return 1`);
 
 /** What this process has entered of a queue. */
@@ -116,7 +118,7 @@ const memoryOf = (redis: Redis): LRUCache<string, Entered> => {
   if (known !== undefined) return known;
   const made = new LRUCache<string, Entered>({ max: 10_000, ttl: REMEMBERED_MS });
   // Behind a lost connection there may be a Redis that has not got all that was written.
-  redis.on('close', () => made.clear());
+  whenLost(redis, () => made.clear());
   remembered.set(redis, made);
   return made;
 };
@@ -150,7 +152,7 @@ export const enterSlice = (
   const until = Math.min(isBusy ? newest + AHEAD_MS : newest, sliceBegin(slice + 1) - 1);
   const keys = [KEYS.slices, KEYS.slicesOf(address.tenant), KEYS.queueNumbers, KEYS.numberedQueues];
   const isNewest = known === undefined || slice >= known.slice;
-  const args = [name, address.application, prefixOf(slice), until];
+  const args = [name, address.application, prefixOf(slice), until, bits.length];
   return enter(redis, [...keys, ...bits.map(KEYS.sign)], args).then(() => {
     for (const bit of bits) map[bit >> 3] = (map[bit >> 3] ?? 0) | (1 << (bit & 7));
     // An older slice is entered as well, but what comes next is of the newest.

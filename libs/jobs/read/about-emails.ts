@@ -20,9 +20,7 @@ export const readAboutEmails = async (
   ids: string[],
 ): Promise<Map<string, AboutEmail>> => {
   const { job } = queueKeys(queue);
-  const pipeline = redis.pipeline();
-  for (const id of ids) pipeline.hmget(job(id), 'data', MARK.reported);
-  const answers = ((await pipeline.exec()) ?? []).map(([, fields]) => fields as (string | null)[] | undefined);
+  const answers = await Promise.all(ids.map((id) => redis.hmget(job(id), 'data', MARK.reported)));
   const found = new Map<string, AboutEmail>();
   for (const [index, id] of ids.entries()) {
     const [data, reported] = answers[index] ?? [];

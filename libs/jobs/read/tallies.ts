@@ -63,12 +63,12 @@ export const readTallies = async (
   const { ms, each } = SPANS[by];
   const [first, last] = [Math.floor(since / ms), Math.ceil(until / ms) - 1];
   const { bull } = queueKeys(address);
-  const pipeline = redis.pipeline();
+  const reads: Promise<Record<string, string>>[] = [];
   for (let chunk = Math.floor(first / each); chunk <= Math.floor(last / each); chunk++)
-    pipeline.hgetall(bull + talliesKey(SPANS[by], chunk * each));
+    reads.push(redis.hgetall(bull + talliesKey(SPANS[by], chunk * each)));
   const found = new Map<string, Counted>();
-  for (const [, hash] of (await pipeline.exec()) ?? []) {
-    for (const [field, count] of Object.entries(hash as Record<string, string>)) {
+  for (const hash of await Promise.all(reads)) {
+    for (const [field, count] of Object.entries(hash)) {
       const [, digits = '', letter, bucket, mark, transport = ''] = FIELD.exec(field) ?? [];
       const span = Number(digits);
       if (span < first || span > last) continue;

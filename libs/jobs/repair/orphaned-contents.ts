@@ -23,10 +23,9 @@ export const createDropOrphanedContents = ({ redis, refs, removeContent, now }: 
     let dropped = 0;
     for await (const needs of contentNeeds(redis, queue.address)) {
       const old = needs.filter(({ member }) => isOld(member));
-      const pipeline = redis.pipeline();
-      for (const { member } of old) pipeline.exists(queue.keys.job(member), queue.keys.removal(member));
-      const found = old.length === 0 ? [] : ((await pipeline.exec()) ?? []);
-      const gone = old.filter((_, index) => found[index]?.[1] === 0);
+      const { job, removal } = queue.keys;
+      const found = await Promise.all(old.map(({ member }) => redis.exists(job(member), removal(member))));
+      const gone = old.filter((_, index) => found[index] === 0);
       for (const { member, contentId } of gone) await refs.release(queue.address, member, [contentId], removeContent);
       dropped += gone.length;
     }

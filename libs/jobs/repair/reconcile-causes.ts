@@ -89,13 +89,11 @@ const causeIn = async (
 /** Emails of these that failed and are not entered, with their failed reasons. */
 const missingOf = async ({ redis }: Deps, queue: EmailQueue, ids: string[]): Promise<Map<string, string>> => {
   const { bull, job } = queue.keys;
-  const fields = redis.pipeline();
-  for (const id of ids) fields.hmget(job(id), MARK.cause, 'failedReason');
-  const marks = ((await fields.exec()) ?? []).map(([, found]) => found as [string | null, string | null]);
-  const members = redis.pipeline();
-  for (const [index, id] of ids.entries())
-    members.zscore(bull + BESIDE.byCause, (marks[index]?.[0] ?? '') + SEPARATOR + invertDigits(id.slice(2)));
-  const scores = ((await members.exec()) ?? []).map(([, score]) => score);
+  const marks = await Promise.all(ids.map((id) => redis.hmget(job(id), MARK.cause, 'failedReason')));
+  const memberOf = (id: string, cause = ''): string => cause + SEPARATOR + invertDigits(id.slice(2));
+  const scores = await Promise.all(
+    ids.map((id, index) => redis.zscore(bull + BESIDE.byCause, memberOf(id, marks[index]?.[0] ?? ''))),
+  );
   const missing = new Map<string, string>();
   for (const [index, id] of ids.entries()) {
     const reason = marks[index]?.[1];

@@ -54,17 +54,14 @@ redis.call('HDEL', prefix .. id, 'finishedOn', 'failedReason')
 enter(prefix, id, tonumber(ARGV[3]), now)
 return 1`);
 
-const exist = async (redis: Redis, queue: EmailQueue, ids: string[]): Promise<boolean[]> => {
-  const pipeline = redis.pipeline();
-  for (const id of ids) pipeline.exists(queue.keys.job(id));
-  return ((await pipeline.exec()) ?? []).map(([, found]) => found === 1);
-};
+// Commands of their own, no pipelines: one that fails, or meets a slot that moves, must not look as if nothing were there.
+const exist = async (redis: Redis, queue: EmailQueue, ids: string[]): Promise<boolean[]> =>
+  (await Promise.all(ids.map((id) => redis.exists(queue.keys.job(id))))).map((found) => found === 1);
 
 /** Emails that BullMQ has and the index by time has not. */
 const index = async (redis: Redis, queue: EmailQueue, ids: string[], findings: Findings): Promise<void> => {
-  const pipeline = redis.pipeline();
-  for (const id of ids) pipeline.zscore(queue.keys.byTime, id).hget(queue.keys.job(id), 'data');
-  const answers = ((await pipeline.exec()) ?? []).map(([, value]) => value as string | null);
+  const { byTime, job } = queue.keys;
+  const answers = await Promise.all(ids.flatMap((id) => [redis.zscore(byTime, id), redis.hget(job(id), 'data')]));
   const missing = ids.flatMap((id, position) => {
     const [score, data] = [answers[position * 2], answers[position * 2 + 1]];
     return score === null && typeof data === 'string' && isEmailId(id) ? [{ id, email: readStored(data) }] : [];
@@ -136,9 +133,8 @@ export const createReconcile = (
   const rehomeAll = async (queue: EmailQueue, findings: Findings): Promise<void> => {
     const waiting = new Set(await redis.lrange(`${queue.keys.bull}wait`, 0, -1));
     for await (const members of scan(redis, queue.keys.byTime)) {
-      const pipeline = redis.pipeline();
-      for (const id of members) for (const set of SETS) pipeline.zscore(`${queue.keys.bull}${set}`, id);
-      const scores = ((await pipeline.exec()) ?? []).map(([, score]) => score);
+      const asked = members.flatMap((id) => SETS.map((set) => redis.zscore(`${queue.keys.bull}${set}`, id)));
+      const scores = await Promise.all(asked);
       const inSet = (index: number): boolean =>
         scores.slice(index * SETS.length, (index + 1) * SETS.length).some((score) => score !== null);
       for (const [index, id] of members.entries()) {

@@ -7,6 +7,7 @@ import type { Clock } from '../../runtime/clock';
 import type { ContentRefs } from '../../store/contents/content-refs';
 import { talliesKeys } from '../traces/tallies';
 import type { Redis } from '../../store/redis/redis';
+import { defineScript } from '../../store/redis/script';
 import type { RemoveEmail } from './remove-email';
 
 export interface EmptyQueueDeps {
@@ -19,6 +20,11 @@ export interface EmptyQueueDeps {
 }
 
 const AT_ONCE = 200;
+
+// KEYS: three sorted sets of ids. ARGV: ids. Result: 1. Atomic, so that what leads to an email goes at once.
+const leaveIndexes = defineScript(`
+for index = 1, 3 do redis.call('ZREM', KEYS[index], unpack(ARGV)) end
+return 1`);
 
 /**
  * May be repeated where it was interrupted: what leads to an email goes after what belongs to it.
@@ -43,12 +49,7 @@ export const emptyQueue = async (
           await refs.release(queue.address, id, [...contentIdsOf(record.email), ...archived], content.remove);
         }
       }
-      await redis
-        .multi()
-        .zrem(keys.byTime, ...ids)
-        .zrem(keys.upkeep, ...ids)
-        .zrem(keys.finished, ...ids)
-        .exec();
+      await leaveIndexes(redis, [keys.byTime, keys.upkeep, keys.finished], ids);
       ids.forEach(erased);
     }
   }

@@ -89,6 +89,9 @@ export const CHANNELS = {
   wake: `${ROOT}:wake`,
 };
 
+/** A key of the same slot as this one that is never there (libs/store/redis/script.ts). */
+export const absentKey = (key: string): string => `${ROOT}:absent:{${/\{([^}]+)\}/.exec(key)?.[1] ?? key}}`;
+
 /** What belongs to one tenant; the braces keep a tenant's keys in one slot of a Redis Cluster. */
 export const tenantKeys = (tenant: string) => ({
   queues: `${ROOT}:{${tenant}}:queues`,

@@ -1,7 +1,9 @@
 // The clock that all processes share: Redis' own, carried on between two readings by a clock that nobody can set.
 import { systemClock, uptime, type Clock } from '../../runtime/clock';
 import type { Log } from '../../runtime/log';
+import { KEYS } from './keys';
 import type { Redis } from './redis';
+import { defineScript } from './script';
 
 export interface RedisClock extends Clock {
   /**
@@ -12,6 +14,10 @@ export interface RedisClock extends Clock {
   ask(): Promise<number>;
   stop(): void;
 }
+
+// KEYS: one, whose server's clock is meant: that of the due queues, which is the same for all processes also where a cluster has
+// several. Result: seconds and microseconds.
+const readTime = defineScript(`return redis.call('TIME')`);
 
 /** Redis' clock is set, too, and a failover may lead to another one: it is asked so often. */
 const ASK_MS = 5_000;
@@ -46,7 +52,7 @@ export const createRedisClock = (deps: { redis: Redis; log: Log }): RedisClock =
 
   const ask = async (): Promise<number> => {
     const asked = uptime();
-    const [seconds, micros] = await redis.time();
+    const [seconds, micros] = (await readTime(redis, [KEYS.due], [])) as [string, string];
     const heard = uptime();
     const measured = Number(seconds) * 1_000 + Number(micros) / 1_000 - (asked + heard) / 2;
     // An answer that took its time says less than what is known: it counts only where it proves that the clock was set.

@@ -1,8 +1,11 @@
 // The connection to Redis: how each kind of process waits for it, and what its faults mean.
 import { setTimeout as pause } from 'node:timers/promises';
-import { Redis, ReplyError } from 'ioredis';
+import { ReplyError, type Cluster, type Redis as SingleRedis } from 'ioredis';
 import { codeOf, messageOf } from '../../runtime/fault';
 import type { Log } from '../../runtime/log';
+import { askPrimaries, isCluster, serverName, type Redis } from '../servers/each-server';
+import { openRedis } from '../servers/open-redis';
+import type { RedisSecrets } from '../servers/redis-place';
 
 export type { Redis };
 
@@ -15,15 +18,17 @@ const OPTIONS = {
   wait: { enableOfflineQueue: true, maxRetriesPerRequest: null },
 } as const;
 
-/** A replica is told of once in this time, however often it is asked, ms. */
-const READ_ONLY_TOLD_MS = 60_000;
+/** A replica, or a node that is away, is told of once in this time, however often it is asked, ms. */
+const TOLD_MS = 60_000;
+/** Between two connections; and after a replica was found where a primary should be. ms */
+const [LONGEST_PAUSE_MS, REPLICA_PAUSE_MS] = [1_000, 1_000];
 
 /**
  * What is said to Redis in one turn of the event loop leaves in one system call instead of one for each command, which were
  * a quarter of a busy process' time. ioredis' own pipelining (`enableAutoPipelining`) would do that too, but gives commands
  * up when the connection breaks in the middle of a pipeline; alone they are repeated.
  */
-const leaveTogether = (redis: Redis): void => {
+const leaveTogether = (redis: SingleRedis): void => {
   const { stream } = redis;
   const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
   let held = false;
@@ -40,39 +45,80 @@ const leaveTogether = (redis: Redis): void => {
   };
 };
 
+/** @returns whether to tell of something now: not again within `TOLD_MS` */
+const createSeldom = (): (() => boolean) => {
+  let toldAt = -Infinity;
+  return () => {
+    if (performance.now() - toldAt < TOLD_MS) return false;
+    toldAt = performance.now();
+    return true;
+  };
+};
+
+/** After a failover the old primary answers READONLY: reconnect, with a pause; who waits asks again, who does not is told. */
+const createReplicaWatch = (patience: Patience, name: string, log: Log) => {
+  const tells = createSeldom();
+  let foundAt = -Infinity;
+  return {
+    retryMs: (times: number): number =>
+      performance.now() - foundAt < REPLICA_PAUSE_MS ? REPLICA_PAUSE_MS : Math.min(50 * times, LONGEST_PAUSE_MS),
+    reconnectOnError: (error: Error): false | 1 | 2 => {
+      if (!error.message.startsWith('READONLY')) return false;
+      foundAt = performance.now();
+      if (tells())
+        log.error({ connection: name }, 'Redis is a replica and takes no writes (READONLY): waiting for a master');
+      return patience === 'wait' ? 2 : 1;
+    },
+  };
+};
+
+/** Tells of single nodes that are away; the cluster as a whole may be well without them. */
+const watchNodes = (cluster: Cluster, name: string, log: Log): void => {
+  const tells = createSeldom();
+  cluster.on('+node', (node: SingleRedis) => node.on('connect', () => leaveTogether(node)));
+  cluster.on('node error', (error: Error, node: string) => {
+    if (tells()) log.warn({ error: error.message, node, connection: name }, 'a node of the Redis Cluster is away');
+  });
+};
+
 /**
  * Opens a connection that comes back by itself. Does not wait for it: see `whenReady`.
  * @param deps.name shown by CLIENT LIST
+ * @param deps.listens where it only listens to channels
+ * @throws Error where the URL cannot be understood
  */
-export const connectRedis = (deps: { url: string; patience: Patience; name: string; log: Log }): Redis => {
-  let toldAt = -Infinity;
-  const tellReadOnly = (): void => {
-    if (performance.now() - toldAt < READ_ONLY_TOLD_MS) return;
-    toldAt = performance.now();
-    deps.log.error(
-      { connection: deps.name },
-      'Redis is a replica and takes no writes (READONLY): waiting for a master',
-    );
-  };
-  const redis = new Redis(deps.url, {
-    ...OPTIONS[deps.patience],
-    connectionName: `rohrpost:${deps.name}`,
-    retryStrategy: (times) => Math.min(50 * times, 1_000),
-    // After a failover the old master answers READONLY: reconnect; who waits asks again, who does not is told.
-    reconnectOnError: (error) => {
-      if (!error.message.startsWith('READONLY')) return false;
-      tellReadOnly();
-      return deps.patience === 'wait' ? 2 : 1;
+export const connectRedis = (deps: {
+  url: string;
+  secrets?: RedisSecrets | undefined;
+  patience: Patience;
+  name: string;
+  listens?: boolean;
+  log: Log;
+}): Redis => {
+  const { url, secrets, patience, name, listens = false, log } = deps;
+  const { retryMs, reconnectOnError } = createReplicaWatch(patience, name, log);
+  const redis = openRedis({
+    url,
+    secrets,
+    listens,
+    waits: patience === 'wait',
+    retryMs,
+    options: {
+      ...OPTIONS[patience],
+      connectionName: `rohrpost:${name}`,
+      retryStrategy: retryMs,
+      reconnectOnError,
     },
   });
-  redis.on('connect', () => leaveTogether(redis));
+  if (isCluster(redis)) watchNodes(redis, name, log);
+  else redis.on('connect', () => leaveTogether(redis));
   let away = false;
   redis.on('error', (error: Error) => {
-    if (!away) deps.log.error({ error: error.message, connection: deps.name }, 'Redis is away: waiting for it');
+    if (!away) log.error({ error: error.message, connection: name }, 'Redis is away: waiting for it');
     away = true;
   });
   redis.on('ready', () => {
-    if (away) deps.log.info({ connection: deps.name }, 'Redis is back');
+    if (away) log.info({ connection: name }, 'Redis is back');
     away = false;
   });
   return redis;
@@ -94,8 +140,8 @@ export const answersSoon = async (redis: Redis): Promise<boolean> => {
   if (redis.status !== 'ready') return false;
   const ended = new AbortController();
   const patience = pause(SOON_MS, false, { signal: ended.signal, ref: false }).catch(() => false);
-  const answer = redis.ping().then(
-    () => true,
+  const answer = askPrimaries(redis, (server) => server.ping()).then(
+    (answers) => answers.length > 0,
     () => false,
   );
   const answers = await Promise.race([answer, patience]);
@@ -145,7 +191,7 @@ export const redisRefusal = (error: unknown): string | undefined =>
   error instanceof ReplyError ? refusalOf(wordsOf(error)) : undefined;
 
 const AWAY_ERRORS =
-  /Stream isn't writeable|Connection is closed|Command timed out|max retries per request|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT/i;
+  /Stream isn't writeable|Connection is closed|Command timed out|max retries per request|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|Too many Cluster redirections|Cluster isn't ready|Cluster is ended|startup nodes|slots cache/i;
 
 /** What a failed command says of Redis: full, away, or nothing (the fault is ours). */
 export const redisFault = (error: unknown): 'full' | 'away' | undefined => {
@@ -165,9 +211,8 @@ const LAST_WRITES: [field: string, what: string][] = [
   ['rdb_last_bgsave_status', 'could not write its last snapshot'],
 ];
 
-/** What is wrong with this Redis for keeping emails: a sentence each, none where it fits. */
-export const redisUnfit = async (redis: Redis): Promise<string[]> => {
-  const info = await redis.info();
+/** What is wrong with one server for keeping emails, by its INFO. */
+const unfitBy = (info: string): string[] => {
   const problems: string[] = [];
   const field = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
   if (field('role') === 'slave')
@@ -186,6 +231,15 @@ export const redisUnfit = async (redis: Redis): Promise<string[]> => {
   if (field('aof_enabled') === '0')
     problems.push('Redis loses emails when it restarts: appendonly is off; set it to yes');
   return problems;
+};
+
+/** What is wrong with this Redis for keeping emails: a sentence each, none where it fits; of a cluster, of each node that holds any. */
+export const redisUnfit = async (redis: Redis): Promise<string[]> => {
+  const problems = await askPrimaries(redis, async (server) => {
+    const found = unfitBy(await server.info());
+    return isCluster(redis) ? found.map((problem) => `${serverName(server)}: ${problem}`) : found;
+  });
+  return problems.flat();
 };
 
 /** The same where Redis may be away: that is a problem too. */

@@ -2,18 +2,21 @@
 import type { Changes } from '../redis/settings-cache';
 import { formerKeys, tenantKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
+import { askPrimaries } from '../servers/each-server';
 
 /** Keys that Redis is asked to look at in one call: a millisecond or so, while nobody else is served. */
 const AT_ONCE = 1_000;
 
 /** Every key of one pattern. SCAN gives each at least once that is there all the time, which is enough for removing it. */
 const removeMatching = async (redis: Redis, pattern: string): Promise<void> => {
-  for (let cursor = ''; cursor !== '0';) {
-    const [next, keys] = await redis.scan(cursor === '' ? '0' : cursor, 'MATCH', pattern, 'COUNT', AT_ONCE);
-    // One by one: they need not lie in one slot of a cluster.
-    await Promise.all(keys.map((key) => redis.unlink(key)));
-    cursor = next;
-  }
+  await askPrimaries(redis, async (server) => {
+    for (let cursor = ''; cursor !== '0';) {
+      const [next, keys] = await server.scan(cursor === '' ? '0' : cursor, 'MATCH', pattern, 'COUNT', AT_ONCE);
+      // One by one: they need not lie in one slot of a cluster.
+      await Promise.all(keys.map((key) => redis.unlink(key)));
+      cursor = next;
+    }
+  });
 };
 
 /**

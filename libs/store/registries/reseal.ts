@@ -1,6 +1,7 @@
 // Seals every stored secret with the newest key, so that older keys may go; and knows which keys are still needed.
 import { KEYS } from '../redis/keys';
 import { requireReady, type Redis } from '../redis/redis';
+import { defineScript } from '../redis/script';
 import { keyIdOf, type SecretBox } from '../redis/secret-box';
 import type { Workers } from './workers';
 
@@ -22,6 +23,12 @@ export interface ResealReport {
   /** Workers that run without the newest key: nothing is sealed anew, they could not open it. */
   without: string[];
 }
+
+// KEYS: secrets by key. ARGV: key, how many, and so on. Result: 1. Atomic, so that whoever reads finds the old counts or the new ones.
+const writeCounts = defineScript(`
+redis.call('DEL', KEYS[1])
+for index = 1, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1]) end
+return 1`);
 
 /** Tenants that are gone through at once. */
 const AT_ONCE = 20;
@@ -51,9 +58,7 @@ export const createResealAll =
         for (const key of keys) report.counts[key] = (report.counts[key] ?? 0) + 1;
       }
     }
-    const counted = redis.multi().del(KEYS.secretKeys);
-    if (Object.keys(report.counts).length > 0) counted.hset(KEYS.secretKeys, report.counts);
-    await counted.exec();
+    await writeCounts(redis, [KEYS.secretKeys], Object.entries(report.counts).flat());
     return report;
   };
 

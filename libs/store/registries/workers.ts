@@ -62,6 +62,12 @@ redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 return 1`);
 
+// KEYS: as above. ARGV: id. Result: 1. Atomic, as above.
+const leaveScript = defineScript(`
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
+return 1`);
+
 // KEYS: as above. ARGV: when one counts as gone (ms). Result: per worker its last sign (ms) and what it said.
 const listScript = defineScript(`
 local time = redis.call('TIME')
@@ -81,7 +87,7 @@ export const createWorkers = (redis: Redis): Workers => {
       await signScript(redis, keys, [sign.id, JSON.stringify(sign), GONE_MS]);
     },
     async leave(id) {
-      await redis.multi().zrem(KEYS.workersSeen, id).hdel(KEYS.workers, id).exec();
+      await leaveScript(redis, keys, [id]);
     },
     async list() {
       const answer = (await listScript(redis, keys, [GONE_MS])) as (string | null)[];

@@ -1,5 +1,6 @@
 // What should never be, made by hand: the reconciler finds it, mends it, and counts it.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { createSchedule } from '../../../libs/jobs/layout/schedule';
 import { createQueues } from '../../../libs/jobs/layout/queues';
 import { createReconcile } from '../../../libs/jobs/repair/reconcile';
@@ -20,7 +21,7 @@ const removed: string[] = [];
 beforeAll(async () => {
   smtp = await startSmtpServer();
   service = await startService();
-  redis = new Redis(service.redis.url, { maxRetriesPerRequest: null });
+  redis = openClient(service.redis.url, { maxRetriesPerRequest: null });
   rooms = {
     redis,
     schedule: createSchedule(redis),

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { showTable } from '../../support/fault';
 import { serviceEnv, startProcess, type ServiceProcess } from '../../support/processes/process';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
@@ -122,7 +122,7 @@ test.each([
 });
 
 test('what the clock of a process that is gone wrote does not hold up the upkeep', async () => {
-  const redis = new Redis(service.redis.url);
+  const redis = openClient(service.redis.url);
   const { queue, emails } = await setUpQueue(service, 'acme/app', smtp.port, { enabled: false });
   // As if Redis' clock had been put back by two hours in the middle of a sweep.
   const then = Date.now() + 2 * HOUR;

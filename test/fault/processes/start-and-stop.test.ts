@@ -5,7 +5,7 @@ import { Agent, request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Queue } from 'bullmq';
-import { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { startRedis } from '../../../dev/redis';
 import { showTable } from '../../support/fault';
 import { launchProcess, serviceEnv, startProcess, type ServiceProcess } from '../../support/processes/process';
@@ -71,7 +71,7 @@ describe.each(['api', 'worker'] as const)('%s', (app) => {
     expect(started.child.exitCode).toBeNull();
     expect(await started.end('SIGTERM')).toBe(0);
     await proxy.close();
-    const redis = new Redis(service.redis.url);
+    const redis = openClient(service.redis.url);
     await redis.set('rohrpost:format', 999);
     const other = launchProcess(app, env);
     expect(await once(other.child, 'exit')).toEqual([1, null]);
@@ -80,7 +80,7 @@ describe.each(['api', 'worker'] as const)('%s', (app) => {
   });
 
   test('beside another bullmq than the tested one it says so, and ends before it does anything', async () => {
-    const redis = new Redis(service.redis.url);
+    const redis = openClient(service.redis.url);
     const before = await redis.dbsize();
     const other = launchProcess(app, env, 'other-bullmq.mjs');
     expect(await once(other.child, 'exit')).toEqual([78, null]);

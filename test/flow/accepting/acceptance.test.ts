@@ -1,5 +1,5 @@
 // Accepted once, whatever a client repeats; seen again by state, time and page.
-import { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { isGone, setTombstone } from '../../../libs/jobs/layout/tombstones';
 import { queueKeys } from '../../../libs/store/redis/keys';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
@@ -68,7 +68,7 @@ test('a repetition is answered as before, also when what it names is gone', asyn
   await eventually(async () => expect((await service.call('GET', `${emails}/${first.id}`)).status).toBe(404));
   // As the sweep does a day after the upload.
   const [tenant = '', application = ''] = queue.split('/');
-  const redis = new Redis(service.redis.url);
+  const redis = openClient(service.redis.url);
   await redis.del(queueKeys({ tenant, application }).content(contentId));
   redis.disconnect();
   expect(await keyed('with-content', body)).toMatchObject({ status: 202, body: first });
@@ -132,7 +132,7 @@ describe('a batch under a key', () => {
     await smtp.waitForMessages(6);
     // Two lines as if they had never been added, and the batch as if nobody had seen its end.
     const [tenant = '', application = ''] = queue.split('/');
-    const [redis, keys] = [new Redis(service.redis.url), queueKeys({ tenant, application })];
+    const [redis, keys] = [openClient(service.redis.url), queueKeys({ tenant, application })];
     const sent = first.body.results.map(({ id = '' }) => id);
     await eventually(async () => {
       const gone = await Promise.all(sent.map((id) => isGone(redis, keys, id)));

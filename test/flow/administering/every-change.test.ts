@@ -1,5 +1,6 @@
 // Every change that the table of states has, made to happen once; and what may be asked for in every state, answered as it says.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { createSettle } from '../../../libs/dispatch/settle';
 import { createErase } from '../../../libs/jobs/layout/erase';
 import { createQueues, type EmailQueue } from '../../../libs/jobs/layout/queues';
@@ -32,7 +33,7 @@ const homeOf = (id: string): Home => {
 // The test is the worker: it takes what it has put there, and says how its attempt ended.
 beforeAll(async () => {
   service = await startService({ workers: 0 });
-  redis = new Redis(service.redis.url);
+  redis = openClient(service.redis.url);
 });
 afterAll(async () => {
   redis.disconnect();

@@ -1,5 +1,6 @@
 // Why an email has not been sent, where it is the workers that stand in its way; and which workers run.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { KEYS } from '../../../libs/store/redis/keys';
 import { anEmail, SECRET_KEYS, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
 import { startSmtpServer, type SmtpServer } from '../../support/smtp/smtp-server';
@@ -12,7 +13,7 @@ let redis: Redis;
 
 beforeAll(async () => {
   service = await startService({ workers: 0 });
-  redis = new Redis(service.redis.url);
+  redis = openClient(service.redis.url);
   quick = await startSmtpServer();
   smtp = await startSmtpServer({ auth: { user: 'app', pass: 'secret' } });
 });

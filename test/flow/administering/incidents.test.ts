@@ -1,5 +1,6 @@
 // Emails that failed for the same reason are one row, over queues and tenants, for as long as they stand unsent.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { createQueues } from '../../../libs/jobs/layout/queues';
 import { byCause, type CauseFilter } from '../../../libs/jobs/read/by-cause';
 import { createReconcile } from '../../../libs/jobs/repair/reconcile';
@@ -40,7 +41,7 @@ const SCRIPT: Script = {
 beforeAll(async () => {
   smtp = await startSmtpServer({ script: SCRIPT });
   service = await startService();
-  redis = new Redis(service.redis.url, { maxRetriesPerRequest: null });
+  redis = openClient(service.redis.url, { maxRetriesPerRequest: null });
 });
 afterAll(async () => {
   redis.disconnect();

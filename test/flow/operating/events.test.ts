@@ -1,5 +1,6 @@
 // Whoever listens is told of what happens to emails: each thing once, in order, nothing that did not happen, within the key's reach.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { readEvents, type EventReader, type HeardEvent } from '../../support/http/event-reader';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
 import { startSmtpServer, type SmtpServer } from '../../support/smtp/smtp-server';
@@ -20,7 +21,7 @@ beforeAll(async () => {
     },
   });
   service = await startService();
-  redis = new Redis(service.redis.url, { maxRetriesPerRequest: null });
+  redis = openClient(service.redis.url, { maxRetriesPerRequest: null });
 });
 afterEach(() => open.splice(0).forEach((reader) => reader.close()));
 afterAll(async () => {

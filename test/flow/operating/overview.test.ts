@@ -1,5 +1,6 @@
 // What needs somebody: a transport that is down, queues that are paused or late, no worker, and the numbers, within a key's reach.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { KEYS } from '../../../libs/store/redis/keys';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
 import { startSmtpServer, type SmtpServer } from '../../support/smtp/smtp-server';
@@ -34,7 +35,7 @@ beforeAll(async () => {
     script: { rcpt: ({ recipient = '' }) => (recipient.startsWith('nobody') ? '550 5.1.1 unknown' : undefined) },
   });
   service = await startService();
-  redis = new Redis(service.redis.url);
+  redis = openClient(service.redis.url);
 });
 afterAll(async () => {
   redis.disconnect();

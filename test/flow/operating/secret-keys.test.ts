@@ -3,7 +3,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { createTokenRecords } from '../../../libs/oauth/token-records';
 import { askedWith } from '../../../libs/mail/settings/oauth';
 import type { StoredTransport } from '../../../libs/mail/settings/transport';
@@ -30,7 +31,7 @@ let subscriber: Redis;
 
 beforeEach(async () => {
   service = await startService({ workers: 0 });
-  redis = new Redis(service.redis.url);
+  redis = openClient(service.redis.url);
   subscriber = redis.duplicate();
   smtp = await startSmtpServer({ auth: { user: 'app', pass: 'secret' } });
 });
@@ -208,15 +209,21 @@ test('the command does the same, is stopped anywhere, and says what is left', as
   const template = await redis.hget(HASH, 'default');
   const box = createSecretBox([K1]);
   const tenants = Array.from({ length: 400 }, (_, index) => `t${index}`);
-  const many = redis.pipeline();
+  const writes: Promise<number>[] = [];
   for (const tenant of tenants) {
     const one = JSON.parse(template ?? '') as StoredTransport;
     const sealedPass = box.seal('secret', `transport:${tenant}/default:pass`);
     delete one.dkim;
-    many.hset(KEYS.tenants, tenant, JSON.stringify({ settings: {} }));
-    many.hset(tenantKeys(tenant).transports, 'default', JSON.stringify({ ...one, auth: { user: 'app', sealedPass } }));
+    writes.push(
+      redis.hset(KEYS.tenants, tenant, JSON.stringify({ settings: {} })),
+      redis.hset(
+        tenantKeys(tenant).transports,
+        'default',
+        JSON.stringify({ ...one, auth: { user: 'app', sealedPass } }),
+      ),
+    );
   }
-  await many.exec();
+  await Promise.all(writes);
   const countOf = async (key: string): Promise<number> => {
     const texts = await Promise.all(tenants.map((tenant) => redis.hget(tenantKeys(tenant).transports, 'default')));
     return texts.filter((text) => text?.includes(`"v1.${key}.`)).length;

@@ -1,5 +1,5 @@
 // What is counted by hour and day agrees with what happened, for each queue, transport and tenant, within a key's reach.
-import { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { queueKeys } from '../../../libs/store/redis/keys';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
 import { startSmtpServer, type SmtpServer } from '../../support/smtp/smtp-server';
@@ -99,7 +99,7 @@ test('an email that is sent after a release counts, but not its time; nothing of
   const rows = await rowsOf(`/queues/${queue}/statistics`);
   expect(totals(rows)).toEqual([1, 1, 1, 0, 0, 0, 0]);
   expect(rows.reduce((sum, { latency }) => sum + latency.count, 0)).toBe(0);
-  const redis = new Redis(service.redis.url);
+  const redis = openClient(service.redis.url);
   const tallies = `${queueKeys({ tenant: 'gone', application: 'app' }).bull}rp:tallies:*`;
   const found = await redis.keys(tallies);
   expect(found.length).toBeGreaterThan(0);

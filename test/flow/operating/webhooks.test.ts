@@ -1,5 +1,6 @@
 // Webhooks are told of what happens: everything, signed, in the order of each email, whatever becomes of other endpoints.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { EVENT_TYPES } from '../../../libs/mail/email/event';
 import { readEvents } from '../../support/http/event-reader';
 import { startWebhookReceiver, type ReceivedEvent, type WebhookReceiver } from '../../support/http/webhook-receiver';
@@ -28,7 +29,7 @@ beforeAll(async () => {
   });
   const allowed = { allowPrivate: ['127.0.0.1'] };
   service = await startService({ api: allowed, worker: allowed });
-  redis = new Redis(service.redis.url);
+  redis = openClient(service.redis.url);
 });
 afterAll(async () => {
   redis.disconnect();

@@ -1,5 +1,6 @@
 // Transports that log in by OAuth2: a real authorization server, real workers, and SMTP servers that ask it about each token.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { aBatch, untilState } from '../../support/emails';
 import { FULL } from '../../support/fault';
 import { startOidcServer, type OidcServer } from '../../support/http/oidc-process';
@@ -417,7 +418,7 @@ describe('secrets', () => {
     const dialogue = answers.find((answer) => answer.includes('AUTH XOAUTH2'));
     expect(dialogue).toBeDefined();
 
-    const redis = new Redis(service.redis.url);
+    const redis = openClient(service.redis.url);
     const stored = await dump(redis);
     redis.disconnect();
     expect(stored).toContain('access-token');

@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import type { Redis } from 'ioredis';
 import { untilState } from '../../support/emails';
+import { ask, nodesOf } from '../../support/redis/redis-cluster';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
 import { startSmtpServer, type SmtpServer } from '../../support/smtp/smtp-server';
 import { eventually } from '../../support/wait';
@@ -120,20 +121,23 @@ test('a queue may ignore the list, an administrator says so, and a sender may no
 
 test('Redis is asked once for all recipients of an email, and not at all for a tenant without a list', async () => {
   const watched = async (many: string[]): Promise<string[]> => {
-    const { port, password } = new URL(service.redis.url);
-    const monitor = connect(Number(port), '127.0.0.1');
-    monitor.write(`AUTH ${password}\r\nMONITOR\r\n`);
-    let seen = '';
-    monitor.on('data', (bytes: Buffer) => (seen += bytes.toString()));
-    await eventually(async () => {
-      await redis.ping();
-      expect(seen).toContain('"ping"');
+    const monitors = nodesOf(service.redis).map((node) => {
+      const monitor = { node, socket: connect(node.port, '127.0.0.1'), seen: '' };
+      monitor.socket.write(`AUTH ${node.password}\r\nMONITOR\r\n`);
+      monitor.socket.on('data', (bytes: Buffer) => (monitor.seen += bytes.toString()));
+      return monitor;
     });
+    const untilAllSaw = (word: string) =>
+      eventually(async () => {
+        for (const { node, seen } of monitors)
+          if (!seen.includes(word)) throw new Error(String(await ask(node, 'ECHO', word)));
+      });
+    await untilAllSaw('the beginning');
     await until(await post({ to: many }), 'sent');
-    await redis.echo('the end');
-    await eventually(async () => Promise.resolve(expect(seen).toContain('"the end"')));
-    monitor.destroy();
-    return seen.split('\n').filter((line) => line.includes(':suppressions'));
+    await untilAllSaw('the end');
+    for (const { socket } of monitors) socket.destroy();
+    const lines = monitors.flatMap(({ seen }) => seen.split('\n'));
+    return lines.filter((line) => line.includes(':suppressions'));
   };
   const many = Array.from({ length: 20 }, (_, n) => `r${n}@example.org`);
   await until(await post({}), 'sent');

@@ -1,5 +1,6 @@
 // What Prometheus is told by real processes: each number moves when its thing happens, and labels stay within bounds.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createQueueLabels, MOST_QUEUES } from '../../../libs/runtime/telemetry/queue-labels';
@@ -30,7 +31,7 @@ beforeAll(async () => {
     script: { rcpt: ({ recipient = '' }) => (recipient.startsWith('nobody') ? '550 5.1.1 unknown' : undefined) },
   });
   service = await startService({ workers: 0 });
-  redis = new Redis(service.redis.url);
+  redis = openClient(service.redis.url);
   env = { ...serviceEnv(service.redis.url, service.dataDir), ROHRPOST_STOP_DELAY: '1ms' };
   probePort = await freePort();
   api = await startProcess('api', env);

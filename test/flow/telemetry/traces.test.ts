@@ -1,5 +1,6 @@
 // Traces, in real processes with an SDK of OpenTelemetry: one from the caller's POST to the server's reply; and none without one.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openClient } from '../../support/redis/test-redis';
 import { serviceEnv, startProcess, type ServiceProcess } from '../../support/processes/process';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
 import { startSmtpServer, type SmtpServer } from '../../support/smtp/smtp-server';
@@ -26,7 +27,7 @@ let emails: string;
 beforeAll(async () => {
   smtp = await startSmtpServer();
   service = await startService({ workers: 0 });
-  redis = new Redis(service.redis.url);
+  redis = openClient(service.redis.url);
   const env = { ...serviceEnv(service.redis.url, service.dataDir), ROHRPOST_STOP_DELAY: '1ms' };
   api = await startProcess('api', env, 'tell-spans.mjs');
   worker = await startProcess('worker', env, 'tell-spans.mjs');

@@ -1,6 +1,6 @@
 // Every state change of every email that a test brings about is one that docs/lifecycle.md draws, or the test fails.
 import { TRANSITIONS, type Transition } from '../../../libs/mail/email/state';
-import { createJournal } from '../redis/redis-journal';
+import { createJournal, journalFolders } from '../redis/redis-journal';
 import { createSeenChanges, type SeenChange } from './seen-changes';
 
 export interface LifeWatch {
@@ -25,20 +25,22 @@ const running = new Set<LifeWatch>();
 export const watchLives = (dataDir: string, table: readonly Transition[] = TRANSITIONS): LifeWatch => {
   const edges = new Set(table.map(([from, , to]) => `${from} -> ${to}`));
   const allowed = (from: string, to: string): boolean => edges.has(`${from} -> ${to}`);
-  const journal = createJournal(dataDir);
   const seen = new Set<string>();
   let wrong: SeenChange[] = [];
-  const take = createSeenChanges({
-    allowed,
-    see(change) {
-      seen.add(`${change.from} -> ${change.to}`);
-      if (!allowed(change.from, change.to)) wrong.push(change);
-    },
-  });
+  const watcherOf = () =>
+    createSeenChanges({
+      allowed,
+      see(change) {
+        seen.add(`${change.from} -> ${change.to}`);
+        if (!allowed(change.from, change.to)) wrong.push(change);
+      },
+    });
+  // Each for itself: a queue is on one node, and a replica repeats what its primary did.
+  const journals = journalFolders(dataDir).map((folder) => ({ journal: createJournal(folder), take: watcherOf() }));
   let looking: Promise<void> = Promise.resolve();
   const look = (): Promise<void> => {
     looking = looking.then(async () => {
-      for await (const transaction of journal.next()) take(transaction);
+      for (const { journal, take } of journals) for await (const transaction of journal.next()) take(transaction);
     });
     return looking;
   };

@@ -2,10 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { RedisServer } from '../../../dev/redis';
 import type { StoredEmail } from '../../../libs/mail/email/stored-email';
-import { startTestRedis } from './test-redis';
+import { openClient, startTestRedis } from './test-redis';
 
 export interface BareRedis {
   redis: Redis;
@@ -20,7 +20,7 @@ export const useBareRedis = (): BareRedis => {
   beforeAll(async () => {
     bare.folder = await mkdtemp(join(tmpdir(), 'rohrpost-test-'));
     bare.server = await startTestRedis({ dataDir: bare.folder });
-    bare.redis = new Redis(bare.server.url, { maxRetriesPerRequest: null });
+    bare.redis = openClient(bare.server.url, { maxRetriesPerRequest: null });
   });
   afterAll(async () => {
     bare.redis.disconnect();

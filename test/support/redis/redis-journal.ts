@@ -1,5 +1,5 @@
 // Reads what a Redis of the tests has written into its append-only file: every change, in order, transaction by transaction.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -83,6 +83,12 @@ const manifestOf = async (folder: string): Promise<ManifestFile[]> => {
   return [...(await readFile(manifest, 'utf8')).matchAll(/^file (\S+) seq \d+ type ([bi])/gm)].map(
     ([, name = '', type]) => ({ name, isBase: type === 'b' }),
   );
+};
+
+/** The folders in which Redis runs: that of the data itself, or one for each node of a cluster. */
+export const journalFolders = (dataDir: string): string[] => {
+  const nodes = readdirSync(dataDir).filter((name) => name.startsWith('node-'));
+  return nodes.length === 0 ? [dataDir] : nodes.map((name) => join(dataDir, name));
 };
 
 /** @param dataDir the folder that the Redis was started with, with the lines of `JOURNALED` */

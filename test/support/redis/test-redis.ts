@@ -6,10 +6,23 @@ import { Redis } from 'ioredis';
 import { freePort } from '../../../dev/ports';
 import { findRedisBinary, type RedisBinary } from '../../../dev/redis-binary';
 import { startRedis, type RedisOptions, type RedisServer } from '../../../dev/redis';
+import { readRedisUrl } from '../../../libs/store/servers/redis-place';
+import { openCluster, startRedisCluster } from './redis-cluster';
 import { JOURNALED } from './redis-journal';
 
 /** Set by dev/test.mjs where the server is Redis 7 or newer: others know neither `cluster-port` nor the scripts of strict-scripts.ts nor the times of redis-journal.ts. */
 const CAN_BE_CLUSTER = process.env['ROHRPOST_TEST_REDIS_CLUSTER'] === '1';
+
+/** So many nodes has the cluster of each test file; one unless dev/test.mjs says otherwise. */
+const NODES = Number(process.env['ROHRPOST_TEST_REDIS_NODES'] ?? 1);
+
+/** A client of the tests for a Redis of theirs, by its address. */
+export const openClient = (url: string, options: { maxRetriesPerRequest?: null } = {}): Redis => {
+  const place = readRedisUrl(url);
+  if (place.kind !== 'cluster') return new Redis(url, options);
+  const redisOptions = { ...options, ...(place.password !== undefined && { password: place.password }) };
+  return openCluster(place.nodes, redisOptions);
+};
 
 export type TestRedisOptions = RedisOptions & {
   /** Starts it without `cluster-enabled`: for tests that start it again or make it a replica, which a cluster of one node cannot be. */
@@ -59,6 +72,7 @@ export const startTestRedis = async ({ plain = false, ...options }: TestRedisOpt
   if (!CAN_BE_CLUSTER) return startRedis({ ...options, binary });
   const extra = [...JOURNALED, ...(options.extra ?? [])];
   if (plain) return startRedis({ ...options, binary, extra });
+  if (NODES > 1) return startRedisCluster({ ...options, binary, primaries: NODES });
   const { server, master } = await startNode(options, binary, extra);
   const redis = new Redis(server.url, { enableReadyCheck: false });
   await redis.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
