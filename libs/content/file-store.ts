@@ -12,17 +12,6 @@ import { ContentMissing, ContentStoreAway, ofFileSystem } from './store-fault';
 /** Where bytes lie until they are whole and have their name. */
 export const incomingFolder = (folder: string): string => join(folder, 'incoming');
 
-/** The folder is made where it does not exist: asked for only then, since there are 256 of them. */
-const moveInto = async (path: string, target: string): Promise<void> => {
-  try {
-    await rename(path, target);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-    await makeFolder(dirname(target));
-    await rename(path, target);
-  }
-};
-
 /** The file beside the contents that a backup leaves out (docs/backup.md). */
 const EPOCH = 'epoch';
 
@@ -124,9 +113,10 @@ export const createFileStore = (folder: string): ContentStore => {
     const { path, ...stored } = await incoming.take(bytes, { sync: true });
     const target = pathOf(stored.contentId);
     try {
+      await onDisk(() => makeFolder(dirname(target)));
       await claim?.(stored);
       await onDisk(async () => {
-        await moveInto(path, target);
+        await rename(path, target);
         await syncFolder(dirname(target));
       });
     } catch (error) {

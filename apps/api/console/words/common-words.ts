@@ -1,5 +1,5 @@
 // Words that every page of the console uses.
-import type { Sentence } from './words';
+import type { Sentence } from './pages/sentence';
 
 export const COMMON_WORDS = {
   'nav.start': ['Start', 'Start'],

@@ -1,11 +1,10 @@
 // Every sentence of the console in each of its languages, in ICU's message form.
 import { IntlMessageFormat } from 'intl-messageformat';
+import type { Sentence } from './pages/sentence';
 
 export const LANGUAGES = ['en', 'de'] as const;
 export type Language = (typeof LANGUAGES)[number];
 
-/** English, German. */
-export type Sentence = readonly [en: string, de: string];
 export type Values = Record<string, string | number>;
 
 /** @returns what says a sentence in the language, with its values filled in */

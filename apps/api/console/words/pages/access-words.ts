@@ -1,5 +1,5 @@
 // Words of keys and of the audit.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const ACCESS_WORDS = {
   'keys.heading': ['API keys', 'API-Schlüssel'],

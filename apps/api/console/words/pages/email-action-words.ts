@@ -1,5 +1,5 @@
 // Words of what can be done with an email, and of the form that corrects it.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const EMAIL_ACTION_WORDS = {
   'do.title': ['What can be done', 'Was getan werden kann'],

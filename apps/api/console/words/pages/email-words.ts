@@ -1,5 +1,5 @@
 // Words of the page of one email: where it stands, its way, what was done to it.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const EMAIL_WORDS = {
   'email.noSubject': ['(no subject)', '(kein Betreff)'],

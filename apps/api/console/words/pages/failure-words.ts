@@ -1,5 +1,5 @@
 // What a failed try of a transport means, and what to do about it.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const FAILURE_WORDS = {
   'means.hostNotAllowed': [

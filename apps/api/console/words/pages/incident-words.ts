@@ -1,5 +1,5 @@
 // Words of incidents: what went wrong, in plain words, and how it is mended.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const INCIDENT_WORDS = {
   'cause.noAddress': ['The address does not exist there', 'Die Adresse gibt es dort nicht'],

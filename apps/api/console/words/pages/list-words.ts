@@ -1,5 +1,5 @@
 // Words of queues, lists of emails, and operations on many.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const LIST_WORDS = {
   'queues.title': ['Queues', 'Warteschlangen'],

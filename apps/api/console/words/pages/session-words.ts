@@ -1,5 +1,5 @@
 // Words of signing in and out.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const SESSION_WORDS = {
   'signIn.title': ['Sign in', 'Anmelden'],

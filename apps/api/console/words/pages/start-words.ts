@@ -1,5 +1,5 @@
 // Words of the start page.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const START_WORDS = {
   'start.title': ['How it stands', 'Wie es steht'],

@@ -1,5 +1,5 @@
 // Words of the statistics page.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const STATISTICS_WORDS = {
   'statistics.title': ['Statistics', 'Statistik'],

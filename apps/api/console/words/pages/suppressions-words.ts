@@ -1,5 +1,5 @@
 // Words of the suppression list's page.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const SUPPRESSIONS_WORDS = {
   'suppressions.title': ['Suppression list', 'Sperrliste'],

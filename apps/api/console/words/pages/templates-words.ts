@@ -1,5 +1,5 @@
 // Words of templates, their versions, and the editor.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const TEMPLATES_WORDS = {
   'templates.title': ['Templates', 'Vorlagen'],

@@ -1,5 +1,5 @@
 // Words of tenants and their settings.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const TENANTS_WORDS = {
   'form.notSet': ['not set', 'nicht gesetzt'],

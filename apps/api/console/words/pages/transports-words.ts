@@ -1,5 +1,5 @@
 // Words of transports: their settings, how they are, and what comes of trying one.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const TRANSPORTS_WORDS = {
   'transport.title': ['Transport {name}', 'Transport {name}'],

@@ -1,5 +1,5 @@
 // Words of the pages of webhooks.
-import type { Sentence } from '../words';
+import type { Sentence } from './sentence';
 
 export const WEBHOOKS_WORDS = {
   'webhooks.title': ['Webhooks', 'Webhooks'],
