@@ -47,7 +47,10 @@ test('nobody is killed within the time that stopping may take', () => {
 
 test('each variable is decided by a value of the chart, or may be given by its name', () => {
   const known = [ApiEnv, WorkerEnv, SmtpEnv].flatMap((env) => Object.keys(env.shape));
-  const source = templates.filter((path) => !path.endsWith('.txt')).map(read).join('\n');
+  const source = templates
+    .filter((path) => !path.endsWith('.txt'))
+    .map(read)
+    .join('\n');
   const decided = known.filter((name) => new RegExp(`\\b${name}\\b`).test(source));
   const schema = JSON.parse(read(`${CHART}/values.schema.json`)) as { definitions: { variable: { enum: string[] } } };
   const wanted = [...new Set(known)].filter((name) => !decided.includes(name)).sort();
