@@ -1,5 +1,5 @@
 # One image for all processes: the API by default, the worker by `node dist/apps/worker/main.js`, mail by SMTP by `node dist/apps/smtp/main.js`.
-FROM node:20-bookworm-slim AS deps
+FROM node:24-bookworm-slim AS deps
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
@@ -11,7 +11,7 @@ COPY libs libs
 COPY dev dev
 RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
-FROM node:20-bookworm-slim AS runtime
+FROM node:24-bookworm-slim AS runtime
 ENV NODE_ENV=production ROHRPOST_HTTP_HOST=0.0.0.0 ROHRPOST_DATA_DIR=/data
 WORKDIR /app
 # A new volume takes over the owner of the folder that it covers; everything else stays root's.

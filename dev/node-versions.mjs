@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { isExecutable } from './apt.mjs';
 import { npm, root } from './prepare.mjs';
 
-const VERSIONS = ['20.20.2', '22.23.3', '24.21.0'];
+const VERSIONS = ['20.20.2', '22.23.3', '24.21.0', '26.9.0'];
 
 /**
  * @returns {{ path?: string, problem?: string }} the programs, separated by colons, or why they are not to be had

@@ -5,6 +5,7 @@ import { mkdtempSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium } from './chromium.mjs';
+import { helm } from './helm.mjs';
 import { nodeVersions } from './node-versions.mjs';
 import { php } from './php.mjs';
 import { postfix } from './postfix.mjs';
@@ -73,6 +74,7 @@ const NEEDS_OF_FULL = [
   { folder: 'test/full/bounces', what: 'Postfix', find: postfix, variable: 'ROHRPOST_TEST_POSTFIX' },
   { folder: 'test/full/promtool', what: 'promtool', find: promtool, variable: 'ROHRPOST_TEST_PROMTOOL' },
   { folder: 'test/full/client-examples', what: 'PHP', find: php, variable: 'ROHRPOST_TEST_PHP' },
+  { folder: 'test/full/helm', what: 'helm', find: helm, variable: 'ROHRPOST_TEST_HELM' },
   { folder: 'test/full/node-versions', what: 'Node', find: nodeVersions, variable: 'ROHRPOST_TEST_NODES' },
 ];
 

@@ -34,7 +34,13 @@ const DEFAULTS: Record<string, unknown> = {
 /** Which process reads a variable. */
 const READERS = { API: ApiEnv.shape, worker: WorkerEnv.shape, SMTP: SmtpEnv.shape };
 /** Variables that are read by something else than the services, or not by their name. */
-const OF_TOOLS = ['ROHRPOST_INBOX_SMTP_PORT', 'ROHRPOST_INBOX_HTTP_PORT', 'ROHRPOST_NO_DOWNLOAD', 'WORKERS'];
+const OF_TOOLS = [
+  'ROHRPOST_INBOX_SMTP_PORT',
+  'ROHRPOST_INBOX_HTTP_PORT',
+  'ROHRPOST_NO_DOWNLOAD',
+  'ROHRPOST_PROXY_PORT',
+  'WORKERS',
+];
 
 describe('variables', () => {
   const rows = table('variable');
