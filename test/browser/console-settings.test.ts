@@ -78,13 +78,21 @@ const expectSound = async (page: Page): Promise<void> => {
 };
 
 const WORDS = {
-  en: { pass: 'Password', saveTest: 'Save and test', works: 'It works', not: 'It does not work', test: 'Test now' },
+  en: {
+    pass: 'Password',
+    saveTest: 'Save and test',
+    works: 'It works',
+    not: 'It does not work',
+    test: 'Test now',
+    paused: 'tenant paused',
+  },
   de: {
     pass: 'Passwort',
     saveTest: 'Speichern und prüfen',
     works: 'Es geht',
     not: 'Es geht nicht',
     test: 'Jetzt prüfen',
+    paused: 'Mandant pausiert',
   },
 } as const;
 
@@ -220,7 +228,7 @@ describe.each([
   test('the audit tells who did what, is searched, and is taken along', async () => {
     await page.goto(`${service.url}/audit?tenant=${tenant}&about=paused`);
     if (javaScriptEnabled) await expectSound(page);
-    expect(await page.getByRole('row').filter({ hasText: 'tenant paused' }).count()).toBe(1);
+    expect(await page.getByRole('row').filter({ hasText: words.paused }).count()).toBe(1);
     expect(await page.getByRole('row').filter({ hasText: 'template put' }).count()).toBe(0);
     const file = async (as: string): Promise<string> =>
       (await page.context().request.get(`${service.url}/audit?tenant=${tenant}&as=${as}`)).text();

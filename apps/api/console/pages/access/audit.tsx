@@ -6,6 +6,7 @@ import { Empty, Pager } from '../../kit/parts';
 import { ExactTime, Time } from '../../kit/time';
 import { Problem } from '../../../../../libs/mail/input/problem';
 import type { Page, View, Visit } from '../../page/page';
+import { audited } from './audited';
 import { AUDIT_FILTERS, auditQuery, exportAudit } from './audit-export';
 
 type Entry = z.infer<typeof AuditPage>['entries'][number];
@@ -56,7 +57,7 @@ const Row = ({ visit, entry }: { visit: Visit; entry: Entry }) => {
       </td>
       <td data-label={say('audit.by')}>{by}</td>
       <td data-label={say('audit.what')}>
-        {what}
+        {audited(say, what)}
         {target !== undefined && (
           <>
             {' '}
