@@ -71,7 +71,7 @@ export const ACCESS_WORDS = {
   'audit.about': ['About', 'Worüber'],
   'audit.aboutHint': [
     'A transport, a template, an email’s id, or what was done.',
-    'Ein Transport, eine Vorlage, die ID einer E-Mail oder was getan wurde.',
+    'Ein Transport, eine Vorlage, die ID einer E-Mail, oder was getan wurde, auf Englisch, etwa queue paused.',
   ],
   'audit.where': ['Where', 'Wo'],
   'audit.since': ['Since', 'Seit'],
