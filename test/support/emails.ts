@@ -8,7 +8,7 @@ export const untilState = (
   queue: string,
   id: string,
   state: string,
-  timeout = 10_000,
+  timeout = 25_000,
 ): Promise<EmailBody> =>
   eventually(
     async () => {

@@ -57,7 +57,7 @@ export const readEvents = async (
     lastId: () => heard.at(-1)?.id,
     ended,
     close: () => abort.abort(),
-    hears: (count, matches = () => true, timeout = 10_000) =>
+    hears: (count, matches = () => true, timeout = 25_000) =>
       eventually(
         () => {
           const found = heard.filter(matches);

@@ -78,7 +78,7 @@ export const startWebhookReceiver = async (): Promise<WebhookReceiver> => {
     forged: 0,
     secrets: [],
     answer: (next) => void (how = next),
-    takes: (count, matches = () => true, timeout = 15_000) =>
+    takes: (count, matches = () => true, timeout = 25_000) =>
       eventually(
         () => {
           const found = receiver.taken.filter(matches);

@@ -94,7 +94,7 @@ export const startSmtpServer = async (options: SmtpServerOptions = {}): Promise<
     open: 0,
     maxOpen: 0,
     setScript: (next) => void (script = next),
-    waitForMessages: (count, timeout = 15_000) =>
+    waitForMessages: (count, timeout = 25_000) =>
       new Promise((resolve, reject) => {
         const check = (): void => {
           if (server.messages.length < count) return;
