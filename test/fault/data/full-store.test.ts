@@ -43,7 +43,9 @@ const limitFiles = ({ child }: ServiceProcess, bytes: number | 'unlimited'): voi
 };
 
 const files = async (): Promise<string[]> => {
-  const all = await readdir(join(service.dataDir, 'content'), { recursive: true, withFileTypes: true }).catch(() => []);
+  const all = await readdir(join(service.dataDir, 'content', 'sha256'), { recursive: true, withFileTypes: true }).catch(
+    () => [],
+  );
   return all.filter((one) => one.isFile()).map(({ parentPath, name }) => join(parentPath, name));
 };
 

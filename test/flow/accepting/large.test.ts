@@ -80,9 +80,10 @@ const nothingLeft = (): Promise<void> =>
   eventually(
     async () => {
       expect((await service.ok<{ emails: unknown[] }>('GET', emails)).emails).toEqual([]);
-      expect([await sizeOf(join(service.dataDir, 'content')), await sizeOf(join(service.dataDir, 'spool'))]).toEqual([
-        0, 0,
-      ]);
+      expect([
+        await sizeOf(join(service.dataDir, 'content', 'sha256')),
+        await sizeOf(join(service.dataDir, 'spool')),
+      ]).toEqual([0, 0]);
     },
     { timeout: 30_000, every: 200 },
   );
@@ -102,7 +103,7 @@ test('200 emails with the same 5 MiB: Redis grows by less than 1 MiB, the store 
   );
   await service.ok('POST', `${emails}/batch`, { emails: rest });
   expect((await usedByRedis()) - redisBefore).toBeLessThan(MIB);
-  expect(await sizeOf(join(service.dataDir, 'content'))).toBe(bytes.length);
+  expect(await sizeOf(join(service.dataDir, 'content', 'sha256'))).toBe(bytes.length);
 
   const workerBefore = await heldByWorker('VmRSS');
   await service.ok('POST', `/v1/queues/${queue}/resume`);

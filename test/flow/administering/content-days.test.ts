@@ -35,7 +35,7 @@ const wiped = (id: string): Promise<EmailBody> =>
   );
 
 const contents = async (): Promise<string[]> => {
-  const all = await readdir(join(service.dataDir, 'content'), { recursive: true, withFileTypes: true });
+  const all = await readdir(join(service.dataDir, 'content', 'sha256'), { recursive: true, withFileTypes: true });
   return all.filter((entry) => entry.isFile()).map(({ name }) => name);
 };
 

@@ -33,7 +33,9 @@ const eml = async (id: string): Promise<{ type: string | null; bytes: Buffer }> 
   return { type: response.headers.get('content-type'), bytes: Buffer.from(await response.arrayBuffer()) };
 };
 const files = async (): Promise<string[]> => {
-  const all = await readdir(join(service.dataDir, 'content'), { recursive: true, withFileTypes: true }).catch(() => []);
+  const all = await readdir(join(service.dataDir, 'content', 'sha256'), { recursive: true, withFileTypes: true }).catch(
+    () => [],
+  );
   return all.filter((entry) => entry.isFile()).map(({ name }) => name);
 };
 
