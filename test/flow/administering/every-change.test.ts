@@ -2,8 +2,10 @@
 import type { Redis } from 'ioredis';
 import { openClient } from '../../support/redis/test-redis';
 import { createSettle } from '../../../libs/dispatch/settle';
+import { readRecords } from '../../../libs/jobs/layout/email-record';
 import { createErase } from '../../../libs/jobs/layout/erase';
 import { createQueues, type EmailQueue } from '../../../libs/jobs/layout/queues';
+import { expireEmail } from '../../../libs/jobs/transitions/expire';
 import { markIntent } from '../../../libs/jobs/transitions/hand-over-journal';
 import { recoverStalled, takeEmail, type Lease } from '../../../libs/jobs/transitions/lease';
 import type { Outcome } from '../../../libs/mail/email/outcome';
@@ -56,9 +58,9 @@ const OUTCOMES = {
   interrupted: { kind: 'interrupted', text: 'stopping' },
 } as const satisfies Record<string, Outcome>;
 
-const post = async (changes: Record<string, unknown> = {}): Promise<string> => {
+const post = async (changes: Record<string, unknown> = {}, settings = {}): Promise<string> => {
   const address = { tenant, application: `app-${count++}` };
-  const { emails, queue: name } = await setUpQueue(service, `${tenant}/${address.application}`, 1);
+  const { emails, queue: name } = await setUpQueue(service, `${tenant}/${address.application}`, 1, settings);
   const { id } = await service.ok<EmailBody>('POST', emails, anEmail(changes));
   homes.set(id, { emails, name, queue: createQueues({ redis, waits: true }).open(address) });
   return id;
@@ -185,10 +187,40 @@ const times = async (): Promise<void> => {
   await settle(await take(due), OUTCOMES.sent);
 };
 
+/** What waits for a second person. */
+const approvals = async (): Promise<void> => {
+  const [soon, approval] = [new Date(Date.now() + 300).toISOString(), { approval: {} }];
+  const late = await post({ expiresAt: soon }, approval);
+  const id = await post({}, approval);
+  expect(await stateOf(id)).toBe('held');
+  const { key } = await service.ok<{ key: string }>('POST', '/v1/keys', { role: 'admin', tenant });
+  await service.ok('POST', `${homeOf(id).emails}/${id}/release`, undefined, { key });
+  await settle(await take(id), OUTCOMES.refused);
+  await patch(id, { subject: 'Another one' });
+  expect(await stateOf(id)).toBe('held');
+  // The sweep of a worker ends it.
+  const { queue } = homeOf(late);
+  const [record] = await readRecords(redis, queue, [late], Date.now());
+  if (record === undefined) throw new Error('there is no email to expire');
+  await eventually(() => expect(Date.now()).toBeGreaterThan(Date.parse(soon)));
+  const how = { keepUntil: Date.now() + 60_000, settings: resolveSettings(SETTINGS) };
+  expect(await expireEmail(redis, queue, record, how)).toBeUndefined();
+  expect(await stateOf(late)).toBe('expired');
+};
+
+/** What stands in a backup that was put back. */
+const restores = async (): Promise<void> => {
+  const scheduled = await post(LATER);
+  await service.ok('POST', '/v1/restore', { since: new Date().toISOString(), scheduled: true });
+  expect(await stateOf(scheduled)).toBe('uncertain');
+};
+
 test('every change of the table happens, and no other', async () => {
   await attempts();
   await requests();
   await times();
+  await approvals();
+  await restores();
   const table = new Set(TRANSITIONS.map(([from, , to]) => `${from} -> ${to}`));
   expect([...(await service.lives.seen())].sort()).toEqual([...table].sort());
 });
