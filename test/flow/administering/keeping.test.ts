@@ -79,27 +79,27 @@ test('forty failed emails of a template are released in bulk with a patch', asyn
 });
 
 test('a bulk operation cancels and deletes, and no other key sees it', async () => {
-  const scheduled = Array.from({ length: 250 }, (_, n) =>
+  const scheduled = Array.from({ length: 100 }, (_, n) =>
     anEmail({ to: [`s${n}@example.org`], sendAt: '2030-01-01T00:00:00Z', tags: ['mailing'] }),
   );
   await service.ok('POST', `${emails}/batch`, { emails: scheduled });
   const canceled = await bulk({ filter: { tag: 'mailing' }, action: 'cancel' });
-  expect(canceled).toMatchObject({ matched: 250, done: 250 });
-  expect(await counts()).toMatchObject({ canceled: 250, scheduled: 0 });
+  expect(canceled).toMatchObject({ matched: 100, done: 100 });
+  expect(await counts()).toMatchObject({ canceled: 100, scheduled: 0 });
   await service.ok('PUT', '/v1/tenants/other', {});
   const { key } = await service.ok<{ key: string }>('POST', '/v1/keys', { role: 'admin', tenant: 'other' });
   expect((await service.call('GET', `/v1/operations/${canceled.id}`, undefined, { key })).status).toBe(404);
-  expect(await bulk({ filter: { state: 'canceled' }, action: 'delete' })).toMatchObject({ done: 250 });
+  expect(await bulk({ filter: { state: 'canceled' }, action: 'delete' })).toMatchObject({ done: 100 });
   expect((await service.ok<{ emails: unknown[] }>('GET', emails)).emails).toEqual([]);
 });
 
-test('recipients are found among 20,000 emails, exactly and by their beginning', async () => {
+test('recipients are found among 8,000 emails, exactly and by their beginning', async () => {
   await service.ok('POST', `/v1/queues/${queue}/pause`);
   const line = (n: number) => ({
     to: [`user${n}@example.org`],
     ...(n % 1_000 === 0 && { cc: ['Common <common@example.org>'] }),
   });
-  for (let from = 0; from < 20_000; from += 4_000) {
+  for (let from = 0; from < 8_000; from += 4_000) {
     const batches = Array.from({ length: 4 }, (_, b) =>
       Array.from({ length: 1_000 }, (_, n) => line(from + b * 1_000 + n)),
     );
@@ -119,11 +119,11 @@ test('recipients are found among 20,000 emails, exactly and by their beginning',
     }
     return found;
   };
-  expect((await find('USER17777@example.org')).map(({ to }) => to)).toEqual([['user17777@example.org']]);
+  expect((await find('USER7777@example.org')).map(({ to }) => to)).toEqual([['user7777@example.org']]);
   expect(await find('user7@example.com')).toEqual([]);
   expect(await find('user777*')).toHaveLength(11);
   const common = await find('common@example.org');
-  expect(common).toHaveLength(20);
+  expect(common).toHaveLength(8);
   expect(common.map(({ id }) => id)).toEqual(
     common
       .map(({ id }) => id)
