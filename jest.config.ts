@@ -27,7 +27,7 @@ const config: Config = {
   // An ES module only, which jest does not load as such.
   transformIgnorePatterns: ['/node_modules/(?!oauth4webapi/)'],
   setupFilesAfterEnv: ['<rootDir>/test/support/redis/strict-scripts.ts'],
-  testTimeout: 60_000,
+  testTimeout: 120_000,
   maxWorkers: 2,
 };
 
