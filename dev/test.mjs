@@ -80,22 +80,27 @@ const NEEDS_OF_FULL = [
 
 /** Files that take long for what a change usually breaks: left to the full run, and to whoever asks for files by their path. */
 const LONG = [
+  'test/attack/template-escapes',
   'test/contract/words.test',
   'test/fault/accidents',
   'test/fault/processes/frozen-worker',
   'test/fault/processes/events-kill',
   'test/fault/processes/skew',
+  'test/fault/processes/start-and-stop',
   'test/fault/processes/smtp-intake',
   'test/fault/processes/webhooks-kill',
   'test/fault/redis/cluster-failover',
   'test/fault/redis/failover.test',
   'test/fault/redis/failover-lag',
+  'test/fault/redis/lost-replies',
+  'test/fault/redis/redis-full',
   'test/fault/redis/reshard',
   'test/fault/servers/fallback',
   'test/fault/servers/servers',
   'test/fault/servers/smtp-phases',
   'test/flow/accepting/large',
   'test/flow/sending/bounded-log',
+  'test/life.property',
 ];
 const asksForFiles = process.argv.slice(2).some((one) => !one.startsWith('-'));
 
