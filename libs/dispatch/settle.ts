@@ -10,6 +10,8 @@ import { daysAsItEnded } from '../mail/settings/retention';
 import type { ResolvedSettings } from '../mail/settings/settings';
 import type { Clock } from '../runtime/clock';
 import { markSent, readArchive } from '../jobs/transitions/hand-over-journal';
+import { copyArgument } from '../jobs/traces/archive-copy';
+import type { ContentRefs } from '../store/contents/content-refs';
 import { announceUpkeep } from '../store/redis/upkeep-index';
 import type { Redis } from '../store/redis/redis';
 import { giveBack, type Lease } from '../jobs/transitions/lease';
@@ -106,6 +108,7 @@ interface EndingDeps {
   redis: Redis;
   clock: Clock;
   erase: Erase;
+  refs: ContentRefs;
 }
 
 /** An attempt that is over, and what it leaves behind. */
@@ -119,7 +122,9 @@ interface Settlement {
 }
 
 /** The two ways in which an email is over: it was sent, or it is not tried again. */
-const createEndings = ({ redis, clock, erase }: EndingDeps) => {
+const createEndings = (deps: EndingDeps) => {
+  const { redis, clock, erase } = deps;
+
   /** Ends an email of which something is kept for so many days. */
   const end = async (lease: Lease, days: number, how: Omit<End, 'removeAt'>): Promise<void> => {
     const removeAt = clock.now() + days * DAY;
@@ -131,7 +136,17 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     await announced;
   };
 
-  const complete = async ({ lease, outcome, settings, line, subject }: Settlement): Promise<Settled> => {
+  /** What is written for the archive of the queue; nothing more is asked of Redis where it has none. */
+  const copyFor = async ({ lease, settings, outcome }: Settlement, at: number): Promise<{ copy?: string }> => {
+    const { queue, id, email } = lease;
+    const message = settings.archiveTo && (await readArchive(redis, queue, id));
+    if (message === undefined) return {};
+    const accepted = outcome.kind === 'sent' ? outcome.recipients.accepted : [];
+    return { copy: await copyArgument(deps, queue, { id, email, message, settings, at, accepted }) };
+  };
+
+  const complete = async (settlement: Settlement): Promise<Settled> => {
+    const { lease, outcome, settings, line, subject } = settlement;
     const keep = settings.history;
     const now = clock.now();
     const telling = tellingOf(lease.queue, settings);
@@ -144,16 +159,19 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     if (keep.keep) {
       const mark = { at: now, replies: 'replies' in outcome ? outcome.replies : [] };
       try {
-        await end(lease, daysAsItEnded(settings, 'history'), { ...sent, now: clock.now(), line, subject, sent: mark });
+        const copy = await copyFor(settlement, now);
+        const kept = { ...sent, ...copy, now: clock.now(), line, subject, sent: mark };
+        await end(lease, daysAsItEnded(settings, 'history'), kept);
       } catch (error) {
         // Whatever went wrong: whoever has the email next must know that it was sent.
         await markSent(redis, lease.queue, lease.id, mark);
         throw error;
       }
     } else {
+      const copy = await copyFor(settlement, now);
       const archive = await readArchive(redis, lease.queue, lease.id);
       await erase(lease.queue, lease.id, lease.email, archive);
-      await endEmail(redis, lease, { ...sent, now: clock.now() });
+      await endEmail(redis, lease, { ...sent, ...copy, now: clock.now() });
     }
     return { state: 'sent' };
   };
