@@ -82,7 +82,10 @@ const Archiving = z.strictObject({
   waiting: Count.meta({ description: 'Messages that were sent and that the archive has not taken yet.' }),
   failingSince: Time.optional().meta({ description: 'It has taken nothing since then.' }),
   takenAt: Time.optional().meta({ description: 'When it last took something.' }),
-  error: z.string().optional().meta({ description: 'Why it did not take what it was handed last, while something waits.' }),
+  error: z
+    .string()
+    .optional()
+    .meta({ description: 'Why it did not take what it was handed last, while something waits.' }),
 });
 
 export const QueueDetails = z

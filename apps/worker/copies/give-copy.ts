@@ -32,9 +32,7 @@ export interface GiveCopyDeps extends LoadTransportDeps {
 
 /** What came of it. `later`: nobody was asked, since the transport is at its limit until then (ms since 1970). */
 export type Given =
-  | { kind: 'taken' }
-  | { kind: 'refused'; text: string; retryAfter?: number }
-  | { kind: 'later'; until: number };
+  { kind: 'taken' } | { kind: 'refused'; text: string; retryAfter?: number } | { kind: 'later'; until: number };
 
 const NOBODY = { accepted: [], refused: [] };
 

@@ -91,9 +91,7 @@ export const createHandCopies = (deps: HandCopiesDeps) => {
       const most = failing.has(queue.name) ? 1 : AT_ONCE;
       const due = await dueCopies(deps.redis, queue, deps.clock.now(), most);
       if (due.length === 0) return;
-      const taken = await Promise.all(
-        due.filter((copy) => !isLarge(copy)).map((copy) => hand(queue, copy, signal)),
-      );
+      const taken = await Promise.all(due.filter((copy) => !isLarge(copy)).map((copy) => hand(queue, copy, signal)));
       for (const copy of due.filter(isLarge)) taken.push(await hand(queue, copy, signal));
       if (taken.includes(true)) failing.delete(queue.name);
       else failing.add(queue.name);

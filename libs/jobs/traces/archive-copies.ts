@@ -59,12 +59,7 @@ const keysOf = ({ keys }: EmailQueue) => ({
 const idOf = ({ email, message }: ArchiveCopy): string => copyIdOf(email, message.contentId);
 
 /** Those that are due, the longest first; some of them. @param now ms since 1970 */
-export const dueCopies = async (
-  redis: Redis,
-  queue: EmailQueue,
-  now: number,
-  most: number,
-): Promise<ArchiveCopy[]> => {
+export const dueCopies = async (redis: Redis, queue: EmailQueue, now: number, most: number): Promise<ArchiveCopy[]> => {
   const { copies, due } = keysOf(queue);
   const ids = await redis.zrangebyscore(due, '-inf', now, 'LIMIT', 0, most);
   if (ids.length === 0) return [];
@@ -156,10 +151,7 @@ export const isCopyWaiting = async (
 ): Promise<boolean> => (await redis.hexists(keysOf(queue).copies, copyIdOf(email, contentId))) === 1;
 
 /** Lets go of what the copies of a queue hold that is deleted; its keys go with the queue. */
-export const releaseCopies = async (
-  { redis, refs, removeContent }: CopiesDeps,
-  queue: EmailQueue,
-): Promise<void> => {
+export const releaseCopies = async ({ redis, refs, removeContent }: CopiesDeps, queue: EmailQueue): Promise<void> => {
   let cursor = '0';
   do {
     const [next, fields] = await redis.hscan(keysOf(queue).copies, cursor, 'COUNT', 200);

@@ -79,7 +79,12 @@ const take = async (id: string): Promise<Lease> => {
 const settle = (lease: Lease, outcome: Outcome, settings: Parameters<typeof resolveSettings>[0] = {}) => {
   const erased = createErase({ redis, clock, releaseContent: () => Promise.resolve() });
   const resolved = resolveSettings({ ...SETTINGS, ...settings });
-  return createSettle({ redis, clock, refs: createContentRefs({ redis, clock }), random: () => 0.5, erase: erased })(lease, outcome, resolved, undefined);
+  return createSettle({ redis, clock, refs: createContentRefs({ redis, clock }), random: () => 0.5, erase: erased })(
+    lease,
+    outcome,
+    resolved,
+    undefined,
+  );
 };
 /** Its worker is gone, and with it the lock: BullMQ's two passes put it back. */
 const vanish = async ({ queue, id }: Lease): Promise<void> => {

@@ -42,8 +42,7 @@ const archived = async (tenant: string, settings: Record<string, unknown> = {}) 
     await untilState(service, queue, id, state);
     return id;
   };
-  const archiving = async () =>
-    (await service.ok<{ archiving: Archiving }>('GET', `/v1/queues/${queue}`)).archiving;
+  const archiving = async () => (await service.ok<{ archiving: Archiving }>('GET', `/v1/queues/${queue}`)).archiving;
   const taken = (count: number) => eventually(() => expect(endpoint.taken).toHaveLength(count));
   return { endpoint, queue, emails, send, archiving, taken };
 };
@@ -96,7 +95,9 @@ test('while it takes nothing: emails go out, and the queue and each email say so
   expect(reasons).toEqual([
     {
       code: 'archive-waiting',
-      text: expect.stringMatching(/waits for the archive http:\/\/127\.0\.0\.1:\d+\/messages; attempt \d+ failed: it answered 503/) as string,
+      text: expect.stringMatching(
+        /waits for the archive http:\/\/127\.0\.0\.1:\d+\/messages; attempt \d+ failed: it answered 503/,
+      ) as string,
       until: expect.any(String) as string,
     },
   ]);
@@ -175,7 +176,10 @@ test('by SMTP: a journal report by the transport of the email, with the message 
     expect(parsed?.headers.get('x-rohrpost-email')).toBe(id);
   }
   await eventually(async () =>
-    expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({ archiving: { waiting: 0 }, contentBytes: 600_000 }),
+    expect(await service.ok('GET', `/v1/queues/${queue}`)).toMatchObject({
+      archiving: { waiting: 0 },
+      contentBytes: 600_000,
+    }),
   );
 });
 
@@ -183,9 +187,18 @@ test('only an administrator sets it, and only where it may lead', async () => {
   const { queue } = await setUpQueue(service, 'guard/app', smtp.port);
   const put = (archiveTo: unknown, key?: string) =>
     service.call('PATCH', `/v1/queues/${queue}`, { archiveTo }, key === undefined ? {} : { key });
-  for (const url of ['http://archive.example/', 'https://10.0.0.1/', 'ftp://archive.example/', 'https://a:b@archive.example/'])
+  for (const url of [
+    'http://archive.example/',
+    'https://10.0.0.1/',
+    'ftp://archive.example/',
+    'https://a:b@archive.example/',
+  ])
     expect(await put({ url })).toMatchObject({ status: 422, body: { errors: [{ path: '/archiveTo/url' }] } });
-  for (const wrong of [{}, { address: 'journal@archive.example', url: 'https://archive.example/' }, { address: 'nobody' }])
+  for (const wrong of [
+    {},
+    { address: 'journal@archive.example', url: 'https://archive.example/' },
+    { address: 'nobody' },
+  ])
     expect(await put(wrong)).toMatchObject({ status: 422 });
   const key = async (role: string) =>
     (await service.ok<{ key: string }>('POST', '/v1/keys', { role, tenant: 'guard', name: role })).key;
