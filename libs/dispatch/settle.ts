@@ -121,6 +121,19 @@ interface Settlement {
   subject: string | undefined;
 }
 
+/** What is written for the archive of the queue; nothing more is asked of Redis where it has none. */
+const copyFor = async (
+  deps: EndingDeps,
+  { lease, settings, outcome }: Settlement,
+  at: number,
+): Promise<{ copy?: string }> => {
+  const { queue, id, email } = lease;
+  const message = settings.archiveTo && (await readArchive(deps.redis, queue, id));
+  if (message === undefined) return {};
+  const accepted = outcome.kind === 'sent' ? outcome.recipients.accepted : [];
+  return { copy: await copyArgument(deps, queue, { id, email, message, settings, at, accepted }) };
+};
+
 /** The two ways in which an email is over: it was sent, or it is not tried again. */
 const createEndings = (deps: EndingDeps) => {
   const { redis, clock, erase } = deps;
@@ -134,15 +147,6 @@ const createEndings = (deps: EndingDeps) => {
     const announced = isEarlier ? announceUpkeep(redis, lease.queue, removeAt).catch(() => undefined) : undefined;
     await endEmail(redis, lease, { ...how, removeAt });
     await announced;
-  };
-
-  /** What is written for the archive of the queue; nothing more is asked of Redis where it has none. */
-  const copyFor = async ({ lease, settings, outcome }: Settlement, at: number): Promise<{ copy?: string }> => {
-    const { queue, id, email } = lease;
-    const message = settings.archiveTo && (await readArchive(redis, queue, id));
-    if (message === undefined) return {};
-    const accepted = outcome.kind === 'sent' ? outcome.recipients.accepted : [];
-    return { copy: await copyArgument(deps, queue, { id, email, message, settings, at, accepted }) };
   };
 
   const complete = async (settlement: Settlement): Promise<Settled> => {
@@ -159,7 +163,7 @@ const createEndings = (deps: EndingDeps) => {
     if (keep.keep) {
       const mark = { at: now, replies: 'replies' in outcome ? outcome.replies : [] };
       try {
-        const copy = await copyFor(settlement, now);
+        const copy = await copyFor(deps, settlement, now);
         const kept = { ...sent, ...copy, now: clock.now(), line, subject, sent: mark };
         await end(lease, daysAsItEnded(settings, 'history'), kept);
       } catch (error) {
@@ -168,7 +172,7 @@ const createEndings = (deps: EndingDeps) => {
         throw error;
       }
     } else {
-      const copy = await copyFor(settlement, now);
+      const copy = await copyFor(deps, settlement, now);
       const archive = await readArchive(redis, lease.queue, lease.id);
       await erase(lease.queue, lease.id, lease.email, archive);
       await endEmail(redis, lease, { ...sent, ...copy, now: clock.now() });

@@ -22,14 +22,14 @@ return 1`);
 
 export interface QueueIndex {
   /** To be called before the queue gets what the index is of. @throws what Redis says against it */
-  announce(redis: Redis, queue: EmailQueue): Promise<void>;
+  announce: (redis: Redis, queue: EmailQueue) => Promise<void>;
   /** The queues that may hold some. */
-  queues(redis: Redis): Promise<QueueAddress[]>;
+  queues: (redis: Redis) => Promise<QueueAddress[]>;
   /**
    * Takes out queues that hold none and have not held any for a while.
    * @param now ms since 1970, by Redis' clock
    */
-  dropIdle(redis: Redis, now: number): Promise<void>;
+  dropIdle: (redis: Redis, now: number) => Promise<void>;
 }
 
 /**

@@ -1,5 +1,5 @@
 // The keys of what a webhook is told: in its tenant's slot.
-import { ROOT } from './keys';
+import { ROOT } from '../redis/keys';
 
 /** What waits for a webhook, and what became of it (libs/store/webhooks/deliveries.ts). */
 export const webhookKeys = (tenant: string, name: string) => {
