@@ -10,15 +10,14 @@ import { daysAsItEnded } from '../mail/settings/retention';
 import type { ResolvedSettings } from '../mail/settings/settings';
 import type { Clock } from '../runtime/clock';
 import { markSent, readArchive } from '../jobs/transitions/hand-over-journal';
-import { copyArgument } from '../jobs/traces/archive-copy';
-import type { ContentRefs } from '../store/contents/content-refs';
+import type { CopyDeps } from '../jobs/traces/archive-copy';
 import { announceUpkeep } from '../store/redis/upkeep-index';
-import type { Redis } from '../store/redis/redis';
 import { giveBack, type Lease } from '../jobs/transitions/lease';
 import type { Erase } from '../jobs/layout/erase';
 import { tellingOf } from '../jobs/layout/bullmq-events';
 import { talliedAs, type Tally } from '../jobs/traces/tallies';
 import { endEmail, type End } from '../jobs/transitions/end';
+import { copyFor } from './copy-for-archive';
 import { postponeEmail } from '../jobs/transitions/postpone';
 
 const DAY = 86_400_000;
@@ -104,11 +103,9 @@ const failureNote = (
 const daysKept = ({ email }: Lease, code: FailureCode, settings: ResolvedSettings, now: number): number =>
   code === 'approval-needed' ? (Date.parse(email.expiresAt) - now) / DAY : daysAsItEnded(settings, 'errors');
 
-interface EndingDeps {
-  redis: Redis;
+interface EndingDeps extends CopyDeps {
   clock: Clock;
   erase: Erase;
-  refs: ContentRefs;
 }
 
 /** An attempt that is over, and what it leaves behind. */
@@ -121,23 +118,9 @@ interface Settlement {
   subject: string | undefined;
 }
 
-/** What is written for the archive of the queue; nothing more is asked of Redis where it has none. */
-const copyFor = async (
-  deps: EndingDeps,
-  { lease, settings, outcome }: Settlement,
-  at: number,
-): Promise<{ copy?: string }> => {
-  const { queue, id, email } = lease;
-  const message = settings.archiveTo && (await readArchive(deps.redis, queue, id));
-  if (message === undefined) return {};
-  const accepted = outcome.kind === 'sent' ? outcome.recipients.accepted : [];
-  return { copy: await copyArgument(deps, queue, { id, email, message, settings, at, accepted }) };
-};
-
 /** The two ways in which an email is over: it was sent, or it is not tried again. */
 const createEndings = (deps: EndingDeps) => {
   const { redis, clock, erase } = deps;
-
   /** Ends an email of which something is kept for so many days. */
   const end = async (lease: Lease, days: number, how: Omit<End, 'removeAt'>): Promise<void> => {
     const removeAt = clock.now() + days * DAY;
@@ -151,7 +134,6 @@ const createEndings = (deps: EndingDeps) => {
 
   const complete = async (settlement: Settlement): Promise<Settled> => {
     const { lease, outcome, settings, line, subject } = settlement;
-    const keep = settings.history;
     const now = clock.now();
     const telling = tellingOf(lease.queue, settings);
     // One that was sent or erased before, and has come back, has no line.
@@ -160,7 +142,7 @@ const createEndings = (deps: EndingDeps) => {
       tally: sentTally(lease, settings.transport, now),
     };
     const sent = { place: 'completed', result: '""', telling, ...traces } as const;
-    if (keep.keep) {
+    if (settings.history.keep) {
       const mark = { at: now, replies: 'replies' in outcome ? outcome.replies : [] };
       try {
         const copy = await copyFor(deps, settlement, now);
