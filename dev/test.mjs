@@ -80,6 +80,7 @@ const NEEDS_OF_FULL = [
 const LONG = [
   'test/contract/words.test',
   'test/fault/accidents',
+  'test/fault/processes/archive-kill',
   'test/fault/processes/frozen-worker',
   'test/fault/processes/events-kill',
   'test/fault/processes/skew',
