@@ -83,6 +83,7 @@ const LONG = [
   'test/attack/template-escapes',
   'test/contract/words.test',
   'test/fault/accidents',
+  'test/fault/processes/archive-kill',
   'test/fault/processes/frozen-worker',
   'test/fault/processes/events-kill',
   'test/fault/processes/skew',

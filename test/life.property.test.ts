@@ -1,4 +1,5 @@
 // Random lives of emails through the real code and a real Redis, against a model of what their states should be.
+import { createContentRefs } from '../libs/store/contents/content-refs';
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import type { Outcome } from '../libs/mail/email/outcome';
@@ -107,7 +108,13 @@ class World {
   constructor() {
     this.queue = createQueues({ redis, waits: true }).open({ tenant: 'acme', application: `app-${count++}` });
     const erase = createErase({ redis, clock: this.clock, releaseContent: () => Promise.resolve() });
-    this.settle = createSettle({ redis, clock: this.clock, random: () => 0.5, erase });
+    this.settle = createSettle({
+      redis,
+      clock: this.clock,
+      refs: createContentRefs({ redis, clock: this.clock }),
+      random: () => 0.5,
+      erase,
+    });
   }
 
   async run(step: Step): Promise<void> {

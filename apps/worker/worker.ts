@@ -123,6 +123,7 @@ const startSideWork = (starting: Starting, orders: Redis): void => {
   lifecycle.add({ name: 'orders', stop: answerVerifyRequests({ waiting: orders, verify }) });
   startUpkeep({
     ...resources,
+    sendMessage: createSendMessage(connections, bounds.steps),
     log,
     removal: createRemoveEmail(resources),
     removeContent: resources.content.remove,

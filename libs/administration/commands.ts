@@ -9,6 +9,7 @@ import type { EmailQueue } from '../jobs/layout/queues';
 import { tellingOf } from '../jobs/layout/bullmq-events';
 import { withdraw } from '../jobs/transitions/withdraw';
 import { releaseEmail } from '../jobs/transitions/release';
+import { copyArgument } from '../jobs/traces/archive-copy';
 import { resolveSent } from '../jobs/transitions/resolve-sent';
 import { announceUpkeep } from '../store/redis/upkeep-index';
 import { requireApprover } from './approval/approver';
@@ -117,9 +118,15 @@ const createResolve = (deps: CommandDeps, release: (subject: Subject, what: stri
     const line = change(subject, `resolved as ${as}`);
     const keepUntil = now + daysAsItEnded(settings, as === 'sent' ? 'history' : 'errors') * DAY;
     await announceUpkeep(redis, queue, keepUntil);
+    const { id, email, archive: message } = record;
+    const copy =
+      as === 'sent' && message !== undefined
+        ? await copyArgument(deps, queue, { id, email, message, settings, at: now, accepted: [] })
+        : '';
+    const { transport } = settings;
     const refusal =
       as === 'sent'
-        ? await resolveSent(redis, queue, record.id, line, { now, keepUntil, telling, transport: settings.transport })
+        ? await resolveSent(redis, queue, id, line, { now, keepUntil, telling, transport, copy })
         : await withdraw(redis, queue, record.id, {
             failure: resolvedAsFailed(by),
             cause: causeOf(resolvedAsFailed(by), { transport: settings.transport }),

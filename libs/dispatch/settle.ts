@@ -10,13 +10,14 @@ import { daysAsItEnded } from '../mail/settings/retention';
 import type { ResolvedSettings } from '../mail/settings/settings';
 import type { Clock } from '../runtime/clock';
 import { markSent, readArchive } from '../jobs/transitions/hand-over-journal';
+import type { CopyDeps } from '../jobs/traces/archive-copy';
 import { announceUpkeep } from '../store/redis/upkeep-index';
-import type { Redis } from '../store/redis/redis';
 import { giveBack, type Lease } from '../jobs/transitions/lease';
 import type { Erase } from '../jobs/layout/erase';
 import { tellingOf } from '../jobs/layout/bullmq-events';
 import { talliedAs, type Tally } from '../jobs/traces/tallies';
 import { endEmail, type End } from '../jobs/transitions/end';
+import { copyFor } from './copy-for-archive';
 import { postponeEmail } from '../jobs/transitions/postpone';
 
 const DAY = 86_400_000;
@@ -102,8 +103,7 @@ const failureNote = (
 const daysKept = ({ email }: Lease, code: FailureCode, settings: ResolvedSettings, now: number): number =>
   code === 'approval-needed' ? (Date.parse(email.expiresAt) - now) / DAY : daysAsItEnded(settings, 'errors');
 
-interface EndingDeps {
-  redis: Redis;
+interface EndingDeps extends CopyDeps {
   clock: Clock;
   erase: Erase;
 }
@@ -119,7 +119,8 @@ interface Settlement {
 }
 
 /** The two ways in which an email is over: it was sent, or it is not tried again. */
-const createEndings = ({ redis, clock, erase }: EndingDeps) => {
+const createEndings = (deps: EndingDeps) => {
+  const { redis, clock, erase } = deps;
   /** Ends an email of which something is kept for so many days. */
   const end = async (lease: Lease, days: number, how: Omit<End, 'removeAt'>): Promise<void> => {
     const removeAt = clock.now() + days * DAY;
@@ -131,8 +132,8 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
     await announced;
   };
 
-  const complete = async ({ lease, outcome, settings, line, subject }: Settlement): Promise<Settled> => {
-    const keep = settings.history;
+  const complete = async (settlement: Settlement): Promise<Settled> => {
+    const { lease, outcome, settings, line, subject } = settlement;
     const now = clock.now();
     const telling = tellingOf(lease.queue, settings);
     // One that was sent or erased before, and has come back, has no line.
@@ -141,19 +142,22 @@ const createEndings = ({ redis, clock, erase }: EndingDeps) => {
       tally: sentTally(lease, settings.transport, now),
     };
     const sent = { place: 'completed', result: '""', telling, ...traces } as const;
-    if (keep.keep) {
+    if (settings.history.keep) {
       const mark = { at: now, replies: 'replies' in outcome ? outcome.replies : [] };
       try {
-        await end(lease, daysAsItEnded(settings, 'history'), { ...sent, now: clock.now(), line, subject, sent: mark });
+        const copy = await copyFor(deps, settlement, now);
+        const kept = { ...sent, ...copy, now: clock.now(), line, subject, sent: mark };
+        await end(lease, daysAsItEnded(settings, 'history'), kept);
       } catch (error) {
         // Whatever went wrong: whoever has the email next must know that it was sent.
         await markSent(redis, lease.queue, lease.id, mark);
         throw error;
       }
     } else {
+      const copy = await copyFor(deps, settlement, now);
       const archive = await readArchive(redis, lease.queue, lease.id);
       await erase(lease.queue, lease.id, lease.email, archive);
-      await endEmail(redis, lease, { ...sent, now: clock.now() });
+      await endEmail(redis, lease, { ...sent, ...copy, now: clock.now() });
     }
     return { state: 'sent' };
   };

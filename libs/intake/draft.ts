@@ -175,7 +175,7 @@ export const createDraft = (deps: DraftDeps, checkReferences: CheckReferences) =
     return {
       accepted: { id, email, acceptedAt, priority: settings.priority },
       parts,
-      archive: settings.archive,
+      archive: settings.archive || settings.archiveTo !== undefined,
       receipt: known ? unpackReceipt(known.answer, known) : receiptOf(id, email, acceptedAt),
       ...(keyHash !== undefined && { key: { hash: keyHash, body: asked } }),
       replayed,

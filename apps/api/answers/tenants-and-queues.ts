@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { STATES } from '../../../libs/mail/email/state';
 import { Approval } from '../../../libs/mail/settings/approval-setting';
+import { ArchiveTo } from '../../../libs/mail/settings/archive-to';
 import { PRIORITIES, QueueSettings, TenantSettings } from '../../../libs/mail/settings/settings';
 import { EXAMPLE_AT, NextCursor, PauseNote, settingsAnswered, Time } from './fields';
 
@@ -26,6 +27,7 @@ export const ResolvedSettings = z
     log: z.enum(['none', 'attempts', 'dialogue']),
     onUncertain: z.enum(['resend', 'hold']),
     archive: z.boolean(),
+    archiveTo: ArchiveTo.optional(),
     confidential: z.boolean(),
     listUnsubscribe: z.strictObject({ url: z.string().optional(), mailto: z.string().optional() }).optional(),
     priority: z.enum(PRIORITIES),
@@ -76,6 +78,16 @@ const QUEUE = {
   updatedAt: EXAMPLE_AT,
 };
 
+const Archiving = z.strictObject({
+  waiting: Count.meta({ description: 'Messages that were sent and that the archive has not taken yet.' }),
+  failingSince: Time.optional().meta({ description: 'It has taken nothing since then.' }),
+  takenAt: Time.optional().meta({ description: 'When it last took something.' }),
+  error: z
+    .string()
+    .optional()
+    .meta({ description: 'Why it did not take what it was handed last, while something waits.' }),
+});
+
 export const QueueDetails = z
   .strictObject({
     tenant: z.string(),
@@ -88,6 +100,7 @@ export const QueueDetails = z
     contentBytes: Count,
     oldestDueAt: Time.optional().meta({ description: 'When the oldest email that is due was accepted.' }),
     breaker: z.enum(['closed', 'open', 'recovering']),
+    archiving: Archiving.optional().meta({ description: 'Where the queue has an archive, or messages wait for it.' }),
     createdAt: Time,
     updatedAt: Time,
   })

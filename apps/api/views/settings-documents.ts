@@ -12,7 +12,17 @@ import { versionOf } from './etag';
 /** Fields of each kind's answer that the service computes. */
 export const COMPUTED = {
   tenant: new Set(['createdAt', 'updatedAt']),
-  queue: new Set(['paused', 'pause', 'counts', 'contentBytes', 'oldestDueAt', 'breaker', 'createdAt', 'updatedAt']),
+  queue: new Set([
+    'paused',
+    'pause',
+    'counts',
+    'contentBytes',
+    'oldestDueAt',
+    'breaker',
+    'archiving',
+    'createdAt',
+    'updatedAt',
+  ]),
   template: new Set(['version', 'createdAt', 'by']),
   transport: new Set(['version', 'createdAt', 'updatedAt', 'hostBy']),
 };

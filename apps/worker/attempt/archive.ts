@@ -90,11 +90,11 @@ export const archiveMessage = async (
   return rawMessage(kept, { messageId: '', date: 0 }, deps.content);
 };
 
-/** Archives the message where the `archive` setting asks for it. An email that is not ours any more ends the attempt. */
+/** Archives the message where the `archive` setting, or an archive that it is to be handed to, asks for it. An email that is not ours any more ends the attempt. */
 export const archive = async (deps: ArchiveDeps, attempt: ComposedAttempt): Promise<ComposedAttempt | EndedAttempt> => {
   const { lease, settings, message, facts } = attempt;
   if (lease.signal.aborted) return endAttempt(attempt, { kind: 'interrupted', text: String(lease.signal.reason) });
-  if (!settings.archive) return attempt;
+  if (!settings.archive && settings.archiveTo === undefined) return attempt;
   try {
     return { ...attempt, message: await archiveMessage(deps, lease, message, facts) };
   } catch (error) {

@@ -7,7 +7,9 @@ import {
   markDone,
   markIntent,
   markSent,
+  readArchive,
 } from '../../../libs/jobs/transitions/hand-over-journal';
+import { keepCopy, type CopyDeps } from '../../../libs/jobs/traces/archive-copy';
 import { envelopeAddress, heldBytes } from '../../../libs/send/message/message';
 import type { SendRequest, SendResult } from '../../../libs/send/smtp/transmit';
 import type { Breakers } from '../../../libs/store/limits/breaker';
@@ -17,7 +19,7 @@ import type { ComposedAttempt, EndedAttempt } from './record/attempt-steps';
 import { tagged, type ReturnPathDeps } from './return-path';
 import { splitRecipients, type SplitRecipients } from './recipients';
 
-export interface HandOverDeps extends ReturnPathDeps {
+export interface HandOverDeps extends ReturnPathDeps, CopyDeps {
   redis: Redis;
   breakers: Breakers;
   durably: Durably;
@@ -81,22 +83,38 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
   return { ...attempt, result: kept, tried, done, intentAt };
 };
 
+/** A server took it for some: they have a message that the archive must have, whatever becomes of the others. */
+const copyForSome = async (
+  deps: HandOverDeps,
+  { lease, settings, tried }: HandedOverAttempt,
+  accepted: string[],
+): Promise<void> => {
+  if (settings.archiveTo === undefined || !tried.some((one) => accepted.includes(one))) return;
+  const { queue, id, email } = lease;
+  const message = await readArchive(deps.redis, queue, id);
+  if (message === undefined) return;
+  await keepCopy(deps, queue, { id, email, message, settings, at: deps.clock.now(), accepted });
+};
+
 /**
  * Records what is known of recipients before anything else is done: this is what keeps twins away. Where an email was sent and
  * nothing is to be done but to write that into its history, the script that does so records it as well
  * (libs/jobs/transitions/end.ts): its call is the next one either way, and a round trip is saved.
  */
 export const remember = async (
-  { redis, clock, breakers }: HandOverDeps,
-  { lease, settings, marks, suppressed, result, done, intentAt }: HandedOverAttempt,
+  deps: HandOverDeps,
+  attempt: HandedOverAttempt,
   { outcome }: Pick<EndedAttempt, 'outcome'>,
 ): Promise<void> => {
+  const { redis, clock, breakers } = deps;
+  const { lease, settings, marks, suppressed, result, done, intentAt } = attempt;
   const { queue, id } = lease;
   if (outcome.kind === 'sent') {
     if (settings.history.keep && breakers.isWell(queue.address.tenant, settings.transport)) return;
     await markSent(redis, queue, id, { at: clock.now(), replies: outcome.replies });
   } else if ((outcome.kind === 'deferred' || outcome.kind === 'refused') && outcome.recipients !== undefined) {
     const { accepted, refused } = outcome.recipients;
+    await copyForSome(deps, attempt, accepted);
     const replies = [...done.refused, ...outcome.replies];
     // Who was suppressed is asked again at the next attempt, and not remembered.
     const byServer = refused.filter((address) => !suppressed.some(({ recipient }) => recipient === address));

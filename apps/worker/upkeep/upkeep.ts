@@ -4,6 +4,7 @@ import { advanceEpoch } from '../../../libs/events/epoch/watch-epoch';
 import { createAudit } from '../../../libs/events/audit';
 import type { Schedule } from '../../../libs/jobs/layout/schedule';
 import { createFindForgotten } from '../../../libs/jobs/repair/forgotten';
+import { dropIdleCopies } from '../../../libs/jobs/traces/archive-copy';
 import { dropIdleCauses } from '../../../libs/jobs/traces/cause-index';
 import { createReconcile } from '../../../libs/jobs/repair/reconcile';
 import { declareWhole, tidyWhereabouts } from '../../../libs/jobs/repair/repair-whereabouts';
@@ -22,6 +23,7 @@ import type { Installation } from '../../../libs/store/registries/installation';
 import { createRelay } from '../../../libs/events/relay';
 import { createTellWebhooks } from '../../../libs/events/webhooks/tell-webhooks';
 import type { Fetcher } from '../../../libs/fetch/fetcher';
+import { createHandCopies, type HandCopiesDeps } from '../copies/hand-copies';
 import { createReconcileAll } from './reconcile-all';
 import { resealAndTell } from './reseal-and-tell';
 import { createSweep, type SweepDeps } from './sweep';
@@ -32,14 +34,15 @@ const SWEEP_MS = 2_000;
 const FORGOTTEN_MS = 15_000;
 /** How often every queue is compared with itself. */
 const RECONCILE_MS = 15 * 60_000;
-/** How often it is looked whether events are to be moved, while nobody listens, and told, while there are no webhooks. */
+/** How often it is looked whether events are to be moved, while nobody listens, and told, while there are no webhooks; and for copies, while
+ * none wait. */
 const RELAY_MS = 2_000;
 /** Whoever listens does not wait long for a relay whose worker was killed. */
 const RELAY_LEASE_MS = 4_000;
 /** How often secrets are looked for that are sealed with an older key. */
 const RESEAL_MS = 60_000;
 
-interface UpkeepDeps extends SweepDeps {
+interface UpkeepDeps extends SweepDeps, HandCopiesDeps {
   clock: RedisClock;
   schedule: Schedule;
   tenants: Tenants;
@@ -94,6 +97,7 @@ export const startUpkeep = (deps: UpkeepDeps): void => {
       run: createRelay({ redis, clock, listening: deps.listening }),
     },
     { name: 'webhooks', every: RELAY_MS, lease: RELAY_LEASE_MS, run: createTellWebhooks(deps) },
+    { name: 'copies', every: RELAY_MS, lease: RELAY_LEASE_MS, run: createHandCopies(deps) },
     {
       name: 'epoch',
       every: EPOCH_MS,
@@ -109,7 +113,9 @@ export const startUpkeep = (deps: UpkeepDeps): void => {
         async afterAll(signal) {
           await declareWhole(redis);
           await tidyWhereabouts(redis, clock.now(), signal);
-          await dropIdleCauses(redis, await clock.ask());
+          const now = await clock.ask();
+          await dropIdleCauses(redis, now);
+          await dropIdleCopies(redis, now);
         },
       }),
     },

@@ -2109,6 +2109,10 @@ export interface components {
             confidential?: boolean;
             contentDays?: number;
             redirectTo?: string;
+            archiveTo?: {
+                address?: string;
+                url?: string;
+            };
             approval?: {
                 templates?: components["schemas"]["Slug"][];
                 recipientsAbove?: number;
@@ -2147,6 +2151,7 @@ export interface components {
             confidential?: unknown;
             contentDays?: unknown;
             redirectTo?: unknown;
+            archiveTo?: unknown;
             approval?: unknown;
             dataSources?: unknown;
         };
@@ -2930,6 +2935,10 @@ export interface components {
             /** @enum {string} */
             onUncertain: "resend" | "hold";
             archive: boolean;
+            archiveTo?: {
+                address?: string;
+                url?: string;
+            };
             confidential: boolean;
             listUnsubscribe?: {
                 url?: string;
@@ -3478,6 +3487,10 @@ export interface components {
             confidential?: boolean;
             contentDays?: number;
             redirectTo?: string;
+            archiveTo?: {
+                address?: string;
+                url?: string;
+            };
             approval?: {
                 templates?: components["schemas"]["Slug"][];
                 recipientsAbove?: number;
@@ -3505,6 +3518,23 @@ export interface components {
             oldestDueAt?: string;
             /** @enum {string} */
             breaker: "closed" | "open" | "recovering";
+            /** @description Where the queue has an archive, or messages wait for it. */
+            archiving?: {
+                /** @description Messages that were sent and that the archive has not taken yet. */
+                waiting: number;
+                /**
+                 * Format: date-time
+                 * @description It has taken nothing since then.
+                 */
+                failingSince?: string;
+                /**
+                 * Format: date-time
+                 * @description When it last took something.
+                 */
+                takenAt?: string;
+                /** @description Why it did not take what it was handed last, while something waits. */
+                error?: string;
+            };
             /** Format: date-time */
             createdAt: string;
             /** Format: date-time */

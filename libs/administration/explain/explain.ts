@@ -11,6 +11,7 @@ import type { ContentStore } from '../../content/store';
 import type { Breakers } from '../../store/limits/breaker';
 import type { Limits } from '../../store/limits/transport-limits';
 import type { Installation, PauseNote } from '../../store/registries/installation';
+import { explainArchive } from './explain-archive';
 import { explainWorkers, type ExplainWorkersDeps, type Reason } from './explain-workers';
 
 export interface ExplainDeps extends ExplainWorkersDeps {
@@ -122,8 +123,9 @@ const ofTransport = async (deps: ExplainDeps, queue: EmailQueue, record: EmailRe
 
 /** What keeps contents from being read or kept, for an email that needs that before it is handed over. */
 const ofContent = async (deps: ExplainDeps, queue: EmailQueue, { email }: EmailRecord): Promise<Reason[]> => {
-  const { archive } = await deps.tenants.settings(queue.address, email);
-  const needed = archive || contentIdsOf(email).length > 0 || (email.attachments ?? []).some(isLinked);
+  const { archive, archiveTo } = await deps.tenants.settings(queue.address, email);
+  const needed =
+    archive || archiveTo !== undefined || contentIdsOf(email).length > 0 || (email.attachments ?? []).some(isLinked);
   return needed ? deps.content.problems() : [];
 };
 
@@ -199,5 +201,6 @@ export const explain = async (
       ]
     : [];
   const own = await ofEmail(deps, queue, record, workers.length > 0);
-  return { state: record.state, reasons: [...workers, ...around, ...own] };
+  const archiving = await explainArchive(deps, queue, record);
+  return { state: record.state, reasons: [...workers, ...around, ...own, ...archiving] };
 };

@@ -12,16 +12,23 @@ const MOST_BYTES = 4_096;
 /** Characters of the answer that are kept. */
 const KEPT = 200;
 
-export interface PostOrder {
+interface SignedOrder {
   url: string;
   /** Each signs (`Webhooks.secrets`). */
   secrets: readonly string[];
   /** The same at each attempt: by it a receiver knows what it has already. */
   id: string;
-  body: object;
+  contentType: string;
+  body: Buffer;
+  /** How long it may take, from the name to the answer. */
+  ms: number;
   /** ms since 1970 */
   at: number;
   signal?: AbortSignal;
+}
+
+export interface PostOrder extends Omit<SignedOrder, 'body' | 'contentType' | 'ms'> {
+  body: object;
 }
 
 export interface PostedEvent extends DeliveryAnswer {
@@ -46,16 +53,15 @@ const wordsOf = (status: number, beginning: Buffer): string => {
  * Follows no redirect; checks the address as every connection is checked (libs/fetch).
  * @throws the reason of the order's signal; whatever else goes wrong is an answer that was not given
  */
-export const postEvent = async (fetcher: Fetcher, order: PostOrder): Promise<PostedEvent> => {
-  const { url, secrets, id, at, signal } = order;
-  const body = Buffer.from(JSON.stringify(order.body));
+export const postSigned = async (fetcher: Fetcher, order: SignedOrder): Promise<PostedEvent> => {
+  const { url, secrets, id, at, signal, body, contentType, ms } = order;
   const begun = uptime();
   try {
     const { status, retryAfter, beginning } = await fetcher.post({
       url,
-      headers: { 'content-type': 'application/json', ...signatureHeaders({ id, at, secrets, body }) },
+      headers: { 'content-type': contentType, ...signatureHeaders({ id, at, secrets, body }) },
       body,
-      limits: { bytes: MOST_BYTES, ms: POST_MS },
+      limits: { bytes: MOST_BYTES, ms },
       ...(signal && { signal }),
     });
     return {
@@ -69,4 +75,10 @@ export const postEvent = async (fetcher: Fetcher, order: PostOrder): Promise<Pos
     if (signal?.aborted === true) throw error;
     return { taken: false, text: shown(messageOf(error)), ms: Math.round(uptime() - begun) };
   }
+};
+
+/** The same for an event. */
+export const postEvent = (fetcher: Fetcher, { body, ...order }: PostOrder): Promise<PostedEvent> => {
+  const json = Buffer.from(JSON.stringify(body));
+  return postSigned(fetcher, { ...order, body: json, contentType: 'application/json', ms: POST_MS });
 };

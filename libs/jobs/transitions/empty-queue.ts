@@ -5,6 +5,7 @@ import type { EmailQueue } from '../layout/queues';
 import type { Schedule } from '../layout/schedule';
 import type { Clock } from '../../runtime/clock';
 import type { ContentRefs } from '../../store/contents/content-refs';
+import { releaseCopies } from '../traces/archive-copies';
 import { talliesKeys } from '../traces/tallies';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
@@ -53,6 +54,7 @@ export const emptyQueue = async (
       ids.forEach(erased);
     }
   }
+  await releaseCopies({ redis, refs, removeContent: content.remove }, queue);
   await refs.releaseUploads(queue.address, content.remove, '+inf');
   await queue.bull.obliterate({ force: true });
   await redis.del(

@@ -8,6 +8,7 @@ import type { Lease } from './lease';
 import { ASIDE } from '../layout/layout';
 import { announceCauses } from '../traces/cause-index';
 import { TALLY, tallyArgument, type Tally } from '../traces/tallies';
+import { COPIES } from '../traces/archive-copy';
 import { eventArgument, OUTBOX } from '../traces/outbox';
 import type { EventNote } from '../../mail/email/event';
 import { causeArgument, CAUSES } from '../traces/enter-cause';
@@ -20,10 +21,10 @@ import { logLines, REMEMBER } from '../layout/email-log';
 // now, the line or '', '1' where the attempt counts, what is told of it (bullmq-events.ts), the line in short, the subject that it
 // was rendered with or '', its cause (enter-cause.ts), its event (outbox.ts), what is counted (tallies.ts), that the
 // server took it (hand-over-journal.ts) or '': written also where somebody else has the email, who must not send it once more;
-// '1' where it is sealed: no other email's data are read here. Result: 1, or 0 where the lock is not ours any more. Atomic: the
+// '1' where it is sealed: no other email's data are read here; its copy for the archive (archive-copy.ts) or ''. Result: 1, or 0 where the lock is not ours any more. Atomic: the
 // last line and the end are seen together or not at all. Nothing is written before something was taken away, so that a full Redis
 // learns of the end, too (hand-over-journal.ts).
-const endScript = defineScript(`${ASIDE}${TELL}${REMEMBER}${CAUSES}${OUTBOX}${TALLY}${WIPE}
+const endScript = defineScript(`${ASIDE}${TELL}${REMEMBER}${CAUSES}${OUTBOX}${TALLY}${COPIES}${WIPE}
 local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
 local key = prefix .. id
 if redis.call('GET', key .. ':lock') ~= ARGV[2] then
@@ -42,6 +43,7 @@ if ARGV[7] == '' then
   redis.call('HDEL', prefix .. '${BESIDE.sealed}', id)
   tellEvent(prefix, ARGV[14])
   tally(prefix, ARGV[15], now, 1)
+  keepCopy(prefix, ARGV[18], now)
   tell(ARGV[10], prefix, id, 'active', ARGV[4], ARGV[6])
   return 1
 end
@@ -67,6 +69,7 @@ if ARGV[8] ~= '' then remember(key, ARGV[8], ARGV[11]) end
 enterCause(prefix, id, ARGV[13], now)
 tellEvent(prefix, ARGV[14])
 tally(prefix, ARGV[15], now, 1)
+keepCopy(prefix, ARGV[18], now)
 tell(ARGV[10], prefix, id, 'active', ARGV[4], ARGV[6])
 return 1`);
 
@@ -94,6 +97,8 @@ export interface End {
   tally?: Tally | undefined;
   /** What whoever listens is told of it. */
   event?: EventNote | undefined;
+  /** Its copy for the archive of the queue, where there is one (`copyArgument`). */
+  copy?: string;
   /** What BullMQ clients are told of it; nothing where it is not given. */
   telling?: Telling;
 }
@@ -119,6 +124,7 @@ export const endEmail = async (redis: Redis, { queue, id, token, email }: Lease,
     tallyArgument(end.tally),
     end.sent === undefined ? '' : JSON.stringify(end.sent),
     email.sealed === undefined ? '' : '1',
+    end.copy ?? '',
   ];
   if (end.cause !== undefined) await announceCauses(redis, queue);
   if ((await endScript(redis, [queue.keys.bull, queue.keys.upkeep, queue.keys.finished], args)) === 1) return;

@@ -73,7 +73,15 @@ export interface PartInStore {
 /** What a client gave as settings of the email itself; read by `resolveSettings` as the nearest level. */
 type OwnSettings = Omit<
   SettingsLevel,
-  'from' | 'replyTo' | 'errors' | 'concurrency' | 'dataSources' | 'approval' | 'redirectTo' | 'contentDays'
+  | 'from'
+  | 'replyTo'
+  | 'errors'
+  | 'concurrency'
+  | 'dataSources'
+  | 'approval'
+  | 'redirectTo'
+  | 'contentDays'
+  | 'archiveTo'
 >;
 
 export interface StoredEmail extends OwnSettings {

@@ -1,7 +1,9 @@
 // Settings of tenants, queues and emails, and the one function that says which of them hold for an email.
 import { z } from 'zod';
 import { Approval } from './approval-setting';
-import { addressFault, AddressInput, HeaderText, type Address } from '../address/address';
+import { AddressInput, HeaderText, type Address } from '../address/address';
+import { EnvelopeAddress } from '../address/envelope-address';
+import { ArchiveTo } from './archive-to';
 import { SourcePrefix } from './data-source';
 import { asciiDomain } from '../address/domain';
 import { Slug } from '../address/queue-address';
@@ -66,12 +68,6 @@ const Errors = z.strictObject({ days: z.number().min(0).max(3_650) }).partial();
 /** Where data and documents of emails may be fetched from; only the operator sets it. */
 const DataSources = z.array(SourcePrefix).max(100);
 
-/** A bare address: nobody reads a name in an envelope. */
-const EnvelopeAddress = z.string().superRefine((text, context) => {
-  const fault = /^[!-~]+$/.test(text) ? addressFault(text) : 'must be a bare address in ASCII, like test@acme.example';
-  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
-});
-
 /** What may be set on a tenant, a queue and an email alike. */
 const everywhere = {
   transport: Slug.optional(),
@@ -123,6 +119,8 @@ export const QueueSettings = z
     contentDays: z.number().min(0).max(3_650).optional(),
     /** Every email goes there and to nobody else: a test system must never mail customers. */
     redirectTo: EnvelopeAddress.optional(),
+    /** Where every message goes besides, once a server took it (docs/archive.md). */
+    archiveTo: ArchiveTo.optional(),
     /** Whose emails wait until a second person lets them go; once it is set, only the operator changes it. */
     approval: Approval.optional(),
     dataSources: DataSources.optional(),
@@ -152,6 +150,8 @@ export interface ResolvedSettings {
   onUncertain: 'resend' | 'hold';
   /** The composed message is kept as it was sent; never where the email is confidential. */
   archive: boolean;
+  /** The queue's archive, where it has one; never where the email is confidential, nor where it is redirected. */
+  archiveTo?: ArchiveTo;
   /** What the email says is sealed while it waits, and kept nowhere else. */
   confidential: boolean;
   listUnsubscribe?: ListUnsubscribe;
@@ -214,6 +214,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
   const approval = nearest('approval');
   const [redirectTo, contentDays] = [nearest('redirectTo'), nearest('contentDays')];
   const confidential = nearest('confidential') ?? DEFAULTS.confidential;
+  const archiveTo = confidential || redirectTo !== undefined ? undefined : nearest('archiveTo');
   return {
     transport: nearest('transport') ?? DEFAULTS.transport,
     from: nearest('from'),
@@ -226,6 +227,7 @@ export const resolveSettings = (...levels: (SettingsLevel | undefined)[]): Resol
     log: nearest('log') ?? DEFAULTS.log,
     onUncertain: nearest('onUncertain') ?? DEFAULTS.onUncertain,
     archive: !confidential && (nearest('archive') ?? DEFAULTS.archive),
+    ...(archiveTo && { archiveTo }),
     confidential,
     ...(listUnsubscribe && { listUnsubscribe }),
     priority: nearest('priority') ?? DEFAULTS.priority,

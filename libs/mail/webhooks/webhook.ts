@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { EVENT_TYPES } from '../email/event';
 import { Slug } from '../address/queue-address';
+import { PlainUrl } from '../input/plain-url';
 
 /** Bytes of a secret, as Standard Webhooks have it. */
 const [FEWEST_BYTES, MOST_BYTES] = [24, 64];
@@ -11,12 +12,6 @@ const isSecret = (text: string): boolean => {
   if (encoded === undefined || encoded.length % 4 !== 0) return false;
   const { length } = Buffer.from(encoded, 'base64');
   return length >= FEWEST_BYTES && length <= MOST_BYTES;
-};
-
-const isPlainUrl = (text: string): boolean => {
-  if (!URL.canParse(text)) return false;
-  const { protocol, username, password, hash } = new URL(text);
-  return ['https:', 'http:'].includes(protocol) && username === '' && password === '' && hash === '';
 };
 
 /** Each once. */
@@ -29,10 +24,7 @@ const Chosen = <S extends z.ZodType>(one: S) =>
 
 export const WebhookInput = z
   .strictObject({
-    url: z
-      .string()
-      .max(2_048)
-      .refine(isPlainUrl, 'must be an address like https://acme.example/mail-events, without login and without #'),
+    url: PlainUrl('https://acme.example/mail-events'),
     /** All of them where it is left out. */
     events: Chosen(z.enum(EVENT_TYPES)).optional(),
     /** Events of these alone; where it is left out, of all, and of the tenant's transports. */

@@ -2,7 +2,7 @@
 import { ASIDE_STATES } from '../../mail/email/state';
 import { queueName, type QueueAddress } from '../../mail/address/queue-address';
 
-const ROOT = 'rohrpost';
+export const ROOT = 'rohrpost';
 
 /** What belongs to the installation. */
 export const KEYS = {
@@ -14,6 +14,8 @@ export const KEYS = {
   upkeep: `${ROOT}:{fleet}:upkeep`,
   /** Sorted set: queues that may hold emails with a cause -> when that was said last (ms). */
   causes: `${ROOT}:{fleet}:causes`,
+  /** Sorted set: queues that may hold copies for their archive -> when that was said last (ms). */
+  copies: `${ROOT}:{fleet}:copies`,
   /** Sorted sets: queues that may be paused, and `tenant/transport` that may be down -> when that was said last (ms). */
   paused: `${ROOT}:{fleet}:paused`,
   down: `${ROOT}:{fleet}:down`,
@@ -122,24 +124,6 @@ export const tenantKeys = (tenant: string) => ({
   suppressedNames: `${ROOT}:{${tenant}}:suppressed-names`,
 });
 
-/** What waits for a webhook, and what became of it (libs/store/webhooks/deliveries.ts). */
-export const webhookKeys = (tenant: string, name: string) => {
-  const key = (part: string): string => `${ROOT}:{${tenant}}:webhook:${name}:${part}`;
-  return {
-    /** Hash: how far of the stream of events it has what it wants, since when it fails, when it last took something (ms). */
-    state: key('state'),
-    /** Hash: delivery -> what it is, as JSON. */
-    deliveries: key('deliveries'),
-    /** Sorted sets of deliveries, by id, which sort by time: those that wait, and those that are done with. */
-    waiting: key('waiting'),
-    done: key('done'),
-    /** Sorted set: delivery -> when it is sent, or sent again (ms). */
-    due: key('due'),
-    /** Hash: email -> its deliveries that wait, in their order, separated by spaces; only the first is in `due`. */
-    lanes: key('lanes'),
-  };
-};
-
 /**
  * Patterns (of SCAN) of what a tenant leaves that is removed, its queues being gone: all of its own, and what its queues remember
  * of requests. A tenant's name is a slug, which has no character of patterns. Emails are not among it: whoever accepted one while
@@ -184,6 +168,9 @@ export const queueKeys = (address: QueueAddress) => {
       BESIDE.byCause,
       BESIDE.causes,
       BESIDE.sealed,
+      BESIDE.copies,
+      BESIDE.copiesDue,
+      BESIDE.copiesState,
       ...ASIDE_STATES.map((state) => BESIDE.aside + state),
     ].map((set) => bull + set),
     /** `BESIDE.sealed`. */
@@ -231,6 +218,12 @@ export const BESIDE = {
   outbox: 'rp:outbox',
   /** Hash: id of an email that is confidential and did not end -> the name of the key that it is sealed with. */
   sealed: 'rp:sealed',
+  /** Hash: id of a copy that waits for the queue's archive -> what it is, as JSON (libs/jobs/traces/archive-copy.ts). */
+  copies: 'rp:copies',
+  /** Sorted set: the same -> when it is handed over, or handed over again (ms). */
+  copiesDue: 'rp:copies-due',
+  /** Hash: since when the archive takes nothing, when it last took something (ms), and the last error. */
+  copiesState: 'rp:copies-state',
 } as const;
 
 /** Fields of ours in a job's hash: the marks (docs/decisions/0004-marks.md). BullMQ leaves unknown fields alone. */

@@ -1,5 +1,5 @@
 // What a webhook is told and was told: deliveries that wait, in the order of each email, and the last that are done with.
-import { webhookKeys } from '../redis/keys';
+import { webhookKeys } from './webhook-keys';
 import type { Redis } from '../redis/redis';
 import { addDeliveries, claimDue, DONE_WITH_MS, againNow, settleClaimed, tidyDone } from './delivery-scripts';
 

@@ -1,5 +1,6 @@
 // The scripts that move deliveries of a webhook. All its keys lie in its tenant's slot, beside the registry of webhooks.
-import { tenantKeys, webhookKeys } from '../redis/keys';
+import { tenantKeys } from '../redis/keys';
+import { webhookKeys } from './webhook-keys';
 import type { Redis } from '../redis/redis';
 import { defineScript, type ScriptArgument } from '../redis/script';
 

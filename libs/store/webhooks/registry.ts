@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import type { StoredWebhook, SwitchedOff, WebhookInput } from '../../mail/webhooks/webhook';
 import type { Clock } from '../../runtime/clock';
-import { KEYS, tenantKeys, webhookKeys } from '../redis/keys';
+import { KEYS, tenantKeys } from '../redis/keys';
+import { webhookKeys } from './webhook-keys';
 import type { Redis } from '../redis/redis';
 import { keyIdOf, type SecretBox } from '../redis/secret-box';
 import type { Changes } from '../redis/settings-cache';

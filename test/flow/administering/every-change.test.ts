@@ -1,4 +1,5 @@
 // Every change that the table of states has, made to happen once; and what may be asked for in every state, answered as it says.
+import { createContentRefs } from '../../../libs/store/contents/content-refs';
 import type { Redis } from 'ioredis';
 import { openClient } from '../../support/redis/test-redis';
 import { createSettle } from '../../../libs/dispatch/settle';
@@ -80,7 +81,12 @@ const take = async (id: string): Promise<Lease> => {
 const settle = (lease: Lease, outcome: Outcome, settings: Parameters<typeof resolveSettings>[0] = {}) => {
   const erased = createErase({ redis, clock, releaseContent: () => Promise.resolve() });
   const resolved = resolveSettings({ ...SETTINGS, ...settings });
-  return createSettle({ redis, clock, random: () => 0.5, erase: erased })(lease, outcome, resolved, undefined);
+  return createSettle({ redis, clock, refs: createContentRefs({ redis, clock }), random: () => 0.5, erase: erased })(
+    lease,
+    outcome,
+    resolved,
+    undefined,
+  );
 };
 /** Its worker is gone, and with it the lock: BullMQ's two passes put it back. */
 const vanish = async ({ queue, id }: Lease): Promise<void> => {

@@ -4,6 +4,7 @@ import { changesBetween } from '../../../../libs/administration/field-diff';
 import { keepOperatorSettings, requireDeletable } from '../../../../libs/administration/operator-settings';
 import { applySettings, noteFor, PauseInput, setPaused, type PauseDeps } from '../../../../libs/administration/pause';
 import { readStatus } from '../../../../libs/jobs/read/counts';
+import { readArchiveState } from '../../../../libs/jobs/traces/archive-copies';
 import { emptyQueue, type EmptyQueueDeps } from '../../../../libs/jobs/transitions/empty-queue';
 import { queueName, Slug, type QueueAddress } from '../../../../libs/mail/address/queue-address';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
@@ -15,6 +16,7 @@ import { mergePatchOf, optionalJson, uncheckedJson } from '../../http/endpoint/b
 import { endpoint, type Answer, type Asked } from '../../http/endpoint/endpoint';
 import { QUEUE } from '../../http/endpoint/paths';
 import type { RouteDeps } from '../../http/route-deps';
+import { requirePostable } from './postable';
 import { readChange, versionGuard } from '../../http/settings-change';
 import { documentAnswer, COMPUTED, queueDocument, queueVersion } from '../../views/settings-documents';
 import { viewOfQueue, type QueueViewDeps } from '../../views/queue-view';
@@ -22,7 +24,7 @@ import { viewOfQueue, type QueueViewDeps } from '../../views/queue-view';
 const MAY_CHANGE = { action: 'administer', over: 'queue' } as const;
 
 type ChangeDeps = QueueViewDeps & PauseDeps;
-type PutDeps = ChangeDeps & Pick<RouteDeps, 'budget'>;
+type PutDeps = ChangeDeps & Pick<RouteDeps, 'budget' | 'fetcher'>;
 
 const queueAnswer = async (deps: QueueViewDeps, status: number, queue: RegisteredQueue): Promise<Answer> =>
   documentAnswer(status, queueVersion(queue), await viewOfQueue(deps, queue));
@@ -45,6 +47,10 @@ const change = async (deps: PutDeps, asked: Asked<'queue', typeof QUEUE, never, 
     (present) => {
       change.requireVersion(present && queueVersion(present));
       const given = parseInput(QueueSettings, change.wanted(present && queueDocument(present.settings)));
+      const { url } = given.archiveTo ?? {};
+      // One that was allowed when it was put does not keep other settings from being changed.
+      if (url !== undefined && url !== present?.settings.archiveTo?.url)
+        requirePostable(deps, url, ['archiveTo', 'url']);
       deps.tenants.requireRetries(given, present?.settings);
       // A pause is lifted by whoever says so, never by who leaves it out.
       const enabled = given.enabled ?? (change.isPatch ? undefined : present?.settings.enabled);
@@ -136,6 +142,13 @@ const deleteQueue = endpoint({
       throw new Problem(
         'queue-not-empty',
         `${unsent} emails of this queue are not sent yet: let them be sent or cancel them first`,
+      );
+    }
+    const { waiting } = await readArchiveState(deps.redis, queue);
+    if (waiting > 0 && present?.settings.archiveTo !== undefined) {
+      throw new Problem(
+        'queue-not-empty',
+        `${waiting} messages of this queue wait for its archive: let it take them, or take archiveTo away first, and they go with the queue`,
       );
     }
     await emptyQueue(deps, queue, (id) => deps.mailLog.changed({ id, address }, { by, what: 'erased' }));

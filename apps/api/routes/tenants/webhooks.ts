@@ -3,12 +3,13 @@ import { changesBetween } from '../../../../libs/administration/field-diff';
 import { existingTenant } from '../../../../libs/administration/existing';
 import { Slug, SLUG } from '../../../../libs/mail/address/queue-address';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
-import { notFound, problemAt } from '../../../../libs/mail/input/problem';
+import { notFound } from '../../../../libs/mail/input/problem';
 import { WebhookInput, type StoredWebhook } from '../../../../libs/mail/webhooks/webhook';
 import { WebhookDetails, WebhookList } from '../../answers/webhooks';
 import { mergePatchOf, uncheckedJson } from '../../http/endpoint/body';
 import { endpoint, type Asked } from '../../http/endpoint/endpoint';
 import { TENANT } from '../../http/endpoint/paths';
+import { requirePostable } from './postable';
 import type { RouteDeps } from '../../http/route-deps';
 import { readChange, versionGuard } from '../../http/settings-change';
 import { documentAnswer } from '../../views/settings-documents';
@@ -29,20 +30,6 @@ type Store = Pick<RouteDeps, 'webhooks'>;
 type ShowDeps = Store & Pick<RouteDeps, 'deliveries' | 'clock'>;
 type ChangeDeps = ShowDeps & Pick<RouteDeps, 'tenants' | 'fetcher' | 'audit' | 'budget'>;
 
-/**
- * Events leave in clear, or for an address that is spelled out and private, only where the operator allows the host. What a name stands
- * for is checked at each connection.
- * @throws Problem `invalid`
- */
-const requireAllowed = ({ fetcher }: Pick<RouteDeps, 'fetcher'>, { url }: WebhookInput): void => {
-  const { protocol, hostname } = new URL(url);
-  const unless = 'unless the operator allows its host (ROHRPOST_ALLOW_PRIVATE_HOSTS)';
-  if (protocol !== 'https:' && !fetcher.allows(hostname))
-    throw problemAt('invalid', ['url'], `must begin with https:, ${unless}`);
-  if (!fetcher.mayName(hostname))
-    throw problemAt('invalid', ['url'], `must lead to a public network, ${unless}: ${hostname} does not`);
-};
-
 /** PUT and PATCH. */
 const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof WEBHOOK, never, unknown>) => {
   const { tenant, by } = asked;
@@ -56,7 +43,7 @@ const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof WEBHOOK, n
     (present) => {
       change.requireVersion(present && webhookVersion(present));
       const input = parseInput(WebhookInput, change.wanted(present && webhookDocument(present)));
-      requireAllowed(deps, input);
+      requirePostable(deps, input.url, ['url']);
       return input;
     },
     await deps.budget.bound(tenant, 'maxWebhooks'),

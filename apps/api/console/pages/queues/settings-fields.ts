@@ -34,10 +34,24 @@ const RECIPIENTS: FieldGroup = {
   ],
 };
 
-/** What no tenant has: what its emails said goes first. */
+/** What no tenant has: what its emails said goes first, and to an archive. */
 const CONTENT: FieldGroup = {
   title: 'group.content',
-  fields: [{ path: 'contentDays', label: 'set.contentDays', hint: 'set.contentDaysHint', kind: 'number' }],
+  fields: [
+    { path: 'contentDays', label: 'set.contentDays', hint: 'set.contentDaysHint', kind: 'number' },
+    {
+      path: 'archiveTo.address',
+      label: 'set.archiveAddress',
+      hint: 'set.archiveAddressHint',
+      placeholder: 'journal@archive.example',
+    },
+    {
+      path: 'archiveTo.url',
+      label: 'set.archiveUrl',
+      hint: 'set.archiveUrlHint',
+      placeholder: 'https://archive.example/messages',
+    },
+  ],
 };
 
 /** Which of its emails a second person must let go. */

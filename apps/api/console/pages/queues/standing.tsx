@@ -1,7 +1,8 @@
 // How a queue stands, in a line: whether it sends, who stopped it and why, whether its transport is up, what is due since when.
 import type { z } from 'zod';
 import type { QueueDetails } from '../../../answers/tenants-and-queues';
-import { Time } from '../../kit/time';
+import { count } from '../../kit/parts';
+import { exact, Time } from '../../kit/time';
 import type { Visit } from '../../page/page';
 
 export type Queue = z.infer<typeof QueueDetails>;
@@ -40,11 +41,21 @@ export const Standing = ({ visit, queue }: { visit: Visit; queue: Queue }) => {
   );
 };
 
+/** What waits for its archive, and why. */
+const Archiving = ({ visit, queue }: { visit: Visit; queue: Queue }) => {
+  const { waiting = 0, failingSince, error = '' } = queue.archiving ?? {};
+  if (waiting === 0) return null;
+  const n = count(visit, waiting);
+  if (failingSince === undefined) return <p>{visit.say('queue.archiveWaiting', { n })}</p>;
+  return <p>{visit.say('queue.archiveFails', { n, error, when: exact(visit, Date.parse(failingSince)) })}</p>;
+};
+
 export const QueueStanding = ({ visit, queue }: { visit: Visit; queue: Queue }) => {
   const { say } = visit;
   const transport = queue.transport ?? 'default';
+  const isWarning = queue.paused || queue.breaker === 'open' || queue.archiving?.failingSince !== undefined;
   return (
-    <div class={queue.paused || queue.breaker === 'open' ? 'warning' : 'standing'}>
+    <div class={isWarning ? 'warning' : 'standing'}>
       <p>
         <Standing visit={visit} queue={queue} />
         {queue.pause !== undefined && (
@@ -68,6 +79,7 @@ export const QueueStanding = ({ visit, queue }: { visit: Visit; queue: Queue }) 
           </a>
         </p>
       )}
+      <Archiving visit={visit} queue={queue} />
     </div>
   );
 };

@@ -133,6 +133,7 @@ export const EMAIL_WORDS = {
   'reason.transport-unknown': ['The transport does not exist', 'Den Transport gibt es nicht'],
   'reason.parked': ['It was put back for a while', 'Sie wurde für eine Weile zurückgelegt'],
   'reason.in-line': ['Others are before it', 'Andere sind vor ihr an der Reihe'],
+  'reason.archive-waiting': ['Its message waits for the archive', 'Ihre Nachricht wartet auf das Archiv'],
   'reason.storage-full': ['The content store is full', 'Der Inhaltsspeicher ist voll'],
   'reason.storage-away': ['The content store cannot be reached', 'Der Inhaltsspeicher ist nicht erreichbar'],
   'reason.said': ['What was said', 'Was gesagt wurde'],

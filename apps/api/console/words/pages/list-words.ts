@@ -48,6 +48,11 @@ export const LIST_WORDS = {
     'The mail server fails or cannot be reached. Emails wait and are sent when it is back.',
     'Der Mailserver versagt oder ist nicht erreichbar. Die E-Mails warten und gehen hinaus, wenn er wieder da ist.',
   ],
+  'queue.archiveFails': [
+    'The archive takes nothing since {when}; {n} messages wait for it. It said: {error}',
+    'Das Archiv nimmt seit {when} nichts an; {n} Nachrichten warten darauf. Es sagte: {error}',
+  ],
+  'queue.archiveWaiting': ['{n} messages wait for the archive', '{n} Nachrichten warten auf das Archiv'],
   'queue.toTransport': ['See the transport {name}', 'Zum Transport {name}'],
   'queue.all': ['all', 'alle'],
   'queue.states': ['States', 'Zustände'],

@@ -135,6 +135,16 @@ export const TENANTS_WORDS = {
     'Subject, text and attachments go then, before the rest of the email does; it cannot be sent again.',
     'Dann verschwinden Betreff, Text und Anhänge, vor dem Rest der E-Mail; sie kann nicht nochmals gesendet werden.',
   ],
+  'set.archiveAddress': ['Archive: mailbox for journal reports', 'Archiv: Postfach für Journalberichte'],
+  'set.archiveAddressHint': [
+    'Every message that was sent goes there, too, by the same transport.',
+    'Jede gesendete Nachricht geht auch dorthin, über denselben Transport.',
+  ],
+  'set.archiveUrl': ['Archive: or an address to post to', 'Archiv: oder eine Adresse, an die gepostet wird'],
+  'set.archiveUrlHint': [
+    'Every message that was sent is posted there, signed. Give one of the two.',
+    'Jede gesendete Nachricht wird dorthin gepostet, signiert. Geben Sie eines von beiden an.',
+  ],
   'set.approvalAbove': ['Emails to more recipients than', 'E-Mails an mehr Empfänger als'],
   'set.approvalAboveHint': [
     '0: every email. Once it is set, only the operator changes it.',

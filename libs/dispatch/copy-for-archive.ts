@@ -1,0 +1,25 @@
+// The copy of an email that was sent, for the archive of its queue.
+import { copyArgument, type CopyDeps } from '../jobs/traces/archive-copy';
+import { readArchive } from '../jobs/transitions/hand-over-journal';
+import type { Lease } from '../jobs/transitions/lease';
+import type { Outcome } from '../mail/email/outcome';
+import type { ResolvedSettings } from '../mail/settings/settings';
+
+interface Ended {
+  lease: Lease;
+  settings: ResolvedSettings;
+  outcome: Outcome;
+}
+
+/** What is written for the archive of the queue; nothing more is asked of Redis where it has none. */
+export const copyFor = async (
+  deps: CopyDeps,
+  { lease, settings, outcome }: Ended,
+  at: number,
+): Promise<{ copy?: string }> => {
+  const { queue, id, email } = lease;
+  const message = settings.archiveTo && (await readArchive(deps.redis, queue, id));
+  if (message === undefined) return {};
+  const accepted = outcome.kind === 'sent' ? outcome.recipients.accepted : [];
+  return { copy: await copyArgument(deps, queue, { id, email, message, settings, at, accepted }) };
+};

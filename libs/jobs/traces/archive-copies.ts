@@ -1,0 +1,164 @@
+// The copies of a queue that wait for its archive: which are due, what came of them, and how the archive is.
+import { BESIDE, MARK } from '../../store/redis/keys';
+import type { ContentRefs } from '../../store/contents/content-refs';
+import type { Redis } from '../../store/redis/redis';
+import { defineScript } from '../../store/redis/script';
+import type { EmailQueue } from '../layout/queues';
+import { copyIdOf, copyMember, type ArchiveCopy } from './archive-copy';
+
+/** How the archive of a queue is. */
+export interface ArchiveState {
+  /** Copies that it has not taken. */
+  waiting: number;
+  /** ms since 1970, both: nothing was taken since then; when it last took something. */
+  failingSince?: number;
+  takenAt?: number;
+  /** Why it did not take what it was handed last; not there once nothing waits. */
+  error?: string;
+}
+
+const NAMES = `
+local prefix, id = KEYS[1], ARGV[1]
+local copies, due, state = prefix .. '${BESIDE.copies}', prefix .. '${BESIDE.copiesDue}', prefix .. '${BESIDE.copiesState}'
+`;
+
+// KEYS: BullMQ's prefix. ARGV: id of the copy, of its email, the content id of its message, '1' where the email keeps that, now. Result: 1
+// where the email let go of it. Atomic: a message that the email holds for the archive alone goes with the copy. Taken away first: a full
+// Redis lets it go on then.
+const takenScript = defineScript(`${NAMES}
+redis.call('ZREM', due, id)
+redis.call('HDEL', copies, id)
+redis.call('HDEL', state, 'failing')
+if redis.call('ZCARD', due) == 0 then redis.call('HDEL', state, 'error') end
+redis.call('HSET', state, 'taken', ARGV[5])
+if ARGV[4] == '1' then return 0 end
+local job = prefix .. ARGV[2]
+local mark = redis.call('HGET', job, '${MARK.archive}')
+if not mark or cjson.decode(mark).contentId ~= ARGV[3] then return 0 end
+redis.call('HDEL', job, '${MARK.archive}')
+return 1`);
+
+// KEYS: as above. ARGV: id, the copy, when it is handed over again, now, the error or '' where the archive was not asked. Result: 1. Atomic,
+// so that one that was taken meanwhile does not come back.
+const againScript = defineScript(`${NAMES}
+if redis.call('HEXISTS', copies, id) == 0 then return 1 end
+redis.call('ZADD', due, ARGV[3], id)
+redis.call('HSET', copies, id, ARGV[2])
+if ARGV[5] ~= '' then
+  redis.call('HSETNX', state, 'failing', ARGV[4])
+  redis.call('HSET', state, 'error', ARGV[5])
+end
+return 1`);
+
+const keysOf = ({ keys }: EmailQueue) => ({
+  copies: keys.bull + BESIDE.copies,
+  due: keys.bull + BESIDE.copiesDue,
+  state: keys.bull + BESIDE.copiesState,
+});
+
+const idOf = ({ email, message }: ArchiveCopy): string => copyIdOf(email, message.contentId);
+
+/** Those that are due, the longest first; some of them. @param now ms since 1970 */
+export const dueCopies = async (redis: Redis, queue: EmailQueue, now: number, most: number): Promise<ArchiveCopy[]> => {
+  const { copies, due } = keysOf(queue);
+  const ids = await redis.zrangebyscore(due, '-inf', now, 'LIMIT', 0, most);
+  if (ids.length === 0) return [];
+  const texts = await redis.hmget(copies, ...ids);
+  return texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as ArchiveCopy]));
+};
+
+export interface CopiesDeps {
+  redis: Redis;
+  refs: ContentRefs;
+  removeContent: (contentId: string) => Promise<void>;
+}
+
+/** The archive has it: it goes, and so does the message where the email held it for the archive alone. @param now ms since 1970 */
+export const settleTaken = async (
+  { redis, refs, removeContent }: CopiesDeps,
+  queue: EmailQueue,
+  copy: ArchiveCopy,
+  now: number,
+): Promise<void> => {
+  const { email, kept } = copy;
+  const { contentId } = copy.message;
+  const args = [idOf(copy), email, contentId, kept ? '1' : '', now];
+  const letGo = (await takenScript(redis, [queue.keys.bull], args)) === 1;
+  // Where this is cut short the reconciler goes on, once the email is gone.
+  if (letGo) await refs.release(queue.address, email, [contentId], removeContent);
+  await refs.release(queue.address, copyMember(email), [contentId], removeContent);
+};
+
+/**
+ * It is handed over again.
+ * @param how.nextAt and `now` in ms since 1970
+ * @param how.error why the archive did not take it; not given where the archive was not asked
+ */
+export const settleAgain = async (
+  redis: Redis,
+  queue: EmailQueue,
+  copy: ArchiveCopy,
+  how: { nextAt: number; now: number; error?: string },
+): Promise<void> => {
+  const { error } = how;
+  const next = error === undefined ? copy : { ...copy, attempts: copy.attempts + 1, error };
+  const args = [idOf(copy), JSON.stringify(next), how.nextAt, how.now, error ?? ''];
+  await againScript(redis, [queue.keys.bull], args);
+};
+
+export const readArchiveState = async (redis: Redis, queue: EmailQueue): Promise<ArchiveState> => {
+  const { due, state } = keysOf(queue);
+  const [waiting, [failing, taken, error]] = await Promise.all([
+    redis.zcard(due),
+    redis.hmget(state, 'failing', 'taken', 'error'),
+  ]);
+  return {
+    waiting,
+    ...(failing && { failingSince: Number(failing) }),
+    ...(taken && { takenAt: Number(taken) }),
+    ...(error && { error }),
+  };
+};
+
+/** A copy that waits, and when it is handed over next (ms since 1970). */
+export interface WaitingCopy {
+  copy: ArchiveCopy;
+  nextAt: number;
+}
+
+/** Those of an email that wait. @param contentIds that its messages may have */
+export const copiesOfEmail = async (
+  redis: Redis,
+  queue: EmailQueue,
+  id: string,
+  contentIds: string[],
+): Promise<WaitingCopy[]> => {
+  if (contentIds.length === 0) return [];
+  const { copies, due } = keysOf(queue);
+  const ids = contentIds.map((contentId) => copyIdOf(id, contentId));
+  const [texts, times] = await Promise.all([redis.hmget(copies, ...ids), redis.zmscore(due, ...ids)]);
+  return texts.flatMap((text, index) =>
+    text === null ? [] : [{ copy: JSON.parse(text) as ArchiveCopy, nextAt: Number(times[index] ?? 0) }],
+  );
+};
+
+/** Does a copy of the email need this content? */
+export const isCopyWaiting = async (
+  redis: Redis,
+  queue: EmailQueue,
+  email: string,
+  contentId: string,
+): Promise<boolean> => (await redis.hexists(keysOf(queue).copies, copyIdOf(email, contentId))) === 1;
+
+/** Lets go of what the copies of a queue hold that is deleted; its keys go with the queue. */
+export const releaseCopies = async ({ redis, refs, removeContent }: CopiesDeps, queue: EmailQueue): Promise<void> => {
+  let cursor = '0';
+  do {
+    const [next, fields] = await redis.hscan(keysOf(queue).copies, cursor, 'COUNT', 200);
+    cursor = next;
+    for (const text of fields.filter((_, index) => index % 2 === 1)) {
+      const { email, message } = JSON.parse(text) as ArchiveCopy;
+      await refs.release(queue.address, copyMember(email), [message.contentId], removeContent);
+    }
+  } while (cursor !== '0');
+};
