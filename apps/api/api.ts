@@ -110,7 +110,8 @@ export const startApi = async (
   tellInstallation(metrics, rooms);
   const commands = createCommands(rooms);
   const work = openOperations(rooms, commands, (name) => connect(name, 'wait'));
-  for (const [name, one] of Object.entries(work)) lifecycle.add({ name, stop: () => one.close() });
+  lifecycle.add({ name: 'operations', stop: () => work.operations.close() });
+  lifecycle.add({ name: 'erasures', stop: () => work.erasures.close() });
 
   const app = createApp(rooms, changes, { commands, ...work }, log, () => lifecycle.stopping);
   const port = await serve(config, app, lifecycle);

@@ -32,7 +32,10 @@ return 1`);
 const redacted = (entry: AuditEntry, tenant: string, words: PersonWords): AuditEntry | undefined => {
   const { target, reason, fields } = entry;
   if (entry.tenant !== tenant || !words.areIn([target, reason, fields])) return undefined;
-  return { ...entry, ...words.takenOutOf({ ...(target && { target }), ...(reason && { reason }), ...(fields && { fields }) }) };
+  return {
+    ...entry,
+    ...words.takenOutOf({ ...(target && { target }), ...(reason && { reason }), ...(fields && { fields }) }),
+  };
 };
 
 async function* entriesAfter(redis: Redis, after: string): AsyncGenerator<[id: string, line: string][]> {

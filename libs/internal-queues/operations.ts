@@ -56,7 +56,11 @@ const AT_ONCE = 1;
 /** Each saved progress leaves one; nobody reads them. */
 const EVENTS_KEPT = 100;
 
-const STATES: Record<string, Operation<unknown, unknown>['state']> = { completed: 'done', failed: 'failed', active: 'running' };
+const STATES: Record<string, Operation<unknown, unknown>['state']> = {
+  completed: 'done',
+  failed: 'failed',
+  active: 'running',
+};
 
 const progressOf = <P extends object>(job: Job, nothingYet: P): P =>
   typeof job.progress === 'object' ? { ...nothingYet, ...(job.progress as Partial<P>) } : nothingYet;
@@ -151,31 +155,32 @@ export interface OperationKind<T, P> {
   kept?: (data: T) => T;
 }
 
-/**
- * @param deps.waiting a connection that may wait; the worker makes another one like it
- * @param deps.run does one operation from its progress on; saves progress as it goes; may be called again after a crash
- */
-export const createOperations = <T, P extends object>(deps: {
+interface OperationDeps<T, P> {
   redis: Redis;
+  /** A connection that may wait; the worker makes another one like it. */
   waiting: Redis;
   clock: Clock;
   kind: OperationKind<T, P>;
+  /** Does one operation from its progress on; saves progress as it goes; may be called again after a crash. */
   run: (data: T, progress: P, save: (progress: P) => Promise<void>) => Promise<void>;
-}): Operations<T, P> => {
-  const { name, nothingYet, tries, kept: keptOf } = deps.kind;
-  const options = { prefix: queuePrefix(name) };
-  const queue = new Queue(name, { ...options, connection: deps.redis, streams: { events: { maxLen: EVENTS_KEPT } } });
-  const line = createLine(deps.redis, queue);
+}
+
+/** Takes a kind of operations, one after another. */
+const openWorker = <T, P extends object>(
+  { waiting, kind, run }: OperationDeps<T, P>,
+  line: ReturnType<typeof createLine>,
+): Worker => {
+  const { name, nothingYet, tries, kept } = kind;
   const end = async (job: Job): Promise<void> => {
-    if (keptOf !== undefined) await job.updateData(keptOf(job.data as T));
+    if (kept !== undefined) await job.updateData(kept(job.data as T));
     await line.leave(job);
   };
-  const worker = new Worker(
+  return new Worker(
     name,
     async (job: Job, token = '') => {
       const begun = uptime();
       try {
-        await deps.run(job.data as T, progressOf(job, nothingYet), async (progress) => {
+        await run(job.data as T, progressOf(job, nothingYet), async (progress) => {
           await save(job, token, progress);
           await line.makeWay(job, token, begun);
         });
@@ -189,14 +194,22 @@ export const createOperations = <T, P extends object>(deps: {
       }
     },
     {
-      ...options,
-      connection: deps.waiting,
+      prefix: queuePrefix(name),
+      connection: waiting,
       concurrency: 2,
       maxStalledCount: 100,
       lockDuration: LOCK_MS,
       stalledInterval: 5_000,
     },
   );
+};
+
+export const createOperations = <T, P extends object>(deps: OperationDeps<T, P>): Operations<T, P> => {
+  const { name, nothingYet, tries } = deps.kind;
+  const options = { prefix: queuePrefix(name) };
+  const queue = new Queue(name, { ...options, connection: deps.redis, streams: { events: { maxLen: EVENTS_KEPT } } });
+  const line = createLine(deps.redis, queue);
+  const worker = openWorker(deps, line);
   queue.on('error', () => undefined);
   worker.on('error', () => undefined);
 

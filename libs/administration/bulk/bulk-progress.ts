@@ -54,4 +54,8 @@ const NOTHING_YET: Progress = {
   passed: [],
 };
 
-export const BULKS: OperationKind<BulkOperation, Progress> = { name: '_operations', nothingYet: NOTHING_YET, tries: 20 };
+export const BULKS: OperationKind<BulkOperation, Progress> = {
+  name: '_operations',
+  nothingYet: NOTHING_YET,
+  tries: 20,
+};

@@ -18,7 +18,7 @@ export interface EraseEmailDeps {
   content: Pick<ContentStore, 'readAll' | 'remove'>;
 }
 
-/** What becomes of an email; `left`: it is being sent. */
+/** What becomes of an email; `left`: it is being sent; `gone`: it is not there, or no longer theirs. */
 export type Fate = 'emails' | 'recipients' | 'left' | 'gone';
 
 /** It is not sent any more, unless somebody sends it again: it can do without what it says. */
@@ -51,8 +51,13 @@ const saysPerson = async (
   return false;
 };
 
+/** Is it, or was it before a correction, an email to the person? */
+const isTheirs = ({ email }: EmailRecord, { is }: PersonWords): boolean =>
+  [...recipientsOf(email).map(({ address }) => address), ...(email.formerly ?? [])].some(is);
+
 /** What is to be done to an email. */
 const fateOf = async (deps: EraseEmailDeps, record: EmailRecord, words: PersonWords): Promise<Fate> => {
+  if (!isTheirs(record, words)) return 'gone';
   if (record.place === 'active') return 'left';
   if (recipientsOf(withoutRecipient(record.email, words)).length === 0) return 'emails';
   return hasEnded(record) || !(await saysPerson(deps, record.email, words)) ? 'recipients' : 'emails';
@@ -78,13 +83,19 @@ export const eraseEmail = async (
     const [record] = await readRecords(redis, queue, [id], clock.now());
     if (record === undefined) return 'gone';
     const fate = await fateOf(deps, record, words);
-    if (dryRun || fate === 'left') return fate;
+    if (dryRun || fate === 'left' || fate === 'gone') return fate;
     if (fate === 'emails') {
       const refusal = await removal.remove(queue, id);
       if (refusal === undefined) return fate;
       return refusal === 'missing' ? 'gone' : 'left';
     }
-    const line = { kind: 'change', at: new Date(clock.now()).toISOString(), by, what: 'a recipient erased', operation } as const;
+    const line = {
+      kind: 'change',
+      at: new Date(clock.now()).toISOString(),
+      by,
+      what: 'a recipient erased',
+      operation,
+    } as const;
     const wipes = hasEnded(record);
     const answer = await forgetRecipient(redis, queue, record, words, { wipes, line });
     if ('after' in answer) {

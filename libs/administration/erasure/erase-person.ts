@@ -18,7 +18,9 @@ export interface ErasePersonDeps extends EraseEmailDeps {
   queues: Queues;
   secrets: SecretBox;
   erasedSuppressions: Pick<ErasedSuppressions, 'conceal'>;
-  operations: { forget(tenant: string, words: PersonWords, dryRun: boolean): Promise<{ over: number; underWay: number }> };
+  operations: {
+    forget(tenant: string, words: PersonWords, dryRun: boolean): Promise<{ over: number; underWay: number }>;
+  };
   mailLog: Pick<MailLog, 'changed'>;
 }
 
@@ -28,7 +30,9 @@ const PAGE = 100;
 class StillUnderWay extends Error {
   override name = 'StillUnderWay';
   constructor(left: number) {
-    super(`${left} emails to this recipient were still being sent, or operations that name it under way: erase once more`);
+    super(
+      `${left} emails to this recipient were still being sent, or operations that name it under way: erase once more`,
+    );
   }
 }
 

@@ -10,7 +10,8 @@ export const ErasureInput = z
       .string()
       .max(1_000)
       .superRefine((text, context) => {
-        const fault = addressFault(text);
+        // Lists would take it for all addresses that begin or end so.
+        const fault = text.includes('*') ? 'must be one whole address: * stands for others as well' : addressFault(text);
         if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
       })
       .meta({ description: 'The address of the person, without a name. Letters of either case are alike.' }),

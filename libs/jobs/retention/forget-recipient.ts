@@ -62,7 +62,9 @@ const withoutPerson = (text: string, words: PersonWords): string => {
 /** What was reported of recipients is a JSON text within a JSON object (libs/mail/reports/reported-mark.ts). */
 const reportsWithout = (text: string, words: PersonWords): string => {
   const reports = words.takenOutOf(JSON.parse(text) as Record<string, string>);
-  return JSON.stringify(Object.fromEntries(Object.entries(reports).map(([name, one]) => [name, withoutPerson(one, words)])));
+  return JSON.stringify(
+    Object.fromEntries(Object.entries(reports).map(([name, one]) => [name, withoutPerson(one, words)])),
+  );
 };
 
 const changedFields = (job: Record<string, string>, words: PersonWords): string[] =>

@@ -39,7 +39,10 @@ test('lists lose it, texts keep their other words, and of a change that names it
     words.takenOutOf({
       to: [{ name: 'Ann Lee', address: ann }, { address: 'bob@example.org' }],
       accepted: [ann, 'bob@example.org'],
-      replies: [{ recipient: ann, code: 550 }, { code: 550, text: `no ${ann} here` }],
+      replies: [
+        { recipient: ann, code: 550 },
+        { code: 550, text: `no ${ann} here` },
+      ],
       text: `Ann Lee <${ann}>`,
       fields: { data: { before: { name: 'Ann', mail: ann }, after: {} }, tags: { before: ['a'], after: [] } },
       reported: { [`bounced|${ann}`]: 'x', 'bounced|bob@example.org': 'y' },

@@ -7,11 +7,11 @@ export const ERASED = '(erased)';
 
 export interface PersonWords {
   /** Is it this person's address? In any of its forms: letters of either case, domains in ASCII or not. */
-  is(address: string): boolean;
+  is(this: void, address: string): boolean;
   /** Does the text, or any text in the value, hold the address? One that only ends or begins so is another. */
-  areIn(value: unknown): boolean;
+  areIn(this: void, value: unknown): boolean;
   /** The value without the address: see `createPersonWords`. */
-  takenOutOf<T>(value: T): T;
+  takenOutOf<T>(this: void, value: T): T;
 }
 
 const escape = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
@@ -60,7 +60,10 @@ export const createPersonWords = (address: string): PersonWords => {
   };
   const changesWithout = (fields: object): object =>
     Object.fromEntries(
-      Object.entries(fields).map(([name, change]) => [name, areIn(change) ? { before: ERASED, after: ERASED } : change]),
+      Object.entries(fields).map(([name, change]) => [
+        name,
+        areIn(change) ? { before: ERASED, after: ERASED } : change,
+      ]),
     );
   const without = (value: unknown): unknown => {
     if (typeof value === 'string') return textWithout(value);
@@ -71,7 +74,10 @@ export const createPersonWords = (address: string): PersonWords => {
     return Object.fromEntries(
       Object.entries(object)
         .filter(([name]) => !isIn(name))
-        .map(([name, inner]) => [name, name === 'fields' && record(inner) ? changesWithout(inner as object) : without(inner)]),
+        .map(([name, inner]) => [
+          name,
+          name === 'fields' && record(inner) ? changesWithout(inner as object) : without(inner),
+        ]),
     );
   };
 

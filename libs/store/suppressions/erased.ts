@@ -12,7 +12,11 @@ export interface ErasedSuppressions extends SealedOwner {
   /** How many a tenant has. */
   count(tenant: string): Promise<number>;
   /** Which of these are suppressed so. @throws SecretKeyMissing where the tenant's key cannot be opened here */
-  find(tenant: string, addresses: readonly string[]): Promise<{ address: string; suppression: Suppression }[]>;
+  find(
+    this: void,
+    tenant: string,
+    addresses: readonly string[],
+  ): Promise<{ address: string; suppression: Suppression }[]>;
   /**
    * Puts the hash of a suppressed address in the place of the address, unless `dryRun`. May be repeated.
    * @returns whether the address was on the list

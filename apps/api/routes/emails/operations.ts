@@ -23,7 +23,15 @@ type BulkDeps = Pick<RouteDeps, 'clock' | 'audit' | 'tenants' | 'budget'> & Pick
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-const view = ({ id, state, data, progress, createdAt, finishedAt, failedReason }: Operation<BulkOperation, Progress>) => ({
+const view = ({
+  id,
+  state,
+  data,
+  progress,
+  createdAt,
+  finishedAt,
+  failedReason,
+}: Operation<BulkOperation, Progress>) => ({
   id,
   state,
   ...data.address,
