@@ -60,9 +60,7 @@ export const standsIn = (address: string, texts: [string, Buffer | string][]): s
   return texts
     .filter(([, bytes]) => {
       const all = typeof bytes === 'string' ? [Buffer.from(bytes)] : [bytes, ...unpacked(bytes)];
-      return all.some((one) =>
-        forms.some((form) => form.test(one.toString('latin1')) || form.test(one.toString('utf8'))),
-      );
+      return all.some((one) => forms.some((form) => form.test(one.toString('latin1'))));
     })
     .map(([name]) => name);
 };

@@ -71,7 +71,6 @@ const Erasure = z
       recipients: Count.meta({ description: 'Emails to others as well, which lost this recipient.' }),
       suppressions: Count.meta({ description: '1 where the address was suppressed: it stays so, as a hash.' }),
       operations: Count,
-      webhookDeliveries: Count,
       auditEntries: Count,
     }),
     left: Count.meta({ description: 'Emails that are being sent, and operations under way: they are waited for.' }),

@@ -9,7 +9,6 @@ import { createPersonWords, type PersonWords } from '../../mail/erasure/person-w
 import type { SecretBox } from '../../store/redis/secret-box';
 import type { Tenants } from '../../store/registries/tenants';
 import type { ErasedSuppressions } from '../../store/suppressions/erased';
-import { forgetInAnswers } from '../../store/webhooks/forget-in-answers';
 import { eraseEmail, type EraseEmailDeps } from './erase-email';
 import { openRecipient, type ErasureOrder, type ErasureProgress } from './erasure-order';
 
@@ -65,7 +64,7 @@ const eraseInQueue = async (run: Run, queue: EmailQueue): Promise<void> => {
   }
 };
 
-/** What is kept of the person beside the emails. */
+/** What is kept of the person beside the emails. Events and deliveries of webhooks hold no address. */
 const eraseBeside = async (run: Run): Promise<void> => {
   const { deps, order, recipient, words } = run;
   const { tenant, dryRun } = order;
@@ -73,7 +72,6 @@ const eraseBeside = async (run: Run): Promise<void> => {
   const { over, underWay } = await deps.operations.forget(tenant, words, dryRun);
   await run.count('operations', over);
   await run.count('left', underWay);
-  await run.count('webhookDeliveries', await forgetInAnswers(deps.redis, tenant, words, dryRun));
   const entries = dryRun
     ? await countInAudit(deps.redis, tenant, words)
     : await redactAudit(deps.redis, tenant, words, order.id);

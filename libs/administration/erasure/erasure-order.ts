@@ -11,7 +11,9 @@ export const ErasureInput = z
       .max(1_000)
       .superRefine((text, context) => {
         // Lists would take it for all addresses that begin or end so.
-        const fault = text.includes('*') ? 'must be one whole address: * stands for others as well' : addressFault(text);
+        const fault = text.includes('*')
+          ? 'must be one whole address: * stands for others as well'
+          : addressFault(text);
         if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
       })
       .meta({ description: 'The address of the person, without a name. Letters of either case are alike.' }),
@@ -36,7 +38,6 @@ export interface ErasureProgress {
   recipients: number;
   suppressions: number;
   operations: number;
-  webhookDeliveries: number;
   auditEntries: number;
   /** Emails that are being sent, and operations under way: they wait for their end. */
   left: number;
@@ -47,7 +48,6 @@ const NOTHING_YET: ErasureProgress = {
   recipients: 0,
   suppressions: 0,
   operations: 0,
-  webhookDeliveries: 0,
   auditEntries: 0,
   left: 0,
 };

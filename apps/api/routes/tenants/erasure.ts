@@ -43,7 +43,7 @@ const erasePerson = endpoint({
   tag: 'Tenants',
   summary: 'Erase every trace of one person',
   description:
-    'Over all queues of the tenant: emails in every state, with their histories, archives and contents; what of the address stands in other emails to several, in operations, in answers of webhooks and in the audit. A suppressed address stays suppressed, as a hash. Goes on by itself; what is being sent is waited for. The operation says how much went, by kind, and names nobody; asking again does no harm.',
+    'Over all queues of the tenant: emails in every state, with their histories, archives and contents; what of the address stands in other emails to several, in operations and in the audit. A suppressed address stays suppressed, as a hash. Goes on by itself; what is being sent is waited for. The operation says how much went, by kind, and names nobody; asking again does no harm.',
   may: { action: 'administer', over: 'tenant' },
   body: json(ErasureInput),
   grows: 'never',
