@@ -101,7 +101,7 @@ export const createErasedSuppressions = (deps: {
 
   return {
     find,
-    reseal: keys.reseal,
+    reseal: (tenant, rewrite) => keys.reseal(tenant, rewrite),
     count: (tenant) => redis.hlen(tenantKeys(tenant).erasedSuppressions),
     async conceal(tenant, address, dryRun) {
       const { suppressions, suppressedNames, erasedSuppressions } = tenantKeys(tenant);

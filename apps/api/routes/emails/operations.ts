@@ -17,7 +17,7 @@ import { tenantSince } from '../../http/auth';
 import { endpoint } from '../../http/endpoint/endpoint';
 import { EMAILS, QUEUE, TENANT } from '../../http/endpoint/paths';
 import type { LongWork, RouteDeps } from '../../http/route-deps';
-import { erasureView } from '../tenants/erasure';
+import { erasureView } from '../../views/erasure-view';
 
 type BulkDeps = Pick<RouteDeps, 'clock' | 'audit' | 'tenants' | 'budget'> & Pick<LongWork, 'operations'>;
 

@@ -1,38 +1,12 @@
 // Every trace of one person over all queues of a tenant is erased, in the background.
 import { existingTenant } from '../../../../libs/administration/existing';
-import {
-  ErasureInput,
-  sealRecipient,
-  type ErasureOrder,
-  type ErasureProgress,
-} from '../../../../libs/administration/erasure/erasure-order';
-import type { Operation } from '../../../../libs/internal-queues/operations';
+import { ErasureInput, sealRecipient } from '../../../../libs/administration/erasure/erasure-order';
 import { newOperationId } from '../../../../libs/jobs/layout/email-id';
 import { OperationBegun } from '../../answers/operations';
 import { json } from '../../http/endpoint/body';
 import { endpoint } from '../../http/endpoint/endpoint';
 import { TENANT } from '../../http/endpoint/paths';
 import type { LongWork, RouteDeps } from '../../http/route-deps';
-
-const iso = (ms: number): string => new Date(ms).toISOString();
-
-/** An erasure as it is shown: it names nobody. */
-export const erasureView = ({ id, state, data, ...operation }: Operation<ErasureOrder, ErasureProgress>) => {
-  const { left, ...protocol } = operation.progress;
-  const { createdAt, finishedAt, failedReason } = operation;
-  return {
-    id,
-    state,
-    tenant: data.tenant,
-    action: 'erase-person' as const,
-    dryRun: data.dryRun,
-    protocol,
-    left,
-    createdAt: iso(createdAt),
-    ...(finishedAt !== undefined && { finishedAt: iso(finishedAt) }),
-    ...(failedReason && { reason: failedReason }),
-  };
-};
 
 type Deps = Pick<RouteDeps, 'clock' | 'audit' | 'tenants' | 'budget' | 'secrets'> & Pick<LongWork, 'erasures'>;
 
