@@ -1,5 +1,6 @@
 // One email of a person who is erased: it goes whole where it is the person's alone, else the person goes out of it.
 import type { ContentStore } from '../../content/store';
+import { leaveIndex } from '../../jobs/layout/index-entries';
 import { readRecords, type EmailRecord } from '../../jobs/layout/email-record';
 import type { EmailQueue } from '../../jobs/layout/queues';
 import { forgetRecipient, withoutRecipient } from '../../jobs/retention/forget-recipient';
@@ -63,25 +64,32 @@ const fateOf = async (deps: EraseEmailDeps, record: EmailRecord, words: PersonWo
   return hasEnded(record) || !(await saysPerson(deps, record.email, words)) ? 'recipients' : 'emails';
 };
 
+export interface Erasing {
+  words: PersonWords;
+  dryRun: boolean;
+  /** Who asked for it, and the operation, as histories will say. */
+  by: string;
+  operation: string;
+}
+
 /** Tries again where somebody changes the email at the same moment. */
 const TRIES = 5;
 
 /**
- * @param listed the email as it was found
- * @param who as its history will say, where others have it
+ * @param id found in the index by address. One whose removal somebody has begun is left to them, or to the sweep
  * @returns what became of it, or would where `dryRun`
  */
 export const eraseEmail = async (
   deps: EraseEmailDeps,
   queue: EmailQueue,
-  listed: EmailRecord,
-  { words, dryRun, by, operation }: { words: PersonWords; dryRun: boolean; by: string; operation: string },
+  id: string,
+  { words, dryRun, by, operation }: Erasing,
 ): Promise<Fate> => {
   const { redis, clock, removal, refs, content } = deps;
-  const { id } = listed;
   for (let tries = 0; tries < TRIES; tries++) {
     const [record] = await readRecords(redis, queue, [id], clock.now());
-    if (record === undefined) return 'gone';
+    if (record === undefined)
+      return dryRun || (await leaveIndex(redis, queue.keys, id, words.address)) ? 'gone' : 'left';
     const fate = await fateOf(deps, record, words);
     if (dryRun || fate === 'left' || fate === 'gone') return fate;
     if (fate === 'emails') {

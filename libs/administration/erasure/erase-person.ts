@@ -3,8 +3,8 @@ import { countInAudit, redactAudit } from '../../events/redact-audit';
 import type { MailLog } from '../../events/mail-log';
 import { takeOverIndex } from '../../jobs/layout/index-entries';
 import type { EmailQueue, Queues } from '../../jobs/layout/queues';
-import type { FilterDeps } from '../../jobs/read/email-filter';
-import { listEmails } from '../../jobs/read/list';
+import { byAddress } from '../../jobs/read/by-address';
+import { searchForm } from '../../mail/address/recipient-pattern';
 import { createPersonWords, type PersonWords } from '../../mail/erasure/person-words';
 import type { SecretBox } from '../../store/redis/secret-box';
 import type { Tenants } from '../../store/registries/tenants';
@@ -13,7 +13,7 @@ import { eraseEmail, type EraseEmailDeps } from './erase-email';
 import { openRecipient, type ErasureOrder, type ErasureProgress } from './erasure-order';
 
 export interface ErasePersonDeps extends EraseEmailDeps {
-  tenants: Pick<Tenants, 'queues'> & FilterDeps['tenants'];
+  tenants: Pick<Tenants, 'queues'>;
   queues: Queues;
   secrets: SecretBox;
   erasedSuppressions: Pick<ErasedSuppressions, 'conceal'>;
@@ -50,17 +50,18 @@ const eraseInQueue = async (run: Run, queue: EmailQueue): Promise<void> => {
   const { deps, order, recipient, words } = run;
   await takeOverIndex(deps.redis, queue.keys);
   const who = { words, dryRun: order.dryRun, by: order.by, operation: order.id };
-  for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
-    const page = await listEmails(deps, queue, { recipient }, { limit: PAGE, cursor, now: deps.clock.now() });
-    for (const record of page.emails) {
-      const fate = await eraseEmail(deps, queue, record, who);
+  const found = byAddress(deps.redis, queue.keys.byAddress, searchForm(recipient));
+  for (let after: string | undefined, more = true; more; more = after !== undefined) {
+    const { entries, next } = await found(after, PAGE);
+    for (const { id } of entries) {
+      const fate = await eraseEmail(deps, queue, id, who);
       if (fate === 'gone') continue;
       await run.count(fate);
       if (fate === 'left' || order.dryRun) continue;
       const what = fate === 'emails' ? 'erased with a person' : 'a recipient erased';
-      deps.mailLog.changed({ id: record.id, address: queue.address }, { by: order.by, what });
+      deps.mailLog.changed({ id, address: queue.address }, { by: order.by, what });
     }
-    cursor = page.cursor;
+    after = next;
   }
 };
 

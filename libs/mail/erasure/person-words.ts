@@ -6,6 +6,8 @@ import { suppressionForm } from '../suppressions/suppression';
 export const ERASED = '(erased)';
 
 export interface PersonWords {
+  /** As it is compared. */
+  address: string;
   /** Is it this person's address? In any of its forms: letters of either case, domains in ASCII or not. */
   is(this: void, address: string): boolean;
   /** Does the text, or any text in the value, hold the address? One that only ends or begins so is another. */
@@ -81,5 +83,5 @@ export const createPersonWords = (address: string): PersonWords => {
     );
   };
 
-  return { is, areIn, takenOutOf: <T>(value: T) => without(value) as T };
+  return { address: form, is, areIn, takenOutOf: <T>(value: T) => without(value) as T };
 };
