@@ -9,7 +9,7 @@ import { createErase, type Erase } from '../../libs/jobs/layout/erase';
 import { createBudget } from '../../libs/intake/budget';
 import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { createVerifyRequests, VERIFY_WAIT_MS } from '../../libs/internal-queues/verify-requests';
-import { createOperations, type Operations } from '../../libs/internal-queues/operations';
+import { createOperations } from '../../libs/internal-queues/operations';
 import { createRemoveEmail } from '../../libs/jobs/transitions/remove-email';
 import { createQueues } from '../../libs/jobs/layout/queues';
 import { createEnqueue } from '../../libs/intake/enqueue';
@@ -39,6 +39,7 @@ import { createTenants } from '../../libs/store/registries/tenants';
 import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
+import { createErasedSuppressions } from '../../libs/store/suppressions/erased';
 import { createSuppressions } from '../../libs/store/suppressions/registry';
 import { createTagCheck, ownTagKeys } from '../../libs/store/reports/tag-keys';
 import { createDeliveries } from '../../libs/store/webhooks/deliveries';
@@ -51,10 +52,12 @@ import { createCredentials } from './http/credentials';
 import { checkEpoch } from '../../libs/events/epoch/watch-epoch';
 import { createOverview } from '../../libs/administration/overview/overview';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
-import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
+import { BULKS } from '../../libs/administration/bulk/bulk-progress';
 import { createCommands, type Commands } from '../../libs/administration/commands';
+import { erasePerson } from '../../libs/administration/erasure/erase-person';
+import { ERASURES } from '../../libs/administration/erasure/erasure-order';
 import type { ApiConfig } from './config';
-import type { RouteDeps } from './http/route-deps';
+import type { LongWork, RouteDeps } from './http/route-deps';
 import { serve } from './serve';
 
 export interface RunningApi {
@@ -106,10 +109,11 @@ export const startApi = async (
   });
   tellInstallation(metrics, rooms);
   const commands = createCommands(rooms);
-  const operations = openOperations(rooms, commands, connect('operations', 'wait'));
-  lifecycle.add({ name: 'operations', stop: () => operations.close() });
+  const work = openOperations(rooms, commands, (name) => connect(name, 'wait'));
+  lifecycle.add({ name: 'operations', stop: () => work.operations.close() });
+  lifecycle.add({ name: 'erasures', stop: () => work.erasures.close() });
 
-  const app = createApp(rooms, changes, commands, operations, log, () => lifecycle.stopping);
+  const app = createApp(rooms, changes, { commands, ...work }, log, () => lifecycle.stopping);
   const port = await serve(config, app, lifecycle);
   // Before the server stops: it waits for answers that are under way.
   lifecycle.add({ name: 'event streams', stop: () => rooms.eventStreams.close() });
@@ -121,6 +125,7 @@ export const startApi = async (
 /** What is kept in Redis beside the emails themselves. */
 const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config' | 'redis' | 'clock' | 'changes'>) => {
   const secrets = createSecretBox(config.secretKeys);
+  const erasedSuppressions = createErasedSuppressions({ redis, changes, secrets });
   const listening = createListening({ redis, changes, clock });
   const tenants = createTenants({ redis, changes, clock, listening, retries: config.retries });
   return {
@@ -132,7 +137,8 @@ const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config'
     listening,
     webhooks: createWebhooks({ redis, changes, clock, secrets, listening }),
     deliveries: createDeliveries({ redis }),
-    suppressions: createSuppressions({ redis, changes }),
+    erasedSuppressions,
+    suppressions: createSuppressions({ redis, changes, erased: erasedSuppressions }),
     checkTag: createTagCheck({ redis, keysNow: ownTagKeys(secrets) }),
     workers: createWorkers(redis),
     templates: createTemplates({ redis, changes, clock }),
@@ -203,13 +209,25 @@ const openRooms = (ground: Ground): RouteDeps => {
   };
 };
 
-const openOperations = (rooms: RouteDeps, commands: Commands, waiting: Redis): Operations<BulkOperation> =>
-  createOperations<BulkOperation>({
-    redis: rooms.redis,
-    waiting,
-    clock: rooms.clock,
+/** What takes longer than a request. @param connect opens a connection that may wait */
+const openOperations = (rooms: RouteDeps, commands: Commands, connect: (name: string) => Redis): LongWork => {
+  const { redis, clock } = rooms;
+  const operations = createOperations({
+    redis,
+    waiting: connect('operations'),
+    clock,
+    kind: BULKS,
     run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
   });
+  const erasures = createOperations({
+    redis,
+    waiting: connect('erasures'),
+    clock,
+    kind: ERASURES,
+    run: (order, progress, save) => erasePerson({ ...rooms, operations }, order, progress, save),
+  });
+  return { operations, erasures };
+};
 
 const openErase = ({ redis, clock, refs, content }: Pick<RouteDeps, 'redis' | 'clock' | 'refs' | 'content'>): Erase =>
   createErase({

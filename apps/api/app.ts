@@ -4,13 +4,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import helmet from 'helmet';
 import express, { type Express, type RequestHandler } from 'express';
 import type { Log } from '../../libs/runtime/log';
-import type { Operations } from '../../libs/internal-queues/operations';
 import type { Changes } from '../../libs/store/redis/settings-cache';
 import { authenticate } from './http/auth';
 import { BOARD_PATH, createBoard } from './board/board';
 import { createConsole } from './console/console';
 import { createSessionGate } from './session/session-gate';
-import type { BulkOperation } from '../../libs/administration/bulk/bulk-operation';
 import type { Commands } from '../../libs/administration/commands';
 import { limitRates } from './http/credentials';
 import { refuseUnheededKey, unknownAddress } from './http/endpoint/addresses';
@@ -22,7 +20,7 @@ import { jsonBody } from './http/input';
 import { createOpenapiDocument } from './http/endpoint/openapi';
 import { endpointRouter } from './http/endpoint/router';
 import { logRequests } from './http/request-log';
-import type { RouteDeps } from './http/route-deps';
+import type { LongWork, RouteDeps } from './http/route-deps';
 import { referenceRoutes } from './reference/reference';
 import { ENDPOINTS } from './routes/all-endpoints';
 import { readWholeBody } from './http/drain-body';
@@ -67,8 +65,7 @@ const everyAnswer = (): RequestHandler => {
 export const createApp = (
   deps: RouteDeps,
   changes: Changes,
-  commands: Commands,
-  operations: Operations<BulkOperation>,
+  work: LongWork & { commands: Commands },
   log: Log,
   stopping: () => boolean,
 ): Express => {
@@ -79,7 +76,7 @@ export const createApp = (
     inSequence(everyAnswer(), readWholeBody(4 * maxBody), logRequests(log, deps.mailLog, deps.requestMetrics.answered)),
   );
   const who = { tenants: deps.tenants, trusted: render.trusted };
-  const working = { ...deps, commands, operations, bodies: createBodiesInWork(maxBody) };
+  const working = { ...deps, ...work, bodies: createBodiesInWork(maxBody) };
   const api = inSequence(
     authenticate(deps.credentials),
     limitRates(deps.keyRates),
@@ -99,7 +96,7 @@ export const createApp = (
   app.get('/openapi.json', (_request, response) => void response.json(openapi()));
   app.use(referenceRoutes(openapi));
   const gate = createSessionGate(deps);
-  app.use(BOARD_PATH, createBoard(deps, changes, commands, gate));
+  app.use(BOARD_PATH, createBoard(deps, changes, work.commands, gate));
   const withPages = { ...deps, gate, log, stopping, publicUrl: deps.config.publicUrl };
   app.use(createConsole(ENDPOINTS, working, who, withPages));
   app.use(unknownAddress(ENDPOINTS));

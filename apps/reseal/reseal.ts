@@ -15,6 +15,7 @@ import { createSigningSecrets } from '../../libs/store/registries/signing-secret
 import { createListening } from '../../libs/store/registries/listening';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
+import { createErasedSuppressions } from '../../libs/store/suppressions/erased';
 import { createWebhooks } from '../../libs/store/webhooks/registry';
 
 export const ResealEnv = z.object({
@@ -77,6 +78,7 @@ export const reseal = async (env: z.infer<typeof ResealEnv>, log: Log): Promise<
     const owners = [
       createTransports(deps),
       createSigningSecrets(deps),
+      createErasedSuppressions(deps),
       createTokenRecords(deps),
       webhooks,
       createEmailSeals(deps),

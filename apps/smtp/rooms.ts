@@ -77,7 +77,7 @@ export const openRooms = (
   return {
     ...shared,
     queues,
-    suppressions: createSuppressions({ redis, changes }),
+    suppressions: createSuppressions({ redis, changes, erased: undefined }),
     audit: createAudit({ redis, clock }),
     checkTag: createTagCheck({ redis, keysNow: publishedTagKeys(redis, uptime) }),
     ...createCredentials({ redis, changes, clock, tenants }),

@@ -28,6 +28,7 @@ import { createTenants } from '../../libs/store/registries/tenants';
 import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
+import { createErasedSuppressions } from '../../libs/store/suppressions/erased';
 import { createSuppressionLookup } from '../../libs/store/suppressions/registry';
 import { createTagKeys, createTagMaker } from '../../libs/store/reports/tag-keys';
 import { createWebhooks } from '../../libs/store/webhooks/registry';
@@ -85,6 +86,7 @@ export const openResources = async (
   const templates = createTemplates({ redis, changes, clock });
   const transports = createTransports({ redis, changes, clock, secrets });
   const telling = openTelling({ redis, changes, secrets, clock });
+  const erased = createErasedSuppressions({ redis, changes, secrets });
 
   const fetcher = createFetcher({ allowPrivate: config.allowPrivate });
   lifecycle.add({ name: 'fetcher', stop: () => fetcher.close() });
@@ -103,10 +105,10 @@ export const openResources = async (
     installation: createInstallation({ redis, changes, clock }),
     tenants: createTenants({ redis, changes, clock, retries: config.retries }),
     transports,
-    suppressions: createSuppressionLookup({ redis, changes }),
+    suppressions: createSuppressionLookup({ redis, changes, erased }),
     secrets,
     ...(await openTags(redis, secrets)),
-    resealAll: openReseal(redis, secrets, [transports, telling.signingSecrets, telling.webhooks]),
+    resealAll: openReseal(redis, secrets, [transports, telling.signingSecrets, telling.webhooks, erased]),
     accessTokens: openTokens({ redis, clock, secrets }, fetcher),
     changes,
     ...telling,

@@ -1,95 +1,49 @@
-// Long work on many emails: an internal queue of operations, done by any API replica, continued by another if one dies.
+// Long work on many emails: internal queues of operations, done by any API replica, continued by another if one dies.
 import { DelayedError, Queue, Worker, type Job } from 'bullmq';
 import { setTimeout as pause } from 'node:timers/promises';
 import { uptime, type Clock } from '../runtime/clock';
 import { KEYS, queuePrefix } from '../store/redis/keys';
 import { defineScript } from '../store/redis/script';
+import type { PersonWords } from '../mail/erasure/person-words';
 import type { Bound } from '../store/registries/bound';
 import { closeBull } from './close-bull';
+import { forgetIn } from './forget-in-operations';
 import type { Redis } from '../store/redis/redis';
 
-/** An email that was not changed, and why. */
-export interface Noted {
-  id: string;
-  /** The application that its queue belongs to. */
-  application: string;
-  code: string;
-  detail: string;
-}
-
-/** What an email is, and what would become of it. */
-export interface Example {
-  id: string;
-  application: string;
-  before: Record<string, unknown>;
-  after: Record<string, unknown>;
-}
-
-/** What has become of an operation; kept with it, so that whoever continues knows where. */
-export interface Progress {
-  /** Emails that the filter found. */
-  matched: number;
-  /** Changed, or to be changed where nothing is done yet. */
-  done: number;
-  /** There was nothing to be done. */
-  skipped: number;
-  failed: number;
-  /** The first of those that could not be changed, and of those that were skipped. */
-  errors: Noted[];
-  skips: Noted[];
-  /** Only where nothing is done yet. */
-  examples: Example[];
-  /** How many of its queues are done with. */
-  queues: number;
-  /** Where the list of the present queue goes on. */
-  cursor?: string | undefined;
-  /** Of the emails after the cursor: the one that is being changed, and those that were passed over. */
-  current?: string | undefined;
-  passed: string[];
-}
-
-export interface Operation<T> {
+export interface Operation<T, P> {
   id: string;
   state: 'waiting' | 'running' | 'done' | 'failed';
   data: T;
-  progress: Progress;
+  /** What has become of it; kept with it, so that whoever continues knows where. */
+  progress: P;
   /** ms since 1970 */
   createdAt: number;
   finishedAt?: number;
   failedReason?: string;
 }
 
-export interface Operations<T> {
+export interface Operations<T, P> {
   /**
    * @param tenant whose operation it is: tenants take turns
    * @param bound of how many operations the tenant may have; the oldest that are done with make room
    * @throws Problem of the bound, where as many are under way
    */
   add(id: string, data: T, tenant: string, bound: Bound): Promise<void>;
-  get(id: string): Promise<Operation<T> | undefined>;
+  get(id: string): Promise<Operation<T, P> | undefined>;
   /** Those of a tenant that are kept, newest first. @param most of them */
-  list(tenant: string, most: number): Promise<Operation<T>[]>;
+  list(tenant: string, most: number): Promise<Operation<T, P>[]>;
+  /**
+   * Takes a person out of what is kept of a tenant's operations.
+   * @returns how many name the person and are done with: changed unless `dryRun`; and how many are still needed as they are
+   */
+  forget(tenant: string, words: PersonWords, dryRun: boolean): Promise<{ over: number; underWay: number }>;
   close(): Promise<void>;
 }
 
-const NAME = '_operations';
-const options = { prefix: queuePrefix(NAME) };
 /** Operations are looked up for a week. Seconds. */
 const KEPT = 7 * 86_400;
-/** An operation that failed is tried again after this, so often. */
+/** An operation that failed is tried again after this. */
 const AGAIN_MS = 3_000;
-const TRIES = 20;
-const NOTHING_YET: Progress = {
-  matched: 0,
-  done: 0,
-  skipped: 0,
-  failed: 0,
-  errors: [],
-  skips: [],
-  examples: [],
-  queues: 0,
-  passed: [],
-};
 const LOCK_MS = 10_000;
 /** Where others wait, an operation goes on for so long and then to the end of the line. */
 const SLICE_MS = 200;
@@ -102,22 +56,26 @@ const AT_ONCE = 1;
 /** Each saved progress leaves one; nobody reads them. */
 const EVENTS_KEPT = 100;
 
-const STATES: Record<string, Operation<unknown>['state']> = { completed: 'done', failed: 'failed', active: 'running' };
+const STATES: Record<string, Operation<unknown, unknown>['state']> = {
+  completed: 'done',
+  failed: 'failed',
+  active: 'running',
+};
 
-const progressOf = (job: Job): Progress =>
-  typeof job.progress === 'object' ? { ...NOTHING_YET, ...(job.progress as Partial<Progress>) } : NOTHING_YET;
+const progressOf = <P extends object>(job: Job, nothingYet: P): P =>
+  typeof job.progress === 'object' ? { ...nothingYet, ...(job.progress as Partial<P>) } : nothingYet;
 
 /** @throws Error where another replica has taken the operation over: this one stood still for too long, and must stop */
-const save = async (job: Job, token: string, progress: Progress): Promise<void> => {
+const save = async (job: Job, token: string, progress: object): Promise<void> => {
   if ((await job.extendLock(token, LOCK_MS)) !== 1) throw new Error(`operation ${job.id} is in other hands`);
   await job.updateProgress(progress);
 };
 
-const readOperation = async <T>(id: string, job: Job): Promise<Operation<T>> => ({
+const readOperation = async <T, P extends object>(id: string, job: Job, nothingYet: P): Promise<Operation<T, P>> => ({
   id,
   state: STATES[await job.getState()] ?? 'waiting',
   data: job.data as T,
-  progress: progressOf(job),
+  progress: progressOf(job, nothingYet),
   createdAt: job.timestamp,
   ...(job.finishedOn !== undefined && { finishedAt: job.finishedOn }),
   ...(job.failedReason && { failedReason: job.failedReason }),
@@ -168,10 +126,14 @@ const createLine = (redis: Redis, queue: Queue) => ({
   },
 });
 
-const createReads = <T>(redis: Redis, queue: Queue): Pick<Operations<T>, 'get' | 'list'> => {
-  const get = async (id: string): Promise<Operation<T> | undefined> => {
+const createReads = <T, P extends object>(
+  redis: Redis,
+  queue: Queue,
+  nothingYet: P,
+): Pick<Operations<T, P>, 'get' | 'list'> => {
+  const get = async (id: string): Promise<Operation<T, P> | undefined> => {
     const job = (await queue.getJob(id)) as Job | undefined;
-    return job && readOperation<T>(id, job);
+    return job && readOperation<T, P>(id, job, nothingYet);
   };
   return {
     get,
@@ -182,50 +144,78 @@ const createReads = <T>(redis: Redis, queue: Queue): Pick<Operations<T>, 'get' |
   };
 };
 
-/**
- * @param deps.waiting a connection that may wait; the worker makes another one like it
- * @param deps.run does one operation from its progress on; saves progress as it goes; may be called again after a crash
- */
-export const createOperations = <T>(deps: {
+/** What tells one kind of operations from another. */
+export interface OperationKind<T, P> {
+  /** Of its internal queue; no tenant's queue can have it. */
+  name: `_${string}`;
+  nothingYet: P;
+  /** How often one that failed is tried. */
+  tries: number;
+  /** What is kept of an order that is done with, or was given up. */
+  kept?: (data: T) => T;
+}
+
+interface OperationDeps<T, P> {
   redis: Redis;
+  /** A connection that may wait; the worker makes another one like it. */
   waiting: Redis;
   clock: Clock;
-  run: (data: T, progress: Progress, save: (progress: Progress) => Promise<void>) => Promise<void>;
-}): Operations<T> => {
-  const queue = new Queue(NAME, { ...options, connection: deps.redis, streams: { events: { maxLen: EVENTS_KEPT } } });
-  const line = createLine(deps.redis, queue);
-  const worker = new Worker(
-    NAME,
+  kind: OperationKind<T, P>;
+  /** Does one operation from its progress on; saves progress as it goes; may be called again after a crash. */
+  run: (data: T, progress: P, save: (progress: P) => Promise<void>) => Promise<void>;
+}
+
+/** Takes a kind of operations, one after another. */
+const openWorker = <T, P extends object>(
+  { waiting, kind, run }: OperationDeps<T, P>,
+  line: ReturnType<typeof createLine>,
+): Worker => {
+  const { name, nothingYet, tries, kept } = kind;
+  const end = async (job: Job): Promise<void> => {
+    if (kept !== undefined) await job.updateData(kept(job.data as T));
+    await line.leave(job);
+  };
+  return new Worker(
+    name,
     async (job: Job, token = '') => {
       const begun = uptime();
       try {
-        await deps.run(job.data as T, progressOf(job), async (progress) => {
+        await run(job.data as T, progressOf(job, nothingYet), async (progress) => {
           await save(job, token, progress);
           await line.makeWay(job, token, begun);
         });
-        await line.leave(job);
+        await end(job);
       } catch (error) {
         if (error instanceof DelayedError) throw error;
-        if (job.attemptsMade + 1 >= TRIES) await line.leave(job);
+        if (job.attemptsMade + 1 >= tries) await end(job);
         // Here, not by BullMQ's delay: that would be a time of this process' own clock, which another one may see years ahead.
         await pause(AGAIN_MS);
         throw error;
       }
     },
     {
-      ...options,
-      connection: deps.waiting,
+      prefix: queuePrefix(name),
+      connection: waiting,
       concurrency: 2,
       maxStalledCount: 100,
       lockDuration: LOCK_MS,
       stalledInterval: 5_000,
     },
   );
+};
+
+export const createOperations = <T, P extends object>(deps: OperationDeps<T, P>): Operations<T, P> => {
+  const { name, nothingYet, tries } = deps.kind;
+  const options = { prefix: queuePrefix(name) };
+  const queue = new Queue(name, { ...options, connection: deps.redis, streams: { events: { maxLen: EVENTS_KEPT } } });
+  const line = createLine(deps.redis, queue);
+  const worker = openWorker(deps, line);
   queue.on('error', () => undefined);
   worker.on('error', () => undefined);
 
   return {
-    ...createReads<T>(deps.redis, queue),
+    ...createReads<T, P>(deps.redis, queue, nothingYet),
+    forget: (tenant, words, dryRun) => forgetIn(deps.redis, queue, tenant, words, dryRun),
     async add(id, data, tenant, bound) {
       const kept = { age: KEPT };
       const timestamp = deps.clock.now();
@@ -236,7 +226,7 @@ export const createOperations = <T>(deps: {
         timestamp,
         removeOnComplete: kept,
         removeOnFail: kept,
-        attempts: TRIES,
+        attempts: tries,
       });
     },
     async close() {

@@ -59,6 +59,30 @@ const Verification = z
   })
   .meta({ id: 'Verification', description: 'A try of a transport that took longer than a request.' });
 
+const Erasure = z
+  .strictObject({
+    id: z.string(),
+    state: z.enum(STATES),
+    tenant: z.string(),
+    action: z.literal('erase-person'),
+    dryRun: z.boolean(),
+    protocol: z.strictObject({
+      emails: Count.meta({ description: 'Emails that went whole.' }),
+      recipients: Count.meta({ description: 'Emails to others as well, which lost this recipient.' }),
+      suppressions: Count.meta({ description: '1 where the address was suppressed: it stays so, as a hash.' }),
+      operations: Count,
+      auditEntries: Count,
+    }),
+    left: Count.meta({ description: 'Emails that are being sent, and operations under way: they are waited for.' }),
+    createdAt: Time,
+    finishedAt: Time.optional(),
+    reason: z.string().optional(),
+  })
+  .meta({
+    id: 'Erasure',
+    description: 'The erasure of one person: how much of each kind went, or would go where `dryRun` is true.',
+  });
+
 const DONE = {
   id: ID,
   state: 'done' as const,
@@ -77,7 +101,7 @@ const DONE = {
   finishedAt: EXAMPLE_AT,
 };
 
-export const OperationDetails = z.union([BulkOperation, Verification]).meta({
+export const OperationDetails = z.union([BulkOperation, Verification, Erasure]).meta({
   id: 'OperationDetails',
   examples: [DONE],
 });

@@ -1,4 +1,8 @@
 // What routes work with, in one object.
+import type { BulkOperation } from '../../../libs/administration/bulk/bulk-operation';
+import type { Progress } from '../../../libs/administration/bulk/bulk-progress';
+import type { ErasureOrder, ErasureProgress } from '../../../libs/administration/erasure/erasure-order';
+import type { Operations } from '../../../libs/internal-queues/operations';
 import type { ContentStore } from '../../../libs/content/store';
 import type { Audit } from '../../../libs/events/audit';
 import type { MailLog } from '../../../libs/events/mail-log';
@@ -28,6 +32,7 @@ import type { KeyRates } from '../../../libs/store/limits/key-rates';
 import type { Limits } from '../../../libs/store/limits/transport-limits';
 import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
+import type { ErasedSuppressions } from '../../../libs/store/suppressions/erased';
 import type { Suppressions } from '../../../libs/store/suppressions/registry';
 import type { TagCheck } from '../../../libs/store/reports/tag-keys';
 import type { Deliveries } from '../../../libs/store/webhooks/deliveries';
@@ -37,6 +42,12 @@ import type { ReadOverview } from '../../../libs/administration/overview/overvie
 import type { RequestMetrics } from '../telemetry/api-metrics';
 import type { EventStreams } from './event-streams';
 import type { Credentials } from './credentials';
+
+/** What takes longer than a request. */
+export interface LongWork {
+  operations: Operations<BulkOperation, Progress>;
+  erasures: Operations<ErasureOrder, ErasureProgress>;
+}
 
 export interface RouteDeps {
   config: {
@@ -84,6 +95,7 @@ export interface RouteDeps {
   webhooks: Webhooks;
   deliveries: Deliveries;
   suppressions: Suppressions;
+  erasedSuppressions: ErasedSuppressions;
   checkTag: TagCheck;
   eventStreams: EventStreams;
   overview: ReadOverview;

@@ -1,10 +1,8 @@
 // Every endpoint of the API: the router, the document and the tests come from this table.
-import type { BulkOperation } from '../../../libs/administration/bulk/bulk-operation';
 import type { Commands } from '../../../libs/administration/commands';
-import type { Operations } from '../../../libs/internal-queues/operations';
 import type { Endpoint } from '../http/endpoint/endpoint';
 import type { BodiesInWork } from '../http/bodies-in-work';
-import type { RouteDeps } from '../http/route-deps';
+import type { LongWork, RouteDeps } from '../http/route-deps';
 import { AUDIT_ENDPOINTS } from './installation/audit';
 import { CONTENT_ENDPOINTS } from './emails/content';
 import { EMAIL_ACTION_ENDPOINTS } from './emails/email-actions';
@@ -26,6 +24,7 @@ import { SUPPRESSION_ENDPOINTS } from './tenants/suppressions';
 import { TEMPLATE_VERSION_ENDPOINTS } from './tenants/template-versions';
 import { TEMPLATE_ENDPOINTS } from './tenants/templates';
 import { BOUNCE_ENDPOINTS } from './tenants/bounces';
+import { ERASURE_ENDPOINTS } from './tenants/erasure';
 import { TENANT_ENDPOINTS } from './tenants/tenants';
 import { TRANSPORT_TRIAL_ENDPOINTS } from './tenants/transport-trials';
 import { TRANSPORT_ENDPOINTS } from './tenants/transports';
@@ -33,11 +32,7 @@ import { WEBHOOK_DELIVERY_ENDPOINTS } from './tenants/webhook-deliveries';
 import { WEBHOOK_ENDPOINTS } from './tenants/webhooks';
 
 /** What handlers work with; each takes what it needs of it. */
-export type EndpointDeps = RouteDeps & {
-  commands: Commands;
-  operations: Operations<BulkOperation>;
-  bodies: BodiesInWork;
-};
+export type EndpointDeps = RouteDeps & LongWork & { commands: Commands; bodies: BodiesInWork };
 
 export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...EMAIL_ENDPOINTS,
@@ -56,6 +51,7 @@ export const ENDPOINTS: readonly Endpoint<EndpointDeps>[] = [
   ...SUPPRESSION_LIST_ENDPOINTS,
   ...SUPPRESSION_ENDPOINTS,
   ...BOUNCE_ENDPOINTS,
+  ...ERASURE_ENDPOINTS,
   ...TEMPLATE_ENDPOINTS,
   ...TEMPLATE_VERSION_ENDPOINTS,
   ...KEY_ENDPOINTS,

@@ -537,7 +537,7 @@ export interface paths {
         };
         /**
          * Progress of an operation
-         * @description How far a bulk operation is, or what came of a try of a transport. Kept for a week.
+         * @description How far a bulk operation or an erasure is, or what came of a try of a transport. Kept for a week.
          *
          *     Needs the role `reader` or one that may do more.
          */
@@ -1100,6 +1100,28 @@ export interface paths {
          *     Needs the role `admin` or one that may do more.
          */
         post: operations["takeBounce"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenant}/erasure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erase every trace of one person
+         * @description Over all queues of the tenant: emails in every state, with their histories, archives and contents; what of the address stands in other emails to several, in operations and in the audit. A suppressed address stays suppressed, as a hash. Goes on by itself; what is being sent is waited for. The operation says how much went, by kind, and names nobody; asking again does no harm.
+         *
+         *     Needs the role `admin` or one that may do more.
+         */
+        post: operations["erasePerson"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2351,6 +2373,18 @@ export interface components {
         SuppressionRequest: {
             reason?: string;
         };
+        /**
+         * @example {
+         *       "recipient": "ann@example.org",
+         *       "dryRun": true
+         *     }
+         */
+        ErasureRequest: {
+            /** @description The address of the person, without a name. Letters of either case are alike. */
+            recipient: string;
+            /** @description Erases nothing, and counts what would go. */
+            dryRun?: boolean;
+        };
         Template: {
             subject?: string;
             html?: string;
@@ -3265,7 +3299,7 @@ export interface components {
          *       "finishedAt": "2026-12-01T08:00:00.000Z"
          *     }
          */
-        OperationDetails: components["schemas"]["BulkOperation"] | components["schemas"]["Verification"];
+        OperationDetails: components["schemas"]["BulkOperation"] | components["schemas"]["Verification"] | components["schemas"]["Erasure"];
         /** @description An operation on many emails. `changed`: changed, or to be changed where `dryRun` is true; `done` is 0 then. `errors` and `skips` are the first of those that could not be or were not changed. */
         BulkOperation: {
             id: string;
@@ -3344,6 +3378,33 @@ export interface components {
             phase?: "connect" | "greeting" | "ehlo" | "tls" | "auth" | "mail" | "rcpt" | "data" | "message" | "dot";
             /** @description What was said, line by line: `C:` by us, `S:` by the server. Credentials are struck out. */
             dialogue?: string[];
+        };
+        /** @description The erasure of one person: how much of each kind went, or would go where `dryRun` is true. */
+        Erasure: {
+            id: string;
+            /** @enum {string} */
+            state: "waiting" | "running" | "done" | "failed";
+            tenant: string;
+            /** @constant */
+            action: "erase-person";
+            dryRun: boolean;
+            protocol: {
+                /** @description Emails that went whole. */
+                emails: number;
+                /** @description Emails to others as well, which lost this recipient. */
+                recipients: number;
+                /** @description 1 where the address was suppressed: it stays so, as a hash. */
+                suppressions: number;
+                operations: number;
+                auditEntries: number;
+            };
+            /** @description Emails that are being sent, and operations under way: they are waited for. */
+            left: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            finishedAt?: string;
+            reason?: string;
         };
         /**
          * @description Operations on many emails, newest first.
@@ -16041,6 +16102,186 @@ export interface operations {
                 };
             };
             /** @description A problem: `report-unknown`, `idempotency-key-not-supported` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `rate-limited`, `too-many-wrong-keys` */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `internal-error` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `queue-full` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erasePerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The tenant’s name.
+                 * @example acme
+                 */
+                tenant: components["schemas"]["Slug"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "recipient": "ann@example.org",
+                 *       "dryRun": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErasureRequest"];
+            };
+        };
+        responses: {
+            /** @description It has begun, and goes on by itself. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "o_06f7hkq8n1s6v0c2m9t4q5b7or",
+                     *       "state": "waiting"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OperationBegun"];
+                };
+            };
+            /** @description A problem: `bad-request`, `bad-cursor`, `malformed-json`, `not-utf-8` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `address-not-allowed`, `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `invalid`, `idempotency-key-not-supported` */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

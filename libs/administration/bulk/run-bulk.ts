@@ -3,7 +3,7 @@ import { Problem } from '../../mail/input/problem';
 import { readRecords, type EmailRecord } from '../../jobs/layout/email-record';
 import { isInState } from '../../jobs/read/email-filter';
 import { listEmails } from '../../jobs/read/list';
-import type { Noted, Progress } from '../../internal-queues/operations';
+import type { Noted, Progress } from './bulk-progress';
 import type { EmailQueue, Queues } from '../../jobs/layout/queues';
 import { actOn, correctionOf, doneBefore, Skip, tryOn, type BulkDeps } from './bulk-act';
 import type { BulkOperation } from './bulk-operation';

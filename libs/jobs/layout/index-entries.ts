@@ -93,6 +93,21 @@ export const leaveIndexes = async (redis: Redis, keys: QueueKeys, id: string, em
   await leaveAll(redis, indexes, [id, ...addressMembers(id, email)]);
 };
 
+// KEYS: by address, the job of an email, what was left of it while it is removed. ARGV: the member. Result: 1, or 0 where the email is there, or
+// its removal goes on. Atomic, so that nothing is taken away of an email that can be found.
+const leaveOne = defineScript(`
+if redis.call('EXISTS', KEYS[2], KEYS[3]) > 0 then return 0 end
+redis.call('ZREM', KEYS[1], ARGV[1])
+return 1`);
+
+/** Takes away an entry by address that leads to no email. @returns whether it did */
+export const leaveIndex = async (redis: Redis, keys: QueueKeys, id: string, address: string): Promise<boolean> =>
+  (await leaveOne(
+    redis,
+    [keys.byAddress, keys.job(id), keys.removal(id)],
+    [addressMember(address, invertDigits(id.slice(2)))],
+  )) === 1;
+
 /** Members of the earlier index that are taken over at once. */
 const TAKEN_OVER = 500;
 

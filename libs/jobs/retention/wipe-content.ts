@@ -32,8 +32,8 @@ const CONTENT: ReadonlySet<string> = new Set([...SECRET_FIELDS, 'raw']);
 const withoutSubject = (raw: StoredRaw): StoredRaw =>
   Object.fromEntries(Object.entries(raw).filter(([name]) => name !== 'subject')) as unknown as StoredRaw;
 
-/** @param archive its message as it was sent */
-const withoutContent = (email: StoredEmail, archive: StoredRaw | undefined): StoredEmail => {
+/** What is left of an email without what it says. @param archive its message as it was sent */
+export const withoutContent = (email: StoredEmail, archive: StoredRaw | undefined): StoredEmail => {
   const rest = Object.entries(email).filter(([name]) => name !== 'sealed' && !CONTENT.has(name));
   const archived = archive === undefined ? [] : [{ contentId: archive.contentId, size: archive.size }];
   return {
@@ -50,7 +50,7 @@ const withoutContent = (email: StoredEmail, archive: StoredRaw | undefined): Sto
 const WIPED = { before: '(wiped)', after: '(wiped)' };
 
 /** A line of its history without what corrections changed of its contents; undefined where it has nothing of it. */
-const lineWithout = (line: LogLine | undefined): LogLine | undefined => {
+export const lineWithoutContent = (line: LogLine | undefined): LogLine | undefined => {
   if (line?.kind !== 'change' || line.fields === undefined) return undefined;
   const fields = Object.entries(line.fields);
   if (!fields.some(([name]) => CONTENT.has(name))) return undefined;
@@ -68,7 +68,7 @@ export const wipeContent = async (
 ): Promise<StoredEmail | undefined> => {
   const lines = await redis.lrange(queue.keys.log(id), 0, -1);
   const changed = lines.flatMap((line, place) => {
-    const fresh = lineWithout(parseLogLine(line));
+    const fresh = lineWithoutContent(parseLogLine(line));
     return fresh === undefined ? [] : [place, line, JSON.stringify(fresh)];
   });
   const after = withoutContent(email, archive);

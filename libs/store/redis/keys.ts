@@ -56,6 +56,11 @@ export const KEYS = {
   sessionOnce: (hash: string) => `${ROOT}:session-once:${hash}`,
   sessionsOf: (key: string) => `${ROOT}:sessions-of:${key}`,
   audit: `${ROOT}:audit`,
+  /** A copy of the audit without one person, in its slot, and how many such have taken its place (libs/events/redact-audit.ts). */
+  auditCopy: (name: string) => ({
+    copy: `${ROOT}:audit-copy:{${ROOT}:audit}:${name}`,
+    copies: `${ROOT}:audit-copies:{${ROOT}:audit}`,
+  }),
   /** Who paused the whole installation, as JSON; absent while it sends. */
   pause: `${ROOT}:pause`,
   /** How far the installation has come, as JSON (libs/events/epoch/epoch.ts). */
@@ -122,6 +127,9 @@ export const tenantKeys = (tenant: string) => ({
   /** Hash: suppressed address -> why, as JSON; and a sorted set of the addresses, all of one score, so that they sort by name. */
   suppressions: `${ROOT}:{${tenant}}:suppressions`,
   suppressedNames: `${ROOT}:{${tenant}}:suppressed-names`,
+  /** Hash: keyed hash of an address that was erased -> why it is suppressed, as JSON; and the key, sealed (erased.ts). */
+  erasedSuppressions: `${ROOT}:{${tenant}}:erased-suppressions`,
+  erasedKey: `${ROOT}:{${tenant}}:erased-key`,
 });
 
 /**

@@ -5,6 +5,7 @@ import { tenantKeys } from '../redis/keys';
 import type { Redis } from '../redis/redis';
 import { defineScript } from '../redis/script';
 import type { Changes } from '../redis/settings-cache';
+import type { ErasedSuppressions } from './erased';
 
 export interface SuppressedAddress extends Suppression {
   /** In the form in which it is compared. */
@@ -12,6 +13,7 @@ export interface SuppressedAddress extends Suppression {
 }
 
 export interface Suppressions {
+  /** Also one of a person who was erased, which no list shows. */
   get(tenant: string, address: string): Promise<SuppressedAddress | undefined>;
   /** Puts one, instead of the one that is there. @throws Problem of the bound */
   put(
@@ -33,7 +35,7 @@ export interface Suppressions {
   remove(tenant: string, address: string): Promise<Suppression | undefined>;
   /** By their names, byte by byte. @param asked.after the last one of the page before */
   list(tenant: string, asked: { prefix: string; after?: string; limit: number }): Promise<SuppressedAddress[]>;
-  /** Which of these are suppressed: asks Redis once, and not at all where the tenant has none. */
+  /** Which of these are suppressed: asks Redis not at all where the tenant has none, else once; more where persons were erased. */
   find(tenant: string, addresses: readonly string[]): Promise<{ address: string; suppression: Suppression }[]>;
 }
 
@@ -76,35 +78,47 @@ const keysOf = (tenant: string): [records: string, names: string] => {
   return [suppressions, suppressedNames];
 };
 
-/** Finds suppressed addresses, for whoever sends. That a tenant has none is remembered until somebody puts one. */
-export const createSuppressionLookup = ({
-  redis,
-  changes,
-}: {
+interface SuppressionDeps {
   redis: Redis;
   changes: Changes;
-}): Pick<Suppressions, 'find'> => {
-  const hasAny = changes.cached('suppression', async (tenant) => (await redis.hlen(keysOf(tenant)[0])) > 0);
+  /** Undefined in a process without the secret keys: it puts addresses on the list, and asks for none. */
+  erased: ErasedSuppressions | undefined;
+}
+
+/** Finds suppressed addresses, for whoever sends. That a tenant has none is remembered until somebody puts one. */
+export const createSuppressionLookup = ({ redis, changes, erased }: SuppressionDeps): Pick<Suppressions, 'find'> => {
+  const counts = changes.cached('suppression', async (tenant) => ({
+    listed: await redis.hlen(keysOf(tenant)[0]),
+    erased: (await erased?.count(tenant)) ?? 0,
+  }));
+  const findListed: Suppressions['find'] = async (tenant, addresses) => {
+    const found = await redis.hmget(keysOf(tenant)[0], ...addresses.map(suppressionForm));
+    return addresses.flatMap((address, index) => {
+      const suppression = parse(found[index]);
+      return suppression === undefined ? [] : [{ address, suppression }];
+    });
+  };
   return {
     async find(tenant, addresses) {
-      if (addresses.length === 0 || !(await hasAny(tenant))) return [];
-      const found = await redis.hmget(keysOf(tenant)[0], ...addresses.map(suppressionForm));
-      return addresses.flatMap((address, index) => {
-        const suppression = parse(found[index]);
-        return suppression === undefined ? [] : [{ address, suppression }];
-      });
+      if (addresses.length === 0) return [];
+      const count = await counts(tenant);
+      const listed = count.listed > 0 ? await findListed(tenant, addresses) : [];
+      if (count.erased === 0 || erased === undefined) return listed;
+      const others = addresses.filter((one) => !listed.some(({ address }) => address === one));
+      return [...listed, ...(await erased.find(tenant, others))];
     },
   };
 };
 
-export const createSuppressions = (deps: { redis: Redis; changes: Changes }): Suppressions => {
-  const { redis, changes } = deps;
+export const createSuppressions = (deps: SuppressionDeps): Suppressions => {
+  const { redis, changes, erased } = deps;
   const announce = (tenant: string): Promise<void> => changes.announce('suppression', tenant);
   return {
     ...createSuppressionLookup(deps),
     async get(tenant, given) {
       const address = suppressionForm(given);
-      const found = parse(await redis.hget(keysOf(tenant)[0], address));
+      const listed = parse(await redis.hget(keysOf(tenant)[0], address));
+      const found = listed ?? (await erased?.find(tenant, [address]))?.[0]?.suppression;
       return found && { address, ...found };
     },
     async put(tenant, given, suppression, bound) {
@@ -124,9 +138,10 @@ export const createSuppressions = (deps: { redis: Redis; changes: Changes }): Su
       return { added, isFull: isFull === 1 };
     },
     async remove(tenant, given) {
-      const removed = parse(await removeOne(redis, keysOf(tenant), [suppressionForm(given)]));
+      const listed = parse(await removeOne(redis, keysOf(tenant), [suppressionForm(given)]));
+      const hidden = await erased?.remove(tenant, given);
       await announce(tenant);
-      return removed;
+      return listed ?? hidden;
     },
     async list(tenant, { prefix, after, limit }) {
       const [records, names] = keysOf(tenant);

@@ -5,7 +5,8 @@ import { keptFilter, type BulkOperation, type BulkPlace } from '../../../../libs
 import { readReplacement } from '../../../../libs/administration/bulk/bulk-replace';
 import { existingQueue } from '../../../../libs/administration/existing';
 import { changesBetween } from '../../../../libs/administration/field-diff';
-import type { Operation, Operations } from '../../../../libs/internal-queues/operations';
+import type { Progress } from '../../../../libs/administration/bulk/bulk-progress';
+import type { Operation } from '../../../../libs/internal-queues/operations';
 import type { Verification } from '../../../../libs/internal-queues/verify-requests';
 import { idTime, newOperationId } from '../../../../libs/jobs/layout/email-id';
 import { notFound } from '../../../../libs/mail/input/problem';
@@ -15,13 +16,22 @@ import { json } from '../../http/endpoint/body';
 import { tenantSince } from '../../http/auth';
 import { endpoint } from '../../http/endpoint/endpoint';
 import { EMAILS, QUEUE, TENANT } from '../../http/endpoint/paths';
-import type { RouteDeps } from '../../http/route-deps';
+import type { LongWork, RouteDeps } from '../../http/route-deps';
+import { erasureView } from '../../views/erasure-view';
 
-type BulkDeps = Pick<RouteDeps, 'clock' | 'audit' | 'tenants' | 'budget'> & { operations: Operations<BulkOperation> };
+type BulkDeps = Pick<RouteDeps, 'clock' | 'audit' | 'tenants' | 'budget'> & Pick<LongWork, 'operations'>;
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-const view = ({ id, state, data, progress, createdAt, finishedAt, failedReason }: Operation<BulkOperation>) => ({
+const view = ({
+  id,
+  state,
+  data,
+  progress,
+  createdAt,
+  finishedAt,
+  failedReason,
+}: Operation<BulkOperation, Progress>) => ({
   id,
   state,
   ...data.address,
@@ -143,12 +153,12 @@ const getOperation = endpoint({
   id: 'getOperation',
   tag: 'Bulk',
   summary: 'Progress of an operation',
-  description: 'How far a bulk operation is, or what came of a try of a transport. Kept for a week.',
+  description: 'How far a bulk operation or an erasure is, or what came of a try of a transport. Kept for a week.',
   may: { action: 'read', over: 'reach' },
   answers: { 200: { description: 'The operation.', schema: OperationDetails } },
   problems: ['not-found'],
   async handle(
-    { operations, orders, tenants }: Pick<RouteDeps, 'orders' | 'tenants'> & Pick<BulkDeps, 'operations'>,
+    { operations, erasures, orders, tenants }: Pick<RouteDeps, 'orders' | 'tenants'> & LongWork,
     { identity, params: { id } },
   ) {
     const isId = /^o_[0-9a-v]{26}$/.test(id);
@@ -157,7 +167,9 @@ const getOperation = endpoint({
       reaches(identity, place) && (since === undefined || idTime(id) >= Date.parse(since));
     const bulk = isId ? await operations.get(id) : undefined;
     if (bulk !== undefined && isOurs(bulk.data.address)) return { body: view(bulk) };
-    const verification = isId && bulk === undefined ? await orders.get(id) : undefined;
+    const erasure = isId && bulk === undefined ? await erasures.get(id) : undefined;
+    if (erasure !== undefined && isOurs(erasure.data)) return { body: erasureView(erasure) };
+    const verification = isId && bulk === undefined && erasure === undefined ? await orders.get(id) : undefined;
     if (verification !== undefined && isOurs(verification.order)) return { body: verificationView(verification) };
     throw notFound(`operation ${id}`);
   },

@@ -1,0 +1,115 @@
+// Erases every trace of one person over all queues of a tenant; each step may be repeated, and what is left over is tried again.
+import { countInAudit, redactAudit } from '../../events/redact-audit';
+import type { MailLog } from '../../events/mail-log';
+import { takeOverIndex } from '../../jobs/layout/index-entries';
+import type { EmailQueue, Queues } from '../../jobs/layout/queues';
+import { byAddress } from '../../jobs/read/by-address';
+import { searchForm } from '../../mail/address/recipient-pattern';
+import { createPersonWords, type PersonWords } from '../../mail/erasure/person-words';
+import type { SecretBox } from '../../store/redis/secret-box';
+import type { Tenants } from '../../store/registries/tenants';
+import type { ErasedSuppressions } from '../../store/suppressions/erased';
+import { eraseEmail, type EraseEmailDeps } from './erase-email';
+import { openRecipient, type ErasureOrder, type ErasureProgress } from './erasure-order';
+
+export interface ErasePersonDeps extends EraseEmailDeps {
+  tenants: Pick<Tenants, 'queues'>;
+  queues: Queues;
+  secrets: SecretBox;
+  erasedSuppressions: Pick<ErasedSuppressions, 'conceal'>;
+  operations: {
+    forget(tenant: string, words: PersonWords, dryRun: boolean): Promise<{ over: number; underWay: number }>;
+  };
+  mailLog: Pick<MailLog, 'changed'>;
+}
+
+const PAGE = 100;
+
+/** What is under way ends by itself: the erasure is tried again then. */
+class StillUnderWay extends Error {
+  override name = 'StillUnderWay';
+  constructor(left: number) {
+    super(
+      `${left} emails to this recipient were still being sent, or operations that name it under way: erase once more`,
+    );
+  }
+}
+
+/** One run. */
+interface Run {
+  deps: ErasePersonDeps;
+  order: ErasureOrder;
+  recipient: string;
+  words: PersonWords;
+  progress: ErasureProgress;
+  /** Counts, and keeps the count. */
+  count(kind: keyof ErasureProgress, more?: number): Promise<void>;
+}
+
+const eraseInQueue = async (run: Run, queue: EmailQueue): Promise<void> => {
+  const { deps, order, recipient, words } = run;
+  await takeOverIndex(deps.redis, queue.keys);
+  const who = { words, dryRun: order.dryRun, by: order.by, operation: order.id };
+  const found = byAddress(deps.redis, queue.keys.byAddress, searchForm(recipient));
+  for (let after: string | undefined, more = true; more; more = after !== undefined) {
+    const { entries, next } = await found(after, PAGE);
+    for (const { id } of entries) {
+      const fate = await eraseEmail(deps, queue, id, who);
+      if (fate === 'gone') continue;
+      await run.count(fate);
+      if (fate === 'left' || order.dryRun) continue;
+      const what = fate === 'emails' ? 'erased with a person' : 'a recipient erased';
+      deps.mailLog.changed({ id, address: queue.address }, { by: order.by, what });
+    }
+    after = next;
+  }
+};
+
+/** What is kept of the person beside the emails. Events and deliveries of webhooks hold no address. */
+const eraseBeside = async (run: Run): Promise<void> => {
+  const { deps, order, recipient, words } = run;
+  const { tenant, dryRun } = order;
+  if (await deps.erasedSuppressions.conceal(tenant, recipient, dryRun)) await run.count('suppressions');
+  const { over, underWay } = await deps.operations.forget(tenant, words, dryRun);
+  await run.count('operations', over);
+  await run.count('left', underWay);
+  const entries = dryRun
+    ? await countInAudit(deps.redis, tenant, words)
+    : await redactAudit(deps.redis, tenant, words, order.id);
+  await run.count('auditEntries', entries);
+};
+
+/**
+ * @param progress what an earlier run has counted: one that erases adds to it, and finds no more of what went. A crash may leave the
+ * last one out of the count.
+ * @param save keeps the progress; rejects where another replica goes on
+ * @throws StillUnderWay, whatever a step throws: the operation is tried again
+ */
+export const erasePerson = async (
+  deps: ErasePersonDeps,
+  order: ErasureOrder,
+  progress: ErasureProgress,
+  save: (progress: ErasureProgress) => Promise<void>,
+): Promise<void> => {
+  const recipient = openRecipient(deps.secrets, order);
+  if (recipient === undefined) return;
+  const none = Object.fromEntries(Object.keys(progress).map((kind) => [kind, 0])) as unknown as ErasureProgress;
+  const run: Run = {
+    deps,
+    order,
+    recipient,
+    words: createPersonWords(recipient),
+    progress: order.dryRun ? none : { ...progress, left: 0 },
+    async count(kind, more = 1) {
+      if (more === 0) return;
+      run.progress[kind] += more;
+      // One that changes nothing begins anew after a crash.
+      if (!order.dryRun) await save(run.progress);
+    },
+  };
+  for (const { application } of await deps.tenants.queues(order.tenant))
+    await eraseInQueue(run, deps.queues.open({ tenant: order.tenant, application }));
+  await eraseBeside(run);
+  await save(run.progress);
+  if (run.progress.left > 0 && !order.dryRun) throw new StillUnderWay(run.progress.left);
+};
