@@ -1,0 +1,70 @@
+// What must hold of an erasure whoever is at work at the same time: in the audit, and in the hashes of suppressed addresses.
+import { createAudit } from '../../libs/events/audit';
+import { redactAudit } from '../../libs/events/redact-audit';
+import { createPersonWords } from '../../libs/mail/erasure/person-words';
+import { systemClock } from '../../libs/runtime/clock';
+import { KEYS, tenantKeys } from '../../libs/store/redis/keys';
+import { createSecretBox } from '../../libs/store/redis/secret-box';
+import { createErasedSuppressions } from '../../libs/store/suppressions/erased';
+import { useBareRedis } from '../support/redis/bare-redis';
+
+const bare = useBareRedis();
+
+test('the audit loses several persons at once, and no entry that is written meanwhile', async () => {
+  const { redis } = bare;
+  const audit = createAudit({ redis, clock: systemClock });
+  const names = ['ann', 'bob', 'eve'];
+  for (let n = 0; n < 1_200; n++)
+    await audit.record({
+      by: 'k',
+      what: `w${n}`,
+      tenant: n % 2 ? 'acme' : 'other',
+      target: `${names[n % 3]}@example.org`,
+    });
+  const ids = (await redis.xrange(KEYS.audit, '-', '+')).map(([id]) => id);
+  const written = (async () => {
+    for (let n = 0; n < 200; n++) await audit.record({ by: 'ann@example.org', what: `late${n}`, tenant: 'acme' });
+  })();
+  const changed = await Promise.all(
+    names.map((name) => redactAudit(redis, 'acme', createPersonWords(`${name}@example.org`), name)),
+  );
+  await written;
+  expect(changed).toEqual([200, 200, 200]);
+  const rows = await redis.xrange(KEYS.audit, '-', '+');
+  expect(rows).toHaveLength(1_400);
+  expect(rows.map(([id]) => id).slice(0, 1_200)).toEqual(ids);
+  const entries = rows.map(([, [, line = '']]) => JSON.parse(line) as { tenant: string; target?: string; by: string });
+  expect(entries.filter(({ tenant, target }) => tenant === 'acme' && target?.includes('@'))).toEqual([]);
+  expect(entries.filter(({ tenant, target }) => tenant === 'other' && target?.includes('@'))).toHaveLength(600);
+  // Who did it stays.
+  expect(entries.filter(({ by }) => by === 'ann@example.org')).toHaveLength(200);
+  expect(await redis.ttl(KEYS.audit)).toBe(-1);
+});
+
+test('a suppression kept as a hash outlives a change of the secret keys', async () => {
+  const { redis } = bare;
+  const [k1, k2] = [1, 2].map((n) => ({ id: `k${n}`, key: Buffer.alloc(32, n) }));
+  if (k1 === undefined || k2 === undefined) throw new Error('no keys');
+  const changes = {
+    announce: () => Promise.resolve(),
+    cached: () => () => Promise.reject(new Error()),
+    onChange: () => undefined,
+  };
+  const open = (...keys: (typeof k1)[]) => createErasedSuppressions({ redis, changes, secrets: createSecretBox(keys) });
+  const { suppressions, suppressedNames, erasedSuppressions } = tenantKeys('acme');
+  const record = { source: 'complaint', at: '2030-01-01T00:00:00.000Z', by: 'k', reason: 'ann@example.org asked' };
+  await redis.hset(suppressions, 'ann@example.org', JSON.stringify(record));
+  await redis.zadd(suppressedNames, 0, 'ann@example.org');
+  expect(await open(k1).conceal('acme', 'ANN@Example.org', false)).toBe(true);
+  expect(await open(k1).conceal('acme', 'ann@example.org', false)).toBe(false);
+  expect(await redis.exists(suppressions, suppressedNames)).toBe(0);
+  const hidden = JSON.stringify(await redis.hgetall(erasedSuppressions));
+  expect(hidden).not.toContain('ann');
+
+  expect(await open(k2, k1).reseal('acme', true)).toEqual({ resealed: 1, keys: ['k2'] });
+  const found = await open(k2).find('acme', ['bob@example.org', 'Ann@example.org']);
+  expect(found).toEqual([{ address: 'Ann@example.org', suppression: { ...record, reason: undefined } }]);
+  await expect(open(k1).find('acme', ['ann@example.org'])).rejects.toThrow('k2');
+  expect(await open(k2).remove('acme', 'ann@example.org')).toMatchObject({ source: 'complaint' });
+  expect(await open(k2).count('acme')).toBe(0);
+});
