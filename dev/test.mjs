@@ -80,9 +80,10 @@ const NEEDS_OF_FULL = [
 const LONG = [
   'test/contract/words.test',
   'test/fault/accidents',
+  'test/fault/processes/clock-skew',
+  'test/fault/processes/clock-step',
   'test/fault/processes/frozen-worker',
   'test/fault/processes/events-kill',
-  'test/fault/processes/skew',
   'test/fault/processes/smtp-intake',
   'test/fault/processes/webhooks-kill',
   'test/fault/redis/cluster-failover',
