@@ -5,7 +5,7 @@ import type { Metrics } from '../../../libs/runtime/telemetry/metrics';
 import { createQueueLabels } from '../../../libs/runtime/telemetry/queue-labels';
 import type { Settled } from '../../../libs/dispatch/settle';
 import type { Lease } from '../../../libs/jobs/transitions/lease';
-import type { Outcome } from '../../../libs/mail/email/outcome';
+import type { Encryption, Outcome } from '../../../libs/mail/email/outcome';
 import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
 import type { Reported } from '../../../libs/store/limits/breaker';
 import type { QueueAddress } from '../../../libs/mail/address/queue-address';
@@ -18,7 +18,7 @@ const PHASE_SECONDS = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 120, 600];
 
 /** What of a report is counted. */
 interface Counted {
-  settled(lease: Lease, outcome: Outcome, settled: Settled, settings: ResolvedSettings): void;
+  settled(lease: Lease, outcome: Outcome, settled: Settled, settings: ResolvedSettings, tls?: Encryption): void;
   transport: (transport: string, change: Reported['change'], why: string) => void;
 }
 
@@ -88,14 +88,14 @@ export const createWorkerMetrics = (deps: {
   return {
     counted: (report) => ({
       ...report,
-      settled(lease, outcome, settled, settings) {
+      settled(lease, outcome, settled, settings, tls) {
         const queue = labels.of(lease.queue.address);
         attempts.inc({ outcome: outcome.kind, ...queue });
         if (settled.state !== 'deferred' && settled.state !== 'queued')
           ended.inc({ state: settled.state, code: settled.failure?.code ?? '', ...queue });
         if (settled.state === 'sent' && !lease.marked)
           latency.observe(Math.max(0, clock.now() - dueAt(lease.email, lease.acceptedAt)) / 1_000);
-        report.settled(lease, outcome, settled, settings);
+        report.settled(lease, outcome, settled, settings, tls);
       },
       transport(transport, change, why) {
         transports.inc({ change });
