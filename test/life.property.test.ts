@@ -145,7 +145,7 @@ class World {
   }
 
   private async emailOf(id: string): Promise<StoredEmail> {
-    const [record] = await readRecords(redis, this.queue, [id], Date.now());
+    const [record] = await readRecords(redis, this.queue, [id]);
     if (record === undefined) throw new Error(`${id} is not there`);
     return record.email;
   }
@@ -250,7 +250,7 @@ class World {
   async check(): Promise<void> {
     const ids = [...this.emails.keys()];
     const now = Date.now();
-    const records = await readRecords(redis, this.queue, ids, now);
+    const records = await readRecords(redis, this.queue, ids);
     expect(records.map((record) => record?.state)).toEqual(ids.map((id) => this.emails.get(id)?.state));
     const states = ids.map((id) => this.emails.get(id)?.state);
     const { counts: told } = await readStatus(redis, this.queue, now);

@@ -30,7 +30,7 @@ import { createListening } from '../../libs/store/registries/listening';
 import { createInstallation } from '../../libs/store/registries/installation';
 import { connectRedis, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { createDurability, type Durability, type Durably } from '../../libs/store/durability/durability';
-import { createRedisClock } from '../../libs/store/redis/redis-clock';
+import { createRedisClock, tellClockSkew } from '../../libs/store/redis/redis-clock';
 import { createSecretBox } from '../../libs/store/redis/secret-box';
 import { createSessions } from '../../libs/store/registries/sessions';
 import { createSigningSecrets } from '../../libs/store/registries/signing-secrets';
@@ -90,6 +90,7 @@ export const startApi = async (
   const redis = connect('main', 'fail-fast');
   const clock = createRedisClock({ redis, log });
   lifecycle.add({ name: 'clock', stop: () => clock.stop() });
+  tellClockSkew(metrics, clock);
   const changes = createChanges({ redis, subscriber: connect('subscriber', 'wait', true) });
   const orders = createVerifyRequests({ redis, waiting: connect('orders', 'wait'), waitMs: verifyWaitMs });
   lifecycle.add({ name: 'orders', stop: () => orders.close() });

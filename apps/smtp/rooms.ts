@@ -17,7 +17,7 @@ import { createCredentials } from '../../libs/store/limits/credentials';
 import { createMemory } from '../../libs/store/limits/memory';
 import type { Durably } from '../../libs/store/durability/durability';
 import type { Redis } from '../../libs/store/redis/redis';
-import { createRedisClock } from '../../libs/store/redis/redis-clock';
+import { createRedisClock, tellClockSkew } from '../../libs/store/redis/redis-clock';
 import type { Changes } from '../../libs/store/redis/settings-cache';
 import type { Metrics } from '../../libs/runtime/telemetry/metrics';
 import { countAccepted } from '../../libs/runtime/telemetry/queue-labels';
@@ -57,6 +57,7 @@ export const openRooms = (
 ) => {
   const clock = createRedisClock({ redis, log });
   lifecycle.add({ name: 'clock', stop: () => clock.stop() });
+  tellClockSkew(metrics, clock);
   const listening = createListening({ redis, changes, clock });
   const tenants = createTenants({ redis, changes, clock, listening, retries: config.retries });
   const templates = createTemplates({ redis, changes, clock });

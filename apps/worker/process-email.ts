@@ -79,7 +79,7 @@ export const createProcessEmail = (deps: {
       // They are sealed with a key that is wiped: what cannot be removed now goes with the email.
       if (lease.email.contents && isOver(settled.state)) await deps.dropContents(lease).catch(() => undefined);
       if (isRemovedAgain) deps.report.removedAgain(lease);
-      else deps.report.settled(lease, outcome, settled, settings);
+      else deps.report.settled(lease, outcome, settled, settings, line?.tls);
     } catch (error) {
       deps.report.unsettled(lease, error);
     }

@@ -2,14 +2,15 @@
 import { createMailLog, withoutAddresses } from '../../libs/events/mail-log';
 import type { Lease } from '../../libs/jobs/transitions/lease';
 import type { Settled } from '../../libs/dispatch/settle';
-import type { Outcome } from '../../libs/mail/email/outcome';
+import type { Encryption, Outcome } from '../../libs/mail/email/outcome';
 import type { QueueAddress } from '../../libs/mail/address/queue-address';
 import type { ResolvedSettings } from '../../libs/mail/settings/settings';
 import type { Log } from '../../libs/runtime/log';
 import type { Reported } from '../../libs/store/limits/breaker';
 
 export interface Report {
-  settled(lease: Lease, outcome: Outcome, settled: Settled, settings: ResolvedSettings): void;
+  /** @param tls how its connection was encrypted */
+  settled(lease: Lease, outcome: Outcome, settled: Settled, settings: ResolvedSettings, tls?: Encryption): void;
   /** It was sent or erased before, and is gone once more. */
   removedAgain(lease: Lease): void;
   /** Emails whose worker is gone are in their queue again. */
@@ -39,7 +40,7 @@ const about = (lease: Lease) => ({
 export const createReport = (log: Log): Report => {
   const mailLog = createMailLog(log);
   return {
-    settled(lease, outcome, settled, settings) {
+    settled(lease, outcome, settled, settings, tls) {
       const email = { id: lease.id, address: lease.queue.address };
       mailLog.attempted(email, {
         attempt: about(lease).attempt,
@@ -49,6 +50,7 @@ export const createReport = (log: Log): Report => {
         code: settled.failure?.code,
         text: 'text' in outcome ? outcome.text : undefined,
         replies: 'replies' in outcome ? outcome.replies : [],
+        tls,
         nextAt: 'nextAt' in settled ? settled.nextAt : undefined,
       });
       // Nothing of it is kept.

@@ -228,7 +228,7 @@ export const correct = async (deps: CorrectDeps, commands: Commands, given: Subj
   const fresh = added.map(({ contentId }) => contentId);
   /** Whoever lost against another correction may have claimed what the winner needs too: both claim for the same email. */
   const letGo = async (ids: string[]): Promise<void> => {
-    const [present] = await readRecords(deps.redis, queue, [record.id], deps.clock.now());
+    const [present] = await readRecords(deps.redis, queue, [record.id]);
     const needed = present === undefined ? [] : contentIdsOf(present.email);
     const unneeded = ids.filter((id) => !needed.includes(id));
     await deps.refs.release(address, record.id, unneeded, deps.content.remove);

@@ -4,7 +4,6 @@ import { notFound } from '../mail/input/problem';
 import { isEmailId } from '../jobs/layout/email-id';
 import { readRecords, type EmailRecord } from '../jobs/layout/email-record';
 import type { EmailQueue, Queues } from '../jobs/layout/queues';
-import type { Clock } from '../runtime/clock';
 import type { Redis } from '../store/redis/redis';
 import type { Tenant, Tenants } from '../store/registries/tenants';
 
@@ -26,11 +25,11 @@ export const existingQueue = async (
 
 /** @throws Problem `not-found` */
 export const existingEmail = async (
-  { redis, clock }: { redis: Redis; clock: Clock },
+  { redis }: { redis: Redis },
   queue: EmailQueue,
   id: string,
 ): Promise<EmailRecord> => {
-  const [record] = isEmailId(id) ? await readRecords(redis, queue, [id], clock.now()) : [];
+  const [record] = isEmailId(id) ? await readRecords(redis, queue, [id]) : [];
   if (record === undefined) throw notFound(`email ${id}`);
   return record;
 };

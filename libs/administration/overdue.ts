@@ -32,6 +32,6 @@ export const settleOverdue = async (
   const refusal = await expireEmail(redis, queue, record, { keepUntil, settings });
   if (refusal === undefined)
     mailLog.changed({ id: record.id, address: queue.address }, { by: 'the service', what: 'expired' });
-  const [fresh] = await readRecords(redis, queue, [record.id], clock.now());
+  const [fresh] = await readRecords(redis, queue, [record.id]);
   return fresh ?? record;
 };

@@ -1,5 +1,5 @@
 // The mail log: what became of an email, in both processes, one maker per event, so that no line is worded elsewhere.
-import type { Reply } from '../mail/email/outcome';
+import type { Encryption, Reply } from '../mail/email/outcome';
 import { literal } from '../mail/input/literal';
 import type { QueueAddress } from '../mail/address/queue-address';
 import { queueIdOf } from '../mail/smtp/queue-id';
@@ -24,6 +24,8 @@ export interface AttemptEnd {
   /** Why it was not sent. */
   text?: string | undefined;
   replies: readonly Reply[];
+  /** How its connection was encrypted. */
+  tls?: Encryption | undefined;
   /** ms since 1970 */
   nextAt?: number | undefined;
 }
@@ -137,7 +139,7 @@ const about = ({ id, address }: AboutEmail) => ({
 const given = (fields: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
-const attemptLine = ({ attempt, outcome, state, transport, code, text, replies, nextAt }: AttemptEnd) => {
+const attemptLine = ({ attempt, outcome, state, transport, code, text, replies, tls, nextAt }: AttemptEnd) => {
   const words = wordsOf(replies);
   const taken = replies.find((reply) => reply.recipient === undefined && reply.code >= 200 && reply.code < 300);
   const silent = code !== undefined && TEXT_LEFT_OUT.has(code);
@@ -150,6 +152,7 @@ const attemptLine = ({ attempt, outcome, state, transport, code, text, replies, 
     why: text === undefined || silent ? undefined : withoutAddresses(text, addressesIn(replies)),
     replies: words.length === 0 ? undefined : words,
     queueId: taken && queueIdOf(taken.text),
+    tls: tls && `${tls.version} ${tls.cipher} ${tls.fingerprint}`,
     next: nextAt === undefined ? undefined : new Date(nextAt).toISOString(),
   });
 };

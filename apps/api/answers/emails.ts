@@ -78,6 +78,16 @@ const Attempt = z
       .meta({ description: 'It went by the fallback of this transport, which could not be used for this reason.' }),
     templateVersion: z.int().optional(),
     text: z.string().optional(),
+    tls: z
+      .strictObject({
+        version: z.string().meta({ description: '`TLSv1.2` or `TLSv1.3`.' }),
+        cipher: z.string().meta({ description: 'By its name in the registry of IANA.' }),
+        fingerprint: z
+          .string()
+          .meta({ description: 'SHA-256 of the server’s certificate, bytes in hexadecimal with colons.' }),
+      })
+      .optional()
+      .meta({ description: 'How the connection to the server was encrypted; left out where nothing was.' }),
     replies: z.array(Reply),
     dialogue: z.array(z.string()).optional(),
     shortened: z

@@ -131,6 +131,7 @@ export const historyOf = (attempt: EndedAttempt, endedAt: number): Attempt | und
     ...(settings.redirectTo !== undefined && { redirectedTo: settings.redirectTo }),
     ...(templateVersion !== undefined && { templateVersion }),
     ...('text' in outcome && { text: outcome.text }),
+    ...(attempt.tls && { tls: attempt.tls }),
     replies: settings.log === 'none' || !('replies' in outcome) ? NO_REPLIES : outcome.replies,
     ...(dialogue.length > 0 && { dialogue }),
   };

@@ -1,4 +1,5 @@
 // Hands a message over for the recipients that are left, and remembers at once what is known of them.
+import type { Encryption } from '../../../libs/mail/email/outcome';
 import type { Phase } from '../../../libs/mail/smtp/phase';
 import { answerWithoutWords, hearWithoutWords } from '../../../libs/mail/smtp/discretion';
 import {
@@ -47,6 +48,7 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
   const { lease, settings, transport, message, inputs, admission, dialogue, span } = attempt;
   const { tried, done } = splitRecipients(attempt);
   let intentAt: number | undefined;
+  let tls: Encryption | undefined;
   const { returnPath } = transport.transport;
   const { redirectTo } = settings;
   // What comes back of one that was redirected tells of no recipient.
@@ -65,6 +67,7 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
           },
           message,
           signal: lease.signal,
+          encrypted: (by) => (tls = by),
           ...(settings.log === 'dialogue' && {
             hear: settings.confidential ? hearWithoutWords(dialogue.hear) : dialogue.hear,
           }),
@@ -80,7 +83,7 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
   if (result.kind === 'postponed') admission.setServerAsked(false);
   const isAnswer = result.kind !== 'postponed' && result.kind !== 'stopped';
   const kept = settings.confidential && isAnswer ? answerWithoutWords(result) : result;
-  return { ...attempt, result: kept, tried, done, intentAt };
+  return { ...attempt, result: kept, tried, done, intentAt, ...(tls && { tls }) };
 };
 
 /** A server took it for some: they have a message that the archive must have, whatever becomes of the others. */

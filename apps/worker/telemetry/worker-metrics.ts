@@ -3,14 +3,14 @@ import { dueAt } from '../../../libs/mail/email/stored-email';
 import type { Phase } from '../../../libs/mail/smtp/phase';
 import type { Metrics } from '../../../libs/runtime/telemetry/metrics';
 import { createQueueLabels } from '../../../libs/runtime/telemetry/queue-labels';
-import type { Clock } from '../../../libs/runtime/clock';
 import type { Settled } from '../../../libs/dispatch/settle';
 import type { Lease } from '../../../libs/jobs/transitions/lease';
-import type { Outcome } from '../../../libs/mail/email/outcome';
+import type { Encryption, Outcome } from '../../../libs/mail/email/outcome';
 import type { ResolvedSettings } from '../../../libs/mail/settings/settings';
 import type { Reported } from '../../../libs/store/limits/breaker';
 import type { QueueAddress } from '../../../libs/mail/address/queue-address';
 import { answersSoon, type Redis } from '../../../libs/store/redis/redis';
+import { tellClockSkew, type RedisClock } from '../../../libs/store/redis/redis-clock';
 
 /** From a second to a day: most emails are sent at once, some wait for a server that is down. */
 const LATENCY_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
@@ -18,7 +18,7 @@ const PHASE_SECONDS = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 120, 600];
 
 /** What of a report is counted. */
 interface Counted {
-  settled(lease: Lease, outcome: Outcome, settled: Settled, settings: ResolvedSettings): void;
+  settled(lease: Lease, outcome: Outcome, settled: Settled, settings: ResolvedSettings, tls?: Encryption): void;
   transport: (transport: string, change: Reported['change'], why: string) => void;
 }
 
@@ -69,7 +69,7 @@ const createCounters = (metrics: Metrics, tenants: boolean) => {
 export const createWorkerMetrics = (deps: {
   metrics: Metrics;
   redis: Redis;
-  clock: Clock;
+  clock: RedisClock;
   concurrency: number;
   tenants: boolean;
 }): WorkerMetrics => {
@@ -82,19 +82,20 @@ export const createWorkerMetrics = (deps: {
     byPhase.set(phase, known);
     return known;
   };
+  tellClockSkew(metrics, clock);
   const isUp = metrics.gauge('rohrpost_redis_up', 'Whether Redis answers this process: 1 or 0.');
   metrics.beforeAnswer(async () => isUp.set((await answersSoon(deps.redis)) ? 1 : 0));
   return {
     counted: (report) => ({
       ...report,
-      settled(lease, outcome, settled, settings) {
+      settled(lease, outcome, settled, settings, tls) {
         const queue = labels.of(lease.queue.address);
         attempts.inc({ outcome: outcome.kind, ...queue });
         if (settled.state !== 'deferred' && settled.state !== 'queued')
           ended.inc({ state: settled.state, code: settled.failure?.code ?? '', ...queue });
         if (settled.state === 'sent' && !lease.marked)
           latency.observe(Math.max(0, clock.now() - dueAt(lease.email, lease.acceptedAt)) / 1_000);
-        report.settled(lease, outcome, settled, settings);
+        report.settled(lease, outcome, settled, settings, tls);
       },
       transport(transport, change, why) {
         transports.inc({ change });

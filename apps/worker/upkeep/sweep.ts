@@ -137,7 +137,7 @@ const sweepSet = async (sweep: Sweep, queue: EmailQueue, set: UpkeepSet): Promis
   const { deps, now, swept } = sweep;
   for (;;) {
     const ids = await entriesDue(deps.redis, queue, set, now, EMAILS_AT_ONCE);
-    const records = await readRecords(deps.redis, queue, ids, now);
+    const records = await readRecords(deps.redis, queue, ids);
     for (const [index, record] of records.entries()) {
       const id = ids[index] ?? '';
       if (record !== undefined) await attend(sweep, queue, record);

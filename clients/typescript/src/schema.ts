@@ -2315,6 +2315,7 @@ export interface components {
                 servername?: string;
                 /** @enum {string} */
                 minVersion?: "TLSv1.2" | "TLSv1.3";
+                requireTls?: boolean;
             };
             limits?: {
                 connections?: number;
@@ -3010,6 +3011,15 @@ export interface components {
             };
             templateVersion?: number;
             text?: string;
+            /** @description How the connection to the server was encrypted; left out where nothing was. */
+            tls?: {
+                /** @description `TLSv1.2` or `TLSv1.3`. */
+                version: string;
+                /** @description By its name in the registry of IANA. */
+                cipher: string;
+                /** @description SHA-256 of the server’s certificate, bytes in hexadecimal with colons. */
+                fingerprint: string;
+            };
             replies: components["schemas"]["Reply"][];
             dialogue?: string[];
             /**
@@ -3779,6 +3789,7 @@ export interface components {
                 servername?: string;
                 /** @enum {string} */
                 minVersion?: "TLSv1.2" | "TLSv1.3";
+                requireTls?: boolean;
             };
             limits?: {
                 connections?: number;

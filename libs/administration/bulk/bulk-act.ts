@@ -124,7 +124,7 @@ export const actOn = async (
     requireAllowed(order.action, given.record);
     await requireApproval(deps, subject, order, patch);
     await correct(deps, commands, subject, patch);
-    const [fresh] = await readRecords(deps.redis, subject.queue, [subject.record.id], deps.clock.now());
+    const [fresh] = await readRecords(deps.redis, subject.queue, [subject.record.id]);
     if (fresh !== undefined) subject = { ...subject, record: fresh };
   }
   const { record } = subject;

@@ -73,7 +73,7 @@ const createSteps = (
   const one = createOne(deps, commands, order);
   const who = { by: order.by, ...(order.hand && { hand: order.hand }) };
   const present = async (queue: EmailQueue, id: string): Promise<Subject | undefined> => {
-    const [record] = await readRecords(deps.redis, queue, [id], deps.clock.now());
+    const [record] = await readRecords(deps.redis, queue, [id]);
     return record && { queue, record, ...who, operation: order.id };
   };
 

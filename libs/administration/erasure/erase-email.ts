@@ -87,7 +87,7 @@ export const eraseEmail = async (
 ): Promise<Fate> => {
   const { redis, clock, removal, refs, content } = deps;
   for (let tries = 0; tries < TRIES; tries++) {
-    const [record] = await readRecords(redis, queue, [id], clock.now());
+    const [record] = await readRecords(redis, queue, [id]);
     if (record === undefined)
       return dryRun || (await leaveIndex(redis, queue.keys, id, words.address)) ? 'gone' : 'left';
     const fate = await fateOf(deps, record, words);

@@ -82,7 +82,7 @@ export const takeReport = async (
   const address = parseQueueName(tag.queueName);
   if (address === undefined) return undefined;
   const queue = deps.queues.open(address);
-  const [record] = await readRecords(deps.redis, queue, [tag.id], deps.clock.now());
+  const [record] = await readRecords(deps.redis, queue, [tag.id]);
   if (record === undefined) return undefined;
   const { email, state } = record;
   const recipients = [

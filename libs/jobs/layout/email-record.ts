@@ -65,12 +65,12 @@ const FIELDS = [
   MARK.reported,
 ];
 
-// KEYS: BullMQ's key prefix of the queue. ARGV: how many fields, the fields, the ids. Result: per id {place, score of
-// the delayed set or '', fields} or {} for one that is not there. Atomic, so that an email in motion is seen in one
-// place. The list of active jobs is as short as the workers' concurrency; waiting lists are never searched.
+// KEYS: BullMQ's key prefix of the queue. ARGV: how many fields, the fields, the ids. Result: the time in ms, then per id
+// {place, score of the delayed set or '', fields} or {} for one that is not there. Atomic, so that an email in motion is seen in
+// one place; by Redis' own clock, which decides what is due (take.ts), so that what is due is never shown as scheduled. The list of active jobs is as short as the workers' concurrency; waiting lists are never searched.
 const readEmails = defineScript(`${PLACE}
-local prefix, count = KEYS[1], tonumber(ARGV[1])
-local fields, result = {}, {}
+local prefix, count, time = KEYS[1], tonumber(ARGV[1]), redis.call('TIME')
+local fields, result = {}, {time[1] * 1000 + math.floor(time[2] / 1000)}
 for index = 2, count + 1 do fields[#fields + 1] = ARGV[index] end
 for index = count + 2, #ARGV do
   local id = ARGV[index]
@@ -185,17 +185,14 @@ export const sentMessage = ({ archive, state }: EmailRecord): StoredRaw | undefi
 /** The subject, where it is known: as it was given, else as it was rendered. */
 export const subjectOfRecord = ({ email, subject }: EmailRecord): string | undefined => subjectOf(email) ?? subject;
 
-/**
- * @param now ms since 1970; a state may depend on it
- * @returns one record per id, undefined for those that are not there
- */
+/** @returns one record per id, as it is now by Redis' clock; undefined for those that are not there */
 export const readRecords = async (
   redis: Redis,
   queue: EmailQueue,
   ids: string[],
-  now: number,
 ): Promise<(EmailRecord | undefined)[]> => {
   if (ids.length === 0) return [];
-  const rows = (await readEmails(redis, [queue.keys.bull], [FIELDS.length, ...FIELDS, ...ids])) as Row[];
+  const args = [FIELDS.length, ...FIELDS, ...ids];
+  const [now, ...rows] = (await readEmails(redis, [queue.keys.bull], args)) as [now: number, ...Row[]];
   return rows.map((row, index) => toRecord(ids[index] ?? '', row, now));
 };

@@ -134,11 +134,11 @@ const ofHistory = async (
  * @returns reads emails of a queue, and gives those of them that the filter asks for, in the place of their ids; undefined in
  * the place of others
  */
-export const createReadMatching = (deps: FilterDeps, filter: EmailFilter, now: number) => {
+export const createReadMatching = (deps: FilterDeps, filter: EmailFilter) => {
   const isAsked = ofRecord(filter);
   const asksHistory = filter.reply !== undefined || filter.transport !== undefined;
   return async (queue: EmailQueue, ids: string[]): Promise<(EmailRecord | undefined)[]> => {
-    const records = await readRecords(deps.redis, queue, ids, now);
+    const records = await readRecords(deps.redis, queue, ids);
     const found = records.map((record) => (record !== undefined && isAsked(record) ? record : undefined));
     if (!asksHistory) return found;
     return Promise.all(

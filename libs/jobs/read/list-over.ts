@@ -107,7 +107,7 @@ export const listOver = async (
       return { queue, source: await sourceOf(deps.redis, queue, filter, now) };
     },
   });
-  const readMatching = createReadMatching(deps, filter, now);
+  const readMatching = createReadMatching(deps, filter);
   const emails: Found[] = [];
   let after = cursor;
   let chunk = firstChunk(limit);

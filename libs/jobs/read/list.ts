@@ -34,7 +34,7 @@ export const listEmails = async (
   { limit, cursor, now }: PageOptions,
 ): Promise<Page> => {
   const source = await sourceOf(deps.redis, queue, filter, now);
-  const readMatching = createReadMatching(deps, filter, now);
+  const readMatching = createReadMatching(deps, filter);
   const emails: EmailRecord[] = [];
   let after = cursor;
   let chunk = firstChunk(limit);

@@ -28,7 +28,7 @@ export const readOldestDue = async (redis: Redis, queue: EmailQueue, now: number
   const [paused, oldest, first, score, count] = answer as [number, string, string, string, number];
   if (paused === 1) return undefined;
   const ids = [oldest, first].filter((id) => id !== '');
-  const records = ids.length === 0 ? [] : await readRecords(redis, queue, ids, now);
+  const records = ids.length === 0 ? [] : await readRecords(redis, queue, ids);
   const times = records.flatMap((record) => (record === undefined ? [] : [record.sendAt]));
   if (score !== '') times.push(Math.floor(Number(score) / SCORE_UNIT));
   const since = Math.min(...times);

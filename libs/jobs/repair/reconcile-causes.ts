@@ -107,7 +107,7 @@ const enterMissing = async (deps: Deps, queue: EmailQueue, ids: string[], now: n
   const { redis } = deps;
   const missing = await missingOf(deps, queue, ids);
   let entered = 0;
-  for (const record of await readRecords(redis, queue, [...missing.keys()], now)) {
+  for (const record of await readRecords(redis, queue, [...missing.keys()])) {
     if (record === undefined || (record.place === 'delayed' && record.attemptsMade === 0)) continue;
     const cause = await causeIn(deps, queue, record);
     if (cause === undefined) continue;

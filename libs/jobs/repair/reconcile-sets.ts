@@ -46,13 +46,13 @@ return dropped`);
 
 type Scan = (key: string) => AsyncGenerator<string[]>;
 
-/** @returns how many entries were missing or too many @param now ms since 1970 */
-export const reconcileSets = async (redis: Redis, queue: EmailQueue, scan: Scan, now: number): Promise<number> => {
+/** @returns how many entries were missing or too many */
+export const reconcileSets = async (redis: Redis, queue: EmailQueue, scan: Scan): Promise<number> => {
   const { bull } = queue.keys;
   let mended = 0;
   for await (const ids of scan(`${bull}failed`)) mended += Number(await enterAside(redis, [bull], ids));
   for await (const ids of scan(`${bull}delayed`)) {
-    const args = (await readRecords(redis, queue, ids, now)).flatMap((record) => {
+    const args = (await readRecords(redis, queue, ids)).flatMap((record) => {
       if (record?.place !== 'delayed') return [];
       const { attemptsMade, nextAttemptAt = 0, sendAt, email, id } = record;
       if (attemptsMade === 0 && sendAt >= nextAttemptAt) return [];

@@ -99,7 +99,7 @@ const indexAll = async (redis: Redis, queue: EmailQueue, findings: Findings): Pr
 const countAnew = async (deps: Parameters<typeof reconcileCauses>[0], queue: EmailQueue, now: number) => {
   const { redis } = deps;
   const scanKey = (key: string): ReturnType<typeof scan> => scan(redis, key);
-  const inSets = await reconcileSets(redis, queue, scanKey, now);
+  const inSets = await reconcileSets(redis, queue, scanKey);
   return inSets + (await reconcileCauses(deps, queue, scanKey, now));
 };
 
@@ -139,7 +139,7 @@ export const createReconcile = (
         scores.slice(index * SETS.length, (index + 1) * SETS.length).some((score) => score !== null);
       for (const [index, id] of members.entries()) {
         if (waiting.has(id) || inSet(index) || idTime(id) >= deps.now() - settledMs) continue;
-        const [record] = await readRecords(redis, queue, [id], deps.now());
+        const [record] = await readRecords(redis, queue, [id]);
         if ((await rehome(redis, [queue.keys.bull], [id, deps.now(), record?.sendAt ?? 0])) === 1) findings.homeless++;
       }
     }

@@ -42,7 +42,7 @@ export const emptyQueue = async (
     for (;;) {
       const ids = await redis.zrange(index, 0, String(AT_ONCE - 1));
       if (ids.length === 0) break;
-      for (const [position, record] of (await readRecords(redis, queue, ids, clock.now())).entries()) {
+      for (const [position, record] of (await readRecords(redis, queue, ids)).entries()) {
         const id = ids[position] ?? '';
         if (record === undefined) await removal.resume(queue, id);
         else {

@@ -55,6 +55,16 @@ export type Outcome =
 
 export type OutcomeKind = Outcome['kind'];
 
+/** How a connection to a server was encrypted. */
+export interface Encryption {
+  /** `TLSv1.3` */
+  version: string;
+  /** By its name in the registry of IANA: `TLS_AES_256_GCM_SHA384`. */
+  cipher: string;
+  /** SHA-256 of the server's certificate, as `openssl x509 -fingerprint -sha256` writes it. */
+  fingerprint: string;
+}
+
 /** One try, as the history and the error log keep it. Times in ISO 8601. */
 export interface Attempt {
   number: number;
@@ -69,6 +79,8 @@ export interface Attempt {
   /** The version of the template that it was rendered from. */
   templateVersion?: number;
   text?: string;
+  /** How its connection was encrypted; not there where nothing was. */
+  tls?: Encryption;
   replies: Reply[];
   /** The SMTP dialogue without content and secrets, where the `log` setting asks for it. */
   dialogue?: string[];

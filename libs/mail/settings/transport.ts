@@ -99,6 +99,8 @@ export const TransportInput = z
           .optional(),
         servername: Host.optional(),
         minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).optional(),
+        /** Each server on the way must pass it on over TLS that it has verified, or not at all (REQUIRETLS, RFC 8689). */
+        requireTls: z.boolean().optional(),
       })
       .optional(),
     /** What the server allows, over all workers; what is not given is not limited. */
@@ -145,7 +147,7 @@ export interface StoredTransport {
   security: 'none' | 'starttls' | 'tls';
   /** A sealed password, or what a token is asked for with. */
   auth?: { user: string; sealedPass?: string; oauth2?: StoredOAuth2 };
-  tls?: { ca?: string; servername?: string; minVersion?: 'TLSv1.2' | 'TLSv1.3' };
+  tls?: { ca?: string; servername?: string; minVersion?: 'TLSv1.2' | 'TLSv1.3'; requireTls?: boolean };
   name?: string;
   dkim?: { domain: string; selector: string; sealedKey: string };
   allowedFrom?: string[];

@@ -1,12 +1,13 @@
 // Connections to SMTP servers: opened when needed, kept warm for a while, never shared by two transports.
 import { setTimeout as pause } from 'node:timers/promises';
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type { Encryption } from '../../mail/email/outcome';
 import type { Phase } from '../../mail/smtp/phase';
 import type { AddressRule } from '../../runtime/addresses';
 import type { Sockets } from '../../store/limits/sockets';
 import { createDialogue, type Dialogue } from './dialogue';
 import type { OpenTransport, SmtpError } from './unsealed-transport';
-import { openConnection, socketOf } from './open-connection';
+import { encryptionOf, offers, openConnection, socketOf } from './open-connection';
 import type { StepBounds } from './step-bounds';
 import { tokenOf, withToken } from './token-login';
 
@@ -20,6 +21,8 @@ export interface Connection {
   carried: number;
   /** Where it is, and what was said. */
   dialogue: Dialogue;
+  /** Not there where nothing is encrypted. */
+  tls: Encryption | undefined;
 }
 
 export interface TakeOptions {
@@ -69,14 +72,9 @@ interface Idle {
   onEnd: () => void;
 }
 
-/**
- * Does the server take addresses wide of ASCII (RFC 6531)? nodemailer would send them anyway. The list is its own field;
- * test/flow/sending/sending.test.ts holds it to that.
- */
-export const takes = ({ smtp }: Connection, extension: 'SMTPUTF8' | '8BITMIME' | 'DSN'): boolean => {
-  const { _supportedExtensions: extensions } = smtp as unknown as { _supportedExtensions?: string[] };
-  return extensions?.includes(extension) ?? false;
-};
+/** Does the server take this? nodemailer would send addresses wide of ASCII (RFC 6531) anyway. */
+export const takes = ({ smtp }: Connection, extension: 'SMTPUTF8' | '8BITMIME' | 'DSN'): boolean =>
+  offers(smtp, extension);
 
 /** When the socket is closed, whoever closes it. */
 const whenClosed = (smtp: SMTPConnection): Promise<void> => {
@@ -196,7 +194,7 @@ export const createConnections = (deps: ConnectionsDeps): Connections => {
       const settings = { ...deps, name: nameFor(transport), signal: options.signal, token };
       const opened = await openConnection(transport, dialogue, { ...settings, begun: (begun) => (smtp = begun) });
       void ready.while(id, whenClosed(opened)).then(closed);
-      return { smtp: opened, reused: false, carried: 0, dialogue };
+      return { smtp: opened, reused: false, carried: 0, dialogue, tls: encryptionOf(opened) };
     } catch (error) {
       if (smtp === undefined) closed();
       else void end(smtp, 'close').then(closed);

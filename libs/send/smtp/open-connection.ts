@@ -1,6 +1,8 @@
 // Opens a connection to a server: connected, greeted, encrypted, logged in; what fails says at which step, and in our words.
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type { Encryption } from '../../mail/email/outcome';
 import type { Phase } from '../../mail/smtp/reply';
 import type { AddressRule } from '../../runtime/addresses';
 import type { OpeningError, OpenTransport, SmtpError } from './unsealed-transport';
@@ -21,6 +23,24 @@ const CLOSE_MS = 1_000;
 /** nodemailer's own field; there is none before the name is resolved. */
 export const socketOf = (smtp: SMTPConnection): Socket | undefined =>
   (smtp as unknown as { _socket?: Socket | false })._socket || undefined;
+
+/** @returns undefined where nothing is encrypted, or the connection is gone */
+export const encryptionOf = (smtp: SMTPConnection): Encryption | undefined => {
+  const socket = socketOf(smtp);
+  if (!(socket instanceof TLSSocket)) return undefined;
+  const version = socket.getProtocol();
+  const { fingerprint256: fingerprint } = socket.getPeerCertificate() as { fingerprint256?: string };
+  if (version === null || fingerprint === undefined) return undefined;
+  return { version, cipher: socket.getCipher().standardName, fingerprint };
+};
+
+/**
+ * Does the server offer the extension? The list is nodemailer's own field; test/flow/sending/sending.test.ts holds it to that.
+ */
+export const offers = (smtp: SMTPConnection, extension: 'SMTPUTF8' | '8BITMIME' | 'DSN' | 'REQUIRETLS'): boolean => {
+  const { _supportedExtensions: extensions } = smtp as unknown as { _supportedExtensions?: string[] };
+  return extensions?.includes(extension) ?? false;
+};
 
 const optionsOf = ({ transport }: OpenTransport, { logger }: Dialogue, name: string) => ({
   host: transport.host,
@@ -64,12 +84,22 @@ const toOpeningError = (error: SmtpError, dialogue: Dialogue, { transport }: Ope
   // What speaks something else than SMTP is not a server that the tenant may read.
   if (phase === 'greeting' && error.response && !isGreeting(error.response))
     return Object.assign(new Error(NO_GREETING), { phase, words: NO_GREETING });
+  if (error.code === 'EREQUIRETLS') return Object.assign(error, { phase: 'ehlo' as const, words: error.message });
   const words = faultWords(error, transport) + (phase === 'greeting' && !error.response ? greetingHint(transport) : '');
   const ehlo = ehloOf(dialogue);
   const refusedTls = phase === 'tls' && error.command === 'STARTTLS' && error.response !== undefined;
   const reason = error instanceof TokenRefused ? error.reason : undefined;
   const hint = refusedTls ? startTlsHint(/[ -]STARTTLS\b/im.test(ehlo)) : reason;
   return Object.assign(error, { phase, words, ...(hint && { hint }) });
+};
+
+/** A server that cannot promise it for one email cannot for the others: it is the transport's fault, and not the email's. */
+const lacksRequireTls = (smtp: SMTPConnection, { transport }: OpenTransport): string | undefined => {
+  if (transport.tls?.requireTls !== true) return undefined;
+  if (transport.security === 'none')
+    return 'the transport asks for REQUIRETLS, which needs TLS: set security to starttls or tls';
+  if (offers(smtp, 'REQUIRETLS')) return undefined;
+  return 'the server does not offer REQUIRETLS (RFC 8689), which the transport asks for: nothing is sent. Take tls.requireTls out, or use another server';
 };
 
 /**
@@ -126,6 +156,8 @@ export const openConnection = (
       signal?.removeEventListener('abort', giveUp);
       smtp.removeAllListeners('end');
       smtp.off('error', fail);
+      const lacks = lacksRequireTls(smtp, transport);
+      if (lacks !== undefined) return fail(Object.assign(new Error(lacks), { code: 'EREQUIRETLS' }));
       // From here on a fault reaches whoever uses the connection; an idle one is let go by its own listener.
       smtp.on('error', () => undefined);
       resolve(smtp);

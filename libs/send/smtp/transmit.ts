@@ -1,5 +1,6 @@
 // One message over one open connection: handed over within its time, answered or given up.
 import type { SMTPConnectionSendInfo } from 'nodemailer/lib/smtp-connection';
+import type { Encryption } from '../../mail/email/outcome';
 import { readReply, type Phase } from '../../mail/smtp/reply';
 import type { Message } from '../message/message';
 import { takes, type Connection, type OpenTransport } from './connections';
@@ -25,6 +26,8 @@ export interface SendRequest {
   hear?: (line: string) => void;
   /** Hears how long each step waited for the server, ms. */
   took?: (step: Phase, ms: number) => void;
+  /** Hears how the connection that it goes by is encrypted; undefined where nothing is. */
+  encrypted?: (tls: Encryption | undefined) => void;
 }
 
 /** Or no server was asked: worth another try after `ms`. With `blame` somebody has to correct the transport first. */
@@ -106,6 +109,7 @@ export const transmit = (connection: Connection, work: SendRequest, bounds: Step
   const blocks = watchBlocks(bounds.message, (why) => giveUp(why));
   const stream = messageStream(connection, message.content, work.beforeMessage, progress, blocks.waits);
   dialogue.begin();
+  work.encrypted?.(connection.tls);
   return new Promise((resolve) => {
     if (signal.aborted) return resolve({ kind: 'stopped', phase: 'mail', error: signal.reason });
     const stopWatching = watchSteps(dialogue, bounds, (_step, ms) => giveUp(`no reply within ${ms / 1_000} s`));
@@ -131,7 +135,9 @@ export const transmit = (connection: Connection, work: SendRequest, bounds: Step
     if (message.utf8) sayUtf8(smtp);
     // Exact (RFC 1870): a server decides by it.
     const { from, to } = envelope;
-    const options = { from, to, size: message.size, use8BitMime: message.eightBit ?? false, ...asksReports };
+    const requireTLSExtensionEnabled = work.transport.transport.tls?.requireTls === true;
+    const use8BitMime = message.eightBit ?? false;
+    const options = { from, to, size: message.size, use8BitMime, requireTLSExtensionEnabled, ...asksReports };
     smtp.send(options, stream, (error: Error | null, info?: SMTPConnectionSendInfo) => {
       if (error !== null || info === undefined) {
         stream.destroy();

@@ -1,6 +1,7 @@
 // The clock that all processes share: Redis' own, carried on between two readings by a clock that nobody can set.
 import { systemClock, uptime, type Clock } from '../../runtime/clock';
 import type { Log } from '../../runtime/log';
+import type { Metrics } from '../../runtime/telemetry/metrics';
 import { KEYS } from './keys';
 import type { Redis } from './redis';
 import { defineScript } from './script';
@@ -12,6 +13,8 @@ export interface RedisClock extends Clock {
    * @throws whatever the connection throws
    */
   ask(): Promise<number>;
+  /** By how much this machine's clock is ahead of Redis', ms; negative where it is behind, undefined before Redis has answered. */
+  skew(): number | undefined;
   stop(): void;
 }
 
@@ -36,8 +39,21 @@ export const createRedisClock = (deps: { redis: Redis; log: Log }): RedisClock =
 
   const now = (): number => (origin === undefined ? systemClock.now() : Math.floor(origin + uptime()));
 
+  const skewNow = (): number => systemClock.now() - now();
+
+  /** @param jump by how much Redis' time differs from what this process had counted, ms */
+  const tellStep = (jump: number): void => {
+    if (Math.abs(jump) <= SKEW_MS) return;
+    const seconds = Math.round(Math.abs(jump) / 1_000);
+    log.warn(
+      { jumpMs: Math.round(jump) },
+      `Redis' clock went ${jump > 0 ? 'ahead' : 'back'} by ${seconds} s: it was set, another server took over, or this machine ` +
+        'slept. What is due and what is over goes by it as it is now',
+    );
+  };
+
   const tellSkew = (): void => {
-    const skew = systemClock.now() - now();
+    const skew = skewNow();
     const state = Math.abs(skew) <= SKEW_MS ? 'right' : skew > 0 ? 'ahead' : 'behind';
     if (state === told) return;
     told = state;
@@ -56,7 +72,10 @@ export const createRedisClock = (deps: { redis: Redis; log: Log }): RedisClock =
     const heard = uptime();
     const measured = Number(seconds) * 1_000 + Number(micros) / 1_000 - (asked + heard) / 2;
     // An answer that took its time says less than what is known: it counts only where it proves that the clock was set.
-    if (origin === undefined || Math.abs(measured - origin) > heard - asked) origin = measured;
+    if (origin === undefined || Math.abs(measured - origin) > heard - asked) {
+      if (origin !== undefined) tellStep(measured - origin);
+      origin = measured;
+    }
     tellSkew();
     return now();
   };
@@ -72,9 +91,23 @@ export const createRedisClock = (deps: { redis: Redis; log: Log }): RedisClock =
   return {
     now,
     ask,
+    skew: () => (origin === undefined ? undefined : skewNow()),
     stop() {
       clearInterval(timer);
       redis.off('ready', askQuietly);
     },
   };
+};
+
+/** Tells by how much the machine's clock is off. @param clock of this process */
+export const tellClockSkew = (metrics: Metrics, clock: RedisClock): void => {
+  const gauge = metrics.gauge(
+    'rohrpost_clock_skew_seconds',
+    "By how much this machine's clock is ahead of Redis' clock; negative where it is behind.",
+  );
+  metrics.beforeAnswer(() => {
+    const skew = clock.skew();
+    if (skew === undefined) gauge.remove();
+    else gauge.set(skew / 1_000);
+  });
 };

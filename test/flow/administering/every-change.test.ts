@@ -206,7 +206,7 @@ const approvals = async (): Promise<void> => {
   expect(await stateOf(id)).toBe('held');
   // The sweep of a worker ends it.
   const { queue } = homeOf(late);
-  const [record] = await readRecords(redis, queue, [late], Date.now());
+  const [record] = await readRecords(redis, queue, [late]);
   if (record === undefined) throw new Error('there is no email to expire');
   await eventually(() => expect(Date.now()).toBeGreaterThan(Date.parse(soon)));
   const how = { keepUntil: Date.now() + 60_000, settings: resolveSettings(SETTINGS) };

@@ -92,6 +92,7 @@ test('what is accepted, sent, refused, deferred and uncertain is counted, each o
   expect(of('rohrpost_smtp_phase_seconds_count{phase="connect"}')).toBeGreaterThan(0);
   expect(of('rohrpost_smtp_phase_seconds_count{phase="dot"}')).toBe(3);
   expect(of('rohrpost_redis_up')).toBe(1);
+  expect(Math.abs(of('rohrpost_clock_skew_seconds') ?? NaN)).toBeLessThan(1);
   const places = ['free', 'busy'].map((state) => of(`rohrpost_places{state="${state}"}`) ?? 0);
   expect(places).toEqual([7, 0]);
 

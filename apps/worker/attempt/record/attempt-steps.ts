@@ -1,7 +1,7 @@
 // The record of one attempt: each step takes it and gives it back with what it learned, or with the outcome that ends it.
 import type { ContentReader } from '../../../../libs/content/store';
 import type { Address } from '../../../../libs/mail/address/address';
-import type { Attempt, Outcome, Reply } from '../../../../libs/mail/email/outcome';
+import type { Attempt, Encryption, Outcome, Reply } from '../../../../libs/mail/email/outcome';
 import type { ResolvedSettings } from '../../../../libs/mail/settings/settings';
 import type { StoredAttachment, StoredRaw } from '../../../../libs/mail/email/stored-email';
 import type { Lease } from '../../../../libs/jobs/transitions/lease';
@@ -59,6 +59,8 @@ export interface ComposedAttempt extends ResolvedAttempt {
   message: Message;
   /** Of the template that it was made from. */
   templateVersion?: number;
+  /** How the connection that it went by was encrypted. */
+  tls?: Encryption;
   /** What an archive says of the message. */
   facts: Pick<StoredRaw, 'from' | 'authors' | 'subject' | 'messageId'>;
 }
@@ -67,6 +69,7 @@ export interface ComposedAttempt extends ResolvedAttempt {
 export interface EndedAttempt extends OpenAttempt {
   outcome: Outcome;
   templateVersion?: number;
+  tls?: Encryption;
   /** Of its message, where it was made. */
   facts?: ComposedAttempt['facts'];
   /** Its transport could not be used: its server has heard nothing of the email. */

@@ -70,6 +70,12 @@ const AttemptEntry = ({ visit, email, attempt }: { visit: Visit; email: Details;
         </p>
       )}
       {replies.length > 0 && <Replies visit={visit} replies={replies} />}
+      {attempt.tls && (
+        <p class="hint">
+          {say('timeline.tls', { version: attempt.tls.version, cipher: attempt.tls.cipher })}{' '}
+          <code>{attempt.tls.fingerprint}</code>
+        </p>
+      )}
       {attempt.shortened && <p class="hint">{say('timeline.shortened')}</p>}
       {dialogue !== undefined && dialogue.length > 0 && (
         <details>

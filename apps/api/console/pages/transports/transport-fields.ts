@@ -34,6 +34,7 @@ export const OAUTH: readonly SettingField[] = [
 export const TLS: readonly SettingField[] = [
   { path: 'tls.servername', label: 'transport.servername', hint: 'transport.servernameHint' },
   { path: 'tls.minVersion', label: 'transport.minVersion', choices: ['TLSv1.2', 'TLSv1.3'], inherited: 'TLSv1.2' },
+  { path: 'tls.requireTls', label: 'transport.requireTls', kind: 'yes-no' },
   { path: 'tls.ca', label: 'transport.ca', hint: 'transport.caHint', kind: 'block' },
 ];
 

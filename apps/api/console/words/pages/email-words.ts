@@ -151,6 +151,7 @@ export const EMAIL_WORDS = {
   'timeline.took': ['took {span}', 'dauerte {span}'],
   'timeline.over': ['over {transport}', 'über {transport}'],
   'timeline.template': ['template version {n}', 'Vorlagenversion {n}'],
+  'timeline.tls': ['Encrypted: {version}, {cipher}; certificate', 'Verschlüsselt: {version}, {cipher}; Zertifikat'],
   'timeline.dialogue': ['The whole dialogue', 'Der ganze Dialog'],
   'timeline.shortened': [
     'Replies and dialogue were left out: there was little room for them.',

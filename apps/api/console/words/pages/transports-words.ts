@@ -35,6 +35,10 @@ export const TRANSPORTS_WORDS = {
   'transport.servername': ['Name in the certificate', 'Name im Zertifikat'],
   'transport.servernameHint': ['Where it is not the host.', 'Wenn er nicht der Host ist.'],
   'transport.minVersion': ['Oldest version of TLS', 'Älteste Version von TLS'],
+  'transport.requireTls': [
+    'Only over verified TLS all the way (REQUIRETLS)',
+    'Nur über geprüftes TLS auf dem ganzen Weg (REQUIRETLS)',
+  ],
   'transport.ca': ['Authority (PEM)', 'Zertifizierungsstelle (PEM)'],
   'transport.caHint': [
     'For certificates of an authority of your own, or self-signed ones.',
