@@ -84,6 +84,7 @@ const LONG = [
   'test/fault/processes/clock-step',
   'test/fault/processes/frozen-worker',
   'test/fault/processes/events-kill',
+  'test/fault/processes/rolling',
   'test/fault/processes/smtp-intake',
   'test/fault/processes/webhooks-kill',
   'test/fault/redis/cluster-failover',
