@@ -88,6 +88,7 @@ const LONG = [
   'test/fault/processes/clock-step',
   'test/fault/processes/events-kill',
   'test/fault/processes/frozen-worker',
+  'test/fault/processes/rolling',
   'test/fault/processes/start-and-stop',
   'test/fault/processes/smtp-intake',
   'test/fault/processes/webhooks-kill',
