@@ -123,8 +123,8 @@ bench(
     const cookie = await signIn(url, key);
     const addresses = Math.ceil(emails / EACH);
     const ids = await lab.client.zrange(queueKeys({ tenant: 'acme', application: 'full' }).byTime, 0, '199');
-    const { items } = await lab.call<{ items: { id: string }[] }>(api, 'GET', '/incidents');
-    if (items.length < CAUSES) throw new Error(`${items.length} incidents instead of ${CAUSES}`);
+    const { incidents } = await lab.call<{ incidents: { id: string }[] }>(api, 'GET', '/incidents');
+    if (incidents.length < CAUSES) throw new Error(`${incidents.length} incidents instead of ${CAUSES}`);
     const one = (n: number): string => `/queues/acme/full/emails/${ids[n % ids.length]}`;
     const pages: [name: string, path: (n: number) => string, most?: number][] = [
       ['start', () => '/'],
@@ -140,7 +140,7 @@ bench(
       ['an email', one],
       ['send an email again', (n) => `${one(n)}/resend`],
       ['incidents', () => '/incidents', MOST_P99_INCIDENTS],
-      ['an incident', (n) => `/incidents/${items[n % items.length]?.id}`, MOST_P99_INCIDENTS],
+      ['an incident', (n) => `/incidents/${incidents[n % incidents.length]?.id}`, MOST_P99_INCIDENTS],
       ['tenants', () => '/tenants'],
       ['a tenant', () => '/tenants/acme'],
       ['a transport', () => '/tenants/acme/transports/default'],
