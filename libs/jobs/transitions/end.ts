@@ -17,13 +17,13 @@ import { TELL, type Telling } from '../layout/bullmq-events';
 import { WIPE } from '../layout/sealed-email';
 import { logLines, REMEMBER } from '../layout/email-log';
 
-// KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, token, now, place, field of the result, the result, when to remove it or '' for
-// now, the line or '', '1' where the attempt counts, what is told of it (bullmq-events.ts), the line in short, the subject that it
-// was rendered with or '', its cause (enter-cause.ts), its event (outbox.ts), what is counted (tallies.ts), that the
+// KEYS: BullMQ's prefix, upkeep, finished. ARGV: id, token, now, place, field of the result, the result, when to remove it or ''
+// for now, the line or '', '1' where the attempt counts, what is told of it (bullmq-events.ts), the line in short, the subject
+// that it was rendered with or '', its cause (enter-cause.ts), its event (outbox.ts), what is counted (tallies.ts), that the
 // server took it (hand-over-journal.ts) or '': written also where somebody else has the email, who must not send it once more;
-// '1' where it is sealed: no other email's data are read here; its copy for the archive (archive-copy.ts) or ''. Result: 1, or 0 where the lock is not ours any more. Atomic: the
-// last line and the end are seen together or not at all. Nothing is written before something was taken away, so that a full Redis
-// learns of the end, too (hand-over-journal.ts).
+// '1' where it is sealed: no other email's data are read here; its copy for the archive (archive-copy.ts) or ''. Result: 1, or 0
+// where the lock is not ours any more. Atomic: the last line and the end are seen together or not at all. Nothing is written
+// before something was taken away, so that a full Redis learns of the end, too (hand-over-journal.ts).
 const endScript = defineScript(`${ASIDE}${TELL}${REMEMBER}${CAUSES}${OUTBOX}${TALLY}${COPIES}${WIPE}
 local prefix, id, now = KEYS[1], ARGV[1], ARGV[3]
 local key = prefix .. id

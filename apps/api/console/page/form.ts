@@ -1,5 +1,5 @@
 // The fields of a form, as a page reads them.
-import type { Form } from './page';
+import type { Form, Visit } from './page';
 
 /** @param body as express' urlencoded parser leaves it; undefined where no form was sent */
 export const readForm = (body: unknown): Form => {
@@ -16,3 +16,6 @@ export const readForm = (body: unknown): Form => {
     isSent: body !== undefined,
   };
 };
+
+/** The same visit, as if nothing had been typed: what was is saved, or was nothing. */
+export const afresh = (visit: Visit): Visit => ({ ...visit, form: readForm(undefined) });

@@ -9,6 +9,7 @@ import { pathTo } from '../../kit/paths';
 import { Conflicts, editing } from '../../kit/settings-form';
 import { Time } from '../../kit/time';
 import { TransportStanding } from '../../kit/transport-standing';
+import { afresh } from '../../page/form';
 import type { Page, Redirect, View, Visit } from '../../page/page';
 import { TestResult } from './test-result';
 import { TRANSPORT_FIELDS } from './transport-fields';
@@ -101,12 +102,6 @@ const view = async (visit: Visit, result?: Result): Promise<View> => {
       </>
     ),
   };
-};
-
-/** Shown as a new visit would: what was typed is saved, or was nothing. */
-const afresh = (visit: Visit): Visit => {
-  const none = { get: () => undefined, raw: () => undefined, all: () => [], has: () => false, isSent: false };
-  return { ...visit, form: none };
 };
 
 /** Tries it. What takes longer than a request goes on at its own page. */

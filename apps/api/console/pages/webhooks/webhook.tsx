@@ -5,6 +5,7 @@ import type { WebhookDeliveryPage, WebhookTestResult } from '../../../answers/we
 import { FormRefusal } from '../../kit/form';
 import { pathTo } from '../../kit/paths';
 import { Time } from '../../kit/time';
+import { afresh } from '../../page/form';
 import type { Page, Redirect, View, Visit } from '../../page/page';
 import { Deliveries } from './deliveries';
 import { typedWebhook, WebhookForm, type Webhook } from './webhook-form';
@@ -126,10 +127,7 @@ const change = async (visit: Visit): Promise<View | Redirect> => {
   const values = { name };
   switch (form.get('do')) {
     case 'test':
-      return show(
-        { ...visit, form: { ...visit.form, isSent: false, raw: () => undefined } },
-        await ask<Result>('testWebhook', { params }),
-      );
+      return show(afresh(visit), await ask<Result>('testWebhook', { params }));
     case 'on':
       await ask('patchWebhook', { params, body: { enabled: true } });
       return { redirect, notice: 'webhook.switchedOn', values };
