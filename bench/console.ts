@@ -1,4 +1,4 @@
-// How fast is every page of the console, with a million emails in one history, ten thousand queues and 40,000 failures?
+// How fast are the pages of the console, with a million emails in one history, ten thousand queues and 40,000 failures?
 import { setTimeout as pause } from 'node:timers/promises';
 import { queueName } from '../libs/mail/address/queue-address';
 import { HOURS, talliesKey } from '../libs/jobs/traces/tallies';
@@ -107,7 +107,7 @@ const row = (name: string, times: number[], most: number): Row => {
 };
 
 bench(
-  'console: every page, one at a time',
+  'console: one page at a time',
   {
     quick: { emails: 50_000, queues: 1_000, failures: 2_000, asked: 20 },
     usual: { emails: 1_000_000, queues: 10_000, failures: 40_000, asked: 100 },

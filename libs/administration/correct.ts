@@ -187,6 +187,7 @@ export const draftCorrection = async (deps: CorrectDeps, subject: Subject, patch
     ...made,
     ...(fixed && { fixedExpiry: true }),
     ...(formerly.length > 0 && { formerly }),
+    ...(before.forgotten !== undefined && { forgotten: before.forgotten }),
     ...(before.needsApproval && { needsApproval: before.needsApproval }),
   };
   const isChanged = Object.keys(fieldsOf(before, parts.place(whole), patch)).length > 0;

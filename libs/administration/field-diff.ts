@@ -12,7 +12,16 @@ const shown = (value: unknown): unknown => {
 };
 
 /** `sealed` is another text each time, whatever it says. */
-const UNINTERESTING = new Set(['rev', 'v', 'fixedExpiry', 'formerly', 'sealed', 'contents', 'needsApproval']);
+const UNINTERESTING = new Set([
+  'rev',
+  'v',
+  'fixedExpiry',
+  'formerly',
+  'forgotten',
+  'sealed',
+  'contents',
+  'needsApproval',
+]);
 
 /**
  * The fields that differ; null stands for one that is not there.

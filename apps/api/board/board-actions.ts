@@ -27,6 +27,7 @@ const FIXED = [
   'resentFrom',
   'traceparent',
   'formerly',
+  'forgotten',
   'needsApproval',
   'contentWiped',
 ] as const;

@@ -5,14 +5,14 @@ import type { MailLog } from '../../../libs/events/mail-log';
 import { MOST_READ, readReport } from '../../../libs/mail/reports/read-report';
 import { tagsIn } from '../../../libs/mail/reports/return-path';
 import type { Log } from '../../../libs/runtime/log';
-import type { CheckedTag, TagCheck } from '../../../libs/store/reports/tag-keys';
+import type { GoodTag, TagCheck } from '../../../libs/store/reports/tag-keys';
 import { createBytesInWork } from '../transaction/bytes-in-work';
 import { receiveHead } from '../transaction/receive-head';
 import { Refusal } from '../transaction/refusal';
 import type { Certificate } from './certificate';
 import { commandsOff } from './commands-off';
 import { Door, doorOptions, listen, type DoorOptions } from './doors';
-import { createAnswer, createShare } from './handlers';
+import { createAnswer, createShare, watchMessage } from './handlers';
 
 export interface BounceDoorDeps extends TakeReportDeps {
   checkTag: TagCheck;
@@ -38,8 +38,8 @@ const MOST_RECIPIENTS = 20;
 const MOST_REFUSED = 20;
 /** Bytes of reports that are read at once. */
 const MOST_BYTES = 16 * MOST_READ;
-/** A report that has not come to its end by then is given up (RFC 5321 4.5.3.2.6), ms. */
-const MESSAGE_MS = 600_000;
+/** Who has named no return path that is taken by then is sent away, ms: connections are few, and anybody may open them. */
+const ARRIVAL_MS = 60_000;
 
 /** @throws Refusal that ends the connection, where it was the last of many */
 const createGuesses = () => {
@@ -55,8 +55,6 @@ const createGuesses = () => {
     }
   };
 };
-
-type GoodTag = Extract<CheckedTag, { kind: 'good' }>;
 
 /** @throws Refusal for whatever is not the return path of an email that was sent lately */
 const createTagOf =
@@ -78,7 +76,13 @@ const createData = (deps: BounceDoorDeps, tagOf: ReturnType<typeof createTagOf>)
     const bytes = await receiveHead(stream, MOST_READ);
     return inWork(bytes.length, async () => {
       const { report } = await readReport(bytes);
-      for (const { address } of session.envelope.rcptTo) await takeReport(deps, await tagOf(address), report);
+      // Several addresses may lead to one email: whatever stands around the tag is the sender's.
+      const emails = new Map<string, GoodTag>();
+      for (const { address } of session.envelope.rcptTo) {
+        const tag = await tagOf(address);
+        emails.set(`${tag.queueName} ${tag.id}`, tag);
+      }
+      for (const tag of emails.values()) await takeReport(deps, tag, report);
       return '2.0.0 taken';
     });
   };
@@ -96,6 +100,7 @@ export const openBounceDoor = async (
   const tagOf = createTagOf(deps);
   const data = createData(deps, tagOf);
   const guesses = createGuesses();
+  const arrived = new WeakSet<SMTPServerSession>();
   const off = [...commandsOff({ hasTls: certificate.pair !== undefined, mayLogIn: false }), 'VRFY'];
 
   const options: SMTPServerOptions = {
@@ -110,18 +115,21 @@ export const openBounceDoor = async (
         'rcpt',
         session,
         () => guesses(session, tagOf(address)),
-        (error) => callback(error),
+        (error) => {
+          if (!error) arrived.add(session);
+          callback(error);
+        },
       ),
     onData(stream, session, callback) {
-      const late = setTimeout(() => {
-        door.clients
-          .find((client) => client.session === session)
-          ?.dismiss('4.4.2 the message has not come to its end for too long');
-      }, MESSAGE_MS);
-      answer('data', session, () => data(stream, session).finally(() => clearTimeout(late)), callback);
+      const stop = watchMessage(stream, session, () => door.clients);
+      answer('data', session, () => data(stream, session).finally(stop), callback);
     },
   };
-  const door = new Door(options);
+  const door = new Door(options, {
+    ms: ARRIVAL_MS,
+    isWelcome: (session) => arrived.has(session),
+    words: '4.7.0 no return path of an email was named for too long',
+  });
   return {
     port: await listen(door, config.bounces, certificate, deps.log),
     close: (left) => door.shut(left),

@@ -2,7 +2,7 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
-import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { SMTPServer, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
 import { messageOf } from '../../../libs/runtime/fault';
 import type { Log } from '../../../libs/runtime/log';
@@ -48,12 +48,18 @@ export interface Doors {
   close(left: number): Promise<void>;
 }
 
+/** What a client must have done by some time, ms: who has not is sent away with these words. */
+interface Arrival {
+  ms: number;
+  isWelcome: (session: SMTPServerSession) => boolean;
+  words: string;
+}
+
 /** One port. */
 export class Door extends SMTPServer {
-  /** @param loginMs who has not logged in by then is sent away; not given: nobody has to */
   constructor(
     options: SMTPServerOptions,
-    private readonly loginMs?: number,
+    private readonly arrival: Arrival,
   ) {
     super(options);
   }
@@ -64,10 +70,10 @@ export class Door extends SMTPServer {
     connection.on('error', (error: Error) => this.emit('error', error));
     connection.on('connect', () => undefined);
     connection.init();
-    if (this.loginMs === undefined) return;
+    const { ms, isWelcome, words } = this.arrival;
     setTimeout(() => {
-      if (!connection.session.user) connection.dismiss('4.7.0 nobody has logged in for too long');
-    }, this.loginMs).unref();
+      if (!isWelcome(connection.session)) connection.dismiss(words);
+    }, ms).unref();
   }
 
   get clients(): Connection[] {
@@ -128,7 +134,11 @@ const openDoor = (config: DoorOptions, handlers: Handlers, certificate: Certific
     maxRecipients: MOST_RECIPIENTS,
     maxAllowedUnauthenticatedCommands: MOST_COMMANDS_BEFORE,
   };
-  return new Door(options, LOGIN_MS);
+  return new Door(options, {
+    ms: LOGIN_MS,
+    isWelcome: ({ user }) => Boolean(user),
+    words: '4.7.0 nobody has logged in for too long',
+  });
 };
 
 /** @throws Error where the port is taken */

@@ -121,6 +121,25 @@ const createMail = (deps: HandlerDeps, login: ReturnType<typeof createLogin>) =>
   };
 };
 
+/**
+ * Sends a client away whose message does not come to its end.
+ * @returns what ends the watch
+ */
+export const watchMessage = (
+  stream: SMTPServerDataStream,
+  session: SMTPServerSession,
+  clients: () => Connection[],
+): (() => void) => {
+  const late = setTimeout(() => {
+    // One that is whole waits for its turn.
+    if (stream.writableEnded) return;
+    clients()
+      .find((client) => client.session === session)
+      ?.dismiss('4.4.2 the message has not come to its end for too long');
+  }, MESSAGE_MS);
+  return () => clearTimeout(late);
+};
+
 /** The message: received, checked and kept, a bounded number of bytes at once. */
 const createData = (deps: HandlerDeps, clients: () => Connection[]) => {
   const submit = createSubmit(deps);
@@ -141,12 +160,7 @@ const createData = (deps: HandlerDeps, clients: () => Connection[]) => {
   };
 
   return async (stream: SMTPServerDataStream, session: SMTPServerSession): Promise<string> => {
-    const late = setTimeout(() => {
-      if (stream.writableEnded) return;
-      clients()
-        .find((client) => client.session === session)
-        ?.dismiss('4.4.2 the message has not come to its end for too long');
-    }, MESSAGE_MS);
+    const stop = watchMessage(stream, session, clients);
     try {
       return await take(stream, session);
     } catch (error) {
@@ -155,7 +169,7 @@ const createData = (deps: HandlerDeps, clients: () => Connection[]) => {
         throw new Refusal(451, '4.4.2', 'the connection was lost before the message was whole');
       throw error;
     } finally {
-      clearTimeout(late);
+      stop();
     }
   };
 };

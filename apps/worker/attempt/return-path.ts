@@ -16,6 +16,6 @@ export const tagged = async (
   { lease }: ComposedAttempt,
   returnPath: ReturnPath,
 ): Promise<Omit<Envelope, 'to'> | undefined> => {
-  const made = await makeTag(lease.queue.name, lease.id, clock.now());
-  return made && { from: taggedAddress(returnPath, made.tag), envelopeId: made.envelopeId };
+  const tag = await makeTag(lease.queue.name, lease.id, clock.now());
+  return tag === undefined ? undefined : { from: taggedAddress(returnPath, tag), envelopeId: lease.id };
 };

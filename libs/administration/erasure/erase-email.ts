@@ -108,7 +108,7 @@ export const eraseEmail = async (
     const answer = await forgetRecipient(redis, queue, record, words, { wipes, line });
     if ('after' in answer) {
       // What a crash leaves here goes with the email, or with its upkeep.
-      const archived = record.archive === undefined ? [] : [record.archive.contentId];
+      const archived = answer.archive === undefined ? [] : [answer.archive.contentId];
       const released = wipes ? [...contentIdsOf(record.email), ...archived] : archived;
       await refs.release(queue.address, id, released, content.remove);
       return fate;

@@ -19,42 +19,47 @@ const forms = (addresses: readonly string[]): string[] => addresses.map(normaliz
 const meant = (
   named: readonly string[],
   recipients: readonly string[],
+  isAlone: boolean,
 ): { recipient: string; byName: boolean } | undefined => {
   const wanted = forms(named);
   const found = recipients.find((one) => wanted.includes(normalizeAddress(one)));
   if (found !== undefined) return { recipient: found, byName: true };
-  const [only, ...others] = recipients;
+  const [only] = recipients;
   // An address that forwards is not dead because one behind it is.
-  return only !== undefined && others.length === 0 ? { recipient: only, byName: named.length === 0 } : undefined;
+  return only !== undefined && isAlone ? { recipient: only, byName: named.length === 0 } : undefined;
 };
 
-const ofStatus = (reports: readonly RecipientReport[], recipients: readonly string[], believed: boolean): Concerned[] =>
+const ofStatus = (reports: readonly RecipientReport[], recipients: readonly string[], isAlone: boolean): Concerned[] =>
   reports.flatMap((report) => {
-    const found = meant(report.recipients, recipients);
+    const found = meant(report.recipients, recipients, isAlone);
     if (found === undefined) return [];
-    const { kind, status, diagnostic } = report;
+    const { kind, status, diagnostic, isForwarded = false } = report;
     return {
       kind,
       recipient: found.recipient,
       ...(status !== undefined && { status }),
       ...(diagnostic !== undefined && { diagnostic }),
-      suppress: believed && found.byName && isHardBounce(report),
+      suppress: isAlone && found.byName && !isForwarded && isHardBounce(report),
     };
   });
 
+/** What a report says last of a recipient counts, once for each kind. */
+const lastOfEach = (concerned: Concerned[]): Concerned[] => [
+  ...new Map(concerned.map((one) => [`${one.kind} ${one.recipient}`, one])).values(),
+];
+
 /**
  * A report with the right tag is about this email; what it says of whom, anybody may have written who got the email, since its
- * Return-Path shows the tag. So addresses are suppressed only where there is a single recipient, who can harm nobody else, or where
- * the report repeats the ENVID, which only servers on the way have seen.
+ * Return-Path shows the tag, and whoever runs a server on its way sees the whole envelope. So addresses are suppressed only where
+ * there is, and was, a single recipient.
  * @param recipients of the email, each once
- * @param envelopeId that its server was given
+ * @param had there were others, of whom nothing is known any more
  */
-export const aboutWhom = (report: Report, recipients: readonly string[], envelopeId: string): Concerned[] => {
-  const isAlone = recipients.length === 1;
-  if (report.kind === 'delivery-status')
-    return ofStatus(report.recipients, recipients, isAlone || report.envelopeId === envelopeId);
+export const aboutWhom = (report: Report, recipients: readonly string[], had: { others: boolean }): Concerned[] => {
+  const isAlone = recipients.length === 1 && !had.others;
+  if (report.kind === 'delivery-status') return lastOfEach(ofStatus(report.recipients, recipients, isAlone));
   if (report.kind !== 'complaint') return [];
-  const found = meant(report.recipients, recipients);
+  const found = meant(report.recipients, recipients, isAlone);
   const diagnostic = report.feedbackType;
   return found === undefined ? [] : [{ kind: 'complained', recipient: found.recipient, diagnostic, suppress: isAlone }];
 };

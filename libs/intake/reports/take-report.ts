@@ -10,7 +10,7 @@ import { parseQueueName, type QueueAddress } from '../../mail/address/queue-addr
 import { recipientsOf } from '../../mail/email/stored-email';
 import type { Report, ReportedKind } from '../../mail/reports/report';
 import type { Clock } from '../../runtime/clock';
-import type { CheckedTag } from '../../store/reports/tag-keys';
+import type { GoodTag } from '../../store/reports/tag-keys';
 import type { Redis } from '../../store/redis/redis';
 import type { Suppressions } from '../../store/suppressions/registry';
 import { aboutWhom, type Concerned } from './about-whom';
@@ -76,7 +76,7 @@ const withoutWords = ({ kind, recipient, status, suppress }: Concerned): Concern
  */
 export const takeReport = async (
   deps: TakeReportDeps,
-  tag: Extract<CheckedTag, { kind: 'good' }>,
+  tag: GoodTag,
   report: Report,
 ): Promise<TakenReport | undefined> => {
   const address = parseQueueName(tag.queueName);
@@ -88,7 +88,7 @@ export const takeReport = async (
   const recipients = [
     ...new Map(recipientsOf(email).map((one) => [normalizeAddress(one.address), one.address])).values(),
   ];
-  const concerned = aboutWhom(report, recipients, tag.envelopeId).map((one) =>
+  const concerned = aboutWhom(report, recipients, { others: (email.forgotten ?? 0) > 0 }).map((one) =>
     email.confidential === true ? withoutWords(one) : one,
   );
   // First: a crash before the note is written brings the report again.

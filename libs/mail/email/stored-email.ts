@@ -128,6 +128,8 @@ export interface StoredEmail extends OwnSettings {
   traceparent?: string;
   /** Addresses that a correction took away: whoever looks for them finds the email. */
   formerly?: string[];
+  /** How often recipients who were erased were taken out: who is left is not the only one who had it. */
+  forgotten?: number;
   /** What it said is gone, by the setting `contentDays`; `contents` are those that it had. */
   contentWiped?: true;
   /** It needs an approval, or needed one and has it (docs/approval.md). */

@@ -16,6 +16,7 @@ const NOT_OF_INPUT = new Set([
   'attachments',
   'raw',
   'formerly',
+  'forgotten',
   'needsApproval',
   'contentWiped',
 ]);

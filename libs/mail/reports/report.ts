@@ -9,6 +9,8 @@ export interface RecipientReport {
   kind: Exclude<ReportedKind, 'complained'>;
   /** Addresses that it is named by: as it was in the envelope first, then as it was at the end; none where nobody is named. */
   recipients: string[];
+  /** The address that it failed at is another one, behind that of the email. */
+  isForwarded?: boolean;
   /** Enhanced status code (RFC 3463), like `5.1.1`. */
   status?: string;
   /** The words of the server that would not have it. */
@@ -17,12 +19,7 @@ export interface RecipientReport {
 
 /** A message that came back, understood. */
 export type Report =
-  | {
-      kind: 'delivery-status';
-      recipients: RecipientReport[];
-      /** The ENVID of the hand-over, where the report repeats it (RFC 3464 2.2.1). */
-      envelopeId?: string;
-    }
+  | { kind: 'delivery-status'; recipients: RecipientReport[] }
   | {
       kind: 'complaint';
       /** `abuse`, `fraud` and the like (RFC 5965 7.3). */

@@ -1,4 +1,5 @@
 // The parts of a report that machines are meant to read: delivery status (RFC 3464) and feedback (RFC 5965), as servers write them.
+import { normalizeAddress } from '../address/address';
 import type { RecipientReport, Report } from './report';
 
 /** Recipients that one report names; an email has fewer. */
@@ -62,8 +63,10 @@ export const statusIn = (text: string): string | undefined =>
 /** `rfc822;ann@example.org`, in all its ways: without the type, in angle brackets, with a comment. */
 export const addressIn = (value: string): string | undefined => {
   const text = value.slice(0, 1_000).replace(/^\s*[a-z0-9-]{1,20}\s*;\s*/i, '');
-  const inBrackets = /<([^<>\s]+@[^<>\s]+)>/.exec(text)?.[1];
-  return inBrackets ?? /[^\s<>()",;:]+@[^\s<>()",;:]+/.exec(text)?.[0];
+  if (!text.includes('@')) return undefined;
+  // Bounded on both sides: whatever somebody writes is looked through in a moment.
+  const inBrackets = /<([^<>\s@]{1,320}@[^<>\s@]{1,255})>/.exec(text)?.[1];
+  return inBrackets ?? /[^\s<>()",;:@]{1,320}@[^\s<>()",;:@]{1,255}/.exec(text)?.[0];
 };
 
 const addressesIn = (...values: (string | undefined)[]): string[] => [
@@ -79,6 +82,8 @@ const KINDS: [action: RegExp, kind: RecipientReport['kind']][] = [
 
 const BY_CLASS: Record<string, RecipientReport['kind']> = { 2: 'delivered', 4: 'delayed', 5: 'bounced' };
 
+const isSameAddress = (one: string, other: string): boolean => normalizeAddress(one) === normalizeAddress(other);
+
 const ofGroup = (fields: Fields): RecipientReport | undefined => {
   const written = fields.get('status') ?? '';
   const said = wordsOf((fields.get('diagnostic-code') ?? '').replace(/^\s*(?:smtp|x-[\w-]+|unknown)\s*;\s*/i, ''));
@@ -88,11 +93,14 @@ const ofGroup = (fields: Fields): RecipientReport | undefined => {
   const status = (isGeneral ? statusIn(said) : undefined) ?? general;
   const action = fields.get('action') ?? '';
   const kind = KINDS.find(([pattern]) => pattern.test(action))?.[1] ?? BY_CLASS[(status ?? '').charAt(0)];
-  const recipients = addressesIn(fields.get('original-recipient'), fields.get('final-recipient'));
+  const [original, final] = ['original-recipient', 'final-recipient'].map((name) => addressIn(fields.get(name) ?? ''));
+  const recipients = [...new Set([original, final].filter((one) => one !== undefined))];
+  const isForwarded = original !== undefined && final !== undefined && !isSameAddress(original, final);
   if (kind === undefined || !(recipients.length > 0 || fields.has('action'))) return undefined;
   return {
     kind,
     recipients,
+    ...(isForwarded && { isForwarded }),
     ...(status !== undefined && { status }),
     ...(said !== '' && { diagnostic: said }),
   };
@@ -103,12 +111,7 @@ export const readDeliveryStatus = (text: string): Extract<Report, { kind: 'deliv
   const groups = fieldGroups(text);
   const recipients = groups.flatMap((fields) => ofGroup(fields) ?? []);
   if (recipients.length === 0) return undefined;
-  const envelopeId = groups.find((fields) => fields.has('original-envelope-id'))?.get('original-envelope-id');
-  return {
-    kind: 'delivery-status',
-    recipients,
-    ...(envelopeId !== undefined && { envelopeId: envelopeId.slice(0, 200) }),
-  };
+  return { kind: 'delivery-status', recipients };
 };
 
 /** Types of feedback by which somebody says that the email was not wanted (RFC 5965 7.3; `opt-out` as some write it). */

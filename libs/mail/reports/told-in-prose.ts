@@ -8,9 +8,9 @@ const MOST_LINES = 400;
 /** Lines about one recipient. */
 const LINES_OF_ONE = 8;
 
-/** Where the message begins that came back. */
+/** Where the message begins that came back. Two dashes, and no run of them: a line of thousands is looked at once. */
 const RETURNED =
-  /^(?:-{2,}.*(?:original message|copy of|message header|headers follow|returned|body of|message follows|begin message|below this line|undeliverable message|enclosed|forwarded message).*|.{0,10}(?:original message headers|message headers follow|included is a copy|this is a copy of).*|return-path: .*|received: .*)$/im;
+  /^(?:--.*(?:original message|copy of|message header|headers follow|returned|body of|message follows|begin message|below this line|undeliverable message|enclosed|forwarded message).*|.{0,10}(?:original message headers|message headers follow|included is a copy|this is a copy of).*|return-path: .*|received: .*)$/im;
 
 const DELAYED =
   /\bdelay(?:ed)?\b|still (?:be )?(?:re)?try|will (?:be )?(?:re-?tr(?:y|ied)|continue|keep)|not yet been delivered|has not been delivered yet|(?:delivery|message) is delayed|no action is required|do not need to resend|verz(?:ö|oe)ger/i;

@@ -6,18 +6,9 @@ import type { Redis } from '../redis/redis';
 import type { SecretBox, SecretKey } from '../redis/secret-box';
 import type { Workers } from '../registries/workers';
 
-/** A hand-over that may be reported on. */
-export interface Tagged {
-  tag: string;
-  /**
-   * What the server is given as ENVID (RFC 3461 4.4). Reports of servers on the way repeat it; recipients, who see the tag in
-   * Return-Path, never see it: so a report that has it was not forged by one of them.
-   */
-  envelopeId: string;
-}
-
-export type CheckedTag =
-  (TaggedEmail & { kind: 'good'; queueName: string; envelopeId: string }) | { kind: 'expired' } | { kind: 'unknown' };
+/** One that was made here, of an email that was handed over lately. */
+export type GoodTag = TaggedEmail & { kind: 'good'; queueName: string };
+export type CheckedTag = GoodTag | { kind: 'expired' } | { kind: 'unknown' };
 
 const PURPOSE = 'return tag';
 const DIGITS = '0123456789abcdefghijklmnopqrstuv';
@@ -38,8 +29,6 @@ const isSame = (a: string, b: string): boolean =>
 
 /** Bound to the queue's name: numbers are given anew in another Redis. */
 const tagProof = (key: Buffer, payload: string, queueName: string): string => proof(key, `tag ${payload} ${queueName}`);
-const envelopeProof = (key: Buffer, payload: string, queueName: string): string =>
-  proof(key, `envelope ${payload} ${queueName}`);
 
 /** A queue keeps its number: it is asked for once. */
 const createNumbers = (redis: Redis) => {
@@ -63,15 +52,12 @@ export const createTagMaker = ({ redis, secrets }: { redis: Redis; secrets: Secr
   const [newest] = secrets.derive(PURPOSE);
   const ask = createNumbers(redis);
   /** @returns undefined where the queue has no number, or one too large for a tag: there are 33 million */
-  return async (queueName: string, id: string, now: number): Promise<Tagged | undefined> => {
+  return async (queueName: string, id: string, now: number): Promise<string | undefined> => {
     const number = await ask(KEYS.queueNumbers, queueName);
     if (number === null || newest === undefined) return undefined;
     const payload = tagPayload({ id, queue: Number(number), at: now });
     if (payload === undefined) return undefined;
-    return {
-      tag: `${payload}${tagProof(newest.key, payload, queueName)}`,
-      envelopeId: envelopeProof(newest.key, payload, queueName),
-    };
+    return `${payload}${tagProof(newest.key, payload, queueName)}`;
   };
 };
 
@@ -91,7 +77,7 @@ export const createTagCheck = ({ redis, keysNow }: { redis: Redis; keysNow: TagK
     const key = (await prover(false)) ?? (await prover(true));
     if (key === undefined) return { kind: 'unknown' };
     if (at + TAG_LIFE_MS < now) return { kind: 'expired' };
-    return { kind: 'good', id, queue, at, queueName, envelopeId: envelopeProof(key.key, payload, queueName) };
+    return { kind: 'good', id, queue, at, queueName };
   };
 };
 
@@ -128,6 +114,8 @@ export const publishedTagKeys = (redis: Redis, now: () => number): TagKeysNow =>
  */
 export const createTagKeys = ({ redis, secrets, workers }: { redis: Redis; secrets: SecretBox; workers: Workers }) => {
   const own = secrets.derive(PURPOSE);
+  /** What nobody held a pass ago: a worker that has just started may not have been heard of yet. */
+  let unheld = new Set<string>();
   const publish = async (): Promise<void> => {
     await redis.hset(KEYS.tagKeys, Object.fromEntries(own.map(({ id, key }) => [id, key.toString('base64url')])));
   };
@@ -139,7 +127,9 @@ export const createTagKeys = ({ redis, secrets, workers }: { redis: Redis; secre
       await publish();
       const held = new Set([...secrets.keys, ...(await workers.list()).flatMap(({ secretKeys }) => secretKeys)]);
       const left = (await redis.hkeys(KEYS.tagKeys)).filter((id) => !held.has(id));
-      if (left.length > 0) await redis.hdel(KEYS.tagKeys, ...left);
+      const gone = left.filter((id) => unheld.has(id));
+      unheld = new Set(left);
+      if (gone.length > 0) await redis.hdel(KEYS.tagKeys, ...gone);
     },
   };
 };

@@ -90,7 +90,7 @@ test('a hard bounce is shown at once, told, found, and its address suppressed; t
   const email = await send({ to: ['Ann.Lee@example.org'] });
   expect(email.returnPath).toMatch(/^bounce\+[0-9a-v]{51}@acme\.example$/);
   expect(smtp.commands.filter((line) => /^(MAIL|RCPT)/.test(line)).slice(-2)).toEqual([
-    expect.stringMatching(/^MAIL FROM:<bounce\+\w+@acme\.example> .*RET=HDRS ENVID=[0-9a-v]{16}$/),
+    expect.stringMatching(/^MAIL FROM:<bounce\+\w+@acme\.example> .*RET=HDRS ENVID=m_[0-9a-v]{26}$/),
     'RCPT TO:<Ann.Lee@example.org> NOTIFY=FAILURE,DELAY ORCPT=rfc822;Ann.Lee@example.org',
   ]);
   expect(await bounce(email, { recipient: 'ann.lee@EXAMPLE.org' })).toBe('250 2.0.0 taken');
@@ -135,7 +135,7 @@ test('a soft bounce, a delay, a delivery and an answer from somebody who is away
   });
 });
 
-test('one of several recipients cannot have another one suppressed; a report with the ENVID can', async () => {
+test('one of several recipients cannot have another one suppressed, nor can a server that saw the envelope', async () => {
   const to = ['one@example.org', 'two@example.org'];
   const email = await send({ to });
   const envelopeId =
@@ -147,8 +147,31 @@ test('one of several recipients cannot have another one suppressed; a report wit
   await bounce(email, { recipient: 'stranger@example.org', envelopeId });
   expect(await suppressed('stranger@example.org')).toBeUndefined();
   await bounce(email, { recipient: 'two@example.org', envelopeId });
-  expect(await suppressed('two@example.org')).toMatchObject({ source: 'bounce' });
+  expect(await suppressed('two@example.org')).toBeUndefined();
   expect(await suppressed('one@example.org')).toBeUndefined();
+});
+
+test('an address that forwards is not dead because one behind it is', async () => {
+  const email = await send({ to: ['sales@example.org'] });
+  await bounce(email, { original: 'sales@example.org', recipient: 'carl@gone.example' });
+  expect(await recipientsOf(email)).toMatchObject({ bounced: [{ recipient: 'sales@example.org' }] });
+  expect(await suppressed('sales@example.org')).toBeUndefined();
+  await bounce(email, { original: 'sales@example.org', recipient: 'SALES@example.org' });
+  expect(await suppressed('sales@example.org')).toMatchObject({ source: 'bounce' });
+});
+
+test('who is left of several recipients is not blamed for one who was erased', async () => {
+  const email = await send({ to: ['left@example.org', 'erased@example.org'] });
+  const { id } = await service.ok<{ id: string }>('POST', '/v1/tenants/acme/erasure', {
+    recipient: 'erased@example.org',
+  });
+  await eventually(async () =>
+    expect(await service.ok('GET', `/v1/operations/${id}`)).toMatchObject({ state: 'done' }),
+  );
+  await bounce(email, { recipient: 'erased@example.org' });
+  expect((await post(complaint(email.returnPath))).status).toBe(200);
+  expect(JSON.stringify(await service.email(QUEUE, email.id))).not.toMatch(/bounced|complained|erased@/);
+  expect(await suppressed('left@example.org')).toBeUndefined();
 });
 
 test('what is not the return path of an email of the last 14 days is refused, and nothing is relayed', async () => {
@@ -157,9 +180,9 @@ test('what is not the return path of an email of the last 14 days is refused, an
   const forged = `${local.slice(0, -1)}${local.endsWith('0') ? '1' : '0'}@${domain}`;
   const makeTag = createTagMaker({ redis, secrets: createSecretBox(SECRET_KEYS) });
   const at = async (days: number) =>
-    `bounce+${(await makeTag('acme.app', email.id, Date.now() - days * DAY_MS))?.tag ?? ''}@acme.example`;
+    `bounce+${(await makeTag('acme.app', email.id, Date.now() - days * DAY_MS)) ?? ''}@acme.example`;
   const elsewhere = createTagMaker({ redis, secrets: createSecretBox([{ id: 'k1', key: Buffer.alloc(32, 8) }]) });
-  const ofOthers = `bounce+${(await elsewhere('acme.app', email.id, Date.now()))?.tag ?? ''}@acme.example`;
+  const ofOthers = `bounce+${(await elsewhere('acme.app', email.id, Date.now())) ?? ''}@acme.example`;
   const report = (to: string) => deliveryStatus({ to, recipient: 'safe@example.org' });
   for (const to of [
     forged,
@@ -182,7 +205,7 @@ test('what is not the return path of an email of the last 14 days is refused, an
   // A key that another worker brings holds within a second.
   const next = createSecretBox([{ id: 'k2', key: Buffer.alloc(32, 9) }]);
   await createTagKeys({ redis, secrets: next, workers: createWorkers(redis) }).publish();
-  const ofNext = (await createTagMaker({ redis, secrets: next })('acme.app', email.id, Date.now()))?.tag ?? '';
+  const ofNext = (await createTagMaker({ redis, secrets: next })('acme.app', email.id, Date.now())) ?? '';
   const later = deliveryStatus({ to: '', recipient: 'safe@example.org', action: 'delayed', status: '4.4.1' });
   await eventually(async () => expect(await giveIn(`bounce+${ofNext}@acme.example`, later)).toBe('250 2.0.0 taken'));
   expect(await giveIn(await at(13), report(email.returnPath))).toBe('250 2.0.0 taken');

@@ -8,6 +8,8 @@ export interface ReportOptions {
   status?: string;
   diagnostic?: string;
   envelopeId?: string;
+  /** As it was in the envelope, where the report says so. */
+  original?: string;
 }
 
 const returned = (to: string): string =>
@@ -21,6 +23,7 @@ export const deliveryStatus = ({
   status = '5.1.1',
   diagnostic = 'smtp; 550 5.1.1 no such user here',
   envelopeId,
+  original,
 }: ReportOptions): string =>
   [
     'From: MAILER-DAEMON@mx.example.org',
@@ -38,6 +41,7 @@ export const deliveryStatus = ({
     'Reporting-MTA: dns; mx.example.org',
     ...(envelopeId === undefined ? [] : [`Original-Envelope-Id: ${envelopeId}`]),
     '',
+    ...(original === undefined ? [] : [`Original-Recipient: rfc822; ${original}`]),
     `Final-Recipient: rfc822; ${recipient}`,
     `Action: ${action}`,
     `Status: ${status}`,

@@ -5,7 +5,7 @@ import { takeReport } from '../../../../libs/intake/reports/take-report';
 import { Problem } from '../../../../libs/mail/input/problem';
 import { MOST_READ, readReport } from '../../../../libs/mail/reports/read-report';
 import { parseQueueName } from '../../../../libs/mail/address/queue-address';
-import type { CheckedTag } from '../../../../libs/store/reports/tag-keys';
+import type { GoodTag } from '../../../../libs/store/reports/tag-keys';
 import { TakenReport } from '../../answers/bounces';
 import { bytes } from '../../http/endpoint/body';
 import { endpoint } from '../../http/endpoint/endpoint';
@@ -31,8 +31,6 @@ const headOf = async (body: Readable): Promise<Buffer> => {
   }
   return Buffer.concat(pieces);
 };
-
-type GoodTag = Extract<CheckedTag, { kind: 'good' }>;
 
 /** The first tag that is good, of an email of this tenant. */
 const goodTag = async (
