@@ -8,7 +8,7 @@ import type { State } from '../../mail/email/state';
 import type { QueueAddress } from '../../mail/address/queue-address';
 import { tellingOf } from '../../jobs/layout/bullmq-events';
 import type { EmailRecord } from '../../jobs/layout/email-record';
-import type { EmailQueue, Queues } from '../../jobs/layout/queues';
+import { LOCK_MS, type EmailQueue, type Queues } from '../../jobs/layout/queues';
 import { DUE_NOW, type Schedule } from '../../jobs/layout/schedule';
 import { listEmails } from '../../jobs/read/list';
 import { withdraw } from '../../jobs/transitions/withdraw';
@@ -29,8 +29,8 @@ const DAY = 86_400_000;
 const PAGE = 200;
 const QUEUES_AT_ONCE = 200;
 
-/** The lock of a worker that a backup holds has run out after this (LOCK_MS): who renews it still is alive. ms */
-const LOCKED_MS = 12_000;
+/** The lock of a worker that a backup holds has run out after this: who renews it still is alive. ms */
+const LOCKED_MS = LOCK_MS + 2_000;
 const AGAIN_MS = 500;
 
 const IN_SEND_QUEUE: State[] = ['scheduled', 'queued', 'sending', 'deferred'];
@@ -150,7 +150,7 @@ const goOn = async (deps: RestoreDeps): Promise<void> => {
   const next = await advanceRedis(deps, await lookAtEpochs(deps, clock.now()), clock.now());
   if (next === undefined) throw new Problem('unavailable', 'Redis was replaced meanwhile: restore once more');
   await content.writeEpoch(next);
-  await installation.resume();
+  await installation.resume('restored');
   for await (const addresses of allQueues(redis, QUEUES_AT_ONCE))
     for (const address of addresses) await schedule.announce(deps.queues.open(address).name, DUE_NOW);
 };
@@ -176,9 +176,10 @@ export const restore = async (
     throw new Problem('invalid', `since is ahead: give the time at which the backup was made`, [
       { path: '/since', message: 'must not be ahead' },
     ]);
-  const pausedNow = await installation.pause(BY_RESTORE, `a backup of ${since} is being restored`, 'keep');
-  // What was accepted after the start that found the backup was not in it.
-  const before = Math.max(Date.parse(since), Date.parse(pausedNow.at));
+  const stood = await installation.readPause();
+  await installation.pause(BY_RESTORE, `a backup of ${since} is being restored`, 'keep');
+  // What was accepted after the start that found the backup was not in it. Where nothing is paused, all of it may be of later.
+  const before = Math.max(Date.parse(since), stood === undefined ? 0 : Date.parse(stood.at));
   const restored = await doubtAll({ deps, by, since, before, scheduled });
   await goOn(deps);
   const what = `restored from a backup of ${since}: ${restored.uncertain} emails may have been sent since; installation resumed`;

@@ -4,6 +4,7 @@ import type { Audit } from '../audit';
 import type { Clock } from '../../runtime/clock';
 import { messageOf } from '../../runtime/fault';
 import type { Log } from '../../runtime/log';
+import { readRedisEpoch } from '../../store/durability/redis-epoch';
 import type { Installation } from '../../store/registries/installation';
 import { advanceRedis, lookAtEpochs, type EpochDeps, type Found } from './epoch';
 
@@ -54,8 +55,12 @@ export const advanceEpoch = async (deps: WatchEpochDeps, signal: AbortSignal): P
       { redis: redis.at, content: content.at },
       'the content store is behind Redis: a backup of it was restored, or it took no writes; newer contents may be missing',
     );
-  const next = await advanceRedis(deps, found, deps.clock.now());
+  // Where the store was never told of any, it is told of the one that is there: whoever ends between the two leaves none behind.
+  const next =
+    content === undefined && found.text !== undefined ? found.text : await advanceRedis(deps, found, deps.clock.now());
   if (next === undefined) return;
   await pause(FOLLOWS_MS, undefined, { signal, ref: false }).catch(() => undefined);
-  if (!signal.aborted) await deps.content.writeEpoch(next);
+  if (signal.aborted) return;
+  // A Redis that lost it meanwhile, by a crash or to a replica that did not have it, must not seem to be a backup.
+  if ((await readRedisEpoch(deps.redis)).text === next) await deps.content.writeEpoch(next);
 };

@@ -5,10 +5,14 @@ import { messageOf } from '../../runtime/fault';
 import { KEYS } from '../redis/keys';
 import { NotDurable, whenReady, type Redis } from '../redis/redis';
 
-/** Nobody waits longer, ms. */
+/** A wait is over after this, ms. */
 const PATIENCE_MS = 2_000;
 /** Redis answers before, with how far it has come. */
 const WAIT_MS = PATIENCE_MS - 200;
+/** Who comes while another wait is under way waits for its end, and then for the next one's. */
+const LONGEST_MS = 2 * PATIENCE_MS;
+/** A question that Redis did not answer is asked again after this, ms. */
+const AGAIN_MS = 1_000;
 
 /** This Redis cannot do what ROHRPOST_DURABILITY asks for. */
 export class DurabilityUnfit extends Error {
@@ -17,7 +21,7 @@ export class DurabilityUnfit extends Error {
 
 /**
  * Writes, and waits until that is as durable as was chosen.
- * @throws NotDurable within 2 s where it is not; whatever `write` throws
+ * @throws NotDurable where it is not, 2 s after the wait began; whatever `write` throws
  */
 export type Durably = <T>(write: () => Promise<T>) => Promise<T>;
 
@@ -72,6 +76,48 @@ const waitForDisk = async (redis: Redis): Promise<Wait | undefined> => {
   );
 };
 
+/** How a process waits now, and why it cannot. */
+interface Waits {
+  /** Undefined where Redis' answer alone means that its disk has it. */
+  now: () => Wait | undefined;
+  /** Why nothing can be vouched for at present. */
+  unfit: () => string | undefined;
+  /** Waits for Redis. @throws DurabilityUnfit */
+  requireFit: () => Promise<void>;
+}
+
+const replicaWaits = (count: number): Waits => {
+  const wait = waitForReplicas(count);
+  return { now: () => wait, unfit: () => undefined, requireFit: () => Promise.resolve() };
+};
+
+/** Another Redis may answer after each time that the connection was lost, with another configuration. */
+const createDiskWaits = (main: Redis): Waits => {
+  let wait: Wait | undefined = WAIT_FOR_DISK;
+  let unfit: string | undefined;
+  const look = async (): Promise<void> => {
+    try {
+      wait = await waitForDisk(main);
+      unfit = undefined;
+    } catch (error) {
+      unfit = messageOf(error);
+      if (!(error instanceof DurabilityUnfit)) setTimeout(() => void look(), AGAIN_MS).unref();
+    }
+  };
+  return {
+    now: () => wait,
+    unfit: () => unfit,
+    async requireFit() {
+      await whenReady(main);
+      wait = await waitForDisk(main);
+      main.on('ready', () => {
+        unfit = 'it is not known yet how the Redis that answers now writes to its disk';
+        void look();
+      });
+    },
+  };
+};
+
 /** What a connection was opened to: a new one each time that it comes back. */
 interface Peer {
   /** Of the server process; Redis makes a new one at each of its starts. */
@@ -87,7 +133,10 @@ const watchPeer = (redis: Redis): (() => Peer | undefined) => {
     const runId = /^run_id:(\w+)/m.exec(await redis.info('server'))?.[1];
     if (asked === connection && runId !== undefined) peer = { runId };
   };
-  const begin = (): void => void ask().catch(() => undefined);
+  const begin = (): void => {
+    const failed = connection + 1;
+    ask().catch(() => setTimeout(() => failed === connection && begin(), AGAIN_MS).unref());
+  };
   redis.on('ready', begin);
   redis.on('close', () => {
     connection++;
@@ -117,12 +166,25 @@ const createShared = (work: () => Promise<void>): (() => Promise<void>) => {
 /** @returns undefined where it took too long */
 const withinPatience = async <T>(work: Promise<T>): Promise<T | undefined> => {
   const ended = new AbortController();
-  const late = pause(PATIENCE_MS, undefined, { signal: ended.signal, ref: false }).catch(() => undefined);
+  const late = pause(LONGEST_MS, undefined, { signal: ended.signal, ref: false }).catch(() => undefined);
   try {
     return await Promise.race([work, late]);
   } finally {
     ended.abort();
   }
+};
+
+/** @throws NotDurable; whatever the connection says */
+const ask = async (own: Redis, { command, isReached }: Wait, fail: (why: string) => NotDurable): Promise<void> => {
+  const [name, ...args] = command;
+  const answers = await own
+    .pipeline()
+    .set(KEYS.durability, '1')
+    .call(name, ...args)
+    .exec();
+  for (const [error] of answers ?? []) if (error !== null) throw fail(messageOf(error));
+  const answer = answers?.[1]?.[1];
+  if (!isReached(answer)) throw fail(`${name} answered ${JSON.stringify(answer)}`);
 };
 
 const REACHED = 'reached';
@@ -148,46 +210,47 @@ export const createDurability = (deps: {
   const what = choice.kind === 'disk' ? 'Redis did not write it to its disk' : 'too few replicas of Redis have it';
   const fail = (why: string): NotDurable =>
     new NotDurable(`${what} within ${PATIENCE_MS / 1_000} s (ROHRPOST_DURABILITY=${choice.kind}): ${why}`);
-  let wait: Wait | undefined = choice.kind === 'replica' ? waitForReplicas(choice.replicas) : WAIT_FOR_DISK;
+  const waits = choice.kind === 'replica' ? replicaWaits(choice.replicas) : createDiskWaits(main);
 
-  const ask = async ({ command, isReached }: Wait): Promise<void> => {
-    const [name, ...args] = command;
-    const answers = await own
-      .pipeline()
-      .set(KEYS.durability, '1')
-      .call(name, ...args)
-      .exec();
-    for (const [error] of answers ?? []) if (error !== null) throw fail(messageOf(error));
-    const answer = answers?.[1]?.[1];
-    if (!isReached(answer)) throw fail(`${name} answered ${JSON.stringify(answer)}`);
-  };
+  /** The last wait failed. */
+  let isFailing = false;
   const shared = createShared(async () => {
-    if (wait !== undefined) await ask(wait);
+    const wait = waits.now();
+    if (wait === undefined) return;
+    try {
+      await ask(own, wait, fail);
+      isFailing = false;
+    } catch (error) {
+      isFailing = true;
+      throw error;
+    }
   });
-
+  const reach = async (): Promise<void> => {
+    const reached = await withinPatience(
+      shared().then(
+        () => REACHED,
+        (error: unknown) => {
+          throw error instanceof NotDurable ? error : fail(messageOf(error));
+        },
+      ),
+    );
+    if (reached !== REACHED) throw fail('there was no answer');
+  };
   return {
     async durably(write) {
+      const unfit = waits.unfit();
+      if (unfit !== undefined) throw fail(unfit);
+      if (waits.now() === undefined) return write();
       const [before, witness] = [peerOfMain(), peerOfOwn()];
-      const result = await write();
-      if (wait === undefined) return result;
+      // What nobody could vouch for afterwards is not written.
       if (before === undefined || before.runId !== witness?.runId)
         throw fail('the connection to Redis has just been made');
-      const reached = await withinPatience(
-        shared().then(
-          () => REACHED,
-          (error: unknown) => {
-            throw error instanceof NotDurable ? error : fail(messageOf(error));
-          },
-        ),
-      );
-      if (reached !== REACHED) throw fail('there was no answer');
+      if (isFailing) await reach();
+      const result = await write();
+      await reach();
       if (peerOfMain() !== before || peerOfOwn() !== witness) throw fail('the connection to Redis was lost meanwhile');
       return result;
     },
-    async requireFit() {
-      if (choice.kind !== 'disk') return;
-      await whenReady(main);
-      wait = await waitForDisk(main);
-    },
+    requireFit: waits.requireFit,
   };
 };

@@ -3,6 +3,7 @@ import type { Clock } from '../../runtime/clock';
 import type { Changes } from '../redis/settings-cache';
 import { KEYS } from '../redis/keys';
 import type { Redis } from '../redis/redis';
+import { defineScript } from '../redis/script';
 
 /** Who paused something, when, and why. */
 export interface PauseNote {
@@ -30,11 +31,34 @@ export interface Installation {
   pauseInDoubt(by: string, reason: string, doubt: Doubt): Promise<InstallationPause>;
   /** The pause that holds now, as Redis has it. */
   readPause(): Promise<InstallationPause | undefined>;
-  /** @returns the pause that ended, if there was one */
-  resume(): Promise<InstallationPause | undefined>;
+  /**
+   * @param restored ends a doubt, too
+   * @returns the pause that stays, where it is a doubt
+   */
+  resume(restored?: 'restored'): Promise<InstallationPause | undefined>;
 }
 
 const ID = 'pause';
+
+// KEYS: the pause. Result: it, where it is a doubt, or nil. Atomic, so that nobody's pause or resumption takes a doubt away.
+const DOUBTED = `
+local function doubted()
+  local text = redis.call('GET', KEYS[1])
+  return text and cjson.decode(text).doubt and text
+end
+`;
+// ARGV: the doubt.
+const putDoubt = defineScript(`${DOUBTED}
+local stays = doubted()
+if stays then return stays end
+redis.call('SET', KEYS[1], ARGV[1])
+return nil`);
+// ARGV: `restored`, where a doubt ends, too.
+const endPause = defineScript(`${DOUBTED}
+local stays = doubted()
+if stays and ARGV[1] == '' then return stays end
+redis.call('DEL', KEYS[1])
+return nil`);
 
 export const createInstallation = (deps: { redis: Redis; changes: Changes; clock: Clock }): Installation => {
   const { redis, changes } = deps;
@@ -53,19 +77,16 @@ export const createInstallation = (deps: { redis: Redis; changes: Changes; clock
       return set === null ? ((await readPause()) ?? note) : note;
     },
     async pauseInDoubt(by, reason, doubt) {
-      const before = await readPause();
-      if (before?.doubt !== undefined) return before;
       const note = { by, at: new Date(deps.clock.now()).toISOString(), reason, doubt };
-      await redis.set(KEYS.pause, JSON.stringify(note));
+      const stays = parse((await putDoubt(redis, [KEYS.pause], [JSON.stringify(note)])) as string | null);
       await changes.announce('installation', ID);
-      return note;
+      return stays ?? note;
     },
     readPause,
-    async resume() {
-      const ended = await readPause();
-      await redis.del(KEYS.pause);
+    async resume(restored) {
+      const stays = parse((await endPause(redis, [KEYS.pause], [restored ?? ''])) as string | null);
       await changes.announce('installation', ID);
-      return ended;
+      return stays;
     },
   };
 };

@@ -61,9 +61,8 @@ const resume = endpoint({
   answers: { 200: { description: 'It is not paused.', schema: InstallationPause } },
   problems: ['restore-needed'],
   async handle({ installation, audit }: Deps, { by, body: { reason } }) {
-    const before = await installation.readPause();
-    if (before?.doubt !== undefined) throw new Problem('restore-needed', before.reason ?? 'a backup was restored');
-    await installation.resume();
+    const stays = await installation.resume();
+    if (stays !== undefined) throw new Problem('restore-needed', stays.reason ?? 'a backup was restored');
     await audit.record({ by, what: 'installation resumed', ...given(reason) });
     return { body: view(undefined) };
   },
