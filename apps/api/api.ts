@@ -2,7 +2,6 @@
 import { openContentStore } from '../../libs/content/open-store';
 import type { ContentStore } from '../../libs/content/store';
 import { createFetcher } from '../../libs/fetch/fetcher';
-import { createAudit } from '../../libs/events/audit';
 import { createMailLog } from '../../libs/events/mail-log';
 import { startPaused } from '../../libs/events/start-paused';
 import { createErase, type Erase } from '../../libs/jobs/layout/erase';
@@ -22,33 +21,17 @@ import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createMetrics, type Metrics } from '../../libs/runtime/telemetry/metrics';
 import { createMemory } from '../../libs/store/limits/memory';
-import { createBreakers } from '../../libs/store/limits/breaker';
 import { createChanges, type Changes } from '../../libs/store/redis/settings-cache';
-import { createContentRefs } from '../../libs/store/contents/content-refs';
 import { claimRedis } from '../../libs/store/redis/check-redis';
-import { createListening } from '../../libs/store/registries/listening';
-import { createInstallation } from '../../libs/store/registries/installation';
 import { connectRedis, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { createDurability, type Durability, type Durably } from '../../libs/store/durability/durability';
 import { createRedisClock, tellClockSkew } from '../../libs/store/redis/redis-clock';
-import { createSecretBox } from '../../libs/store/redis/secret-box';
-import { createSessions } from '../../libs/store/registries/sessions';
-import { createSigningSecrets } from '../../libs/store/registries/signing-secrets';
-import { createTemplates } from '../../libs/store/registries/templates';
-import { createTenants } from '../../libs/store/registries/tenants';
 import { createLimits } from '../../libs/store/limits/transport-limits';
-import { createTransports } from '../../libs/store/registries/transports';
-import { createWorkers } from '../../libs/store/registries/workers';
-import { createErasedSuppressions } from '../../libs/store/suppressions/erased';
-import { createSuppressions } from '../../libs/store/suppressions/registry';
-import { createTagCheck, ownTagKeys } from '../../libs/store/reports/tag-keys';
-import { createDeliveries } from '../../libs/store/webhooks/deliveries';
-import { createWebhooks } from '../../libs/store/webhooks/registry';
 import { createAccept } from '../../libs/intake/accept';
 import { createRequestMetrics, tellInstallation } from './telemetry/api-metrics';
 import { createApp } from './app';
+import { openRegistries } from './registries';
 import { createEventStreams } from './http/event-streams';
-import { createCredentials } from './http/credentials';
 import { checkEpoch } from '../../libs/events/epoch/watch-epoch';
 import { createOverview } from '../../libs/administration/overview/overview';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
@@ -121,34 +104,6 @@ export const startApi = async (
   claimOrEnd(rooms, { paused: config.startPaused, durability }, log, lifecycle);
   log.info({ port }, 'api ready');
   return { lifecycle, port };
-};
-
-/** What is kept in Redis beside the emails themselves. */
-const openRegistries = ({ config, redis, clock, changes }: Pick<Ground, 'config' | 'redis' | 'clock' | 'changes'>) => {
-  const secrets = createSecretBox(config.secretKeys);
-  const erasedSuppressions = createErasedSuppressions({ redis, changes, secrets });
-  const listening = createListening({ redis, changes, clock });
-  const tenants = createTenants({ redis, changes, clock, listening, retries: config.retries });
-  return {
-    installation: createInstallation({ redis, changes, clock }),
-    tenants,
-    transports: createTransports({ redis, changes, clock, secrets }),
-    secrets,
-    breakers: createBreakers({ redis, clock, replica: 'api', listening }),
-    listening,
-    webhooks: createWebhooks({ redis, changes, clock, secrets, listening }),
-    deliveries: createDeliveries({ redis }),
-    erasedSuppressions,
-    suppressions: createSuppressions({ redis, changes, erased: erasedSuppressions }),
-    checkTag: createTagCheck({ redis, keysNow: ownTagKeys(secrets) }),
-    workers: createWorkers(redis),
-    templates: createTemplates({ redis, changes, clock }),
-    sessions: createSessions({ redis, clock }),
-    ...createCredentials({ redis, changes, clock, tenants, operatorKey: config.operatorKey }),
-    signingSecrets: createSigningSecrets({ redis, changes, secrets, clock }),
-    refs: createContentRefs({ redis, clock }),
-    audit: createAudit({ redis, clock }),
-  };
 };
 
 interface Ground {

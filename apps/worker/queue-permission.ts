@@ -1,6 +1,6 @@
 // Whether a queue may send now, and how much at once, by the settings of now.
 import type { QueueAddress } from '../../libs/mail/address/queue-address';
-import type { Permission } from '../../libs/dispatch/dispatcher';
+import type { Permission } from '../../libs/dispatch/dispatcher-deps';
 import type { Installation } from '../../libs/store/registries/installation';
 import type { Tenants } from '../../libs/store/registries/tenants';
 

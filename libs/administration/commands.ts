@@ -16,7 +16,7 @@ import { requireApprover } from './approval/approver';
 import { daysAsItEnded } from '../mail/settings/retention';
 import type { Hand } from '../mail/settings/api-key';
 import { insist, requireAllowed } from './allowed-by-state';
-import type { FieldChanges } from './field-diff';
+import type { FieldChanges } from './correction/field-diff';
 import { settleOverdue, type OverdueDeps } from './overdue';
 import type { Audit } from '../events/audit';
 import type { ContentStore } from '../content/store';

@@ -1,60 +1,18 @@
 // A replica's emails in work: opens those that have work, gives each its turn, and lets go of the empty ones.
-import { parseQueueName, type QueueAddress } from '../mail/address/queue-address';
-import type { Clock } from '../runtime/clock';
-import type { Log } from '../runtime/log';
-import type { Redis } from '../store/redis/redis';
+import { parseQueueName } from '../mail/address/queue-address';
 import type { TenantUse } from '../store/registries/workers';
-import type { Admission, Refusal } from '../store/limits/transport-limits';
-import type { Schedule } from '../jobs/layout/schedule';
+import type { DispatcherDeps } from './dispatcher-deps';
 import { createDueWatcher, LOOK_AGAIN_MS, type DueWatcher } from './due-watcher';
-import { giveBack, type Lease, type LeaseEnd } from '../jobs/transitions/lease';
+import { giveBack, type LeaseEnd } from '../jobs/transitions/lease';
 import { createLeaseRenewal, type LeaseRenewal } from './lease-renewal';
 import { recoverAndTell } from './recover-stalled';
 import { createReschedule } from './reschedule';
-
 import { createOpenQueues, newlyOpen, type OpenQueue } from './open-queues';
 import type { Slot } from './shares';
 import { createSlots } from './slots';
 import { watchWaiting } from './watch-waiting';
-import { STALLED_CHECK_MS, type Queues } from '../jobs/layout/queues';
+import { STALLED_CHECK_MS } from '../jobs/layout/queues';
 import { createClaim, type Claim } from './claim';
-
-/** Whether a queue may send now, and how many of its emails at once on one replica. */
-export interface Permission {
-  enabled: boolean;
-  concurrency: number;
-  /** Its usual transport. */
-  transport: string;
-  /** The whole installation sends nothing for now; what is due stays announced. */
-  paused?: boolean;
-}
-
-export interface DispatcherDeps {
-  redis: Redis;
-  /** A connection of its own: a subscribed one can do nothing else. */
-  subscriber: Redis;
-  queues: Queues;
-  schedule: Schedule;
-  clock: Clock;
-  log: Log;
-  /** Emails in work at once on this replica. */
-  concurrency: number;
-  /** Emails that wait for servers and sources at once, beside them. */
-  waiting: number;
-  /** Queues that are open at once. */
-  maxOpen: number;
-  /** How long one attempt may take, ms. */
-  attemptMs: number;
-  /** Names this replica in locks and logs. */
-  replica: string;
-  permission: (address: QueueAddress) => Promise<Permission>;
-  /** The right to one attempt in this queue, asked for before an email is taken; or when to ask again. */
-  admit: (address: QueueAddress) => Promise<Admission | Refusal>;
-  /** Emails went back to the queue whose worker is gone. */
-  onRecovered: (address: QueueAddress, ids: readonly string[]) => void;
-  /** One attempt, settled; owns the admission and gives it back. Never rejects. */
-  work: (lease: Lease, admission: Admission) => Promise<void>;
-}
 
 /** A queue that others wait for gives way after so many emails. */
 const TURN_EMAILS = 50;

@@ -1,13 +1,11 @@
 // Fetches from addresses that tenants name, without ever reaching what they must not: outgoing HTTP, guarded.
-import { lookup as systemLookup, type LookupAddress } from 'node:dns';
-import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher } from 'undici';
-import { isAllowedSource } from '../mail/settings/data-source';
 import { codeOf, messageOf } from '../runtime/fault';
 import { createAddressRule, createAllowance, spelledAddress, type AddressRule } from '../runtime/addresses';
 import { beginningOf, bounded } from './body';
-import { FetchFailure, notAllowed, shownUrl } from './failure';
+import { FetchFailure, shownUrl } from './failure';
+import { check, guardedLookup, resolveBySystem, type Resolve } from './guard';
 import { redirectOf } from './redirect';
 
 export interface FetchRequest {
@@ -69,57 +67,7 @@ export interface Fetcher {
   close(): Promise<void>;
 }
 
-/** All addresses of a name. */
-export type Resolve = (host: string) => Promise<LookupAddress[]>;
-
 const CONNECT_MS = 5_000;
-
-const resolveBySystem: Resolve = (host) =>
-  new Promise((resolve, reject) =>
-    systemLookup(host, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses))),
-  );
-
-const notPublic = (host: string): FetchFailure =>
-  new FetchFailure(
-    'refused',
-    `${host} is not on the public network: the operator may allow it (ROHRPOST_ALLOW_PRIVATE_HOSTS)`,
-  );
-
-const hostOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, '$1');
-
-/**
- * The lookup of the socket itself: what was checked is what is connected to, so a name that answers differently the
- * next time gains nothing. One address that is not allowed is enough to refuse them all.
- */
-const guardedLookup =
-  (mayReach: AddressRule, resolve: Resolve) =>
-  (
-    host: string,
-    options: { all?: boolean | undefined },
-    done: (error: Error | null, address: string | LookupAddress[], family?: number) => void,
-  ): void => {
-    resolve(host).then(
-      (addresses) => {
-        const [first] = addresses;
-        const bad = addresses.some(({ address }) => !mayReach(host, address));
-        if (first === undefined || bad) done(notPublic(host), []);
-        else if (options.all === true) done(null, addresses);
-        else done(null, first.address, first.family);
-      },
-      (error: Error) => done(error, []),
-    );
-  };
-
-/** The check before every request, the first one and those that it redirects to. @throws FetchFailure `refused` */
-const check = (url: URL, order: FetchRequest, mayReach: AddressRule): void => {
-  const isWeb = url.protocol === 'https:' || url.protocol === 'http:';
-  if (!isWeb || url.username !== '' || url.password !== '') throw notAllowed(url, 'is no plain http or https address');
-  if (order.prefixes !== undefined && !isAllowedSource(url.href, order.prefixes))
-    throw notAllowed(url, 'is under none of the allowed data sources');
-  // An address in the URL never reaches the lookup.
-  const host = hostOf(url);
-  if (isIP(host) !== 0 && !mayReach(host, host)) throw notPublic(host);
-};
 
 /** Seconds, as nearly everybody gives it (RFC 9110 10.2.3); ms. */
 const retryAfterOf = (header: unknown): number | undefined =>
@@ -186,7 +134,7 @@ type Ask = (
 const createOnce = (ask: Ask, mayReach: AddressRule) => ({
   async exchange(url: URL, order: FetchRequest, timeout: AbortSignal): Promise<Exchanged> {
     const signal = signalOf(order, timeout);
-    check(url, order, mayReach);
+    check(url, order.prefixes, mayReach);
     try {
       const response = await ask(url, order, true, signal);
       const retryAfter = retryAfterOf(headerOf(response, 'retry-after'));
@@ -199,7 +147,7 @@ const createOnce = (ask: Ask, mayReach: AddressRule) => ({
     }
   },
   async post(url: URL, order: FetchRequest, timeout: AbortSignal): Promise<Posted> {
-    check(url, order, mayReach);
+    check(url, order.prefixes, mayReach);
     try {
       const response = await ask(url, order, true, signalOf(order, timeout));
       const retryAfter = retryAfterOf(headerOf(response, 'retry-after'));
@@ -235,7 +183,7 @@ export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?:
     let url = first;
     let sameOrigin = true;
     for (let hops = 0; ; hops++) {
-      check(url, order, mayReach);
+      check(url, order.prefixes, mayReach);
       try {
         const response = await ask(url, order, sameOrigin, signal);
         if (response.statusCode >= 200 && response.statusCode < 300) {

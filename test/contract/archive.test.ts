@@ -11,7 +11,7 @@ import { createQueues, type EmailQueue } from '../../libs/jobs/layout/queues';
 import { createEnqueue } from '../../libs/intake/enqueue';
 import { systemClock } from '../../libs/runtime/clock';
 import { createContentRefs, type ContentRefs } from '../../libs/store/contents/content-refs';
-import { MARK } from '../../libs/store/redis/keys';
+import { MARK } from '../../libs/jobs/layout/marks';
 import { aStoredEmail, useBareRedis } from '../support/redis/bare-redis';
 
 let folder: string;

@@ -6,11 +6,12 @@ import { readRecords } from '../../jobs/layout/email-record';
 import { readHistory } from '../../jobs/read/history';
 import type { BulkOperation } from './bulk-operation';
 import { replacedIn, type Replacement } from './bulk-replace';
-import { changesBetween } from '../field-diff';
+import { changesBetween } from '../correction/field-diff';
 import { requireApprover } from '../approval/approver';
 import { requireAllowed } from '../allowed-by-state';
 import type { Commands, Subject } from '../commands';
-import { correct, draftCorrection, requireSeenAs, type CorrectDeps, type Patch } from '../correct';
+import { draftCorrection, type CorrectDeps, type Patch } from '../correction/draft-correction';
+import { correct, requireSeenAs } from '../correction/correct';
 import { checkResend, resend, type ResendDeps } from '../resend';
 
 export type BulkDeps = CorrectDeps & ResendDeps;

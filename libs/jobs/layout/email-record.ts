@@ -13,7 +13,8 @@ import {
   type StoredEmail,
   type StoredRaw,
 } from '../../mail/email/stored-email';
-import { MARK, SCORE_UNIT } from '../../store/redis/keys';
+import { SCORE_UNIT } from '../../store/redis/keys';
+import { MARK } from './marks';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { PLACE } from './layout';

@@ -1,6 +1,7 @@
 // Where BullMQ keeps a job, in Lua: found, left and entered as BullMQ 6.7 does it (docs/decisions/0006-transitions.md).
 import { ASIDE_CODES } from '../../mail/email/state';
-import { BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
+import { BESIDE, SCORE_UNIT } from '../../store/redis/keys';
+import { MARK } from './marks';
 import { REMEMBER } from './email-log';
 
 /** In Lua: the set of the state that a failed reason stands for, where it has one (`BESIDE.aside`). */

@@ -2,7 +2,8 @@
 import type { QueueAddress } from '../../mail/address/queue-address';
 import { readStored, recipientsOf, type StoredEmail } from '../../mail/email/stored-email';
 import { readReported } from '../../mail/reports/reported-mark';
-import { MARK, queueKeys } from '../../store/redis/keys';
+import { queueKeys } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 
 export interface AboutEmail {

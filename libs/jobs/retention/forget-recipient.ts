@@ -2,7 +2,8 @@
 import type { PersonWords } from '../../mail/erasure/person-words';
 import { parseLogLine, type LogLine } from '../../mail/email/outcome';
 import { readStored, type StoredEmail, type StoredRaw } from '../../mail/email/stored-email';
-import { BESIDE, MARK } from '../../store/redis/keys';
+import { BESIDE } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { toArchive, type EmailRecord } from '../layout/email-record';

@@ -1,7 +1,8 @@
 // What an email said goes, what became of it stays: subject, bodies, data, attachments and headers, and the message as it was sent.
 import { parseLogLine, type LogLine } from '../../mail/email/outcome';
 import { contentsOf, WIPED_FORMAT, type StoredEmail, type StoredRaw } from '../../mail/email/stored-email';
-import { BESIDE, MARK } from '../../store/redis/keys';
+import { BESIDE } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailRecord } from '../layout/email-record';

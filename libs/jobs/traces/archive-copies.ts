@@ -1,5 +1,6 @@
 // The copies of a queue that wait for its archive: which are due, what came of them, and how the archive is.
-import { BESIDE, MARK } from '../../store/redis/keys';
+import { BESIDE } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { ContentRefs } from '../../store/contents/content-refs';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';

@@ -1,7 +1,8 @@
 // Emails by cause: entered by the script that ends or defers one unsent, left by the script that brings it on its way.
 import { createHash } from 'node:crypto';
 import { coarseCause, type Cause } from '../../mail/email/cause';
-import { BESIDE, MARK } from '../../store/redis/keys';
+import { BESIDE } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 
 /** What the names of causes are made of (base32hex, RFC 4648 section 7). */
 const DIGITS = '0123456789abcdefghijklmnopqrstuv';

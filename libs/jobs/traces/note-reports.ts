@@ -3,7 +3,7 @@ import type { EventNote } from '../../mail/email/event';
 import type { State } from '../../mail/email/state';
 import type { ReportedKind, ReportedRecipient } from '../../mail/reports/report';
 import { reportName } from '../../mail/reports/reported-mark';
-import { MARK } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';

@@ -4,7 +4,7 @@ import { causeOf } from '../../mail/email/cause';
 import type { EventNote } from '../../mail/email/event';
 import { writeFailure } from '../../mail/email/failure';
 import { jsonOf, type StoredEmail } from '../../mail/email/stored-email';
-import { MARK } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { announceCauses } from '../traces/cause-index';

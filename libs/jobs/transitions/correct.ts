@@ -1,7 +1,8 @@
 // Changes an email that waits or stands in the error log, and where it waits; never one that a worker has.
 import type { LogLine } from '../../mail/email/outcome';
 import type { StoredEmail } from '../../mail/email/stored-email';
-import { BESIDE, MARK } from '../../store/redis/keys';
+import { BESIDE } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { addressMembers } from '../layout/index-entries';

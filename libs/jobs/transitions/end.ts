@@ -1,6 +1,7 @@
 // From a worker into the history or the error log, with its last line; or away, where nothing of it is kept.
 import type { LogLine } from '../../mail/email/outcome';
-import { BESIDE, MARK } from '../../store/redis/keys';
+import { BESIDE } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { SentMark } from './hand-over-journal';

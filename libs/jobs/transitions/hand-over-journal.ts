@@ -1,7 +1,7 @@
 // The marks of a hand-over: written around the moment at which an email leaves, so that every possible twin is known.
 import type { RecipientsDone, Reply } from '../../mail/email/outcome';
 import type { StoredRaw } from '../../mail/email/stored-email';
-import { MARK } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import { GONE, isGone } from '../layout/tombstones';

@@ -1,7 +1,7 @@
 // From the error log back into the send queue: attempts start anew, older intents do not count any more.
 import type { LogLine } from '../../mail/email/outcome';
 import type { StoredEmail } from '../../mail/email/stored-email';
-import { MARK } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';

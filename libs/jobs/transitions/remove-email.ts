@@ -1,7 +1,7 @@
 // Removes an email with every trace of it; whatever step was the last before a crash, the sweep goes on from there.
 import { readStored } from '../../mail/email/stored-email';
 import type { Clock } from '../../runtime/clock';
-import { MARK } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 import type { Erase } from '../layout/erase';
 import { toArchive } from '../layout/email-record';

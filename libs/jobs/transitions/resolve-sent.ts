@@ -1,7 +1,7 @@
 // From the error log into the history: a person knows that the server took an uncertain email.
 import { readFailure } from '../../mail/email/failure';
 import type { LogLine } from '../../mail/email/outcome';
-import { MARK } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';

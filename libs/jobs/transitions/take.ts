@@ -1,5 +1,6 @@
 // From the send queue to a worker: the next email, by priority and age, under a lock.
-import { BESIDE, MARK, SCORE_UNIT } from '../../store/redis/keys';
+import { BESIDE, SCORE_UNIT } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';

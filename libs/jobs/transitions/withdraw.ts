@@ -2,7 +2,7 @@
 import { causeOf, type Cause } from '../../mail/email/cause';
 import { writeFailure, type Failure } from '../../mail/email/failure';
 import type { LogLine } from '../../mail/email/outcome';
-import { MARK } from '../../store/redis/keys';
+import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';

@@ -1,6 +1,5 @@
 // The format in which an email lives in its job: small, versioned, for good. Large parts are named by their content id.
 import type { Address } from '../address/address';
-import type { EmailInput } from './email';
 import type { SettingsLevel } from '../settings/settings';
 import type { NeededApproval } from './approval';
 
@@ -207,50 +206,3 @@ export const contentIdsOf = (email: StoredEmail): string[] => contentsOf(email).
 /** When an email may be sent at the earliest, ms since 1970; `acceptedAt` where nothing else was asked for. */
 export const dueAt = (email: { sendAt?: string | undefined }, acceptedAt: number): number =>
   email.sendAt === undefined ? acceptedAt : Math.max(acceptedAt, Date.parse(email.sendAt));
-
-/** Fields of the input that are kept in another form: `toStoredEmail` writes those anew. */
-const KEPT_OTHERWISE = new Set(['to', 'template', 'attachments', 'sendAt', 'expiresAt', 'raw']);
-
-const isGiven = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0);
-
-/** Puts fields into an email: those that were given, but not those left out. */
-const give = (email: object, fields: object, leftOut?: ReadonlySet<string>): void => {
-  for (const [name, value] of Object.entries(fields))
-    if (isGiven(value) && leftOut?.has(name) !== true) (email as Record<string, unknown>)[name] = value;
-};
-
-/**
- * What of a valid input is kept in the job. Times become UTC; what was not given takes no room.
- * @param made parts that were decided at acceptance
- */
-export const toStoredEmail = (
-  input: EmailInput,
-  made: {
-    domain: string;
-    expiresAt: number;
-    attachments: (StoredAttachment | LinkedAttachment)[];
-    raw?: StoredRaw | undefined;
-    rev?: number;
-    resentFrom?: string | undefined;
-    traceparent?: string | undefined;
-  },
-): StoredEmail => {
-  const email: StoredEmail = {
-    v: EMAIL_FORMAT,
-    rev: made.rev ?? 1,
-    domain: made.domain,
-    to: input.to ?? [],
-    expiresAt: new Date(made.expiresAt).toISOString(),
-  };
-  give(email, input, KEPT_OTHERWISE);
-  give(email, {
-    template: typeof input.template === 'string' ? { name: input.template } : input.template,
-    attachments: made.attachments,
-    raw: made.raw,
-    sendAt: input.sendAt && new Date(input.sendAt).toISOString(),
-    fixedExpiry: input.expiresAt === undefined ? undefined : true,
-    resentFrom: made.resentFrom,
-    traceparent: made.traceparent,
-  });
-  return email;
-};

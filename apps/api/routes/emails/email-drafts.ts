@@ -1,5 +1,10 @@
 // An email before it is corrected: the fields that it was given, and what a correction would make of it.
-import { draftCorrection, inputOf, type CorrectDeps, type Patch } from '../../../../libs/administration/correct';
+import {
+  draftCorrection,
+  inputOf,
+  type CorrectDeps,
+  type Patch,
+} from '../../../../libs/administration/correction/draft-correction';
 import { formatAddress, type Address } from '../../../../libs/mail/address/address';
 import { Problem } from '../../../../libs/mail/input/problem';
 import { codeOf } from '../../../../libs/runtime/fault';

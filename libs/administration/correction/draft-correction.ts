@@ -1,44 +1,37 @@
-// Corrects an email: the fields given replace, null removes, and the result is as valid as a new one.
-import { normalizeAddress } from '../mail/address/address';
-import { EmailInput } from '../mail/email/email';
-import { problemAt } from '../mail/input/problem';
+// What a correction would make of an email: the fields given replace, null removes, and the result is as valid as a new one.
+import { normalizeAddress } from '../../mail/address/address';
+import { EmailInput } from '../../mail/email/email';
+import { problemAt } from '../../mail/input/problem';
 import {
   contentIdsOf,
   contentsOf,
   dueAt,
   LARGE_PARTS,
   recipientsOf,
-  toStoredEmail,
   type LargePart,
   type StoredEmail,
-} from '../mail/email/stored-email';
-import { toInput } from '../mail/email/to-input';
-import { DUE_NOW, type Schedule } from '../jobs/layout/schedule';
-import { announceWhereabouts } from '../jobs/layout/whereabouts';
-import { readRecords } from '../jobs/layout/email-record';
-import { BULL_PRIORITY } from '../intake/enqueue';
-import { openEmail, SECRET_FIELDS } from '../jobs/layout/sealed-email';
-import { correctEmail } from '../jobs/transitions/correct';
+} from '../../mail/email/stored-email';
+import { toStoredEmail } from '../../mail/email/to-stored-email';
+import { toInput } from '../../mail/email/to-input';
+import { type Schedule } from '../../jobs/layout/schedule';
+import { openEmail, SECRET_FIELDS } from '../../jobs/layout/sealed-email';
 import { changesBetween, type FieldChanges } from './field-diff';
-import { refuse, requireAllowed } from './allowed-by-state';
-import { requireApprover, requireSeen } from './approval/approver';
-import { awaitApproval } from './approval/await-approval';
-import { inTime, type Commands, type Subject } from './commands';
-import type { OverdueDeps } from './overdue';
-import type { Accept } from '../intake/accept';
-import { withApproval } from '../intake/with-approval';
-import { involvedIn } from '../intake/draft';
-import type { Templates } from '../store/registries/templates';
-import type { Budget } from '../intake/budget';
-import { readSealed } from '../content/content-cipher';
-import type { ContentReader, ContentStore } from '../content/store';
-import type { QueueAddress } from '../mail/address/queue-address';
-import type { ContentRefs } from '../store/contents/content-refs';
-import { prepareParts } from '../intake/large-parts';
-import type { Sealing } from '../intake/sealing';
-import { parseInput } from '../mail/input/parse-input';
-import type { SecretBox } from '../store/redis/secret-box';
-import { announceUpkeep } from '../store/redis/upkeep-index';
+import { requireAllowed } from '../allowed-by-state';
+import { type Subject } from '../commands';
+import type { OverdueDeps } from '../overdue';
+import type { Accept } from '../../intake/accept';
+import { withApproval } from '../../intake/with-approval';
+import { involvedIn } from '../../intake/draft';
+import type { Templates } from '../../store/registries/templates';
+import type { Budget } from '../../intake/budget';
+import { readSealed } from '../../content/content-cipher';
+import type { ContentReader, ContentStore } from '../../content/store';
+import type { QueueAddress } from '../../mail/address/queue-address';
+import type { ContentRefs } from '../../store/contents/content-refs';
+import { prepareParts } from '../../intake/large-parts';
+import type { Sealing } from '../../intake/sealing';
+import { parseInput } from '../../mail/input/parse-input';
+import type { SecretBox } from '../../store/redis/secret-box';
 
 export type Patch = Record<string, unknown>;
 
@@ -201,61 +194,4 @@ export const draftCorrection = async (deps: CorrectDeps, subject: Subject, patch
   await deps.budget.requireGrowth(before, after);
   await deps.budget.requireContent(address, added);
   return { before, after, input, fields, parts, settings, now, expiresAt, had, added };
-};
-
-/**
- * To be asked before an email is corrected and let go in one step: nobody else would have seen what is sent.
- * @throws Problem `approval-needed`, and those of `draftCorrection`
- */
-export const requireSeenAs = async (deps: CorrectDeps, subject: Subject, patch: Patch): Promise<void> => {
-  const { email } = subject.record;
-  requireApprover(subject);
-  const { approval } = await deps.tenants.settings(subject.queue.address, email);
-  if (approval === undefined && email.needsApproval === undefined) return;
-  const { after, fields } = await draftCorrection(deps, subject, patch);
-  if (Object.keys(fields).length > 0) requireSeen(after);
-};
-
-/**
- * @param patch an object of fields
- * @throws Problem of `draftCorrection`, and `version-mismatch`
- */
-export const correct = async (deps: CorrectDeps, commands: Commands, given: Subject, patch: Patch): Promise<void> => {
-  const subject = await inTime(deps, given);
-  const { queue, record } = subject;
-  const { address } = queue;
-  const drafted = await draftCorrection(deps, subject, patch);
-  const { before, after, fields, parts, settings, now, expiresAt, had, added } = drafted;
-  const fresh = added.map(({ contentId }) => contentId);
-  /** Whoever lost against another correction may have claimed what the winner needs too: both claim for the same email. */
-  const letGo = async (ids: string[]): Promise<void> => {
-    const [present] = await readRecords(deps.redis, queue, [record.id]);
-    const needed = present === undefined ? [] : contentIdsOf(present.email);
-    const unneeded = ids.filter((id) => !needed.includes(id));
-    await deps.refs.release(address, record.id, unneeded, deps.content.remove);
-  };
-  try {
-    await deps.refs.claim(address, record.id, added);
-    await parts.store();
-  } catch (error) {
-    // What failed first is what is told.
-    await letGo(fresh).catch(() => undefined);
-    throw error;
-  }
-  const due = 'sendAt' in patch ? Math.max(now, dueAt(after, 0)) : undefined;
-  await announceUpkeep(deps.redis, queue, expiresAt);
-  await announceWhereabouts(deps.redis, queue, [{ id: record.id, email: after }]);
-  const refusal = await correctEmail(deps.redis, queue, record.id, {
-    before,
-    after,
-    priority: BULL_PRIORITY[settings.priority],
-    line: commands.change(subject, 'corrected', fields),
-    now,
-    ...(due !== undefined && { due }),
-  });
-  await letGo([...had, ...fresh]);
-  if (refusal !== undefined) throw refuse(refusal, record);
-  await deps.schedule.announce(queue.name, due !== undefined && due > now ? due : DUE_NOW, expiresAt);
-  await commands.audited(subject, 'corrected', fields);
-  await awaitApproval(deps, subject, after);
 };
