@@ -1,11 +1,13 @@
 // The API's process: hears signals first, reads the environment, starts, stops on a signal.
 import { ConfigError, readEnv } from '../../libs/runtime/env';
+import { boundHeapGrowth } from '../../libs/runtime/heap-growth';
 import { createLifecycle } from '../../libs/runtime/lifecycle';
 import { createLog } from '../../libs/runtime/log';
 import { handleSignals } from '../../libs/runtime/signals';
 import { widenThreadPool } from '../../libs/runtime/thread-pool';
 
 widenThreadPool(process.env);
+boundHeapGrowth();
 // Before the rest is loaded, which takes most of a start.
 const signals = handleSignals();
 
