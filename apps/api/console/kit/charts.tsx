@@ -27,40 +27,60 @@ export interface Bar {
 
 const [CHART_WIDTH, CHART_HEIGHT] = [720, 140];
 
-/** Bars side by side, each of parts on top of one another. @param label what they show @param most the number beside the top */
-export const Bars = ({ bars, label, most }: { bars: readonly Bar[]; label: string; most: string }) => {
+interface BarsProps {
+  bars: readonly Bar[];
+  /** What they show. */
+  label: string;
+  /** The number beside the top. */
+  most: string;
+  /** What the first and the last stand for. */
+  ends: readonly [first: string, last: string];
+}
+
+/** Bars side by side, each of parts on top of one another. What is written is no part of the picture, which shrinks on a phone. */
+export const Bars = ({ bars, label, most, ends: [first, last] }: BarsProps) => {
   const sums = bars.map(({ parts }) => parts.reduce((sum, [, number]) => sum + number, 0));
   const top = Math.max(1, ...sums);
   const step = CHART_WIDTH / Math.max(1, bars.length);
   const width = Math.max(0.5, Math.min(step * 0.8, 40));
   return (
-    <svg class="bars" viewBox={`0 0 ${CHART_WIDTH} ${CHART_HEIGHT}`} role="img" aria-label={label}>
-      <text x="0" y="10">
-        {most}
-      </text>
-      <line x1="0" x2={CHART_WIDTH} y1={CHART_HEIGHT - 1} y2={CHART_HEIGHT - 1} />
-      {bars.map(({ title, parts }, index) => {
-        let below = 0;
-        return (
-          <g>
-            <title>{title}</title>
-            {parts.map(([className, number]) => {
-              const height = (number / top) * (CHART_HEIGHT - 16);
-              below += height;
-              if (number === 0) return null;
-              return (
-                <rect
-                  class={className}
-                  x={round(index * step + (step - width) / 2)}
-                  y={round(CHART_HEIGHT - 1 - below)}
-                  width={round(width)}
-                  height={round(Math.max(height, 0.5))}
-                />
-              );
-            })}
-          </g>
-        );
-      })}
-    </svg>
+    <div class="chart">
+      <p aria-hidden="true">{most}</p>
+      <svg
+        class="bars"
+        viewBox={`0 0 ${CHART_WIDTH} ${CHART_HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={label}
+      >
+        <line x1="0" x2={CHART_WIDTH} y1={CHART_HEIGHT - 1} y2={CHART_HEIGHT - 1} />
+        {bars.map(({ title, parts }, index) => {
+          let below = 0;
+          return (
+            <g>
+              <title>{title}</title>
+              {parts.map(([className, number]) => {
+                const height = (number / top) * (CHART_HEIGHT - 2);
+                below += height;
+                if (number === 0) return null;
+                return (
+                  <rect
+                    class={className}
+                    x={round(index * step + (step - width) / 2)}
+                    y={round(CHART_HEIGHT - 1 - below)}
+                    width={round(width)}
+                    height={round(Math.max(height, 0.5))}
+                  />
+                );
+              })}
+            </g>
+          );
+        })}
+      </svg>
+      <p aria-hidden="true">
+        <span>{first}</span>
+        <span>{last}</span>
+      </p>
+    </div>
   );
 };

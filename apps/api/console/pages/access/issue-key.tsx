@@ -75,6 +75,17 @@ export const IssueForm = ({ visit }: { visit: Visit }) => {
         />
         <Reach visit={visit} />
         <Bounds visit={visit} />
+        <ChoiceField
+          visit={visit}
+          name="smtpControl"
+          label={say('key.smtpControl')}
+          hint={say('key.smtpControlHint')}
+          value=""
+          choices={[
+            ['', say('key.smtpControlNo')],
+            ['1', say('key.smtpControlYes')],
+          ]}
+        />
       </div>
       <div class="actions">
         <button type="submit" name="do" value="issue" class="primary">

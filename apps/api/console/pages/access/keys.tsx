@@ -30,9 +30,21 @@ const Revoke = ({ visit: { say }, id, name }: { visit: Visit; id: string; name: 
   </details>
 );
 
+const Role = ({ visit: { say }, one: { role, smtpControl } }: { visit: Visit; one: Key }) => (
+  <>
+    {role}
+    {smtpControl === true && (
+      <>
+        <br />
+        <span class="hint">{say('key.hasSmtpControl')}</span>
+      </>
+    )}
+  </>
+);
+
 const Row = ({ visit, one, names }: { visit: Visit; one: Key; names: Map<string, string> }) => {
   const { say, now } = visit;
-  const { id, role, tenant, application, name, expiresAt, addresses, rate, issuedBy, createdAt, lastUsedAt } = one;
+  const { id, tenant, application, name, expiresAt, addresses, rate, issuedBy, createdAt, lastUsedAt } = one;
   const reach = [tenant ?? say('key.everywhere'), application].filter(Boolean).join(' / ');
   return (
     <tr>
@@ -41,7 +53,9 @@ const Row = ({ visit, one, names }: { visit: Visit; one: Key; names: Map<string,
         <br />
         <code>{id}</code>
       </td>
-      <td data-label={say('key.role')}>{role}</td>
+      <td data-label={say('key.role')}>
+        <Role visit={visit} one={one} />
+      </td>
       <td data-label={say('key.reach')}>{reach}</td>
       <td data-label={say('key.issued')}>
         <Time visit={visit} at={createdAt} />
@@ -197,6 +211,7 @@ const typedKey = ({ form }: Visit): Partial<z.input<typeof ApiKeyInput>> => {
     // To the end of the day.
     ...(day && { expiresAt: /^\d{4}-\d\d-\d\d$/.test(day) ? `${day}T23:59:59Z` : day }),
     ...(addresses.length > 0 && { addresses }),
+    ...(text('smtpControl') && { smtpControl: true }),
     ...(max && { rate: { max: Number(max), per: text('rate.per') ?? '1m' } }),
   };
 };

@@ -85,6 +85,8 @@ export const Charts = ({ visit, statistics }: { visit: Visit; statistics: Statis
   }));
   const most = Math.max(...sums.map(({ sent, failed, deferred }) => sent + failed + deferred));
   const longest = latencyText(visit, Math.max(...sums.map(meanOf)));
+  const nameOf = (sum: Sum | undefined): string => (sum === undefined ? '' : spanName(visit, by, sum.at));
+  const ends = [nameOf(sums[0]), nameOf(sums.at(-1))] as const;
   return (
     <div class="grid">
       <section class="card">
@@ -97,11 +99,11 @@ export const Charts = ({ visit, statistics }: { visit: Visit; statistics: Statis
             </small>
           ))}
         </h2>
-        <Bars bars={bars} label={say('statistics.chartLabel', numbers(all))} most={count(visit, most)} />
+        <Bars bars={bars} label={say('statistics.chartLabel', numbers(all))} most={count(visit, most)} ends={ends} />
       </section>
       <section class="card">
         <h2>{say('statistics.latencyChart')}</h2>
-        <Bars bars={latencies} label={say('statistics.latencyLabel', { most: longest })} most={longest} />
+        <Bars bars={latencies} label={say('statistics.latencyLabel', { most: longest })} most={longest} ends={ends} />
       </section>
     </div>
   );

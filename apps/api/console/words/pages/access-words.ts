@@ -42,6 +42,14 @@ export const ACCESS_WORDS = {
   'key.rateMax': ['Requests at most', 'Anfragen höchstens'],
   'key.ratePer': ['… in a span of', '… je Zeitraum von'],
   'key.ratePerHint': ['Such as 1s, 1m or 1h.', 'Etwa 1s, 1m oder 1h.'],
+  'key.smtpControl': ['X-Rohrpost fields of messages by SMTP', 'X-Rohrpost-Felder von Nachrichten per SMTP'],
+  'key.smtpControlHint': [
+    'Time, tags and template of an email; for sender and admin.',
+    'Zeit, Tags und Vorlage einer E-Mail; für sender und admin.',
+  ],
+  'key.smtpControlNo': ['are taken out', 'werden entfernt'],
+  'key.smtpControlYes': ['count (smtpControl)', 'gelten (smtpControl)'],
+  'key.hasSmtpControl': ['with smtpControl', 'mit smtpControl'],
   'key.issue': ['Issue key', 'Schlüssel ausstellen'],
   'key.issuedTitle': ['The key is issued', 'Der Schlüssel ist ausgestellt'],
   'key.once': [
