@@ -167,6 +167,7 @@ describe.each([
     if (javaScriptEnabled) await expectSound(page);
     await page.getByLabel(de ? 'Rolle' : 'Role', { exact: true }).selectOption('admin');
     await page.getByLabel('Name').fill('Night shift');
+    await page.getByLabel(de ? 'X-Rohrpost-Felder' : 'X-Rohrpost fields').selectOption('1');
     await page.getByRole('button', { name: de ? 'Schlüssel ausstellen' : 'Issue key' }).click();
     const key = (await page.locator('.secret code').textContent()) ?? '';
     expect(key).toMatch(/^rp_/);
@@ -179,6 +180,7 @@ describe.each([
     await page.goto(`${service.url}/keys?tenant=${tenant}`);
     expect(await page.content()).not.toContain(key);
     const row = page.getByRole('row').filter({ hasText: 'Night shift' }).first();
+    expect(await row.textContent()).toContain('smtpControl');
     await row.locator('summary').click();
     await row.getByRole('button').click();
     await page.getByRole('button', { name: de ? 'Alle widerrufen' : 'Revoke them all' }).click();
