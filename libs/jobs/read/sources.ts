@@ -89,8 +89,14 @@ const idsIn = async (
 const overdueOf = (states: readonly State[], now: number): number | undefined =>
   states.includes('expired') ? now : undefined;
 
-/** The sets of states that the error log tells apart (`BESIDE`). */
-const asideSets = (states: readonly State[]): string[] => states.map((state) => BESIDE.aside + state);
+const asideSet = (state: State): string => BESIDE.aside + state;
+const isAside = (state: State): boolean => ASIDE_STATES.some((one) => one === state);
+
+/** The same with the sets of states that the error log tells apart (`BESIDE`), where each state has a set that is not the error log. */
+const setsBesideLog = (states: readonly State[]): string[] | undefined => {
+  const sets = states.flatMap((state) => (isAside(state) ? [asideSet(state)] : (PLACES[state] ?? [])));
+  return sets.includes('failed') ? undefined : [...new Set(sets)];
+};
 
 /** The ids of all emails that may be in one of these states, where they are few. */
 const idsOfStates = async (
@@ -105,8 +111,8 @@ const idsOfStates = async (
   const overdueAt = overdueOf(states, now);
   const ids = await idsIn(redis, queue, places, overdueAt);
   // A large error log is left for the sets of its states, where each state has one.
-  const isAside = states.every((state) => ASIDE_STATES.some((one) => one === state));
-  return ids !== undefined || !isAside ? ids : idsIn(redis, queue, asideSets(states), overdueAt);
+  const sets = setsBesideLog(states);
+  return ids !== undefined || sets === undefined ? ids : idsIn(redis, queue, sets, overdueAt);
 };
 
 /** The id in a Message-ID that was made of it (`messageIdOf`). */
@@ -155,7 +161,7 @@ const byCodeAndReply = async (
 ): Promise<Source | undefined> => {
   if (!(await isWhole(redis))) return undefined;
   const rest = WITHOUT_REPLY.filter((state) => code === undefined || code === state);
-  const stopped = await idsIn(redis, queue, asideSets(rest), overdueOf(rest, now));
+  const stopped = await idsIn(redis, queue, rest.map(asideSet), overdueOf(rest, now));
   if (stopped === undefined) return undefined;
   const caused = byCause(redis, queue.keys.bull, { code, reply });
   return stopped.length === 0 ? caused : joined(caused, byIds(stopped));

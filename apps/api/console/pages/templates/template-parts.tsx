@@ -29,7 +29,7 @@ export const namesOf = async ({ ask }: Visit, tenant: string, but?: string): Pro
     .filter((name) => name !== but);
 
 /** Pages that are counted through. */
-const MOST_PAGES = 5;
+const MOST_PAGES = 2;
 
 /** Emails that are still to be made of it. */
 export const waitingFor = async (visit: Visit, tenant: string, template: string) => {

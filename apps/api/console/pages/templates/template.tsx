@@ -37,7 +37,7 @@ const Delete = ({ visit: { say }, name, waiting }: { visit: Visit; name: string;
   <details class="card">
     <summary>{say('template.delete')}</summary>
     <form method="post" class="form">
-      <p>{say('template.deleteText', { name, n: waiting.n })}</p>
+      <p>{say(waiting.isAll ? 'template.deleteText' : 'template.deleteTextMore', { name, n: waiting.n })}</p>
       <div class="actions">
         <button type="submit" name="do" value="delete" class="danger">
           {say('template.delete')}

@@ -71,6 +71,10 @@ export const TEMPLATES_WORDS = {
     '{name} goes with all its versions. {n, plural, =0 {No waiting email uses it.} one {# waiting email uses it and will fail when it is due.} other {# waiting emails use it and will fail when they are due.}}',
     '{name} verschwindet mit allen Versionen. {n, plural, =0 {Keine wartende E-Mail benutzt sie.} one {# wartende E-Mail benutzt sie und scheitert, sobald sie fällig ist.} other {# wartende E-Mails benutzen sie und scheitern, sobald sie fällig sind.}}',
   ],
+  'template.deleteTextMore': [
+    '{name} goes with all its versions. {n, number} waiting emails or more use it and will fail when they are due.',
+    '{name} verschwindet mit allen Versionen. {n, number} wartende E-Mails oder mehr benutzen sie und scheitern, sobald sie fällig sind.',
+  ],
   'template.deleted': ['The template {name} is gone.', 'Die Vorlage {name} ist gelöscht.'],
   'versions.title': ['Versions', 'Versionen'],
   'versions.version': ['Version', 'Version'],
