@@ -26,18 +26,25 @@ export const shown = (numbers: readonly number[], unit: string): string => {
 export const ratioOf = (ours: readonly number[], baseline: readonly number[]): number =>
   median(ours.map((value, round) => value / (baseline[round] ?? Number.NaN)));
 
-/** Rounds by turns, ours and the baseline, so that both meet the same machine. */
+/** Rounds by turns, so that all meet the same machine. @returns what each measured, in the order of the rounds */
+export const interleaveAll = async <T>(
+  rounds: number,
+  all: readonly ((round: number) => Promise<T>)[],
+): Promise<T[][]> => {
+  const results = all.map((): T[] => []);
+  for (let round = 0; round < rounds; round++)
+    for (const [index, one] of all.entries()) results[index]?.push(await one(round));
+  return results;
+};
+
+/** The same of ours and the baseline. */
 export const interleave = async <T>(
   rounds: number,
   ours: (round: number) => Promise<T>,
   baseline: (round: number) => Promise<T>,
 ): Promise<{ ours: T[]; baseline: T[] }> => {
-  const results: { ours: T[]; baseline: T[] } = { ours: [], baseline: [] };
-  for (let round = 0; round < rounds; round++) {
-    results.ours.push(await ours(round));
-    results.baseline.push(await baseline(round));
-  }
-  return results;
+  const [first = [], second = []] = await interleaveAll(rounds, [ours, baseline]);
+  return { ours: first, baseline: second };
 };
 
 /** Occurrences per second between two shares of them, by the times (ms) at which they happened. */
