@@ -178,6 +178,7 @@ export const queueKeys = (address: QueueAddress) => {
       BESIDE.sealed,
       BESIDE.copies,
       BESIDE.copiesDue,
+      BESIDE.copiesByEmail,
       BESIDE.copiesState,
       ...ASIDE_STATES.map((state) => BESIDE.aside + state),
     ].map((set) => bull + set),
@@ -230,6 +231,8 @@ export const BESIDE = {
   copies: 'rp:copies',
   /** Sorted set: the same -> when it is handed over, or handed over again (ms). */
   copiesDue: 'rp:copies-due',
+  /** Sorted set: the same, all of one score: those of an email stand together. */
+  copiesByEmail: 'rp:copies-by-email',
   /** Hash: since when the archive takes nothing, when it last took something (ms), and the last error. */
   copiesState: 'rp:copies-state',
 } as const;
