@@ -3408,7 +3408,7 @@ export interface components {
                 operations: number;
                 auditEntries: number;
             };
-            /** @description Emails that are being sent, and operations under way: they are waited for. */
+            /** @description Emails that are being sent, messages that wait for an archive, and operations under way: they are waited for. */
             left: number;
             /** Format: date-time */
             createdAt: string;

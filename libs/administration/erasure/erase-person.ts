@@ -3,6 +3,7 @@ import { countInAudit, redactAudit } from '../../events/redact-audit';
 import type { MailLog } from '../../events/mail-log';
 import { takeOverIndex } from '../../jobs/layout/index-entries';
 import type { EmailQueue, Queues } from '../../jobs/layout/queues';
+import { waitingCopies } from '../../jobs/traces/archive-copies';
 import { byAddress } from '../../jobs/read/by-address';
 import { searchForm } from '../../mail/address/recipient-pattern';
 import { createPersonWords, type PersonWords } from '../../mail/erasure/person-words';
@@ -30,7 +31,7 @@ class StillUnderWay extends Error {
   override name = 'StillUnderWay';
   constructor(left: number) {
     super(
-      `${left} emails to this recipient were still being sent, or operations that name it under way: erase once more`,
+      `${left} emails to this recipient were still being sent or waited for an archive, or operations that name it were under way: erase once more`,
     );
   }
 }
@@ -43,7 +44,7 @@ interface Run {
   words: PersonWords;
   progress: ErasureProgress;
   /** Counts, and keeps the count. */
-  count(kind: keyof ErasureProgress, more?: number): Promise<void>;
+  count(this: void, kind: keyof ErasureProgress, more?: number): Promise<void>;
 }
 
 const eraseInQueue = async (run: Run, queue: EmailQueue): Promise<void> => {
@@ -63,6 +64,13 @@ const eraseInQueue = async (run: Run, queue: EmailQueue): Promise<void> => {
     }
     after = next;
   }
+  await countCopies(run, queue);
+};
+
+/** What a server has taken belongs to the archive, which may have to have it by law: it is handed over first, and is gone then. */
+const countCopies = async ({ deps, words, count }: Run, queue: EmailQueue): Promise<void> => {
+  for await (const copies of waitingCopies(deps.redis, queue))
+    await count('left', copies.filter(({ to, cc = [], bcc = [] }) => [...to, ...cc, ...bcc].some(words.is)).length);
 };
 
 /** What is kept of the person beside the emails. Events and deliveries of webhooks hold no address. */
