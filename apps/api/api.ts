@@ -8,6 +8,7 @@ import { createErase, type Erase } from '../../libs/jobs/layout/erase';
 import { createBudget } from '../../libs/intake/budget';
 import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { createVerifyRequests, VERIFY_WAIT_MS } from '../../libs/internal-queues/verify-requests';
+import { createErasureMarks } from '../../libs/store/suppressions/erasure-marks';
 import { createOperations } from '../../libs/internal-queues/operations';
 import { createRemoveEmail } from '../../libs/jobs/transitions/remove-email';
 import { createQueues } from '../../libs/jobs/layout/queues';
@@ -37,8 +38,9 @@ import { createOverview } from '../../libs/administration/overview/overview';
 import { runBulk } from '../../libs/administration/bulk/run-bulk';
 import { BULKS } from '../../libs/administration/bulk/bulk-progress';
 import { createCommands, type Commands } from '../../libs/administration/commands';
+import { eraseAnew } from '../../libs/administration/erasure/erase-anew';
 import { erasePerson } from '../../libs/administration/erasure/erase-person';
-import { ERASURES } from '../../libs/administration/erasure/erasure-order';
+import { ERASURES, type ErasureOrder } from '../../libs/administration/erasure/erasure-order';
 import type { ApiConfig } from './config';
 import type { LongWork, RouteDeps } from './http/route-deps';
 import { serve } from './serve';
@@ -167,7 +169,7 @@ const openRooms = (ground: Ground): RouteDeps => {
 
 /** What takes longer than a request. @param connect opens a connection that may wait */
 const openOperations = (rooms: RouteDeps, commands: Commands, connect: (name: string) => Redis): LongWork => {
-  const { redis, clock } = rooms;
+  const { redis, clock, content, budget, audit } = rooms;
   const operations = createOperations({
     redis,
     waiting: connect('operations'),
@@ -175,14 +177,27 @@ const openOperations = (rooms: RouteDeps, commands: Commands, connect: (name: st
     kind: BULKS,
     run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
   });
+  const marks = createErasureMarks({ redis, content, now: clock.now });
+  const erasing = { ...rooms, operations, marks };
   const erasures = createOperations({
     redis,
     waiting: connect('erasures'),
     clock,
     kind: ERASURES,
-    run: (order, progress, save) => erasePerson({ ...rooms, operations }, order, progress, save),
+    run: (order, progress, save) => erasePerson(erasing, order, progress, save),
   });
-  return { operations, erasures };
+  const goOn = async (order: ErasureOrder): Promise<void> =>
+    erasures.add(order.id, order, order.tenant, await budget.bound(order.tenant, 'maxOperations', true));
+  return {
+    operations,
+    erasures,
+    async eraseAnew(since, by) {
+      const { unchecked } = await eraseAnew({ ...erasing, goOn }, marks, since, by);
+      if (unchecked === 0) return;
+      const what = `${unchecked} erasures since the backup are to be asked for again: ROHRPOST_SECRET_KEYS lacks the key that they are kept with`;
+      await audit.record({ by, what });
+    },
+  };
 };
 
 const openErase = ({ redis, clock, refs, content }: Pick<RouteDeps, 'redis' | 'clock' | 'refs' | 'content'>): Erase =>

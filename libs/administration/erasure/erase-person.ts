@@ -9,6 +9,7 @@ import { searchForm } from '../../mail/address/recipient-pattern';
 import { createPersonWords, type PersonWords } from '../../mail/erasure/person-words';
 import type { SecretBox } from '../../store/redis/secret-box';
 import type { Tenants } from '../../store/registries/tenants';
+import { hashOfPerson, type ErasureMarks } from '../../store/suppressions/erasure-marks';
 import type { ErasedSuppressions } from '../../store/suppressions/erased';
 import { eraseEmail, type EraseEmailDeps } from './erase-email';
 import { openRecipient, type ErasureOrder, type ErasureProgress } from './erasure-order';
@@ -22,12 +23,14 @@ export interface ErasePersonDeps extends EraseEmailDeps {
     forget(tenant: string, words: PersonWords, dryRun: boolean): Promise<{ over: number; underWay: number }>;
   };
   mailLog: Pick<MailLog, 'changed'>;
+  /** Remembers that it was done, for whoever puts a backup back. */
+  marks: Pick<ErasureMarks, 'keep'>;
 }
 
 const PAGE = 100;
 
 /** What is under way ends by itself: the erasure is tried again then. */
-class StillUnderWay extends Error {
+export class StillUnderWay extends Error {
   override name = 'StillUnderWay';
   constructor(left: number) {
     super(
@@ -115,6 +118,9 @@ export const erasePerson = async (
       if (!order.dryRun) await save(run.progress);
     },
   };
+  const { id, tenant } = order;
+  const at = new Date(deps.clock.now()).toISOString();
+  if (!order.dryRun) await deps.marks.keep({ id, tenant, at, hash: hashOfPerson(deps.secrets, tenant, recipient) });
   for (const { application } of await deps.tenants.queues(order.tenant))
     await eraseInQueue(run, deps.queues.open({ tenant: order.tenant, application }));
   await eraseBeside(run);

@@ -65,6 +65,8 @@ export const KEYS = {
   pause: `${ROOT}:pause`,
   /** How far the installation has come, as JSON (libs/events/epoch/epoch.ts). */
   epoch: `${ROOT}:epoch`,
+  /** Hash: id of an operation -> the person that it erased, as a keyed hash, in JSON (libs/store/suppressions/erasure-marks.ts). */
+  erasures: `${ROOT}:erasures`,
   /** Written before it is asked how far writes have come (libs/store/durability/durability.ts). */
   durability: `${ROOT}:durability`,
   /** Sorted set: the tenant's operations that are not done with -> when they were asked for (ms). */
