@@ -8,8 +8,6 @@ import { createErase, type Erase } from '../../libs/jobs/layout/erase';
 import { createBudget } from '../../libs/intake/budget';
 import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { createVerifyRequests, VERIFY_WAIT_MS } from '../../libs/internal-queues/verify-requests';
-import { createErasureMarks } from '../../libs/store/suppressions/erasure-marks';
-import { createOperations } from '../../libs/internal-queues/operations';
 import { createRemoveEmail } from '../../libs/jobs/transitions/remove-email';
 import { createQueues } from '../../libs/jobs/layout/queues';
 import { createEnqueue } from '../../libs/intake/enqueue';
@@ -35,14 +33,10 @@ import { openRegistries } from './registries';
 import { createEventStreams } from './http/event-streams';
 import { checkEpoch } from '../../libs/events/epoch/watch-epoch';
 import { createOverview } from '../../libs/administration/overview/overview';
-import { runBulk } from '../../libs/administration/bulk/run-bulk';
-import { BULKS } from '../../libs/administration/bulk/bulk-progress';
-import { createCommands, type Commands } from '../../libs/administration/commands';
-import { eraseAnew } from '../../libs/administration/erasure/erase-anew';
-import { erasePerson } from '../../libs/administration/erasure/erase-person';
-import { ERASURES, type ErasureOrder } from '../../libs/administration/erasure/erasure-order';
+import { createCommands } from '../../libs/administration/commands';
 import type { ApiConfig } from './config';
-import type { LongWork, RouteDeps } from './http/route-deps';
+import type { RouteDeps } from './http/route-deps';
+import { openOperations } from './long-work';
 import { serve } from './serve';
 
 export interface RunningApi {
@@ -164,39 +158,6 @@ const openRooms = (ground: Ground): RouteDeps => {
       enqueue: createEnqueue({ redis, schedule }),
       onAccepted: requestMetrics.accepted,
     }),
-  };
-};
-
-/** What takes longer than a request. @param connect opens a connection that may wait */
-const openOperations = (rooms: RouteDeps, commands: Commands, connect: (name: string) => Redis): LongWork => {
-  const { redis, clock, content, budget, audit } = rooms;
-  const operations = createOperations({
-    redis,
-    waiting: connect('operations'),
-    clock,
-    kind: BULKS,
-    run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
-  });
-  const marks = createErasureMarks({ redis, content, now: clock.now });
-  const erasing = { ...rooms, operations, marks };
-  const erasures = createOperations({
-    redis,
-    waiting: connect('erasures'),
-    clock,
-    kind: ERASURES,
-    run: (order, progress, save) => erasePerson(erasing, order, progress, save),
-  });
-  const goOn = async (order: ErasureOrder): Promise<void> =>
-    erasures.add(order.id, order, order.tenant, await budget.bound(order.tenant, 'maxOperations', true));
-  return {
-    operations,
-    erasures,
-    async eraseAnew(since, by) {
-      const { unchecked } = await eraseAnew({ ...erasing, goOn }, marks, since, by);
-      if (unchecked === 0) return;
-      const what = `${unchecked} erasures since the backup are to be asked for again: ROHRPOST_SECRET_KEYS lacks the key that they are kept with`;
-      await audit.record({ by, what });
-    },
   };
 };
 
