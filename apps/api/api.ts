@@ -8,7 +8,6 @@ import { createErase, type Erase } from '../../libs/jobs/layout/erase';
 import { createBudget } from '../../libs/intake/budget';
 import { createSchedule } from '../../libs/jobs/layout/schedule';
 import { createVerifyRequests, VERIFY_WAIT_MS } from '../../libs/internal-queues/verify-requests';
-import { createOperations } from '../../libs/internal-queues/operations';
 import { createRemoveEmail } from '../../libs/jobs/transitions/remove-email';
 import { createQueues } from '../../libs/jobs/layout/queues';
 import { createEnqueue } from '../../libs/intake/enqueue';
@@ -34,13 +33,10 @@ import { openRegistries } from './registries';
 import { createEventStreams } from './http/event-streams';
 import { checkEpoch } from '../../libs/events/epoch/watch-epoch';
 import { createOverview } from '../../libs/administration/overview/overview';
-import { runBulk } from '../../libs/administration/bulk/run-bulk';
-import { BULKS } from '../../libs/administration/bulk/bulk-progress';
-import { createCommands, type Commands } from '../../libs/administration/commands';
-import { erasePerson } from '../../libs/administration/erasure/erase-person';
-import { ERASURES } from '../../libs/administration/erasure/erasure-order';
+import { createCommands } from '../../libs/administration/commands';
 import type { ApiConfig } from './config';
-import type { LongWork, RouteDeps } from './http/route-deps';
+import type { RouteDeps } from './http/route-deps';
+import { openOperations } from './long-work';
 import { serve } from './serve';
 
 export interface RunningApi {
@@ -163,26 +159,6 @@ const openRooms = (ground: Ground): RouteDeps => {
       onAccepted: requestMetrics.accepted,
     }),
   };
-};
-
-/** What takes longer than a request. @param connect opens a connection that may wait */
-const openOperations = (rooms: RouteDeps, commands: Commands, connect: (name: string) => Redis): LongWork => {
-  const { redis, clock } = rooms;
-  const operations = createOperations({
-    redis,
-    waiting: connect('operations'),
-    clock,
-    kind: BULKS,
-    run: (order, progress, save) => runBulk(rooms, commands, order, progress, save),
-  });
-  const erasures = createOperations({
-    redis,
-    waiting: connect('erasures'),
-    clock,
-    kind: ERASURES,
-    run: (order, progress, save) => erasePerson({ ...rooms, operations }, order, progress, save),
-  });
-  return { operations, erasures };
 };
 
 const openErase = ({ redis, clock, refs, content }: Pick<RouteDeps, 'redis' | 'clock' | 'refs' | 'content'>): Erase =>

@@ -9,11 +9,13 @@ import type { EmailQueue } from '../jobs/layout/queues';
 import { tellingOf } from '../jobs/layout/bullmq-events';
 import { withdraw } from '../jobs/transitions/withdraw';
 import { releaseEmail } from '../jobs/transitions/release';
-import { copyArgument } from '../jobs/traces/archive-copy';
+import { copyArgument, reachedLast } from '../jobs/traces/archive-copy';
+import { readMarks } from '../jobs/transitions/hand-over-journal';
 import { resolveSent } from '../jobs/transitions/resolve-sent';
 import { announceUpkeep } from '../store/redis/upkeep-index';
 import { requireApprover } from './approval/approver';
 import { daysAsItEnded } from '../mail/settings/retention';
+import type { ResolvedSettings } from '../mail/settings/settings';
 import type { Hand } from '../mail/settings/api-key';
 import { insist, requireAllowed } from './allowed-by-state';
 import type { FieldChanges } from './correction/field-diff';
@@ -104,6 +106,25 @@ const dropContents = async (
 
 const resolvedAsFailed = (by: string): Failure => ({ code: 'refused', text: `resolved as failed by ${by}` });
 
+/** What the archive is to get of an email that a person takes for sent. @param now ms since 1970 */
+const copyOfResolved = async (
+  deps: CommandDeps,
+  { queue, record: { id, email, archive: message } }: Subject,
+  settings: ResolvedSettings,
+  now: number,
+): Promise<string> => {
+  if (message === undefined || settings.archiveTo === undefined) return '';
+  const { done, unknown } = await readMarks(deps.redis, queue, id);
+  return copyArgument(deps, queue, {
+    id,
+    email,
+    message,
+    settings,
+    at: now,
+    accepted: reachedLast(email, done, unknown),
+  });
+};
+
 /** How a person ends what is uncertain. @param release sends it again */
 const createResolve = (deps: CommandDeps, release: (subject: Subject, what: string) => Promise<void>) => {
   const { redis, clock } = deps;
@@ -118,15 +139,11 @@ const createResolve = (deps: CommandDeps, release: (subject: Subject, what: stri
     const line = change(subject, `resolved as ${as}`);
     const keepUntil = now + daysAsItEnded(settings, as === 'sent' ? 'history' : 'errors') * DAY;
     await announceUpkeep(redis, queue, keepUntil);
-    const { id, email, archive: message } = record;
-    const copy =
-      as === 'sent' && message !== undefined
-        ? await copyArgument(deps, queue, { id, email, message, settings, at: now, accepted: [] })
-        : '';
+    const copy = as === 'sent' ? await copyOfResolved(deps, subject, settings, now) : '';
     const { transport } = settings;
     const refusal =
       as === 'sent'
-        ? await resolveSent(redis, queue, id, line, { now, keepUntil, telling, transport, copy })
+        ? await resolveSent(redis, queue, record.id, line, { now, keepUntil, telling, transport, copy })
         : await withdraw(redis, queue, record.id, {
             failure: resolvedAsFailed(by),
             cause: causeOf(resolvedAsFailed(by), { transport: settings.transport }),

@@ -12,8 +12,8 @@ import { ContentMissing, ContentStoreAway, ofFileSystem } from './store-fault';
 /** Where bytes lie until they are whole and have their name. */
 export const incomingFolder = (folder: string): string => join(folder, 'incoming');
 
-/** The file beside the contents that a backup leaves out (docs/backup.md). */
-const EPOCH = 'epoch';
+/** Files beside the contents; the first is left out of a backup (docs/backup.md). */
+const [EPOCH, ERASURES] = ['epoch', 'erasures'];
 
 /** The files of contents, read; what goes wrong with them is a fault of the store. */
 const createFiles = (folder: string) => {
@@ -64,20 +64,20 @@ const createFiles = (folder: string) => {
   return { pathOf, onDisk, found, read, readAll };
 };
 
-/** The text beside the contents. */
-const createEpochFile = (folder: string, incoming: SpoolFolder): Pick<ContentStore, 'readEpoch' | 'writeEpoch'> => ({
-  async readEpoch() {
+/** A text beside the contents. */
+const createTextFile = (folder: string, incoming: SpoolFolder, name: string) => ({
+  async read(): Promise<string | undefined> {
     try {
-      return await readFile(join(folder, EPOCH), 'utf8');
+      return await readFile(join(folder, name), 'utf8');
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined;
       throw ofFileSystem(error, folder);
     }
   },
-  async writeEpoch(text) {
+  async write(text: string): Promise<void> {
     const { path } = await incoming.take(Readable.from([Buffer.from(text)]) as AsyncIterable<Buffer>, { sync: true });
     try {
-      await rename(path, join(folder, EPOCH));
+      await rename(path, join(folder, name));
       await syncFolder(folder);
     } catch (error) {
       await rm(path, { force: true }).catch(() => undefined);
@@ -94,6 +94,8 @@ const createEpochFile = (folder: string, incoming: SpoolFolder): Pick<ContentSto
 export const createFileStore = (folder: string): ContentStore => {
   const incoming = openSpoolFolder(incomingFolder(folder));
   const { pathOf, onDisk, found, read, readAll } = createFiles(folder);
+  const epoch = createTextFile(folder, incoming, EPOCH);
+  const erasures = createTextFile(folder, incoming, ERASURES);
 
   /** Whole and for good, so that nothing has to be written; what is damaged is mended by whoever hands it in again. */
   const isKept = async (contentId: string): Promise<boolean> => {
@@ -145,7 +147,10 @@ export const createFileStore = (folder: string): ContentStore => {
       }
     },
     remove: (contentId) => onDisk(() => rm(pathOf(contentId), { force: true })),
-    ...createEpochFile(folder, incoming),
+    readEpoch: () => epoch.read(),
+    writeEpoch: (text) => epoch.write(text),
+    readErasures: () => erasures.read(),
+    writeErasures: (text) => erasures.write(text),
     problems: () => incoming.problems(),
   };
 };

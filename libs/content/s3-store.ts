@@ -12,8 +12,8 @@ import { ContentMissing, ContentStoreAway, toStoreProblem, type StoreProblem } f
 
 const keyOf = (contentId: string): string => `sha256/${hashOf(contentId).slice(0, 2)}/${hashOf(contentId)}`;
 
-/** The object beside the contents that a backup leaves out (docs/backup.md). */
-const EPOCH = 'epoch';
+/** Objects beside the contents; the first is left out of a backup (docs/backup.md). */
+const [EPOCH, ERASURES] = ['epoch', 'erasures'];
 
 /** How long the bucket may take to say that it is there, ms, and how long that is believed. */
 const LOOK_MS = 3_000;
@@ -83,24 +83,20 @@ const createObjects = (ask: AskS3, place: S3Place, look: () => Promise<StoreProb
   return { get, size, upload, requireBucket };
 };
 
-/** The text beside the contents. */
-const createEpochObject = (
-  ask: AskS3,
-  place: S3Place,
-  requireBucket: () => Promise<void>,
-): Pick<ContentStore, 'readEpoch' | 'writeEpoch'> => ({
-  async readEpoch() {
+/** A text beside the contents. */
+const createTextObject = (ask: AskS3, place: S3Place, requireBucket: () => Promise<void>, key: string) => ({
+  async read(): Promise<string | undefined> {
     // Whoever starts does not wait long for a bucket that is away.
-    const answer = await ask({ method: 'GET', key: EPOCH, tries: 1, patience: LOOK_MS });
+    const answer = await ask({ method: 'GET', key, tries: 1, patience: LOOK_MS });
     if (answer.statusCode !== 404) return (await buffer(answer)).toString();
     dropped(answer);
     await requireBucket();
     return undefined;
   },
-  async writeEpoch(text) {
+  async write(text: string): Promise<void> {
     const bytes = Buffer.from(text);
     const sha256 = hashOf(contentIdOf(bytes));
-    const answer = await ask({ method: 'PUT', key: EPOCH, body: { open: () => bytes, size: bytes.length, sha256 } });
+    const answer = await ask({ method: 'PUT', key, body: { open: () => bytes, size: bytes.length, sha256 } });
     dropped(answer);
     if (answer.statusCode === 404) throw noBucket(place);
   },
@@ -115,6 +111,8 @@ export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore
   const look = createLook(ask, place);
   const { get, size, upload, requireBucket } = createObjects(ask, place, look);
   const incoming = openSpoolFolder(spoolFolder);
+  const epoch = createTextObject(ask, place, requireBucket, EPOCH);
+  const erasures = createTextObject(ask, place, requireBucket, ERASURES);
 
   /** What breaks off is not what is missing. */
   const toFault = (error: unknown): unknown =>
@@ -158,7 +156,10 @@ export const createS3Store = (place: S3Place, spoolFolder: string): ContentStore
       const answer = await ask({ method: 'DELETE', key: keyOf(contentId) });
       dropped(answer);
     },
-    ...createEpochObject(ask, place, requireBucket),
+    readEpoch: () => epoch.read(),
+    writeEpoch: (text) => epoch.write(text),
+    readErasures: () => erasures.read(),
+    writeErasures: (text) => erasures.write(text),
     problems: async () => [...(await incoming.problems()), ...(await look())],
   };
 };

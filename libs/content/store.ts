@@ -35,6 +35,9 @@ export interface ContentStore {
   readEpoch(): Promise<string | undefined>;
   /** Keeps a short text beside the contents, in place of the one before; it survives a power cut. */
   writeEpoch(text: string): Promise<void>;
+  /** The same for the text that `writeErasures` kept (libs/store/suppressions/erasure-marks.ts). */
+  readErasures(): Promise<string | undefined>;
+  writeErasures(text: string): Promise<void>;
   /** What keeps it from working now, a sentence each; none where it works. May be asked often. */
   problems(): Promise<StoreProblem[]>;
 }

@@ -1,6 +1,6 @@
 // The copy of an email that was sent, for the archive of its queue.
-import { copyArgument, type CopyDeps } from '../jobs/traces/archive-copy';
-import { readArchive } from '../jobs/transitions/hand-over-journal';
+import { copyArgument, reachedLast, type CopyDeps } from '../jobs/traces/archive-copy';
+import { readArchive, readMarks } from '../jobs/transitions/hand-over-journal';
 import type { Lease } from '../jobs/transitions/lease';
 import type { Outcome } from '../mail/email/outcome';
 import type { ResolvedSettings } from '../mail/settings/settings';
@@ -20,6 +20,9 @@ export const copyFor = async (
   const { queue, id, email } = lease;
   const message = settings.archiveTo && (await readArchive(deps.redis, queue, id));
   if (message === undefined) return {};
-  const accepted = outcome.kind === 'sent' ? outcome.recipients.accepted : [];
+  // One that was sent before, and of which only that is known, names nobody.
+  const named = outcome.kind === 'sent' ? outcome.recipients.accepted : [];
+  const { done } = await readMarks(deps.redis, queue, id);
+  const accepted = reachedLast(email, done, named.length > 0 ? named : undefined);
   return { copy: await copyArgument(deps, queue, { id, email, message, settings, at, accepted }) };
 };

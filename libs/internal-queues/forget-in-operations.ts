@@ -1,7 +1,6 @@
 // Takes a person out of what an internal queue keeps of a tenant's operations: their orders, and what came of them.
-import type { Queue } from 'bullmq';
+import type { JobType, Queue } from 'bullmq';
 import type { PersonWords } from '../mail/erasure/person-words';
-import { KEYS } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
 import { defineScript } from '../store/redis/script';
 
@@ -14,6 +13,13 @@ return 1`);
 /** Fields of BullMQ's that may name somebody; all but the reason are JSON. */
 const FIELDS = ['data', 'progress', 'returnvalue', 'stacktrace', 'failedReason'];
 const isOver = (state: string): boolean => state === 'completed' || state === 'failed';
+
+/** All places in which BullMQ keeps an operation. Those that are listed no more are kept for a while, too. */
+const PLACES: JobType[] = ['completed', 'failed', 'active', 'waiting', 'prioritized', 'delayed'];
+
+/** What it has found so far stands nowhere until its end; every other one says so before it goes on. */
+const triesOnly = ({ data = '{}' }: Record<string, string>): boolean =>
+  (JSON.parse(data) as { dryRun?: boolean }).dryRun === true;
 
 const fieldsWithout = (job: Record<string, string>, words: PersonWords): string[] =>
   FIELDS.flatMap((name) => {
@@ -33,14 +39,18 @@ export const forgetIn = async (
   dryRun: boolean,
 ): Promise<{ over: number; underWay: number }> => {
   const found = { over: 0, underWay: 0 };
-  for (const id of await redis.zrange(KEYS.keptOperations(tenant), 0, '-1')) {
+  for (const id of await queue.getRanges(PLACES, 0, -1)) {
     const key = queue.toKey(id);
-    const fields = fieldsWithout(await redis.hgetall(key), words);
-    if (fields.length === 0) continue;
-    if (!isOver(await queue.getJobState(id))) {
-      found.underWay++;
+    // An operation's name is its tenant's.
+    if ((await redis.hget(key, 'name')) !== tenant) continue;
+    const job = await redis.hgetall(key);
+    const fields = fieldsWithout(job, words);
+    const state = await queue.getJobState(id);
+    if (!isOver(state)) {
+      if (fields.length > 0 || (state === 'active' && triesOnly(job))) found.underWay++;
       continue;
     }
+    if (fields.length === 0) continue;
     found.over++;
     if (!dryRun) await rewrite(redis, [key], fields);
   }

@@ -102,8 +102,11 @@ for index = 1, 2 do
 end
 return {redis.call('ZCARD', KEYS[1]), unpack(gone)}`);
 
-/** Who is next: the first operation of each tenant before the second of any, and nobody goes on for long while others wait. */
-const createLine = (redis: Redis, queue: Queue) => ({
+/**
+ * Who is next: the first operation of each tenant before the second of any, and nobody goes on for long while others wait.
+ * @param all the queues of every kind: what makes room may be of another one
+ */
+const createLine = (redis: Redis, queue: Queue, all: Queue[]) => ({
   /** @returns the place of the tenant's next operation; the lowest is first. @param now ms. @throws Problem of the bound */
   async join(tenant: string, id: string, now: number, bound: Bound): Promise<number> {
     const keys = [KEYS.pendingOperations(tenant), KEYS.keptOperations(tenant)];
@@ -111,7 +114,7 @@ const createLine = (redis: Redis, queue: Queue) => ({
     const [place, ...gone] = (await joinLine(redis, keys, args)) as [number, ...string[]];
     if (place === 0) throw bound.refuse();
     // What fails here is removed when its week is over.
-    for (const old of gone) await queue.remove(old).catch(() => undefined);
+    for (const old of gone) for (const one of all) await one.remove(old).catch(() => undefined);
     return Math.min(LAST_PRIORITY, place);
   },
   /** It is done with. Its name is its tenant's. */
@@ -144,10 +147,13 @@ const createReads = <T, P extends object>(
   };
 };
 
+/** The internal queues of all kinds; no tenant's queue can have such a name. */
+const NAMES = ['_operations', '_erasures'] as const;
+
 /** What tells one kind of operations from another. */
 export interface OperationKind<T, P> {
-  /** Of its internal queue; no tenant's queue can have it. */
-  name: `_${string}`;
+  /** Of its internal queue. */
+  name: (typeof NAMES)[number];
   nothingYet: P;
   /** How often one that failed is tried. */
   tries: number;
@@ -206,11 +212,16 @@ const openWorker = <T, P extends object>(
 
 export const createOperations = <T, P extends object>(deps: OperationDeps<T, P>): Operations<T, P> => {
   const { name, nothingYet, tries } = deps.kind;
-  const options = { prefix: queuePrefix(name) };
-  const queue = new Queue(name, { ...options, connection: deps.redis, streams: { events: { maxLen: EVENTS_KEPT } } });
-  const line = createLine(deps.redis, queue);
+  const open = (one: string): Queue => {
+    const streams = { events: { maxLen: EVENTS_KEPT } };
+    const opened = new Queue(one, { prefix: queuePrefix(one), connection: deps.redis, streams });
+    opened.on('error', () => undefined);
+    return opened;
+  };
+  const queue = open(name);
+  const others = NAMES.filter((one) => one !== name).map(open);
+  const line = createLine(deps.redis, queue, [queue, ...others]);
   const worker = openWorker(deps, line);
-  queue.on('error', () => undefined);
   worker.on('error', () => undefined);
 
   return {
@@ -230,7 +241,7 @@ export const createOperations = <T, P extends object>(deps: OperationDeps<T, P>)
       });
     },
     async close() {
-      await closeBull(deps.waiting, worker, queue);
+      await closeBull(deps.waiting, worker, queue, ...others);
     },
   };
 };

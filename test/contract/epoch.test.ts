@@ -45,12 +45,15 @@ const look = async (store: ContentStore, inRedis: string | undefined, inStore: s
 test.each([
   ['a folder', folderStore],
   ['a bucket', bucketStore],
-])('%s keeps the epoch, the last one', async (_name, open) => {
+])('%s keeps the epoch, the last one, and the erasures beside it', async (_name, open) => {
   const store = open();
   expect(await store.readEpoch()).toBeUndefined();
   await store.writeEpoch('one');
   await store.writeEpoch('two');
+  expect(await store.readErasures()).toBeUndefined();
+  await store.writeErasures('[]');
   expect(await store.readEpoch()).toBe('two');
+  expect(await store.readErasures()).toBe('[]');
 });
 
 test.each<[string, string | undefined, string | undefined, string | undefined]>([

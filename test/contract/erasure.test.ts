@@ -1,14 +1,68 @@
 // What must hold of an erasure whoever is at work at the same time: in the audit, and in the hashes of suppressed addresses.
 import { createAudit } from '../../libs/events/audit';
 import { redactAudit } from '../../libs/events/redact-audit';
+import { createOperations } from '../../libs/internal-queues/operations';
+import { Problem } from '../../libs/mail/input/problem';
 import { createPersonWords } from '../../libs/mail/erasure/person-words';
 import { systemClock } from '../../libs/runtime/clock';
 import { KEYS, tenantKeys } from '../../libs/store/redis/keys';
 import { createSecretBox } from '../../libs/store/redis/secret-box';
 import { createErasedSuppressions } from '../../libs/store/suppressions/erased';
 import { useBareRedis } from '../support/redis/bare-redis';
+import { openClient } from '../support/redis/test-redis';
+import { deferred, eventually } from '../support/wait';
 
 const bare = useBareRedis();
+
+interface Order {
+  says: string;
+  dryRun: boolean;
+}
+
+test('operations lose a person however old they are, and one that looks at emails now is waited for', async () => {
+  const { redis, server } = bare;
+  const waiting = openClient(server.url, { maxRetriesPerRequest: null });
+  const held = deferred<void>();
+  const open = (name: '_operations' | '_erasures') =>
+    createOperations<Order, object>({
+      redis,
+      waiting,
+      clock: systemClock,
+      kind: { name, nothingYet: {}, tries: 1 },
+      run: async ({ says }) => (says === 'wait' ? held.promise : undefined),
+    });
+  const [operations, erasures] = [open('_operations'), open('_erasures')];
+  const bound = { most: 3, isShort: false, refuse: () => new Problem('too-many', 'full') };
+  const ended = (id: string) => eventually(async () => expect((await operations.get(id))?.state).toBe('done'));
+  try {
+    for (const id of ['o_1', 'o_2', 'o_3']) {
+      await operations.add(id, { says: 'ann@example.org', dryRun: false }, 'acme', bound);
+      await ended(id);
+    }
+    // The oldest makes room for one of another kind, and is gone.
+    await erasures.add('o_4', { says: '', dryRun: false }, 'acme', bound);
+    expect(await operations.get('o_1')).toBeUndefined();
+    // Of one that is not listed any more something is kept for a while.
+    await redis.zrem(KEYS.keptOperations('acme'), 'o_2');
+    await operations.add('o_5', { says: 'ann@example.org', dryRun: false }, 'other', bound);
+    await ended('o_5');
+    const words = createPersonWords('ann@example.org');
+    expect(await operations.forget('acme', words, true)).toEqual({ over: 2, underWay: 0 });
+
+    await operations.add('o_6', { says: 'wait', dryRun: true }, 'acme', { ...bound, most: 9 });
+    await eventually(async () => expect((await operations.get('o_6'))?.state).toBe('running'));
+    expect(await operations.forget('acme', words, false)).toEqual({ over: 2, underWay: 1 });
+    held.resolve();
+    await ended('o_6');
+    expect(await operations.forget('acme', words, false)).toEqual({ over: 0, underWay: 0 });
+    expect((await operations.get('o_2'))?.data.says).toBe('(erased)');
+    expect((await operations.get('o_5'))?.data.says).toBe('ann@example.org');
+  } finally {
+    await operations.close();
+    await erasures.close();
+    waiting.disconnect();
+  }
+});
 
 test('the audit loses several persons at once, and no entry that is written meanwhile', async () => {
   const { redis } = bare;

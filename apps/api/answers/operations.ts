@@ -73,7 +73,10 @@ const Erasure = z
       operations: Count,
       auditEntries: Count,
     }),
-    left: Count.meta({ description: 'Emails that are being sent, and operations under way: they are waited for.' }),
+    left: Count.meta({
+      description:
+        'Emails that are being sent, messages that wait for an archive, and operations under way: they are waited for.',
+    }),
     createdAt: Time,
     finishedAt: Time.optional(),
     reason: z.string().optional(),

@@ -52,7 +52,7 @@ const store = async (deps: ArchiveDeps, lease: Lease, bytes: Readable): Promise<
 /**
  * Every attempt replaces what the one before it kept: the message of the last hand-over is the one that was sent.
  * @param facts of the message, for whoever looks at it or sends it again
- * @returns the message as it is kept, which is what must be handed over: composing it anew would make other boundaries
+ * @returns the message as it is kept, which is what must be handed over: composing it anew would make other boundaries; and its record
  * @throws FenceClosed where the email is not ours any more
  */
 export const archiveMessage = async (
@@ -60,7 +60,7 @@ export const archiveMessage = async (
   lease: Lease,
   message: Message,
   facts: Pick<StoredRaw, 'from' | 'authors' | 'subject' | 'messageId'>,
-): Promise<Message> => {
+): Promise<{ message: Message; kept: StoredRaw }> => {
   const { content } = message;
   let size = 0;
   const plain = Buffer.isBuffer(content) ? Readable.from([content], { objectMode: false }) : content();
@@ -86,8 +86,8 @@ export const archiveMessage = async (
   const needless = recorded ? known : contentId;
   if (needless !== undefined) await letGo(deps, lease, needless);
   if (!recorded) throw new FenceClosed('the hold on the email was lost: another worker may have it');
-  if (Buffer.isBuffer(content)) return message;
-  return rawMessage(kept, { messageId: '', date: 0 }, deps.content);
+  if (Buffer.isBuffer(content)) return { message, kept };
+  return { message: await rawMessage(kept, { messageId: '', date: 0 }, deps.content), kept };
 };
 
 /** Archives the message where the `archive` setting, or an archive that it is to be handed to, asks for it. An email that is not ours any more ends the attempt. */
@@ -96,7 +96,7 @@ export const archive = async (deps: ArchiveDeps, attempt: ComposedAttempt): Prom
   if (lease.signal.aborted) return endAttempt(attempt, { kind: 'interrupted', text: String(lease.signal.reason) });
   if (!settings.archive && settings.archiveTo === undefined) return attempt;
   try {
-    return { ...attempt, message: await archiveMessage(deps, lease, message, facts) };
+    return { ...attempt, ...(await archiveMessage(deps, lease, message, facts)) };
   } catch (error) {
     if (!(error instanceof FenceClosed)) throw error;
     return endAttempt(attempt, { kind: 'interrupted', text: `stopped: ${error.message}` });

@@ -1,5 +1,5 @@
 // Hands a message over for the recipients that are left, and remembers at once what is known of them.
-import type { Encryption } from '../../../libs/mail/email/outcome';
+import type { Encryption, RecipientOutcomes, Reply } from '../../../libs/mail/email/outcome';
 import type { Phase } from '../../../libs/mail/smtp/phase';
 import { answerWithoutWords, hearWithoutWords } from '../../../libs/mail/smtp/discretion';
 import {
@@ -8,9 +8,10 @@ import {
   markDone,
   markIntent,
   markSent,
-  readArchive,
+  markUnknown,
 } from '../../../libs/jobs/transitions/hand-over-journal';
-import { keepCopy, type CopyDeps } from '../../../libs/jobs/traces/archive-copy';
+import { draftCopy, type CopyDeps, type DraftCopy } from '../../../libs/jobs/traces/archive-copy';
+import { classifyReply } from '../../../libs/mail/smtp/classify-answer';
 import { envelopeAddress, heldBytes } from '../../../libs/send/message/message';
 import type { SendRequest, SendResult } from '../../../libs/send/smtp/transmit';
 import type { Breakers } from '../../../libs/store/limits/breaker';
@@ -87,16 +88,54 @@ export const handOver = async (deps: HandOverDeps, attempt: ComposedAttempt): Pr
 };
 
 /** A server took it for some: they have a message that the archive must have, whatever becomes of the others. */
-const copyForSome = async (
+const copyForSome = (
   deps: HandOverDeps,
-  { lease, settings, tried }: HandedOverAttempt,
+  { lease, settings, tried, kept }: HandedOverAttempt,
   accepted: string[],
-): Promise<void> => {
-  if (settings.archiveTo === undefined || !tried.some((one) => accepted.includes(one))) return;
+): DraftCopy | undefined => {
+  if (kept === undefined) return undefined;
   const { queue, id, email } = lease;
-  const message = await readArchive(deps.redis, queue, id);
-  if (message === undefined) return;
-  await keepCopy(deps, queue, { id, email, message, settings, at: deps.clock.now(), accepted });
+  const now = tried.filter((one) => accepted.includes(one));
+  return draftCopy(deps, queue, { id, email, message: kept, settings, at: deps.clock.now(), accepted: now });
+};
+
+/** Nothing may keep it from being written who has the email: what the archive is to get is written with it. */
+const rememberSome = async (
+  deps: HandOverDeps,
+  attempt: HandedOverAttempt,
+  { accepted, refused }: RecipientOutcomes,
+  said: Reply[],
+): Promise<void> => {
+  const { redis, clock } = deps;
+  const { lease, marks, suppressed, done, intentAt } = attempt;
+  const copy = copyForSome(deps, attempt, accepted);
+  // Where Redis does not take that, the script holds the message too, and upkeep names the queue.
+  await copy?.hold().catch(() => undefined);
+  const replies = [...done.refused, ...said];
+  // Who was suppressed is asked again at the next attempt, and not remembered.
+  const byServer = refused.filter((address) => !suppressed.some(({ recipient }) => recipient === address));
+  const words = byServer.flatMap((address) => replies.find(({ recipient }) => recipient === address) ?? []);
+  await markDone(redis, lease.queue, lease.id, {
+    generation: marks.generation,
+    intentAt,
+    now: clock.now(),
+    done: { accepted, refused: words },
+    copy: copy?.argument,
+  });
+};
+
+/** Nobody knows whether the server took it, but whom it was not for. */
+const rememberUnknown = async (deps: HandOverDeps, attempt: HandedOverAttempt): Promise<void> => {
+  const { lease, marks, result, tried } = attempt;
+  if (result.kind !== 'fault' || result.replies.length === 0) return;
+  const isRefused = (one: Reply): boolean => classifyReply('rcpt', one, tried.length).outcome === 'refused';
+  const not = result.replies.map(({ recipient }) => recipient);
+  const { accepted, refused } = marks.done;
+  await markUnknown(deps.redis, lease.queue, lease.id, {
+    generation: marks.generation,
+    done: { accepted, refused: [...refused, ...result.replies.filter(isRefused)] },
+    unknown: tried.filter((address) => !not.includes(address)),
+  });
 };
 
 /**
@@ -110,28 +149,16 @@ export const remember = async (
   { outcome }: Pick<EndedAttempt, 'outcome'>,
 ): Promise<void> => {
   const { redis, clock, breakers } = deps;
-  const { lease, settings, marks, suppressed, result, done, intentAt } = attempt;
+  const { lease, settings, marks, result, intentAt } = attempt;
   const { queue, id } = lease;
   if (outcome.kind === 'sent') {
     if (settings.history.keep && breakers.isWell(queue.address.tenant, settings.transport)) return;
     await markSent(redis, queue, id, { at: clock.now(), replies: outcome.replies });
   } else if ((outcome.kind === 'deferred' || outcome.kind === 'refused') && outcome.recipients !== undefined) {
-    const { accepted, refused } = outcome.recipients;
-    await copyForSome(deps, attempt, accepted);
-    const replies = [...done.refused, ...outcome.replies];
-    // Who was suppressed is asked again at the next attempt, and not remembered.
-    const byServer = refused.filter((address) => !suppressed.some(({ recipient }) => recipient === address));
-    const words = byServer.flatMap((address) => replies.find(({ recipient }) => recipient === address) ?? []);
-    await markDone(redis, queue, id, {
-      generation: marks.generation,
-      intentAt,
-      done: { accepted, refused: words },
-    });
-  } else if (
-    intentAt !== undefined &&
-    outcome.kind !== 'uncertain' &&
-    !(result.kind === 'stopped' && result.error instanceof FenceClosed)
-  ) {
+    await rememberSome(deps, attempt, outcome.recipients, outcome.replies);
+  } else if (outcome.kind === 'uncertain') {
+    await rememberUnknown(deps, attempt);
+  } else if (intentAt !== undefined && !(result.kind === 'stopped' && result.error instanceof FenceClosed)) {
     await clearIntent(redis, queue, id, { generation: marks.generation, intentAt });
   }
 };

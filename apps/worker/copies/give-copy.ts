@@ -1,10 +1,11 @@
 // Hands one copy over to the archive of its queue: as a journal report by SMTP, or posted.
+import { buffer } from 'node:stream/consumers';
 import type { ContentReader } from '../../../libs/content/store';
 import { hashOf } from '../../../libs/content/content-id';
 import { postSigned } from '../../../libs/events/webhooks/post-event';
 import { withoutAddresses } from '../../../libs/events/mail-log';
 import type { Fetcher } from '../../../libs/fetch/fetcher';
-import { copyIdOf, type ArchiveCopy } from '../../../libs/jobs/traces/archive-copy';
+import type { ArchiveCopy } from '../../../libs/jobs/traces/archive-copy';
 import type { QueueAddress } from '../../../libs/mail/address/queue-address';
 import type { ArchiveTo } from '../../../libs/mail/settings/archive-to';
 import type { Clock } from '../../../libs/runtime/clock';
@@ -42,7 +43,7 @@ const boundaryOf = ({ message }: ArchiveCopy): string => `rohrpost-${hashOf(mess
 const report = (address: string, { tenant, application }: QueueAddress, copy: ArchiveCopy, message: Message) =>
   journalReport(
     {
-      reportId: copyIdOf(copy.email, copy.message.contentId),
+      reportId: copy.id,
       archive: address,
       from: envelopeAddress({ address: copy.message.from }),
       subject: copy.message.subject ?? '',
@@ -89,12 +90,8 @@ const bySmtp = async (
   }
 };
 
-const bytesOf = async ({ content }: Message): Promise<Buffer> => {
-  if (Buffer.isBuffer(content)) return content;
-  const chunks: Buffer[] = [];
-  for await (const chunk of content() as AsyncIterable<Buffer>) chunks.push(chunk);
-  return Buffer.concat(chunks);
-};
+const bytesOf = ({ content }: Message): Promise<Buffer> | Buffer =>
+  Buffer.isBuffer(content) ? content : buffer(content());
 
 /** What is told beside the message. */
 const metadataOf = (copy: ArchiveCopy, { tenant, application }: QueueAddress) => ({
@@ -136,7 +133,7 @@ const byHttp = async (
   const posted = await postSigned(deps.fetcher, {
     url,
     secrets: await deps.signingSecrets.current(queue.tenant),
-    id: copyIdOf(copy.email, copy.message.contentId),
+    id: copy.id,
     contentType: `multipart/form-data; boundary=${boundary}`,
     body,
     at: deps.clock.now(),

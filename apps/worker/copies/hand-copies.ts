@@ -4,25 +4,28 @@ import { retryDelay } from '../../../libs/events/webhooks/retry-times';
 import { dueCopies, settleAgain, settleTaken, type CopiesDeps } from '../../../libs/jobs/traces/archive-copies';
 import { queuesWithCopies, type ArchiveCopy } from '../../../libs/jobs/traces/archive-copy';
 import type { EmailQueue, Queues } from '../../../libs/jobs/layout/queues';
-import { queueName, type QueueAddress } from '../../../libs/mail/address/queue-address';
+import { uptime } from '../../../libs/runtime/clock';
 import { messageOf } from '../../../libs/runtime/fault';
 import type { Log } from '../../../libs/runtime/log';
 import { IN_MEMORY } from '../../../libs/send/message/message';
+import type { Installation } from '../../../libs/store/registries/installation';
 import type { Tenants } from '../../../libs/store/registries/tenants';
 import { giveCopy, type Given, type GiveCopyDeps } from './give-copy';
+import { createTurns } from './turns';
 
 /** How often it is looked which copies are due, ms. */
 const LOOK_MS = 250;
 /** Copies of a queue that are handed over at once; of one whose archive fails only the first is tried. */
 const AT_ONCE = 10;
-/** Queues at work at once: in all, and of one tenant. */
-const [IN_ALL, OF_TENANT] = [200, 5];
+/** Where others wait, a queue goes on for so long and then to the end of the line. */
+const SLICE_MS = 2_000;
 /** Nobody waits longer for the next attempt, ms: there is no last one. */
 const LONGEST_PAUSE_MS = 10 * 60_000;
 
 export interface HandCopiesDeps extends GiveCopyDeps, CopiesDeps {
   queues: Queues;
   tenants: Pick<Tenants, 'queue'>;
+  installation: Pick<Installation, 'pauseNote'>;
   log: Log;
 }
 
@@ -62,21 +65,6 @@ const createHand = (deps: HandCopiesDeps) => {
   };
 };
 
-/** What this process has under way: a queue at a time, of a tenant not too many. */
-const createUnderWay = () => {
-  const running = new Map<string, { tenant: string; ended: Promise<void> }>();
-  const ofTenant = (tenant: string): number => [...running.values()].filter((one) => one.tenant === tenant).length;
-  return {
-    begin(address: QueueAddress, run: () => Promise<void>): void {
-      const name = queueName(address);
-      if (running.has(name) || running.size >= IN_ALL || ofTenant(address.tenant) >= OF_TENANT) return;
-      const ended = run().finally(() => running.delete(name));
-      running.set(name, { tenant: address.tenant, ended });
-    },
-    ended: () => Promise.all([...running.values()].map(({ ended }) => ended)),
-  };
-};
-
 /** Large messages are held one at a time. */
 const isLarge = ({ message }: ArchiveCopy): boolean => message.size > IN_MEMORY;
 
@@ -85,9 +73,13 @@ export const createHandCopies = (deps: HandCopiesDeps) => {
   const hand = createHand(deps);
   /** Queues whose archive did not take what it was handed last. */
   const failing = new Set<string>();
+  /** While everything waits for a person, nothing leaves. */
+  const isPaused = async (): Promise<boolean> => (await deps.installation.pauseNote()) !== undefined;
 
-  const handDue = async (queue: EmailQueue, signal: AbortSignal): Promise<void> => {
-    for (;;) {
+  /** @param isOver says that it is somebody else's turn */
+  const handDue = async (queue: EmailQueue, signal: AbortSignal, isOver: () => boolean): Promise<void> => {
+    do {
+      if (await isPaused()) return;
       const most = failing.has(queue.name) ? 1 : AT_ONCE;
       const due = await dueCopies(deps.redis, queue, deps.clock.now(), most);
       if (due.length === 0) return;
@@ -96,21 +88,24 @@ export const createHandCopies = (deps: HandCopiesDeps) => {
       if (taken.includes(true)) failing.delete(queue.name);
       else failing.add(queue.name);
       if (taken.includes(false)) return;
-    }
+    } while (!isOver());
   };
 
   return async (signal: AbortSignal): Promise<void> => {
-    const underWay = createUnderWay();
     const onFault = (error: unknown): void => {
       if (!signal.aborted) deps.log.error({ error }, 'copies for an archive could not be handed over; tried again');
     };
+    const turns = createTurns((address) => {
+      const until = uptime() + SLICE_MS;
+      const isOver = (): boolean => signal.aborted || (uptime() > until && turns.isWanted(address));
+      return handDue(deps.queues.open(address), signal, isOver).catch(onFault);
+    });
     for (;;) {
       const found = await queuesWithCopies(deps.redis);
-      for (const address of found)
-        underWay.begin(address, () => handDue(deps.queues.open(address), signal).catch(onFault));
       if (found.length === 0 || signal.aborted) break;
+      if (!(await isPaused())) turns.offer(found);
       await pause(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined);
     }
-    await underWay.ended();
+    await turns.end();
   };
 };

@@ -1427,7 +1427,7 @@ export interface paths {
         put?: never;
         /**
          * Go on after a backup was restored
-         * @description With `since`: emails of the backup that may have left since are `uncertain` from then on, and wait for a person whatever `onUncertain` says. With `confirm`: nothing is, because nothing was restored, or nothing can have left. Then the installation is resumed. May be repeated.
+         * @description With `since`: emails of the backup that may have left since are `uncertain` from then on, and wait for a person whatever `onUncertain` says. With `confirm`: nothing is, because nothing was restored, or nothing can have left. Persons who were erased since are erased again. Then the installation is resumed. May be repeated.
          *
          *     Needs the role `operator` or one that may do more.
          */
@@ -3408,7 +3408,7 @@ export interface components {
                 operations: number;
                 auditEntries: number;
             };
-            /** @description Emails that are being sent, and operations under way: they are waited for. */
+            /** @description Emails that are being sent, messages that wait for an archive, and operations under way: they are waited for. */
             left: number;
             /** Format: date-time */
             createdAt: string;

@@ -2,7 +2,7 @@
 import { formatAddress, type Address } from '../../mail/address/address';
 import { Problem } from '../../mail/input/problem';
 import { dueAt, type StoredEmail } from '../../mail/email/stored-email';
-import { readRecords } from '../../jobs/layout/email-record';
+import { readRecords, type EmailRecord } from '../../jobs/layout/email-record';
 import { readHistory } from '../../jobs/read/history';
 import type { BulkOperation } from './bulk-operation';
 import { replacedIn, type Replacement } from './bulk-replace';
@@ -112,6 +112,10 @@ export const tryOn = async (
   };
 };
 
+/** Is nothing left to be done once it is corrected? A correction that needs an approval has held it; what waits has got another time. */
+const isDoneWith = ({ action }: BulkOperation, { state, place }: EmailRecord): boolean =>
+  action === 'hold' ? state === 'held' : action === 'send-now' && place !== 'failed';
+
 /** Corrects first, so that nothing is released uncorrected. @param patch undefined where there is none, or it was made before */
 export const actOn = async (
   deps: BulkDeps,
@@ -127,18 +131,17 @@ export const actOn = async (
     await correct(deps, commands, subject, patch);
     const [fresh] = await readRecords(deps.redis, subject.queue, [subject.record.id]);
     if (fresh !== undefined) subject = { ...subject, record: fresh };
+    if (isDoneWith(order, subject.record)) return;
   }
   const { record } = subject;
   switch (order.action) {
     case 'release':
-      return commands.release(subject);
     case 'send-now':
-      return record.place === 'failed' ? commands.release(subject) : undefined;
+      return commands.release(subject);
     case 'cancel':
       return commands.cancel(subject);
     case 'hold':
-      // A correction that needs an approval has held it.
-      return patch !== undefined && record.state === 'held' ? undefined : commands.hold(subject);
+      return commands.hold(subject);
     case 'delete':
       return commands.erase(subject);
     case 'resolve':
@@ -153,11 +156,11 @@ export const actOn = async (
 export const doneBefore = async (
   deps: BulkDeps,
   { queue, record }: Subject,
-  { id, action }: BulkOperation,
+  order: BulkOperation,
 ): Promise<'nothing' | 'corrected' | 'all'> => {
   const { changes } = await readHistory(deps.redis, queue, record);
-  const steps = changes.filter(({ operation }) => operation === id).map(({ what }) => what);
+  const steps = changes.filter(({ operation }) => operation === order.id).map(({ what }) => what);
   if (steps.some((what) => what !== 'corrected')) return 'all';
   if (steps.length === 0) return 'nothing';
-  return action === 'send-now' && record.place !== 'failed' ? 'all' : 'corrected';
+  return isDoneWith(order, record) ? 'all' : 'corrected';
 };

@@ -7,6 +7,7 @@ import { forgetRecipient, withoutRecipient } from '../../jobs/retention/forget-r
 import type { RemoveEmail } from '../../jobs/transitions/remove-email';
 import type { PersonWords } from '../../mail/erasure/person-words';
 import { contentIdsOf, LARGE_PARTS, recipientsOf, type StoredEmail } from '../../mail/email/stored-email';
+import { jsonOrText } from '../../mail/json/json-or-text';
 import type { Clock } from '../../runtime/clock';
 import type { ContentRefs } from '../../store/contents/content-refs';
 import type { Redis } from '../../store/redis/redis';
@@ -26,14 +27,6 @@ export type Fate = 'emails' | 'recipients' | 'left' | 'gone';
 const hasEnded = ({ place, state }: EmailRecord): boolean =>
   place === 'completed' || (place === 'failed' && state !== 'held' && state !== 'uncertain');
 
-const json = (text: string): unknown => {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
-};
-
 /**
  * Does what the others are to get name the person? Of a complete message, and of what is sealed, it is taken for granted: nobody
  * looks into them.
@@ -47,7 +40,8 @@ const saysPerson = async (
   if (words.areIn(withoutRecipient(email, words))) return true;
   for (const part of LARGE_PARTS) {
     const kept = email.stored?.[part];
-    if (kept !== undefined && words.areIn(json((await content.readAll(kept.contentId)).toString('utf8')))) return true;
+    if (kept !== undefined && words.areIn(jsonOrText((await content.readAll(kept.contentId)).toString('utf8'))))
+      return true;
   }
   return false;
 };

@@ -3,11 +3,13 @@ import { countInAudit, redactAudit } from '../../events/redact-audit';
 import type { MailLog } from '../../events/mail-log';
 import { takeOverIndex } from '../../jobs/layout/index-entries';
 import type { EmailQueue, Queues } from '../../jobs/layout/queues';
+import { waitingCopies } from '../../jobs/traces/archive-copies';
 import { byAddress } from '../../jobs/read/by-address';
 import { searchForm } from '../../mail/address/recipient-pattern';
 import { createPersonWords, type PersonWords } from '../../mail/erasure/person-words';
 import type { SecretBox } from '../../store/redis/secret-box';
 import type { Tenants } from '../../store/registries/tenants';
+import { hashOfPerson, type ErasureMarks } from '../../store/suppressions/erasure-marks';
 import type { ErasedSuppressions } from '../../store/suppressions/erased';
 import { eraseEmail, type EraseEmailDeps } from './erase-email';
 import { openRecipient, type ErasureOrder, type ErasureProgress } from './erasure-order';
@@ -21,16 +23,18 @@ export interface ErasePersonDeps extends EraseEmailDeps {
     forget(tenant: string, words: PersonWords, dryRun: boolean): Promise<{ over: number; underWay: number }>;
   };
   mailLog: Pick<MailLog, 'changed'>;
+  /** Remembers that it was done, for whoever puts a backup back. */
+  marks: Pick<ErasureMarks, 'keep'>;
 }
 
 const PAGE = 100;
 
 /** What is under way ends by itself: the erasure is tried again then. */
-class StillUnderWay extends Error {
+export class StillUnderWay extends Error {
   override name = 'StillUnderWay';
   constructor(left: number) {
     super(
-      `${left} emails to this recipient were still being sent, or operations that name it under way: erase once more`,
+      `${left} emails to this recipient were still being sent or waited for an archive, or operations that name it were under way: erase once more`,
     );
   }
 }
@@ -43,7 +47,7 @@ interface Run {
   words: PersonWords;
   progress: ErasureProgress;
   /** Counts, and keeps the count. */
-  count(kind: keyof ErasureProgress, more?: number): Promise<void>;
+  count(this: void, kind: keyof ErasureProgress, more?: number): Promise<void>;
 }
 
 const eraseInQueue = async (run: Run, queue: EmailQueue): Promise<void> => {
@@ -63,6 +67,13 @@ const eraseInQueue = async (run: Run, queue: EmailQueue): Promise<void> => {
     }
     after = next;
   }
+  await countCopies(run, queue);
+};
+
+/** What a server has taken belongs to the archive, which may have to have it by law: it is handed over first, and is gone then. */
+const countCopies = async ({ deps, words, count }: Run, queue: EmailQueue): Promise<void> => {
+  for await (const copies of waitingCopies(deps.redis, queue))
+    await count('left', copies.filter(({ to, cc = [], bcc = [] }) => [...to, ...cc, ...bcc].some(words.is)).length);
 };
 
 /** What is kept of the person beside the emails. Events and deliveries of webhooks hold no address. */
@@ -107,6 +118,9 @@ export const erasePerson = async (
       if (!order.dryRun) await save(run.progress);
     },
   };
+  const { id, tenant } = order;
+  const at = new Date(deps.clock.now()).toISOString();
+  if (!order.dryRun) await deps.marks.keep({ id, tenant, at, hash: hashOfPerson(deps.secrets, tenant, recipient) });
   for (const { application } of await deps.tenants.queues(order.tenant))
     await eraseInQueue(run, deps.queues.open({ tenant: order.tenant, application }));
   await eraseBeside(run);

@@ -39,7 +39,7 @@ export interface ErasureProgress {
   suppressions: number;
   operations: number;
   auditEntries: number;
-  /** Emails that are being sent, and operations under way: they wait for their end. */
+  /** Emails that are being sent, copies that wait for an archive, and operations under way: their end is waited for. */
   left: number;
 }
 
@@ -52,7 +52,7 @@ const NOTHING_YET: ErasureProgress = {
   left: 0,
 };
 
-/** What is left over is looked at every 3 s, for 20 minutes: longer than an attempt takes. */
+/** What is left over is looked at every 3 s, for 20 minutes: longer than an attempt takes, or an archive that is started again. */
 const TRIES = 400;
 
 const withoutPerson = ({ id, tenant, dryRun, by }: ErasureOrder): ErasureOrder => ({ id, tenant, dryRun, by });

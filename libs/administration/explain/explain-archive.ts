@@ -2,7 +2,6 @@
 import type { EmailRecord } from '../../jobs/layout/email-record';
 import type { EmailQueue } from '../../jobs/layout/queues';
 import { copiesOfEmail } from '../../jobs/traces/archive-copies';
-import { contentsOf } from '../../mail/email/stored-email';
 import { shownArchive } from '../../mail/settings/archive-to';
 import type { Redis } from '../../store/redis/redis';
 import type { Tenants } from '../../store/registries/tenants';
@@ -13,16 +12,12 @@ export interface ExplainArchiveDeps {
   tenants: Pick<Tenants, 'queue'>;
 }
 
-/** A message waits until the archive has it, and the email with its content wiped still names it. */
 export const explainArchive = async (
   { redis, tenants }: ExplainArchiveDeps,
   queue: EmailQueue,
-  { id, email, archive }: EmailRecord,
+  { id }: EmailRecord,
 ): Promise<Reason[]> => {
-  const wiped = email.contentWiped === true ? contentsOf(email).map(({ contentId }) => contentId) : [];
-  const contentIds = [...(archive === undefined ? [] : [archive.contentId]), ...wiped];
-  if (contentIds.length === 0) return [];
-  const waiting = await copiesOfEmail(redis, queue, id, contentIds);
+  const waiting = await copiesOfEmail(redis, queue, id);
   if (waiting.length === 0) return [];
   const present = (await tenants.queue(queue.address))?.settings.archiveTo;
   return waiting.map(({ copy, nextAt }) => {

@@ -91,8 +91,8 @@ const NOTHING_DONE = JSON.stringify({ generation: 0, accepted: [], refused: [] }
 type Row = [] | [place: Place, score: string, fields: (string | null)[]];
 
 /**
- * What a job's mark says of the recipients that the email has now. A refusal holds until the next release; who has the email
- * has it for good, and whoever is left has it when it is sent.
+ * What a job's mark says of the recipients that the email has now. A refusal holds until the next release, also where a person says
+ * that it was sent; who has the email has it for good, and whoever is left has it when it is sent.
  */
 const recipientsView = (
   text: string,
@@ -102,12 +102,11 @@ const recipientsView = (
 ): NonNullable<EmailRecord['recipients']> => {
   const done = JSON.parse(text) as { generation: number; accepted: string[]; refused: Reply[] };
   const present = new Set(recipientsOf(email).map(({ address }) => normalizeAddress(address)));
-  if (isSent) return { accepted: [...present], refused: [] };
   const isPresent = (address = ''): boolean => present.has(normalizeAddress(address));
-  return {
-    accepted: done.accepted.filter(isPresent),
-    refused: done.generation === generation ? done.refused.filter(({ recipient }) => isPresent(recipient)) : [],
-  };
+  const refused = done.generation === generation ? done.refused.filter(({ recipient }) => isPresent(recipient)) : [];
+  if (!isSent) return { accepted: done.accepted.filter(isPresent), refused };
+  const not = refused.map(({ recipient = '' }) => normalizeAddress(recipient));
+  return { accepted: [...present].filter((address) => !not.includes(address)), refused };
 };
 
 /** The time of an email is over while it waits: it is expired before the sweep has put it aside. */

@@ -82,3 +82,19 @@ export const byAddress = (redis: Redis, index: string, { local, domain }: Recipi
     return { entries: members.map(entryOf), next: next === '' ? undefined : next };
   };
 };
+
+const ADDRESSES_AT_ONCE = 1_000;
+
+/** Every address that emails are found by, some at a time; one may come twice. */
+export async function* addressesIn(redis: Redis, index: string): AsyncGenerator<string[]> {
+  const all = byRange(redis, index, '');
+  for (let after: string | undefined, more = true; more; more = after !== undefined) {
+    const { entries, next } = await all(after, ADDRESSES_AT_ONCE);
+    const addresses = entries.map(({ cursor }) => {
+      const [domain = '', local = ''] = cursor.split(SEPARATOR);
+      return `${local}@${domain}`;
+    });
+    yield [...new Set(addresses)];
+    after = next;
+  }
+}

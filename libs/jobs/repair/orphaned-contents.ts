@@ -4,7 +4,7 @@ import type { Redis } from '../../store/redis/redis';
 import { idTime, isEmailId } from '../layout/email-id';
 import type { EmailQueue } from '../layout/queues';
 import { isCopyWaiting } from '../traces/archive-copies';
-import { copyMember } from '../traces/archive-copy';
+import { copyMember, emailOfCopy } from '../traces/archive-copy';
 import { TOMBSTONE_KEPT_S } from '../layout/tombstones';
 
 const COPY = copyMember('');
@@ -22,16 +22,17 @@ const ABANDONED_MS = TOMBSTONE_KEPT_S * 1_000;
 /** @returns lets go of those of one queue, and says how many there were */
 export const createDropOrphanedContents = ({ redis, refs, removeContent, now }: OrphanedContentsDeps) => {
   const isOld = (id: string): boolean => isEmailId(id) && idTime(id) < now() - ABANDONED_MS;
-  const isOldCopy = (member: string): boolean => member.startsWith(COPY) && isOld(member.slice(COPY.length));
+  const isOldCopy = (member: string): boolean =>
+    member.startsWith(COPY) && isOld(emailOfCopy(member.slice(COPY.length)));
 
   /** What nobody needs: whoever held it for the archive was killed before he wrote that, or after the archive had it. */
   const dropCopies = async (queue: EmailQueue, needs: { member: string; contentId: string }[]): Promise<number> => {
     let dropped = 0;
     for (const { member, contentId } of needs) {
-      const email = member.slice(COPY.length);
+      const copyId = member.slice(COPY.length);
       // An email that is there may be at work on it.
-      if ((await redis.exists(queue.keys.job(email))) === 1) continue;
-      if (await isCopyWaiting(redis, queue, email, contentId)) continue;
+      if ((await redis.exists(queue.keys.job(emailOfCopy(copyId)))) === 1) continue;
+      if (await isCopyWaiting(redis, queue, copyId)) continue;
       await refs.release(queue.address, member, [contentId], removeContent);
       dropped++;
     }

@@ -2,6 +2,7 @@
 import { readStored } from '../../mail/email/stored-email';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
+import { announceWaiting } from '../traces/archive-copies';
 import type { Schedule } from '../layout/schedule';
 import { idTime, isEmailId } from '../layout/email-id';
 import { readRecords } from '../layout/email-record';
@@ -160,6 +161,7 @@ export const createReconcile = (
     await takeOverIndex(redis, queue.keys);
     await dropDangling(queue, findings);
     findings.unneeded = await dropUnneeded(queue);
+    await announceWaiting(redis, queue);
     await rehomeAll(queue, findings);
     await indexAll(redis, queue, findings);
     await enterWhereabouts(redis, queue, deps.now());

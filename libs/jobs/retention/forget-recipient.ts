@@ -2,6 +2,7 @@
 import type { PersonWords } from '../../mail/erasure/person-words';
 import { parseLogLine, type LogLine } from '../../mail/email/outcome';
 import { readStored, type StoredEmail, type StoredRaw } from '../../mail/email/stored-email';
+import { jsonOrText } from '../../mail/json/json-or-text';
 import { BESIDE } from '../../store/redis/keys';
 import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
@@ -48,20 +49,11 @@ for _, member in ipairs(cjson.decode(ARGV[6])) do redis.call('ZREM', KEYS[2], me
 log(prefix, id, ARGV[5])
 return 1`);
 
-/** @returns JSON as what it stands for, everything else as the text that it is */
-const read = (text: string): unknown => {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
-};
-
 const written = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 /** A field of a job, or a line of its log that is none of ours, without the person. */
 const withoutPerson = (text: string, words: PersonWords): string => {
-  const value = read(text);
+  const value = jsonOrText(text);
   return words.areIn(value) ? written(words.takenOutOf(value)) : text;
 };
 

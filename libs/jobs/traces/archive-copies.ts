@@ -5,7 +5,7 @@ import type { ContentRefs } from '../../store/contents/content-refs';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
-import { copyIdOf, copyMember, type ArchiveCopy } from './archive-copy';
+import { announceCopies, copyMember, type ArchiveCopy } from './archive-copy';
 
 /** How the archive of a queue is. */
 export interface ArchiveState {
@@ -25,17 +25,20 @@ local copies, due, state = prefix .. '${BESIDE.copies}', prefix .. '${BESIDE.cop
 
 // KEYS: BullMQ's prefix. ARGV: id of the copy, of its email, the content id of its message, '1' where the email keeps that, now. Result: 1
 // where the email let go of it. Atomic: a message that the email holds for the archive alone goes with the copy. Taken away first: a full
-// Redis lets it go on then.
+// Redis lets it go on then. An email that is not over may be handing it over again; one whose end is not known may be resolved as sent; and
+// one that names the content is made of it, as one that was sent again as it was.
 const takenScript = defineScript(`${NAMES}
 redis.call('ZREM', due, id)
 redis.call('HDEL', copies, id)
+redis.call('ZREM', prefix .. '${BESIDE.copiesByEmail}', id)
 redis.call('HDEL', state, 'failing')
 if redis.call('ZCARD', due) == 0 then redis.call('HDEL', state, 'error') end
 redis.call('HSET', state, 'taken', ARGV[5])
 if ARGV[4] == '1' then return 0 end
 local job = prefix .. ARGV[2]
-local mark = redis.call('HGET', job, '${MARK.archive}')
+local mark, finished, reason, data = unpack(redis.call('HMGET', job, '${MARK.archive}', 'finishedOn', 'failedReason', 'data'))
 if not mark or cjson.decode(mark).contentId ~= ARGV[3] then return 0 end
+if not finished or string.sub(reason or '', 1, 10) == 'uncertain:' or string.find(data or '', ARGV[3], 1, true) then return 0 end
 redis.call('HDEL', job, '${MARK.archive}')
 return 1`);
 
@@ -54,10 +57,9 @@ return 1`);
 const keysOf = ({ keys }: EmailQueue) => ({
   copies: keys.bull + BESIDE.copies,
   due: keys.bull + BESIDE.copiesDue,
+  byEmail: keys.bull + BESIDE.copiesByEmail,
   state: keys.bull + BESIDE.copiesState,
 });
-
-const idOf = ({ email, message }: ArchiveCopy): string => copyIdOf(email, message.contentId);
 
 /** Those that are due, the longest first; some of them. @param now ms since 1970 */
 export const dueCopies = async (redis: Redis, queue: EmailQueue, now: number, most: number): Promise<ArchiveCopy[]> => {
@@ -81,13 +83,15 @@ export const settleTaken = async (
   copy: ArchiveCopy,
   now: number,
 ): Promise<void> => {
-  const { email, kept } = copy;
+  const { id, email, kept } = copy;
   const { contentId } = copy.message;
-  const args = [idOf(copy), email, contentId, kept ? '1' : '', now];
+  const args = [copy.id, email, contentId, kept ? '1' : '', now];
   const letGo = (await takenScript(redis, [queue.keys.bull], args)) === 1;
   // Where this is cut short the reconciler goes on, once the email is gone.
   if (letGo) await refs.release(queue.address, email, [contentId], removeContent);
-  await refs.release(queue.address, copyMember(email), [contentId], removeContent);
+  // Whoever had the email next may have written it down once more.
+  if (await isCopyWaiting(redis, queue, id)) return;
+  await refs.release(queue.address, copyMember(id), [contentId], removeContent);
 };
 
 /**
@@ -103,7 +107,7 @@ export const settleAgain = async (
 ): Promise<void> => {
   const { error } = how;
   const next = error === undefined ? copy : { ...copy, attempts: copy.attempts + 1, error };
-  const args = [idOf(copy), JSON.stringify(next), how.nextAt, how.now, error ?? ''];
+  const args = [copy.id, JSON.stringify(next), how.nextAt, how.now, error ?? ''];
   await againScript(redis, [queue.keys.bull], args);
 };
 
@@ -127,39 +131,40 @@ export interface WaitingCopy {
   nextAt: number;
 }
 
-/** Those of an email that wait. @param contentIds that its messages may have */
-export const copiesOfEmail = async (
-  redis: Redis,
-  queue: EmailQueue,
-  id: string,
-  contentIds: string[],
-): Promise<WaitingCopy[]> => {
-  if (contentIds.length === 0) return [];
-  const { copies, due } = keysOf(queue);
-  const ids = contentIds.map((contentId) => copyIdOf(id, contentId));
+/** Those of an email that wait. */
+export const copiesOfEmail = async (redis: Redis, queue: EmailQueue, email: string): Promise<WaitingCopy[]> => {
+  const { copies, due, byEmail } = keysOf(queue);
+  // The ids of others that begin so go on with other signs: `.` comes after `-`.
+  const ids = await redis.zrangebylex(byEmail, `[${email}-`, `(${email}.`);
+  if (ids.length === 0) return [];
   const [texts, times] = await Promise.all([redis.hmget(copies, ...ids), redis.zmscore(due, ...ids)]);
   return texts.flatMap((text, index) =>
     text === null ? [] : [{ copy: JSON.parse(text) as ArchiveCopy, nextAt: Number(times[index] ?? 0) }],
   );
 };
 
-/** Does a copy of the email need this content? */
-export const isCopyWaiting = async (
-  redis: Redis,
-  queue: EmailQueue,
-  email: string,
-  contentId: string,
-): Promise<boolean> => (await redis.hexists(keysOf(queue).copies, copyIdOf(email, contentId))) === 1;
+/** Has the archive not taken it? */
+export const isCopyWaiting = async (redis: Redis, queue: EmailQueue, copyId: string): Promise<boolean> =>
+  (await redis.hexists(keysOf(queue).copies, copyId)) === 1;
 
-/** Lets go of what the copies of a queue hold that is deleted; its keys go with the queue. */
-export const releaseCopies = async ({ redis, refs, removeContent }: CopiesDeps, queue: EmailQueue): Promise<void> => {
+/** All of a queue, some at a time; one that is written meanwhile may be missing. */
+export async function* waitingCopies(redis: Redis, queue: EmailQueue): AsyncGenerator<ArchiveCopy[]> {
   let cursor = '0';
   do {
     const [next, fields] = await redis.hscan(keysOf(queue).copies, cursor, 'COUNT', 200);
     cursor = next;
-    for (const text of fields.filter((_, index) => index % 2 === 1)) {
-      const { email, message } = JSON.parse(text) as ArchiveCopy;
-      await refs.release(queue.address, copyMember(email), [message.contentId], removeContent);
-    }
+    yield fields.filter((_, index) => index % 2 === 1).map((text) => JSON.parse(text) as ArchiveCopy);
   } while (cursor !== '0');
+}
+
+/** Names the queue anew to whoever hands copies over, where some wait: it could not be done when they were written. */
+export const announceWaiting = async (redis: Redis, queue: EmailQueue): Promise<void> => {
+  if ((await redis.exists(keysOf(queue).copies)) === 1) await announceCopies(redis, queue);
+};
+
+/** Lets go of what the copies of a queue hold that is deleted; its keys go with the queue. */
+export const releaseCopies = async ({ redis, refs, removeContent }: CopiesDeps, queue: EmailQueue): Promise<void> => {
+  for await (const copies of waitingCopies(redis, queue))
+    for (const { id, message } of copies)
+      await refs.release(queue.address, copyMember(id), [message.contentId], removeContent);
 };

@@ -1,19 +1,22 @@
 // A message that a server took, for the archive of its queue: written by the script that says so, so that none is lost.
+import { createHash } from 'node:crypto';
 import type { Address } from '../../mail/address/address';
 import { normalizeAddress } from '../../mail/address/address';
-import { messageIdOf, type StoredEmail, type StoredRaw } from '../../mail/email/stored-email';
+import { messageIdOf, recipientsOf, type StoredEmail, type StoredRaw } from '../../mail/email/stored-email';
+import type { RecipientsDone } from '../../mail/email/outcome';
 import type { ArchiveTo } from '../../mail/settings/archive-to';
 import type { ResolvedSettings } from '../../mail/settings/settings';
 import type { ContentRefs } from '../../store/contents/content-refs';
 import { BESIDE, KEYS } from '../../store/redis/keys';
 import type { Redis } from '../../store/redis/redis';
-import { defineScript } from '../../store/redis/script';
 import type { EmailQueue } from '../layout/queues';
 import { createQueueIndex } from './queue-index';
 
 /** A copy as it waits. It holds its message in the content store by itself, whatever becomes of the email. */
 export interface ArchiveCopy {
-  /** Of the email. */
+  /** Its own: `copyIdOf`. */
+  id: string;
+  /** Id of the email. */
   email: string;
   /** When the server took it, ms since 1970. */
   sentAt: number;
@@ -21,7 +24,7 @@ export interface ArchiveCopy {
   message: StoredRaw;
   messageId: string;
   transport: string;
-  /** Addresses that a server took it for. */
+  /** Addresses that a server took it for, by this hand-over. */
   to: string[];
   cc?: string[];
   bcc?: string[];
@@ -37,13 +40,25 @@ export interface ArchiveCopy {
   error?: string;
 }
 
-/** The same for the same message, however often it is handed over; another one for each message of the email that a server took. */
-export const copyIdOf = (email: string, contentId: string): string => `${email}-${contentId.slice(-16)}`;
+/**
+ * The same for the same hand-over, however often it is written down; another one for each message of the email that a server took, and
+ * for others who got the same bytes.
+ */
+const copyIdOf = (email: string, contentId: string, recipients: string[]): string => {
+  const hash = createHash('sha256').update([contentId, ...recipients.map(normalizeAddress).sort()].join('\n'));
+  return `${email}-${hash.digest('hex').slice(0, 16)}`;
+};
+
+/** The id of its email. */
+export const emailOfCopy = (copyId: string): string => copyId.slice(0, copyId.lastIndexOf('-'));
 
 /** In whose name a copy holds its message (libs/store/contents/content-refs.ts). */
-export const copyMember = (email: string): string => `copy:${email}`;
+export const copyMember = (copyId: string): string => `copy:${copyId}`;
 
 const { announce, queues, dropIdle } = createQueueIndex(KEYS.copies, BESIDE.copies);
+
+/** Says that the queue may hold copies. */
+export const announceCopies = announce;
 
 /** The queues that may hold copies. */
 export const queuesWithCopies = queues;
@@ -51,17 +66,22 @@ export const queuesWithCopies = queues;
 /** Takes out queues that hold none and have not held any for a while. */
 export const dropIdleCopies = dropIdle;
 
-/** In Lua: `keepCopy` writes what `copyArgument` gave. What waits already stays as it is. */
+/**
+ * In Lua: `keepCopy` writes what `copyArgument` gave. What waits already stays as it is. The message is held here as well, where it could not
+ * be before: the email still holds it then, so that nobody else has to be told.
+ */
 export const COPIES = `
 local function keepCopy(prefix, copy, now)
   if copy == '' then return end
-  local id, record = string.match(copy, '^(%S+) (.*)$')
+  local id, content, record = string.match(copy, '^(%S+) (%S+) (.*)$')
+  redis.call('ZADD', content, '+inf', '${copyMember('')}' .. id)
   redis.call('HSETNX', prefix .. '${BESIDE.copies}', id, record)
   redis.call('ZADD', prefix .. '${BESIDE.copiesDue}', 'NX', now, id)
+  redis.call('ZADD', prefix .. '${BESIDE.copiesByEmail}', 0, id)
 end
 `;
 
-/** What a server took. */
+/** What a server took in one hand-over. */
 export interface Taken {
   id: string;
   email: StoredEmail;
@@ -69,16 +89,28 @@ export interface Taken {
   settings: ResolvedSettings;
   /** ms since 1970 */
   at: number;
-  /** Addresses of the envelope that it was taken for; everybody where none is named. */
+  /** Addresses of the envelope that it was taken for. */
   accepted: string[];
 }
+
+/**
+ * Whom the last hand-over reached, of an email that was sent or is taken for sent.
+ * @param done what earlier hand-overs said of recipients
+ * @param named whom the server was asked for and did not refuse, where that is known: else all who are left
+ */
+export const reachedLast = (email: StoredEmail, done: RecipientsDone, named: string[] | undefined): string[] => {
+  const before = [...done.accepted, ...done.refused.map(({ recipient = '' }) => recipient)].map(normalizeAddress);
+  const all = named ?? recipientsOf(email).map(({ address }) => address);
+  return all.filter((address) => !before.includes(normalizeAddress(address)));
+};
 
 const copyOf = ({ id, email, message, settings, at, accepted }: Taken, archiveTo: ArchiveTo): ArchiveCopy => {
   const have = new Set(accepted.map(normalizeAddress));
   const those = (list: Address[] = []): string[] =>
-    list.map(({ address }) => address).filter((one) => have.size === 0 || have.has(normalizeAddress(one)));
+    list.map(({ address }) => address).filter((one) => have.has(normalizeAddress(one)));
   const [cc, bcc] = [those(email.cc), those(email.bcc)];
   return {
+    id: copyIdOf(id, message.contentId, accepted),
     email: id,
     sentAt: at,
     message,
@@ -100,29 +132,39 @@ export interface CopyDeps {
   refs: ContentRefs;
 }
 
+/** A copy that is about to be written: what the scripts take, and what must be done beside it. */
+export interface DraftCopy {
+  argument: string;
+  /**
+   * The message is held for the archive, and the queue is named to whoever hands copies over. To be called before it is written: where
+   * nothing follows, the reconciler lets go of the message. May be repeated.
+   * @throws what Redis says against it
+   */
+  hold: () => Promise<void>;
+}
+
+/** @returns undefined where the queue has no archive, or the hand-over reached nobody */
+export const draftCopy = ({ redis, refs }: CopyDeps, queue: EmailQueue, taken: Taken): DraftCopy | undefined => {
+  const { archiveTo } = taken.settings;
+  if (archiveTo === undefined || taken.accepted.length === 0) return undefined;
+  const copy = copyOf(taken, archiveTo);
+  const { contentId, size } = copy.message;
+  return {
+    argument: `${copy.id} ${queue.keys.content(contentId)} ${JSON.stringify(copy)}`,
+    async hold() {
+      await announce(redis, queue);
+      await refs.claim(queue.address, copyMember(copy.id), [{ contentId, size }]);
+    },
+  };
+};
+
 /**
- * Before it is written: the message is held for the archive, and the queue is named to whoever hands copies over. Where nothing follows,
- * the reconciler lets go of it.
+ * A copy that is held already.
  * @returns what the scripts take
  * @throws what Redis says against it
  */
-export const copyArgument = async ({ redis, refs }: CopyDeps, queue: EmailQueue, taken: Taken): Promise<string> => {
-  const { archiveTo } = taken.settings;
-  if (archiveTo === undefined) return '';
-  const copy = copyOf(taken, archiveTo);
-  const { contentId, size } = copy.message;
-  await announce(redis, queue);
-  await refs.claim(queue.address, copyMember(copy.email), [{ contentId, size }]);
-  return `${copyIdOf(copy.email, contentId)} ${JSON.stringify(copy)}`;
-};
-
-// KEYS: BullMQ's prefix. ARGV: what `copyArgument` gave, now. Result: 1. Atomic: no copy without its time.
-const keepScript = defineScript(`${COPIES}
-keepCopy(KEYS[1], ARGV[1], ARGV[2])
-return 1`);
-
-/** Of an email that some recipients have and that is not over. */
-export const keepCopy = async (deps: CopyDeps, queue: EmailQueue, taken: Taken): Promise<void> => {
-  const copy = await copyArgument(deps, queue, taken);
-  if (copy !== '') await keepScript(deps.redis, [queue.keys.bull], [copy, taken.at]);
+export const copyArgument = async (deps: CopyDeps, queue: EmailQueue, taken: Taken): Promise<string> => {
+  const draft = draftCopy(deps, queue, taken);
+  await draft?.hold();
+  return draft?.argument ?? '';
 };

@@ -4,6 +4,7 @@ import type { StoredRaw } from '../../mail/email/stored-email';
 import { MARK } from '../layout/marks';
 import type { Redis } from '../../store/redis/redis';
 import { defineScript } from '../../store/redis/script';
+import { COPIES } from '../traces/archive-copy';
 import { GONE, isGone } from '../layout/tombstones';
 import { toArchive } from '../layout/email-record';
 import type { EmailQueue } from '../layout/queues';
@@ -22,7 +23,12 @@ export interface Marks {
   gone: boolean;
   /** Recipients that are done with, by address: taken, or refused for good. */
   done: RecipientsDone;
+  /** Whom the message was handed over for by the last hand-over of this generation, where its end is not known. */
+  unknown?: string[];
 }
+
+/** As `MARK.done` is kept. */
+type DoneMark = RecipientsDone & Pick<Marks, 'generation' | 'unknown'>;
 
 export interface SentMark {
   /** ms since 1970 */
@@ -41,9 +47,10 @@ const NOTHING_DONE: RecipientsDone = { accepted: [], refused: [] };
 export const NO_MARKS: Marks = { generation: 0, gone: false, handedOver: false, done: NOTHING_DONE };
 
 /** What was accepted stays so; what was refused before a release is tried anew. */
-const readDone = (text: string, generation: number): RecipientsDone => {
-  const done = JSON.parse(text) as RecipientsDone & { generation: number };
-  return { accepted: done.accepted, refused: done.generation === generation ? done.refused : [] };
+const readDone = (text: string, present: number): Pick<Marks, 'done' | 'unknown'> => {
+  const { accepted, refused, generation, unknown } = JSON.parse(text) as DoneMark;
+  if (generation !== present) return { done: { accepted, refused: [] } };
+  return { done: { accepted, refused }, ...(unknown && { unknown }) };
 };
 
 export const readMarks = async (redis: Redis, queue: EmailQueue, id: string): Promise<Marks> => {
@@ -60,7 +67,7 @@ export const readMarks = async (redis: Redis, queue: EmailQueue, id: string): Pr
     handedOver: [handedOver, intentGeneration].includes(String(current)),
     ...(intentAt !== undefined && Number(intentGeneration) === current && { intentAt: Number(intentAt) }),
     ...(sent && { sent: JSON.parse(sent) as SentMark }),
-    done: done ? readDone(done, current) : NOTHING_DONE,
+    ...(done ? readDone(done, current) : { done: NOTHING_DONE }),
   };
 };
 
@@ -76,16 +83,29 @@ return 1`);
 
 // The removal comes first, also where there is nothing to remove: Redis never refuses it for want of memory, and lets a script
 // that has begun to write go on writing. So a full Redis still learns that an email was sent.
-// KEYS: the job. ARGV: field of the intent, the time of the one to remove or '' for any, then pairs of field and value.
-// Result: 1, or 0 where the job is gone: then nothing is written, since a hash without a job would never go away. Atomic, so
-// that an intent of somebody else, who has the email by now, stays.
-const mark = defineScript(`
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+// KEYS: the job, BullMQ's prefix. ARGV: field of the intent, the time of the one to remove or '' for any, a copy for the archive
+// (archive-copy.ts) or '', now, then pairs of field and value.
+// Result: 1, or 0 where the job is gone: then no field is written, since a hash without a job would never go away. Atomic, so
+// that an intent of somebody else, who has the email by now, stays, and nobody is noted as done without the copy.
+const mark = defineScript(`${COPIES}
 local intent = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 local ours = ARGV[2] == '' or string.match(intent, '|(%d+)$') == ARGV[2]
 redis.call('HDEL', KEYS[1], ours and ARGV[1] or '')
-for index = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1]) end
+keepCopy(KEYS[2], ARGV[3], ARGV[4])
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+for index = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1]) end
 return 1`);
+
+/** @param how.intentAt of the intent that is over, ms since 1970, or '' for any; `copy` for the archive, and when it was made */
+const setMarks = async (
+  redis: Redis,
+  { keys }: EmailQueue,
+  id: string,
+  how: { intentAt: number | ''; copy?: string | undefined; now?: number },
+  ...fields: (string | number)[]
+): Promise<void> => {
+  await mark(redis, [keys.job(id), keys.bull], [MARK.intent, how.intentAt, how.copy ?? '', how.now ?? 0, ...fields]);
+};
 
 /** The fence said no: the message must not leave. */
 export class FenceClosed extends Error {
@@ -105,22 +125,45 @@ export const markIntent = async (redis: Redis, queue: EmailQueue, hold: Hold, no
 
 /** Records that the server took the email for all recipients that were left. */
 export const markSent = async (redis: Redis, queue: EmailQueue, id: string, sent: SentMark): Promise<void> => {
-  await mark(redis, [queue.keys.job(id)], [MARK.intent, '', MARK.sent, JSON.stringify(sent)]);
+  await setMarks(redis, queue, id, { intentAt: '' }, MARK.sent, JSON.stringify(sent));
 };
 
 /**
  * Records recipients that are done with while others are still to be tried; the hand-over itself has ended.
- * @param intentAt of the intent that is over, where there is one (ms since 1970)
+ * @param how.intentAt of the intent that is over, where there is one, and `now`, both in ms since 1970
+ * @param how.copy for the archive, where somebody has the message (`draftCopy`)
  */
 export const markDone = async (
   redis: Redis,
   queue: EmailQueue,
   id: string,
-  { generation, intentAt, done }: { generation: number; intentAt: number | undefined; done: RecipientsDone },
+  how: {
+    generation: number;
+    intentAt: number | undefined;
+    done: RecipientsDone;
+    now?: number;
+    copy?: string | undefined;
+  },
 ): Promise<void> => {
-  const value = JSON.stringify({ generation, ...done });
-  const began = intentAt === undefined ? [] : [MARK.handedOver, generation];
-  await mark(redis, [queue.keys.job(id)], [MARK.intent, intentAt ?? NO_INTENT, MARK.done, value, ...began]);
+  const { generation, intentAt = NO_INTENT, done, now = 0, copy } = how;
+  const value = JSON.stringify({ generation, ...done } satisfies DoneMark);
+  const began = intentAt === NO_INTENT ? [] : [MARK.handedOver, generation];
+  await setMarks(redis, queue, id, { intentAt, copy, now }, MARK.done, value, ...began);
+};
+
+/**
+ * Records of a hand-over whose end is not known whom it was for: those that the server refused before are not asked again, and did not
+ * get it, whatever a person finds out. Its intent stays.
+ */
+export const markUnknown = async (
+  redis: Redis,
+  queue: EmailQueue,
+  id: string,
+  how: { generation: number; done: RecipientsDone; unknown: string[] },
+): Promise<void> => {
+  const { generation, done, unknown } = how;
+  const value = JSON.stringify({ generation, ...done, unknown } satisfies DoneMark);
+  await setMarks(redis, queue, id, { intentAt: NO_INTENT }, MARK.done, value);
 };
 
 /** No intent has this time. */
@@ -137,7 +180,7 @@ export const clearIntent = async (
   id: string,
   { generation, intentAt }: { generation: number; intentAt: number },
 ): Promise<void> => {
-  await mark(redis, [queue.keys.job(id)], [MARK.intent, intentAt, MARK.handedOver, generation]);
+  await setMarks(redis, queue, id, { intentAt }, MARK.handedOver, generation);
 };
 
 // KEYS: the job, its lock. ARGV: token, field, value. Result: {1, or 0 where the lock is not ours any more; what stands there

@@ -65,6 +65,8 @@ export const KEYS = {
   pause: `${ROOT}:pause`,
   /** How far the installation has come, as JSON (libs/events/epoch/epoch.ts). */
   epoch: `${ROOT}:epoch`,
+  /** Hash: id of an operation -> the person that it erased, as a keyed hash, in JSON (libs/store/suppressions/erasure-marks.ts). */
+  erasures: `${ROOT}:erasures`,
   /** Written before it is asked how far writes have come (libs/store/durability/durability.ts). */
   durability: `${ROOT}:durability`,
   /** Sorted set: the tenant's operations that are not done with -> when they were asked for (ms). */
@@ -178,6 +180,7 @@ export const queueKeys = (address: QueueAddress) => {
       BESIDE.sealed,
       BESIDE.copies,
       BESIDE.copiesDue,
+      BESIDE.copiesByEmail,
       BESIDE.copiesState,
       ...ASIDE_STATES.map((state) => BESIDE.aside + state),
     ].map((set) => bull + set),
@@ -230,6 +233,8 @@ export const BESIDE = {
   copies: 'rp:copies',
   /** Sorted set: the same -> when it is handed over, or handed over again (ms). */
   copiesDue: 'rp:copies-due',
+  /** Sorted set: the same, all of one score: those of an email stand together. */
+  copiesByEmail: 'rp:copies-by-email',
   /** Hash: since when the archive takes nothing, when it last took something (ms), and the last error. */
   copiesState: 'rp:copies-state',
 } as const;

@@ -1,6 +1,9 @@
 // A bulk operation whose API replica is killed: another one goes on, every email is acted on once.
+import { Queue } from 'bullmq';
+import { BULKS } from '../../../libs/administration/bulk/bulk-progress';
+import { newOperationId } from '../../../libs/jobs/layout/email-id';
 import { createLog } from '../../../libs/runtime/log';
-import { queueKeys } from '../../../libs/store/redis/keys';
+import { queueKeys, queuePrefix } from '../../../libs/store/redis/keys';
 import { connectRedis } from '../../../libs/store/redis/redis';
 import { listAll } from '../../support/emails';
 import { FULL, showTable } from '../../support/fault';
@@ -69,6 +72,43 @@ test('the operation ends with everything done', async () => {
   expect(new Set(canceled.filter((steps) => steps > 0))).toEqual(new Set([1]));
   expect(canceled.filter((steps) => steps > 0)).toHaveLength(ended.reduce((sum, { done }) => sum + done, 0));
 }, 120_000);
+
+test('one that holds with a correction which needs an approval is done, where only that was told of it before', async () => {
+  const { queue, emails } = await setUpQueue(service, 'acme/second', 1, { approval: {} });
+  const { key } = await service.ok<{ key: string }>('POST', '/v1/keys', { role: 'admin', tenant: 'acme' });
+  const later = anEmail({ sendAt: '2038-01-01T00:00:00Z' });
+  const { id } = await service.ok<{ id: string }>('POST', emails, later);
+  await service.ok('POST', `${emails}/${id}/release`, undefined, { key });
+  expect((await service.email(queue, id)).state).toBe('scheduled');
+  const redis = await service.redis.connect();
+  const name = '_operations';
+  const operations = new Queue(name, { prefix: queuePrefix(name), connection: redis });
+  try {
+    // As a process leaves it that is killed right after the correction, which has put the email aside.
+    await operations.pause();
+    await service.ok('PATCH', `${emails}/${id}`, { subject: 'Corrected' });
+    expect((await service.email(queue, id)).state).toBe('held');
+    const operation = newOperationId(Date.now());
+    const line = { kind: 'change', at: new Date().toISOString(), by: 'k', what: 'corrected', operation };
+    const address = { tenant: 'acme', application: 'second' };
+    await redis.rpush(queueKeys(address).log(id), JSON.stringify(line));
+    const order = {
+      ...{ id: operation, address, filter: { state: ['scheduled'] }, action: 'hold' },
+      ...{ patch: { subject: 'Corrected' }, dryRun: false, by: 'k' },
+    };
+    const job = await operations.add('acme', order, { jobId: operation });
+    await job.updateProgress({ ...BULKS.nothingYet, matched: 1, current: id });
+    await operations.resume();
+    await eventually(async () =>
+      expect(await service.ok('GET', `/v1/operations/${operation}`)).toMatchObject({
+        ...{ state: 'done', matched: 1, done: 1, failed: 0, skipped: 0 },
+      }),
+    );
+  } finally {
+    await operations.close();
+    redis.disconnect();
+  }
+}, 60_000);
 
 /** How often something was done to each email, by its history. */
 const logsOf = async (emails: { id: string }[]): Promise<number[]> => {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { untilState } from '../../support/emails';
 import { readEvents } from '../../support/http/event-reader';
+import { startArchiveEndpoint } from '../../support/http/archive-endpoint';
 import { startWebhookReceiver, type WebhookReceiver } from '../../support/http/webhook-receiver';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
 import { deliveryStatus } from '../../support/smtp/reports';
@@ -225,6 +226,36 @@ test('nothing of a person is left anywhere, and others keep what is theirs', asy
   expect(text).toContain(`For ${JOANN}`);
   expect(await service.email(a, theirs)).toMatchObject({ state: 'scheduled' });
 });
+
+test('what waits for an archive is told as left, and is handed over before the erasure is done', async () => {
+  const endpoint = await startArchiveEndpoint();
+  const queue = 'kept/app';
+  await setUpQueue(service, queue, smtp.port, { archiveTo: { url: endpoint.url } });
+  endpoint.secret = (await service.ok<{ secret: string }>('GET', '/v1/tenants/kept/signing-secret')).secret;
+  endpoint.answer = () => 503;
+  const ids = [
+    await post(queue, { to: [ANN] }),
+    await post(queue, { to: [BOB], cc: [ANN] }),
+    await post(queue, { to: [BOB] }),
+  ];
+  for (const id of ids) await untilState(service, queue, id, 'sent');
+  const would = await done(await erase('kept', { recipient: ANN, dryRun: true }));
+  expect(would).toMatchObject({ left: 2, protocol: { emails: 1, recipients: 1 } });
+  const erasure = await erase('kept', { recipient: ANN });
+  await eventually(async () => expect(await operation(erasure)).toMatchObject({ state: 'running', left: 2 }));
+  expect(await state(queue, ids[0] ?? '')).toBe('gone');
+  endpoint.answer = () => 204;
+  expect(await done(erasure)).toMatchObject({ left: 0, protocol: { emails: 1, recipients: 1 } });
+  const handed = new Set(endpoint.taken.map(({ metadata }) => metadata.id));
+  expect([...handed]).toEqual(expect.arrayContaining(ids.slice(0, 2)));
+  expect(
+    standsIn(
+      ANN,
+      (await everyKey(service.redis, redis)).filter(([name]) => name.includes('{kept')),
+    ),
+  ).toEqual([]);
+  await endpoint.close();
+}, 60_000);
 
 test('what is being sent is waited for; a sender may not erase, nor an administrator of somebody else', async () => {
   const queue = 'slow/app';

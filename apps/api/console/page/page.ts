@@ -59,6 +59,9 @@ export interface Visit {
   now: number;
 }
 
+/** The tenant that its path names. */
+export const tenantOf = ({ params }: Pick<Visit, 'params'>): string => params['tenant'] ?? '';
+
 /** What a page shows. */
 export interface View {
   title: string;

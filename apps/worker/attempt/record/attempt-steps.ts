@@ -63,6 +63,8 @@ export interface ComposedAttempt extends ResolvedAttempt {
   tls?: Encryption;
   /** What an archive says of the message. */
   facts: Pick<StoredRaw, 'from' | 'authors' | 'subject' | 'messageId'>;
+  /** As it is kept in the content store, where it is. */
+  kept?: StoredRaw;
 }
 
 /** It has its outcome, whichever step it came from. */

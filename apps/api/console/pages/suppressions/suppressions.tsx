@@ -6,11 +6,9 @@ import { FormRefusal, TextField } from '../../kit/form';
 import { Empty, Pager } from '../../kit/parts';
 import { pathTo } from '../../kit/paths';
 import { Time } from '../../kit/time';
-import type { Download, Page, Redirect, View, Visit } from '../../page/page';
+import { tenantOf, type Download, type Page, type Redirect, type View, type Visit } from '../../page/page';
 
 type Suppressed = z.infer<typeof SuppressionDetails>;
-
-const tenantOf = ({ params }: Visit): string => params['tenant'] ?? '';
 
 const Remove = ({ visit: { say }, address }: { visit: Visit; address: string }) => (
   <details class="inline-details">

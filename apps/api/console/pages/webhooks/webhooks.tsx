@@ -6,10 +6,8 @@ import type { WebhookList } from '../../../answers/webhooks';
 import { FormRefusal } from '../../kit/form';
 import { Copyable, Empty } from '../../kit/parts';
 import { pathTo } from '../../kit/paths';
-import type { Page, View, Visit } from '../../page/page';
+import { tenantOf, type Page, type View, type Visit } from '../../page/page';
 import { typedWebhook, WebhookForm, type Webhook } from './webhook-form';
-
-const tenantOf = ({ params }: Visit): string => params['tenant'] ?? '';
 
 /** Whether it is told of what happens, and why not. */
 export const WebhookStanding = ({ visit: { say }, webhook }: { visit: Visit; webhook: Webhook }) => {
