@@ -91,6 +91,7 @@ const LONG = [
   'test/fault/processes/clock-skew',
   'test/fault/processes/clock-step',
   'test/fault/processes/events-kill',
+  'test/fault/processes/first-questions',
   'test/fault/processes/frozen-worker',
   'test/fault/processes/poison',
   'test/fault/processes/rolling',
