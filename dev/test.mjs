@@ -105,6 +105,7 @@ const LONG = [
   'test/fault/redis/other-clients',
   'test/fault/redis/redis-full',
   'test/fault/redis/reshard',
+  'test/fault/redis/tls',
   'test/fault/servers/fallback',
   'test/fault/servers/outage',
   'test/fault/servers/servers',
