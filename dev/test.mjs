@@ -7,9 +7,11 @@ import { join, resolve } from 'node:path';
 import { chromium } from './chromium.mjs';
 import { helm } from './helm.mjs';
 import { nodeVersions } from './node-versions.mjs';
+import { cCompiler } from './c-compiler.mjs';
 import { php } from './php.mjs';
 import { postfix } from './postfix.mjs';
 import { fail, prepare, root } from './prepare.mjs';
+import { previousVersion } from './previous-version.mjs';
 import { smtpClients } from './smtp-clients.mjs';
 import { promtool } from './promtool.mjs';
 import { swift } from './swift.mjs';
@@ -74,6 +76,13 @@ const NEEDS_OF_FULL = [
   { folder: 'test/full/bounces', what: 'Postfix', find: postfix, variable: 'ROHRPOST_TEST_POSTFIX' },
   { folder: 'test/full/promtool', what: 'promtool', find: promtool, variable: 'ROHRPOST_TEST_PROMTOOL' },
   { folder: 'test/full/client-examples', what: 'PHP', find: php, variable: 'ROHRPOST_TEST_PHP' },
+  { folder: 'test/full/redis-clock-step', what: 'a compiler of C', find: cCompiler, variable: 'ROHRPOST_TEST_CC' },
+  {
+    folder: 'test/full/two-versions',
+    what: 'an earlier version',
+    find: previousVersion,
+    variable: 'ROHRPOST_TEST_PREVIOUS',
+  },
   { folder: 'test/full/helm', what: 'helm', find: helm, variable: 'ROHRPOST_TEST_HELM' },
   { folder: 'test/full/node-versions', what: 'Node', find: nodeVersions, variable: 'ROHRPOST_TEST_NODES' },
 ];
@@ -91,6 +100,7 @@ const LONG = [
   'test/fault/processes/clock-skew',
   'test/fault/processes/clock-step',
   'test/fault/processes/events-kill',
+  'test/fault/processes/first-questions',
   'test/fault/processes/frozen-worker',
   'test/fault/processes/poison',
   'test/fault/processes/rolling',
@@ -104,6 +114,7 @@ const LONG = [
   'test/fault/redis/other-clients',
   'test/fault/redis/redis-full',
   'test/fault/redis/reshard',
+  'test/fault/redis/tls',
   'test/fault/servers/fallback',
   'test/fault/servers/outage',
   'test/fault/servers/servers',

@@ -21,7 +21,7 @@ import type { Log } from '../../libs/runtime/log';
 import { createMetrics, type Metrics } from '../../libs/runtime/telemetry/metrics';
 import { createMemory } from '../../libs/store/limits/memory';
 import { createChanges, type Changes } from '../../libs/store/redis/settings-cache';
-import { claimRedis } from '../../libs/store/redis/check-redis';
+import { claimRedis, untilDone } from '../../libs/store/redis/check-redis';
 import { connectRedis, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { createDurability, type Durability, type Durably } from '../../libs/store/durability/durability';
 import { createRedisClock, tellClockSkew } from '../../libs/store/redis/redis-clock';
@@ -177,7 +177,7 @@ const openContent = (config: ApiConfig, log: Log): ContentStore => {
   return content;
 };
 
-/** Another format is final: the process ends. Everything else is waited for. */
+/** What a person must change is final: the process ends. Everything else is waited for. */
 const claimOrEnd = (
   rooms: RouteDeps,
   { paused, durability }: { paused: boolean | undefined; durability: Durability },
@@ -185,12 +185,12 @@ const claimOrEnd = (
   lifecycle: Lifecycle,
 ): void => {
   const { redis, installation, audit } = rooms;
+  const start = { redis, log, ended: () => lifecycle.stopping };
   const claim = async (): Promise<void> => {
-    await claimRedis({ redis, log, ended: () => lifecycle.stopping });
-    if (lifecycle.stopping) return;
-    await durability.requireFit();
-    if (paused) await startPaused(installation, audit, log);
-    await checkEpoch({ ...rooms, log });
+    await claimRedis(start);
+    await untilDone(start, durability.requireFit);
+    if (paused) await untilDone(start, () => startPaused(installation, audit, log));
+    await untilDone(start, () => checkEpoch({ ...rooms, log }));
   };
   claim().catch((error: unknown) => {
     log.fatal({ error }, 'this Redis cannot be used');

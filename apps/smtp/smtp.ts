@@ -3,7 +3,7 @@ import type { Metrics } from '../../libs/runtime/telemetry/metrics';
 import { watchLoopDelay } from '../../libs/runtime/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
-import { claimRedis } from '../../libs/store/redis/check-redis';
+import { claimRedis, untilDone } from '../../libs/store/redis/check-redis';
 import { createDurability, type Durability } from '../../libs/store/durability/durability';
 import { connectRedis, redisProblems, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { createChanges } from '../../libs/store/redis/settings-cache';
@@ -26,11 +26,12 @@ export interface RunningSmtp {
   reloadCertificate: () => void;
 }
 
-/** Another format is final: the process ends. Everything else is waited for. */
+/** What a person must change is final: the process ends. Everything else is waited for. */
 const claimOrEnd = (redis: Redis, { requireFit }: Durability, log: Log, lifecycle: Lifecycle): void => {
+  const start = { redis, log, ended: () => lifecycle.stopping };
   const claim = async (): Promise<void> => {
-    await claimRedis({ redis, log, ended: () => lifecycle.stopping });
-    if (!lifecycle.stopping) await requireFit();
+    await claimRedis(start);
+    await untilDone(start, requireFit);
   };
   claim().catch((error: unknown) => {
     log.fatal({ error }, 'this Redis cannot be used');

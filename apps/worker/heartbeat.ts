@@ -27,13 +27,14 @@ export const startHeartbeat = async (deps: {
     });
   // One at a time: while Redis is away none is kept for later.
   let writing: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    if (writing !== undefined || deps.redis.status !== 'ready') return;
-    writing = beat()
+  const write = (): Promise<void> =>
+    (writing ??= beat()
       .catch((error: unknown) => deps.log.debug({ error }, 'a sign of life was not written; the next one will be'))
-      .finally(() => (writing = undefined));
+      .finally(() => (writing = undefined)));
+  const timer = setInterval(() => {
+    if (deps.redis.status === 'ready') void write();
   }, SIGN_MS);
-  await beat();
+  await write();
   return async () => {
     clearInterval(timer);
     await writing;

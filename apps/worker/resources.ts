@@ -15,6 +15,7 @@ import { uptime } from '../../libs/runtime/clock';
 import type { Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createChanges } from '../../libs/store/redis/settings-cache';
+import { untilDone, type Start } from '../../libs/store/redis/check-redis';
 import { createContentRefs } from '../../libs/store/contents/content-refs';
 import { createListening } from '../../libs/store/registries/listening';
 import { createInstallation } from '../../libs/store/registries/installation';
@@ -59,9 +60,10 @@ const openReseal = (redis: Redis, secrets: SecretBox, owners: SealedOwner[]) =>
   });
 
 /** Whoever checks tags of return paths has what proves them before the first one is made. */
-const openTags = async (redis: Redis, secrets: SecretBox) => {
+const openTags = async (start: Start, secrets: SecretBox) => {
+  const { redis } = start;
   const tagKeys = createTagKeys({ redis, secrets, workers: createWorkers(redis) });
-  await tagKeys.publish();
+  await untilDone(start, tagKeys.publish);
   return { tagKeys, makeTag: createTagMaker({ redis, secrets }) };
 };
 
@@ -78,7 +80,8 @@ export const openResources = async (
 ) => {
   const clock = createRedisClock({ redis, log });
   lifecycle.add({ name: 'clock', stop: () => clock.stop() });
-  await clock.ask();
+  const start = { redis, log, ended: () => lifecycle.stopping };
+  await untilDone(start, async () => void (await clock.ask()));
   const changes = createChanges({ redis, subscriber });
   const secrets = createSecretBox(config.secretKeys);
   const content = openContentStore(config);
@@ -107,7 +110,7 @@ export const openResources = async (
     transports,
     suppressions: createSuppressionLookup({ redis, changes, erased }),
     secrets,
-    ...(await openTags(redis, secrets)),
+    ...(await openTags(start, secrets)),
     resealAll: openReseal(redis, secrets, [transports, telling.signingSecrets, telling.webhooks, erased]),
     accessTokens: openTokens({ redis, clock, secrets }, fetcher),
     changes,

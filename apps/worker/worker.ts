@@ -17,7 +17,7 @@ import { createSendMessage } from '../../libs/send/smtp/send-message';
 import { STEP_BOUNDS, type StepBounds } from '../../libs/send/smtp/step-bounds';
 import { startPaused } from '../../libs/events/start-paused';
 import { createBreakers } from '../../libs/store/limits/breaker';
-import { claimRedis } from '../../libs/store/redis/check-redis';
+import { claimRedis, untilDone, type Start } from '../../libs/store/redis/check-redis';
 import { createDurability, type Durably } from '../../libs/store/durability/durability';
 import { connectRedis, redisProblems, type Patience, type Redis } from '../../libs/store/redis/redis';
 import { missingSecretKeys } from '../../libs/store/registries/reseal';
@@ -146,11 +146,22 @@ const startSending = async (starting: Starting, subscriber: Redis): Promise<Disp
   return fleet;
 };
 
+/** Before anything is taken: whoever restores a backup looks first, then resumes. */
+const pauseWhereNeeded = async (start: Start, resources: Resources, config: WorkerConfig): Promise<void> => {
+  const { redis, log } = start;
+  const audit = createAudit(resources);
+  if (config.startPaused) await untilDone(start, () => startPaused(resources.installation, audit, log));
+  const check = (): Promise<void> => checkEpoch({ ...resources, audit, log });
+  await untilDone(start, check);
+  // A Redis that was away may come back with other data. Where it cannot be asked, upkeep asks again.
+  redis.on('ready', () => void check().catch((error: unknown) => log.warn({ error }, 'the epoch was not compared')));
+};
+
 /**
  * Waits for Redis as long as it takes.
  * @param lifecycle stops what has been started so far, also before this has returned
  * @param metrics what is told to Prometheus
- * @throws OtherFormat where another version of the service wrote what Redis holds
+ * @throws UnusableRedis where a person must change something, as where another version of the service wrote what Redis holds
  */
 export const startWorker = async (
   config: WorkerConfig,
@@ -171,24 +182,19 @@ export const startWorker = async (
   lifecycle.add({ name: 'loop delay', stop: watchLoopDelay(log, metrics.loopDelay) });
   const redis = connect('main');
   const subscriber = connect('subscriber', { listens: true });
-  await claimRedis({ redis, log, ended: () => lifecycle.stopping });
+  const start = { redis, log, ended: () => lifecycle.stopping };
+  await claimRedis(start);
 
   const choice = config.durability;
   // Who hands a message over does not wait for a connection that is away.
   const open = (): Redis => connect('durability', { patience: 'fail-fast' });
   const { durably, requireFit } = createDurability({ choice, main: redis, open });
-  if (!lifecycle.stopping) await requireFit();
+  await untilDone(start, requireFit);
 
   const resources = await openResources(config, lifecycle, redis, subscriber, log);
   for (const { text } of await resources.content.problems())
     log.error({ problem: text }, 'contents cannot be kept or read now');
-  // Before anything is taken: whoever restores a backup looks first, then resumes.
-  const audit = createAudit(resources);
-  if (config.startPaused && !lifecycle.stopping) await startPaused(resources.installation, audit, log);
-  const check = (): Promise<void> => checkEpoch({ ...resources, audit, log });
-  if (!lifecycle.stopping) await check();
-  // A Redis that was away may come back with other data.
-  redis.on('ready', () => void check());
+  await pauseWhereNeeded(start, resources, config);
   const connections = createConnections({
     name: config.name,
     bounds: bounds.steps,

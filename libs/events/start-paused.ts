@@ -5,10 +5,13 @@ import type { Audit } from './audit';
 
 const BY = 'ROHRPOST_START_PAUSED';
 
-/** Pauses the installation where it is not paused; an earlier pause keeps its reason. */
+/**
+ * Pauses the installation where it is not paused; an earlier pause keeps its reason. May be broken off and begun anew: it is in the
+ * audit first.
+ */
 export const startPaused = async (installation: Installation, audit: Audit, log: Log): Promise<void> => {
-  const before = await installation.pauseNote();
-  const pause = await installation.pause(BY, 'a process was started so', 'keep');
+  const before = await installation.readPause();
   if (before === undefined) await audit.record({ by: BY, what: 'installation paused' });
+  const pause = await installation.pause(BY, 'a process was started so', 'keep');
   log.warn({ pause }, 'the installation is paused: nothing is sent until POST /v1/resume');
 };

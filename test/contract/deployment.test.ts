@@ -79,3 +79,14 @@ test('every file of YAML can be read', () => {
   const errors = files.flatMap((path) => parseDocument(read(path), { merge: true }).errors.map(String));
   expect(errors).toEqual([]);
 });
+
+test('whatever the process for mail by SMTP listens on has a port in its pod and, but for the probe, in its Service', () => {
+  const source = read(`${CHART}/templates/smtp.yaml`);
+  const listened = Object.keys(SmtpEnv.shape).filter((name) => name.endsWith('_PORT'));
+  const ports = listened.map((name) => [name, new RegExp(`${name}, value: '(\\d+)'`).exec(source)?.[1]]);
+  for (const [name, port] of ports) {
+    const portName = new RegExp(`name: (\\w+), containerPort: ${port} `).exec(source)?.[1];
+    expect([name, portName]).toEqual([name, expect.stringMatching(/./)]);
+    if (portName !== 'probe') expect(source).toContain(`targetPort: ${portName} }`);
+  }
+});

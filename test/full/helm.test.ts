@@ -37,7 +37,7 @@ const MOST = {
     variables: { ROHRPOST_CONCURRENCY: '100' },
     autoscaling: { enabled: true, prometheusAddress: 'http://prometheus:9090' },
   },
-  smtp: { enabled: true, tlsSecret: 'smtp-tls', service: { type: 'LoadBalancer' } },
+  smtp: { enabled: true, tlsSecret: 'smtp-tls', service: { type: 'LoadBalancer' }, bounces: { enabled: true } },
   networkPolicy: { enabled: true, metricsFrom: [{ namespaceSelector: { matchLabels: { name: 'monitoring' } } }] },
   podMonitor: { enabled: true, labels: { release: 'prometheus' } },
 };
@@ -184,6 +184,12 @@ test.each([
     }
   },
 );
+
+test('bounces come in at a port of the Service only where they are wanted', () => {
+  const portsOf = (values: object): string => JSON.stringify(render(values).filter(({ kind }) => kind === 'Service'));
+  expect(portsOf(MOST)).toContain('{"name":"bounces","port":25,"targetPort":"bounces"}');
+  expect(portsOf({ ...MOST, smtp: { enabled: true, tlsSecret: 'smtp-tls' } })).not.toContain('bounces');
+});
 
 test('with autoscaling the chart does not say how many workers there are, and asks for a metric that is told', () => {
   const objects = render(MOST);

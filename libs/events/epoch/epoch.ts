@@ -80,10 +80,15 @@ const doubtOf = (
   };
 };
 
+/** The epoch that the content store has. @throws ContentStoreAway; SyntaxError where it is none */
+export const readContentEpoch = async ({ content }: Pick<EpochDeps, 'content'>): Promise<Epoch | undefined> =>
+  toEpoch(await content.readEpoch());
+
 /** @throws ContentStoreAway; whatever Redis answers */
-export const lookAtEpochs = async ({ redis, content }: EpochDeps, now: number): Promise<Found> => {
+export const lookAtEpochs = async (deps: EpochDeps, now: number): Promise<Found> => {
+  const { redis } = deps;
   // The store first: it follows Redis, and must not seem to be ahead because time passed between.
-  const stored = toEpoch(await content.readEpoch());
+  const stored = await readContentEpoch(deps);
   const { text, isEmpty } = await readRedisEpoch(redis);
   const own = toEpoch(text);
   const doubt = doubtOf(own, stored, isEmpty, now);

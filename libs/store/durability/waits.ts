@@ -1,6 +1,7 @@
 // How Redis is asked to wait until a write is on its disk or its replicas.
 import { messageOf } from '../../runtime/fault';
-import { whenReady, type Redis } from '../redis/redis';
+import { UnusableRedis } from '../redis/format';
+import { redisFault, whenReady, type Redis } from '../redis/redis';
 
 /** A wait is over after this, ms. */
 export const PATIENCE_MS = 2_000;
@@ -10,7 +11,7 @@ const WAIT_MS = PATIENCE_MS - 200;
 const AGAIN_MS = 1_000;
 
 /** This Redis cannot do what ROHRPOST_DURABILITY asks for. */
-export class DurabilityUnfit extends Error {
+export class DurabilityUnfit extends UnusableRedis {
   override name = 'DurabilityUnfit';
 }
 
@@ -40,6 +41,7 @@ const waitForDisk = async (redis: Redis): Promise<Wait | undefined> => {
   if (/^aof_enabled:1/m.test(info) && ((await redis.call('COMMAND', 'INFO', 'WAITAOF')) as unknown[])[0] !== null)
     return WAIT_FOR_DISK;
   const answer = await redis.call('CONFIG', 'GET', '*append*').catch((error: unknown) => {
+    if (redisFault(error) !== undefined) throw error;
     throw new DurabilityUnfit(
       `ROHRPOST_DURABILITY=disk: this Redis has no WAITAOF and does not tell its configuration: ${messageOf(error)}`,
     );

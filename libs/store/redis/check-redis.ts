@@ -1,30 +1,49 @@
-// At the start of a process: is this Redis ours to use? Its absence is waited for, only another format is final.
+// At the start of a process: is this Redis ours to use? Whatever it cannot do now is waited for; only what a person must change is final.
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '../../runtime/fault';
 import type { Log } from '../../runtime/log';
-import { claimFormat, OtherFormat } from './format';
+import { claimFormat, UnusableRedis } from './format';
 import { redisUnfit, whenReady, type Redis } from './redis';
 
-/** Redis may answer and refuse: it is loading, a replica, full. It is asked again after this. */
+/** Redis may answer and refuse: it is loading, a replica, full. It is asked again after this, ms. */
 const AGAIN_MS = 1_000;
 
+/** What a process that begins needs of Redis is asked with. */
+export interface Start {
+  redis: Redis;
+  log: Log;
+  /** Gives up without an error once it is true: the process stops. */
+  ended: () => boolean;
+}
+
 /**
- * Waits until Redis is there and holds our format, and says in the log what is wrong with it for keeping emails.
- * @param deps.ended gives up without an error once it is true: the process stops
- * @throws OtherFormat
+ * Does what a process needs of Redis before it begins, again and again until it succeeds, and says in the log why it does not.
+ * @param step may be broken off anywhere and begun anew
+ * @throws UnusableRedis
  */
-export const claimRedis = async (deps: { redis: Redis; log: Log; ended: () => boolean }): Promise<void> => {
-  const { redis, log } = deps;
-  for (let tries = 0; !deps.ended(); tries++) {
+export const untilDone = async ({ redis, log, ended }: Start, step: () => Promise<void>): Promise<void> => {
+  let told: string | undefined;
+  while (!ended()) {
     await whenReady(redis);
     try {
-      await claimFormat(redis);
-      for (const problem of await redisUnfit(redis)) log.error({ problem }, 'this Redis is not fit for keeping emails');
-      return;
+      return await step();
     } catch (error) {
-      if (error instanceof OtherFormat) throw error;
-      if (tries === 0) log.warn({ error: messageOf(error) }, 'Redis cannot be used yet: waiting for it');
+      if (error instanceof UnusableRedis) throw error;
+      const why = messageOf(error);
+      if (why !== told) log.warn({ error: why }, 'Redis cannot be used yet: waiting for it');
+      told = why;
       await pause(AGAIN_MS, undefined, { ref: false });
     }
   }
 };
+
+/**
+ * Waits until Redis is there and holds our format, and says in the log what is wrong with it for keeping emails.
+ * @throws OtherFormat
+ */
+export const claimRedis = (start: Start): Promise<void> =>
+  untilDone(start, async () => {
+    const { redis, log } = start;
+    await claimFormat(redis);
+    for (const problem of await redisUnfit(redis)) log.error({ problem }, 'this Redis is not fit for keeping emails');
+  });

@@ -5,8 +5,13 @@ import type { Redis } from './redis';
 /** Rises when keys or the email's format change in a way that older processes would misread. */
 export const DATA_FORMAT = 1;
 
+/** This Redis cannot be used until a person changes something: a process ends. Whatever else Redis says is waited for. */
+export class UnusableRedis extends Error {
+  override name = 'UnusableRedis';
+}
+
 /** The data is of another version of the service. */
-export class OtherFormat extends Error {
+export class OtherFormat extends UnusableRedis {
   override name = 'OtherFormat';
 }
 

@@ -6,6 +6,7 @@ import type { Log } from '../../runtime/log';
 import { askPrimaries, isCluster, serverName, type Redis } from '../servers/each-server';
 import { openRedis } from '../servers/open-redis';
 import type { RedisSecrets } from '../servers/redis-place';
+import { connectionFault } from '../servers/tls-fault';
 import { unfitBy } from '../servers/unfit-server';
 
 export type { Redis };
@@ -74,11 +75,12 @@ const createReplicaWatch = (patience: Patience, name: string, log: Log) => {
 };
 
 /** Tells of single nodes that are away; the cluster as a whole may be well without them. */
-const watchNodes = (cluster: Cluster, name: string, log: Log): void => {
+const watchNodes = (cluster: Cluster, url: string, name: string, log: Log): void => {
   const tells = createSeldom();
   cluster.on('+node', (node: SingleRedis) => node.on('connect', () => leaveTogether(node)));
   cluster.on('node error', (error: Error, node: string) => {
-    if (tells()) log.warn({ error: error.message, node, connection: name }, 'a node of the Redis Cluster is away');
+    if (tells())
+      log.warn({ error: connectionFault(error, url), node, connection: name }, 'a node of the Redis Cluster is away');
   });
 };
 
@@ -111,11 +113,11 @@ export const connectRedis = (deps: {
       reconnectOnError,
     },
   });
-  if (isCluster(redis)) watchNodes(redis, name, log);
+  if (isCluster(redis)) watchNodes(redis, url, name, log);
   else redis.on('connect', () => leaveTogether(redis));
   let away = false;
   redis.on('error', (error: Error) => {
-    if (!away) log.error({ error: error.message, connection: name }, 'Redis is away: waiting for it');
+    if (!away) log.error({ error: connectionFault(error, url), connection: name }, 'Redis is away: waiting for it');
     away = true;
   });
   redis.on('ready', () => {

@@ -36,13 +36,21 @@ const envOf = (app: App, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
   return { ...env, ROHRPOST_OPERATOR_KEY: undefined, ...(app === 'smtp' && { ROHRPOST_SECRET_KEYS: undefined }) };
 };
 
-/** Starts a process of the service from its sources, and does not wait for it. */
-export const launchProcess = (app: App, env: NodeJS.ProcessEnv, preload?: string): Omit<ServiceProcess, 'port'> => {
-  const child = fork(join(ROOT, `apps/${app}/main.ts`), {
+/**
+ * Starts a process of the service from its sources, and does not wait for it.
+ * @param root where the sources are: those of another version
+ */
+export const launchProcess = (
+  app: App,
+  env: NodeJS.ProcessEnv,
+  preload?: string,
+  root = ROOT,
+): Omit<ServiceProcess, 'port'> => {
+  const child = fork(join(root, `apps/${app}/main.ts`), {
     execArgv: ['--import', 'tsx', ...(preload === undefined ? [] : ['--import', join(__dirname, preload)])],
     env: envOf(app, env),
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    cwd: ROOT,
+    cwd: root,
   });
   const log: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
@@ -72,8 +80,13 @@ export const launchProcess = (app: App, env: NodeJS.ProcessEnv, preload?: string
  * Starts a process of the service from its sources and waits until it says that it is ready.
  * @param preload a file of this folder that the process loads first: what is done to it needs no switch in its code
  */
-export const startProcess = async (app: App, env: NodeJS.ProcessEnv, preload?: string): Promise<ServiceProcess> => {
-  const started = launchProcess(app, env, preload);
+export const startProcess = async (
+  app: App,
+  env: NodeJS.ProcessEnv,
+  preload?: string,
+  root?: string,
+): Promise<ServiceProcess> => {
+  const started = launchProcess(app, env, preload, root);
   const ended = once(started.child, 'exit').then(() => {
     throw new Error(`apps/${app} ended before it was ready: ${started.log.join('\n')}`);
   });
