@@ -106,6 +106,7 @@ export const openResources = async (
     tenants: createTenants({ redis, changes, clock, retries: config.retries }),
     transports,
     suppressions: createSuppressionLookup({ redis, changes, erased }),
+    erased,
     secrets,
     ...(await openTags(redis, secrets)),
     resealAll: openReseal(redis, secrets, [transports, telling.signingSecrets, telling.webhooks, erased]),
