@@ -3,6 +3,7 @@ import type { StoredMailbox } from '../../../libs/mail/settings/bounce-mailbox';
 import { NoToken } from '../../../libs/oauth/token-endpoint';
 import { codeOf, messageOf } from '../../../libs/runtime/fault';
 import { faultWords, isTlsFault } from '../../../libs/send/smtp/fault-words';
+import { HostNotAllowed } from '../../../libs/send/smtp/guard-addresses';
 import { SecretKeyMissing } from '../../../libs/store/redis/secret-box';
 
 /** A mailbox that could not be read. */
@@ -33,7 +34,8 @@ interface ImapError extends Error {
 
 /** Words of a server that was logged in to, or refused to let us in; a few are enough. */
 const said = ({ response, responseText }: ImapError): string => {
-  const text = typeof response === 'string' ? response : (responseText ?? '');
+  // Without the number that we gave the command.
+  const text = typeof response === 'string' ? response.replace(/^\S+ (?:NO|BAD) /, '') : (responseText ?? '');
   return text === '' ? '' : `: ${text.replace(/\s+/g, ' ').slice(0, 300)}`;
 };
 
@@ -53,6 +55,7 @@ export const mailboxFault = (thrown: unknown, mailbox: StoredMailbox): MailboxFa
   if (thrown instanceof MailboxFault) return thrown;
   if (thrown instanceof NoToken)
     return new MailboxFault(messageOf(thrown), thrown.kind === 'refused' ? 'long' : 'usual');
+  if (thrown instanceof HostNotAllowed) return new MailboxFault(thrown.message);
   if (thrown instanceof SecretKeyMissing) return new MailboxFault(messageOf(thrown));
   const error = thrown as ImapError;
   const where = `${mailbox.host}:${mailbox.port}`;

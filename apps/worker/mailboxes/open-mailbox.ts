@@ -1,5 +1,5 @@
 // A connection to a mailbox: guarded, encrypted, logged in, its folder open; bounded in time and in what is read of one answer.
-import { lookup as systemLookup } from 'node:dns';
+import { lookup as systemLookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { ImapFlow } from 'imapflow';
 import type { StoredMailbox } from '../../../libs/mail/settings/bounce-mailbox';
@@ -24,11 +24,18 @@ const MOST_LITERAL = MOST_READ + 1_024;
 const MOST_LINE = 4 * 1024 * 1024;
 const MOST_TOKENS = 20_000;
 
+/** All addresses of a name. */
+type Lookup = (
+  host: string,
+  options: { all: true },
+  done: (error: Error | null, addresses: LookupAddress[]) => void,
+) => void;
+
 /** The lookup of the socket itself: what was checked is what is connected to. One address that is not allowed refuses them all. */
 const guardedLookup =
-  (mayReach: AddressRule): LookupFunction =>
+  (mayReach: AddressRule, lookup: Lookup): LookupFunction =>
   (host, options, done) => {
-    systemLookup(host, { ...options, all: true }, (error, addresses) => {
+    lookup(host, { ...options, all: true }, (error, addresses) => {
       const [first] = addresses ?? [];
       if (error || first === undefined) return done(error ?? new Error(`getaddrinfo ENOTFOUND ${host}`), []);
       if (addresses.some(({ address }) => !mayReach(host, address))) return done(new HostNotAllowed(host), []);
@@ -38,10 +45,9 @@ const guardedLookup =
   };
 
 const clientOf = (
+  { mayReach, bounds = MAILBOX_BOUNDS, lookup = systemLookup }: OpenMailboxDeps,
   mailbox: StoredMailbox,
   auth: Credentials,
-  mayReach: AddressRule,
-  bounds: MailboxBounds,
 ): ImapFlow => {
   const { host, port, security, tls, hostBy } = mailbox;
   const isGuarded = hostBy !== 'operator';
@@ -57,7 +63,7 @@ const clientOf = (
       minVersion: tls?.minVersion ?? 'TLSv1.2',
       ...(tls?.ca !== undefined && { ca: tls.ca }),
       rejectUnauthorized: true,
-      ...(isGuarded && { lookup: guardedLookup(mayReach) }),
+      ...(isGuarded && { lookup: guardedLookup(mayReach, lookup) }),
     },
     auth,
     clientInfo: { name: 'Rohrpost' },
@@ -77,6 +83,8 @@ const clientOf = (
 export interface OpenMailboxDeps {
   mayReach: AddressRule;
   bounds?: MailboxBounds;
+  /** The system's where it is not given. */
+  lookup?: Lookup;
 }
 
 /** What ends a visit early ends its connection, whatever the server does meanwhile. */
@@ -93,7 +101,7 @@ const closeWith = (client: ImapFlow, signal: AbortSignal): (() => void) => {
  * @throws MailboxFault where the mailbox cannot be opened; what the work throws
  */
 export const withMailbox = async <T>(
-  { mayReach, bounds = MAILBOX_BOUNDS }: OpenMailboxDeps,
+  deps: OpenMailboxDeps,
   mailbox: StoredMailbox,
   login: MailboxLogin,
   signal: AbortSignal,
@@ -101,7 +109,7 @@ export const withMailbox = async <T>(
 ): Promise<T> => {
   const open = async (mayRepeat: boolean): Promise<ImapFlow> => {
     const used = await login.credentials();
-    const client = clientOf(mailbox, used, mayReach, bounds);
+    const client = clientOf(deps, mailbox, used);
     // It is told of by whatever waits for the connection as well; unheard, an 'error' would end the process.
     client.on('error', () => undefined);
     const forget = closeWith(client, signal);

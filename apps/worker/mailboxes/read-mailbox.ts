@@ -69,10 +69,6 @@ const NOT_PUT_AWAY = {
   move: 'reports were taken, and the server did not let them be moved: is the folder of moveTo there?',
 } as const;
 
-/** Server, user and folder that UIDs are of. */
-export const placeOf = ({ host, port, auth, folder }: StoredMailbox): string =>
-  JSON.stringify([host, port, auth.user, folder]);
-
 /** Numbers of messages that nobody has looked at, in their order; older than a tag lives none is asked for. */
 const newMessages = async ({ client }: Visit, lastUid: number, now: number): Promise<number[]> => {
   const since = new Date(now - TAG_LIFE_MS - DAY_MS);

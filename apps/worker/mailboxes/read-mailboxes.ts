@@ -1,7 +1,7 @@
 // Mailboxes that reports come to, read one after the other by one worker of the installation: in turns by tenant, a few at a time.
 import type { ImapFlow } from 'imapflow';
 import type { Audit } from '../../../libs/events/audit';
-import type { StoredMailbox } from '../../../libs/mail/settings/bounce-mailbox';
+import { mailboxPlace, type StoredMailbox } from '../../../libs/mail/settings/bounce-mailbox';
 import type { Log } from '../../../libs/runtime/log';
 import { SecretKeyMissing } from '../../../libs/store/redis/secret-box';
 import type { Transports } from '../../../libs/store/registries/transports';
@@ -9,7 +9,7 @@ import type { MailboxState, MailboxStates } from '../../../libs/store/reports/ma
 import { loginOf, type LoadMailboxDeps } from './load-mailbox';
 import { MailboxFault, mailboxFault } from './mailbox-fault';
 import { withMailbox, type OpenMailboxDeps } from './open-mailbox';
-import { placeOf, readMailbox, type ReadMailboxDeps } from './read-mailbox';
+import { readMailbox, type ReadMailboxDeps } from './read-mailbox';
 
 /** Connections at once, in all. */
 const AT_ONCE = 8;
@@ -41,6 +41,8 @@ interface Due {
   version: number;
   mailbox: StoredMailbox;
   state: MailboxState;
+  /** The last visit failed, also that of before a correction. */
+  wasFailing: boolean;
 }
 
 const stateOf = (known: MailboxState | undefined, version: number, of: string): MailboxState => {
@@ -60,8 +62,10 @@ const dueOf = async (deps: ReadMailboxesDeps, tenant: string): Promise<Due[]> =>
   );
   return all.flatMap((one) => {
     const { state: known, asked = false } = states.get(one.transport) ?? {};
-    const state = stateOf(known, one.version, placeOf(one.mailbox));
-    return asked || state.nextAt <= deps.clock.now() ? [{ ...one, state }] : [];
+    const state = stateOf(known, one.version, mailboxPlace(one.mailbox));
+    return asked || state.nextAt <= deps.clock.now()
+      ? [{ ...one, state, wasFailing: known?.failing !== undefined }]
+      : [];
   });
 };
 
@@ -106,10 +110,10 @@ const failed = (deps: ReadMailboxesDeps, state: MailboxState, fault: MailboxFaul
 /** For administrators, beside the log: a mailbox cannot be read, or can be again. */
 const tell = async (
   { audit, log }: ReadMailboxesDeps,
-  { tenant, transport, state: before }: Due,
+  { tenant, transport, wasFailing }: Due,
   after: MailboxState,
 ): Promise<void> => {
-  if ((before.failing === undefined) === (after.failing === undefined)) return;
+  if (wasFailing === (after.failing !== undefined)) return;
   const about = { tenant, transport };
   const why = after.failing?.words;
   if (why !== undefined) log.warn({ ...about, why }, 'a mailbox of reports cannot be read');

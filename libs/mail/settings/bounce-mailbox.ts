@@ -49,3 +49,7 @@ export interface StoredMailbox {
 
 /** Of RFC 8314 3.2 (993) and RFC 9051 2.1 (143). */
 export const defaultMailboxPort = (security: StoredMailbox['security']): number => (security === 'tls' ? 993 : 143);
+
+/** Server, user and folder that numbers of messages are of. */
+export const mailboxPlace = ({ host, port, auth, folder }: StoredMailbox): string =>
+  JSON.stringify([host, port, auth.user, folder]);

@@ -1,6 +1,8 @@
 // How a transport is: what stands in its way now, and what comes of trying it.
 import { newOperationId } from '../../../../libs/jobs/layout/email-id';
 import { notFound } from '../../../../libs/mail/input/problem';
+import { mailboxPlace } from '../../../../libs/mail/settings/bounce-mailbox';
+import type { StoredTransport } from '../../../../libs/mail/settings/transport';
 import type { MailboxState } from '../../../../libs/store/reports/mailbox-states';
 import { OperationBegun } from '../../answers/operations';
 import { TransportState, VerifyResult } from '../../answers/transports';
@@ -10,6 +12,13 @@ import { wakeQueues } from './tenants';
 import { existingTransport, MAY_CHANGE, MAY_READ, TRANSPORT } from './transports';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** What is known of the mailbox as it is now: what was kept of another one, or of before a correction, says nothing of it. */
+const knownOf = (transport: StoredTransport, state: MailboxState | undefined): MailboxState | undefined => {
+  const mailbox = transport.returnPath?.mailbox;
+  if (mailbox === undefined || state?.of !== mailboxPlace(mailbox)) return undefined;
+  return state.version === transport.version ? state : { ...state, nextAt: 0, failing: undefined };
+};
 
 const mailboxView = (state: MailboxState | undefined, now: number) => ({
   ...(state?.checkedAt !== undefined && { checkedAt: iso(state.checkedAt) }),
@@ -34,11 +43,12 @@ const getTransportState = endpoint({
     deps: Pick<RouteDeps, 'transports' | 'breakers' | 'limits' | 'mailboxStates' | 'clock'>,
     { tenant, params: { name } },
   ) {
-    const { returnPath } = await existingTransport(deps, tenant, name);
+    const transport = await existingTransport(deps, tenant, name);
+    const hasMailbox = transport.returnPath?.mailbox !== undefined;
     const [broken, lowered, mailbox] = await Promise.all([
       deps.breakers.read(tenant, name),
       deps.limits.lowered(tenant, name),
-      returnPath?.mailbox && deps.mailboxStates.read(tenant, name),
+      hasMailbox ? deps.mailboxStates.read(tenant, name) : undefined,
     ]);
     const down = broken && {
       since: iso(broken.since),
@@ -50,7 +60,7 @@ const getTransportState = endpoint({
         breaker: broken?.state ?? 'closed',
         ...(down && { down }),
         ...(lowered && { lowered: { since: iso(lowered.since), words: lowered.words } }),
-        ...(returnPath?.mailbox && { mailbox: mailboxView(mailbox, deps.clock.now()) }),
+        ...(hasMailbox && { mailbox: mailboxView(knownOf(transport, mailbox), deps.clock.now()) }),
       },
     };
   },
