@@ -146,7 +146,6 @@ test('reports are deleted or moved where that is asked for, each alone; what peo
   await read(server, { processed: 'move', moveTo: 'Done' });
   server.deliver(bounceOf(await send('b@example.org'), 'b@example.org'));
   await untilMailbox({ reports: 1 });
-  console.log(server.commands, await state());
   expect([server.folders.get('INBOX')?.length, server.folders.get('Done')?.length]).toEqual([0, 1]);
   server.folders.delete('Done');
   server.deliver(bounceOf(await send('c@example.org'), 'c@example.org'));

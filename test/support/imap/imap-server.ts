@@ -117,7 +117,9 @@ class Session {
       case 'AUTHENTICATE':
         return this.#authenticate(tag, args);
       case 'LIST':
-        for (const folder of this.server.folders.keys()) this.#say(`* LIST () "/" "${folder}"`);
+        // The root alone (RFC 3501 6.3.8).
+        if (args === '"" ""') this.#say('* LIST (\\Noselect) "/" ""');
+        else for (const folder of this.server.folders.keys()) this.#say(`* LIST () "/" "${folder}"`);
         return done();
       case 'SELECT':
         return this.#select(tag, wordsOf(args)[0] ?? '');
