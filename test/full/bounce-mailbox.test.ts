@@ -76,7 +76,7 @@ test('a worker that is killed among reports is followed: each is taken, told and
   await service.ok('PATCH', '/v1/tenants/acme/transports/default', { returnPath: { mailbox: null } });
   const events = await readEvents(service.url, OPERATOR_KEY, { query: '?types=email.bounced' });
   let worker = await startWorker();
-  const sent = [];
+  const sent: Awaited<ReturnType<typeof send>>[] = [];
   for (let index = 0; index < COUNT; index++) sent.push(await send(`gone-${index}@example.org`));
   await dovecot.asPerson(async (client) => {
     for (const { to, returnPath } of sent) {
