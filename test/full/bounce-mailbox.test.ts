@@ -118,7 +118,7 @@ test.each(['XOAUTH2 or OAUTHBEARER, as the server offers both'])(
   'a login by OAuth2: %s',
   async () => {
     const oauth2 = { tokenUrl, clientId: 'app', clientSecret: 'secret', grant: 'client_credentials' };
-    await setMailbox({ auth: { user: MAILBOX.user, oauth2 }, processed: 'delete' });
+    await setMailbox({ auth: { user: MAILBOX.user, oauth2, pass: null }, processed: 'delete', moveTo: null });
     const worker = await startWorker();
     const { to, returnPath } = await send('token@example.org');
     await dovecot.asPerson((client) => client.append('INBOX', deliveryStatus({ to: returnPath, recipient: to })));

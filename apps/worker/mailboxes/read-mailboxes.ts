@@ -63,9 +63,9 @@ const dueOf = async (deps: ReadMailboxesDeps, tenant: string): Promise<Due[]> =>
   return all.flatMap((one) => {
     const { state: known, asked = false } = states.get(one.transport) ?? {};
     const state = stateOf(known, one.version, mailboxPlace(one.mailbox));
-    return asked || state.nextAt <= deps.clock.now()
-      ? [{ ...one, state, wasFailing: known?.failing !== undefined }]
-      : [];
+    // What another mailbox in its place failed with was told of that one.
+    const wasFailing = known?.of === state.of && known.failing !== undefined;
+    return asked || state.nextAt <= deps.clock.now() ? [{ ...one, state, wasFailing }] : [];
   });
 };
 
