@@ -148,11 +148,13 @@ export const readMailbox = async (
   signal: AbortSignal,
 ): Promise<{ state: MailboxState; more: boolean }> => {
   const { client, mailbox } = visit;
-  let state: MailboxState = { ...continued(visit, before), note: undefined };
+  let state = continued(visit, before);
   const known = client.mailbox === false ? 0 : (client.mailbox.uidNext || 1) - 1;
   const found = await newMessages(visit, state.lastUid, deps.clock.now()).catch((error: unknown) => {
     throw mailboxFault(error, mailbox);
   });
+  // A note stays until messages come that all went well.
+  if (found.length > 0) state = { ...state, note: undefined };
   for (const uid of found.slice(0, MOST_MESSAGES)) {
     if (signal.aborted) return { state, more: true };
     state = await readMessage(deps, visit, state, uid, signal);

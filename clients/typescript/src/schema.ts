@@ -3989,7 +3989,7 @@ export interface components {
                     since: string;
                     words?: string;
                 };
-                /** @description What went wrong with single messages at the last check. */
+                /** @description What went wrong with single messages at the last check that found any. */
                 note?: string;
             };
         };

@@ -21,7 +21,7 @@ export interface MailboxState {
   reportAt?: number;
   /** Visits that failed in a row, since when, and why the last one did. */
   failing?: { times: number; since: number; words: string } | undefined;
-  /** What went wrong with single messages at the last visit. */
+  /** What went wrong with single messages at the last visit that found any. */
   note?: string | undefined;
 }
 
