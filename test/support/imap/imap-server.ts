@@ -28,6 +28,8 @@ export interface ImapServer {
   port: number;
   folders: Map<string, ImapMessage[]>;
   uidValidity: number;
+  /** Of all folders; none is given twice (RFC 3501 2.3.1.1). */
+  nextUid: number;
   /** Lines of clients, without their tags. */
   commands: string[];
   connections: number;
@@ -178,7 +180,7 @@ class Session {
     this.#folder = folder;
     this.#say(`* ${messages.length} EXISTS`);
     this.#say(`* OK [UIDVALIDITY ${this.server.uidValidity}] valid`);
-    this.#say(`* OK [UIDNEXT ${(messages.at(-1)?.uid ?? 0) + 1}] next`);
+    this.#say(`* OK [UIDNEXT ${this.server.nextUid}] next`);
     this.#say(`${tag} OK [READ-WRITE] selected`);
   }
 
@@ -207,7 +209,7 @@ class Session {
     const to = this.server.folders.get(wordsOf(args)[1] ?? '');
     if (to === undefined) return this.#say(`${tag} NO [TRYCREATE] there is no such folder`);
     const moved = this.#named(args);
-    for (const message of moved) to.push({ ...message, uid: (to.at(-1)?.uid ?? 0) + 1 });
+    for (const message of moved) to.push({ ...message, uid: this.server.nextUid++ });
     this.#remove(new Set(moved));
     this.#say(`${tag} OK moved`);
   }
@@ -233,13 +235,14 @@ export const startImapServer = async (options: ImapServerOptions = {}): Promise<
     port: (listener.address() as AddressInfo).port,
     folders: new Map([['INBOX', []]]),
     uidValidity: 7,
+    nextUid: 1,
     commands: [],
     connections: 0,
     open: new Set(),
     options,
     deliver(source, { folder = 'INBOX', flags = [], date = new Date() } = {}) {
       const messages = server.folders.get(folder) ?? [];
-      const message = { uid: (messages.at(-1)?.uid ?? 0) + 1, source, flags: new Set(flags), date };
+      const message = { uid: server.nextUid++, source, flags: new Set(flags), date };
       server.folders.set(folder, [...messages, message]);
       return message;
     },
