@@ -72,8 +72,9 @@ const WALLS = {
       'libs/send',
       'libs/oauth',
       'libs/events',
+      'libs/intake',
     ],
-    packages: ['zod'],
+    packages: ['zod', 'imapflow'],
   },
 };
 const PACKAGES = [...new Set(Object.values(WALLS).flatMap((room) => room.packages))];

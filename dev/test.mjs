@@ -10,6 +10,7 @@ import { nodeVersions } from './node-versions.mjs';
 import { cCompiler } from './c-compiler.mjs';
 import { php } from './php.mjs';
 import { postfix } from './postfix.mjs';
+import { dovecot } from './dovecot.mjs';
 import { fail, prepare, root } from './prepare.mjs';
 import { previousVersion } from './previous-version.mjs';
 import { smtpClients } from './smtp-clients.mjs';
@@ -74,6 +75,7 @@ const NEEDS_OF_FULL = [
     variable: 'ROHRPOST_TEST_SWAKS',
   },
   { folder: 'test/full/bounces', what: 'Postfix', find: postfix, variable: 'ROHRPOST_TEST_POSTFIX' },
+  { folder: 'test/full/bounce-mailbox', what: 'Dovecot', find: dovecot, variable: 'ROHRPOST_TEST_DOVECOT' },
   { folder: 'test/full/promtool', what: 'promtool', find: promtool, variable: 'ROHRPOST_TEST_PROMTOOL' },
   { folder: 'test/full/client-examples', what: 'PHP', find: php, variable: 'ROHRPOST_TEST_PHP' },
   { folder: 'test/full/redis-clock-step', what: 'a compiler of C', find: cCompiler, variable: 'ROHRPOST_TEST_CC' },
@@ -120,6 +122,7 @@ const LONG = [
   'test/fault/servers/servers',
   'test/fault/servers/smtp-phases',
   'test/flow/accepting/large',
+  'test/flow/sending/bounce-mailbox',
   'test/flow/sending/bounded-log',
   'test/flow/sending/fleet',
   'test/life.property',

@@ -16,6 +16,7 @@ import { createTransports } from '../../libs/store/registries/transports';
 import { createWorkers } from '../../libs/store/registries/workers';
 import { createErasedSuppressions } from '../../libs/store/suppressions/erased';
 import { createSuppressions } from '../../libs/store/suppressions/registry';
+import { createMailboxStates } from '../../libs/store/reports/mailbox-states';
 import { createTagCheck, ownTagKeys } from '../../libs/store/reports/tag-keys';
 import { createDeliveries } from '../../libs/store/webhooks/deliveries';
 import { createWebhooks } from '../../libs/store/webhooks/registry';
@@ -41,6 +42,7 @@ export const openRegistries = (ground: { config: ApiConfig; redis: Redis; clock:
     erasedSuppressions,
     suppressions: createSuppressions({ redis, changes, erased: erasedSuppressions }),
     checkTag: createTagCheck({ redis, keysNow: ownTagKeys(secrets) }),
+    mailboxStates: createMailboxStates({ redis }),
     workers: createWorkers(redis),
     templates: createTemplates({ redis, changes, clock }),
     sessions: createSessions({ redis, clock }),

@@ -6,6 +6,7 @@ import { CONTENT_ENV, toContentPlace, type ContentPlace } from '../../libs/conte
 import { PrivateHostsText } from '../../libs/runtime/addresses';
 import { DurationMs } from '../../libs/mail/input/duration';
 import { DURABILITY_ENV, toDurability, type DurabilityChoice } from '../../libs/mail/settings/durability-choice';
+import { BOUNDS_ENV, type TenantBounds } from '../../libs/mail/settings/tenant-bounds';
 import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/settings/retry-bounds';
 import { InstallationName, isOn, Switch } from '../../libs/runtime/env';
 import { LOG_LEVELS } from '../../libs/runtime/log';
@@ -19,6 +20,7 @@ export const WorkerEnv = z.object({
   ROHRPOST_ALLOW_PRIVATE_HOSTS: PrivateHostsText.default([]),
   ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS: PrivateHostsText.default([]),
   ...RETRY_ENV,
+  ROHRPOST_MAX_SUPPRESSIONS: BOUNDS_ENV.ROHRPOST_MAX_SUPPRESSIONS,
   ...DURABILITY_ENV,
   ROHRPOST_NAME: InstallationName,
   /** Beyond it attempts leave short lines. */
@@ -36,6 +38,8 @@ export const WorkerEnv = z.object({
   ROHRPOST_BULLMQ_EVENTS: Switch,
   /** true: metrics name tenants and applications. */
   ROHRPOST_METRICS_TENANTS: Switch,
+  /** How often mailboxes are read that reports come to. */
+  ROHRPOST_BOUNCE_MAILBOX_EVERY: DurationMs.default(60_000),
   ROHRPOST_GRACE: DurationMs.default(30_000),
   ROHRPOST_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   /** 0: no probe. */
@@ -69,6 +73,10 @@ export interface WorkerConfig extends ContentPlace, RedisConfig {
   bullmqEvents?: boolean;
   /** Metrics name tenants and applications. */
   metricsTenants?: boolean;
+  /** How often mailboxes are read that reports come to, ms; a minute where it is not given. */
+  mailboxEvery?: number;
+  /** How much a tenant may have whose settings say nothing. */
+  bounds?: Pick<TenantBounds, 'maxSuppressions'>;
   /** ms */
   grace: number;
   /** Names this process in locks and logs. */
@@ -92,6 +100,8 @@ export const toWorkerConfig = (env: z.infer<typeof WorkerEnv>): WorkerConfig => 
   startPaused: env.ROHRPOST_START_PAUSED === '1',
   bullmqEvents: isOn(env.ROHRPOST_BULLMQ_EVENTS),
   metricsTenants: isOn(env.ROHRPOST_METRICS_TENANTS),
+  mailboxEvery: env.ROHRPOST_BOUNCE_MAILBOX_EVERY,
+  bounds: { maxSuppressions: env.ROHRPOST_MAX_SUPPRESSIONS },
   grace: env.ROHRPOST_GRACE,
   replica: `${hostname()}-${process.pid}`,
 });

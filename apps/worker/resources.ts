@@ -109,6 +109,7 @@ export const openResources = async (
     tenants: createTenants({ redis, changes, clock, retries: config.retries }),
     transports,
     suppressions: createSuppressionLookup({ redis, changes, erased }),
+    erased,
     secrets,
     ...(await openTags(start, secrets)),
     resealAll: openReseal(redis, secrets, [transports, telling.signingSecrets, telling.webhooks, erased]),

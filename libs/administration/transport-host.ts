@@ -1,14 +1,16 @@
-// Who set a transport's host, and whether he may have it: administrators of tenants name no private address.
-import { may, type Identity } from '../mail/settings/api-key';
+// Who set the host of a transport, or of its mailbox, and whether he may have it: administrators of tenants name no private address.
 import { problemAt } from '../mail/input/problem';
-import type { HostAuthor, StoredTransport, TransportInput } from '../mail/settings/transport';
-import { portOf } from '../mail/settings/transport-login';
+import type { HostAuthor } from '../mail/login/server';
+import { may, type Identity } from '../mail/settings/api-key';
+import { portOf, type ServerInput, type StoredServer } from '../mail/settings/transport-login';
 import { spelledAddress, type AddressRule } from '../runtime/addresses';
 
 /** What a change asks for. */
 interface HostChange {
-  present: StoredTransport | undefined;
-  input: TransportInput;
+  present: StoredServer | undefined;
+  input: ServerInput;
+  /** Where it stands in the document; not given: at its top. */
+  at?: string[];
   /** Whether host or port is named in what was sent: always by a PUT, in a PATCH where it stands. */
   named: boolean;
 }
@@ -36,5 +38,5 @@ export const decideHost = (identity: Identity, mayReach: AddressRule, change: Ho
   if (author !== 'admin' || address === undefined || mayReach(host, address)) return author;
   const message =
     'is not on the public network: set another host, or ask the operator to allow it (ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS) or to set it himself';
-  throw problemAt('host-not-allowed', ['host'], message);
+  throw problemAt('host-not-allowed', [...(change.at ?? []), 'host'], message);
 };

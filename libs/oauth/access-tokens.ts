@@ -1,7 +1,7 @@
 // Access tokens of transports: one each for the whole installation, renewed before it ends, by one process at a time.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { OpenOAuth2 } from '../mail/settings/oauth';
+import type { OpenOAuth2 } from '../mail/login/oauth';
 import { uptime, type Clock } from '../runtime/clock';
 import { tenantKeys } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';

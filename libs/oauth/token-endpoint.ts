@@ -3,7 +3,7 @@ import { createHash, createPrivateKey, randomUUID, sign, webcrypto } from 'node:
 import type * as OAuth from 'oauth4webapi' with { 'resolution-mode': 'import' };
 import { FetchFailure } from '../fetch/failure';
 import type { Fetcher } from '../fetch/fetcher';
-import { certificateIn, type OpenOAuth2 } from '../mail/settings/oauth';
+import { certificateIn, type OpenOAuth2 } from '../mail/login/oauth';
 import { messageOf } from '../runtime/fault';
 
 export interface IssuedToken {

@@ -1,17 +1,19 @@
 // Access tokens as they are kept in Redis: one record a transport, sealed, good only for what it was asked with.
 import { createHash } from 'node:crypto';
-import { askedWith, type OpenOAuth2 } from '../mail/settings/oauth';
+import { askedWith, type OpenOAuth2 } from '../mail/login/oauth';
 import type { StoredTransport } from '../mail/settings/transport';
 import { tenantKeys } from '../store/redis/keys';
 import type { Redis } from '../store/redis/redis';
 import { defineScript } from '../store/redis/script';
 import { keyIdOf, type SecretBox } from '../store/redis/secret-box';
 import type { SealedOwner } from '../store/registries/reseal';
+import { mailboxName } from '../store/registries/transport-secrets';
 import type { IssuedToken, NoToken } from './token-endpoint';
 
 /** Whose token it is. */
 export interface TokenOwner {
   tenant: string;
+  /** Its name, or that of its mailbox (`mailboxName`). */
   transport: string;
   oauth2: OpenOAuth2;
   /** Of everything that a token is asked with, as `askedWith` makes it. */
@@ -95,8 +97,14 @@ const createReseal = (redis: Redis, secrets: SecretBox): SealedOwner['reseal'] =
 
   return async (tenant, rewrite) => {
     const all = Object.entries(await redis.hgetall(tenantKeys(tenant).transports)).flatMap(([transport, text]) => {
-      const { auth } = JSON.parse(text) as StoredTransport;
-      return auth?.oauth2 === undefined ? [] : [{ transport, isFor: askedWith(auth.user, auth.oauth2) }];
+      const { auth, returnPath } = JSON.parse(text) as StoredTransport;
+      const logins = [
+        { name: transport, login: auth },
+        { name: mailboxName(transport), login: returnPath?.mailbox?.auth },
+      ];
+      return logins.flatMap(({ name, login }) =>
+        login?.oauth2 === undefined ? [] : [{ transport: name, isFor: askedWith(login.user, login.oauth2) }],
+      );
     });
     const done = [];
     for (const { transport, isFor } of all) done.push(await resealOne({ tenant, transport }, isFor, rewrite));

@@ -1,8 +1,10 @@
 // What is answered of transports: their settings without secrets, and what came of trying one.
 import { z } from 'zod';
-import { GRANTS } from '../../../libs/mail/settings/oauth';
+import { GRANTS } from '../../../libs/mail/login/oauth';
 import { PHASES } from '../../../libs/mail/smtp/phase';
-import { HOST_AUTHORS, TransportInput } from '../../../libs/mail/settings/transport';
+import { HOST_AUTHORS } from '../../../libs/mail/login/server';
+import { BounceMailbox } from '../../../libs/mail/settings/bounce-mailbox';
+import { TransportInput } from '../../../libs/mail/settings/transport';
 import { EXAMPLE_AT, Time } from './fields';
 
 /** Where a secret is: that there is one. A PUT takes it back as it is and keeps what is stored. */
@@ -24,6 +26,11 @@ const Login = z.union([
   }),
 ]);
 
+/** As it is kept, what was left out decided. */
+const Mailbox = z
+  .strictObject({ ...BounceMailbox.shape, port: z.int(), auth: Login })
+  .meta({ description: 'The mailbox that reports come to, without its secrets.' });
+
 const TRANSPORT = {
   transport: 'default',
   host: 'smtp.acme.example',
@@ -43,6 +50,7 @@ export const TransportDetails = z
     port: z.int(),
     auth: Login.optional(),
     dkim: z.strictObject({ domain: z.string(), selector: z.string(), privateKey: Secret }).optional(),
+    returnPath: z.strictObject({ address: z.string(), mailbox: Mailbox.optional() }).optional(),
     hostBy: z.enum(HOST_AUTHORS),
     version: z.int().min(1),
     createdAt: Time,
@@ -82,6 +90,17 @@ export const TransportState = z
     lowered: z.strictObject(Since).optional().meta({
       description: 'Its server refused connections lately: since when there are fewer, and in which words.',
     }),
+    mailbox: z
+      .strictObject({
+        checkedAt: Time.optional(),
+        nextCheckAt: Time,
+        reports: z.int().min(0).meta({ description: 'Reports that were taken from it so far.' }),
+        lastReportAt: Time.optional(),
+        failing: z.strictObject(Since).optional().meta({ description: 'Since when it cannot be read, and why.' }),
+        note: z.string().optional().meta({ description: 'What went wrong with single messages at the last check that found any.' }),
+      })
+      .optional()
+      .meta({ description: 'How the mailbox of its return path was last read, where it has one.' }),
   })
   .meta({
     id: 'TransportState',

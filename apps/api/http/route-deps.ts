@@ -34,6 +34,7 @@ import type { Transports } from '../../../libs/store/registries/transports';
 import type { Workers } from '../../../libs/store/registries/workers';
 import type { ErasedSuppressions } from '../../../libs/store/suppressions/erased';
 import type { Suppressions } from '../../../libs/store/suppressions/registry';
+import type { MailboxStates } from '../../../libs/store/reports/mailbox-states';
 import type { TagCheck } from '../../../libs/store/reports/tag-keys';
 import type { Deliveries } from '../../../libs/store/webhooks/deliveries';
 import type { Webhooks } from '../../../libs/store/webhooks/registry';
@@ -99,6 +100,7 @@ export interface RouteDeps {
   suppressions: Suppressions;
   erasedSuppressions: ErasedSuppressions;
   checkTag: TagCheck;
+  mailboxStates: MailboxStates;
   eventStreams: EventStreams;
   overview: ReadOverview;
   metrics: Metrics;

@@ -1,7 +1,8 @@
 // Settings of tenants, queues and transports as documents: as GET shows them, PUT and PATCH take them, and ETags name them.
 import { formatAddress, type Address } from '../../../libs/mail/address/address';
 import type { QueueSettings, TenantSettings } from '../../../libs/mail/settings/settings';
-import type { OAuthSecret } from '../../../libs/mail/settings/oauth';
+import type { OAuthSecret } from '../../../libs/mail/login/oauth';
+import type { StoredLogin } from '../../../libs/mail/login/server';
 import type { StoredTransport } from '../../../libs/mail/settings/transport';
 import type { RegisteredQueue, Tenant } from '../../../libs/store/registries/tenants';
 import type { Answer } from '../http/endpoint/endpoint';
@@ -69,11 +70,19 @@ const loginDocument = ({ user, oauth2 }: NonNullable<StoredTransport['auth']>): 
   return { user, oauth2: { ...given, ...Object.fromEntries(Object.keys(sealed).map((secret) => [secret, SET])) } };
 };
 
+const returnPathDocument = ({ address, mailbox }: NonNullable<StoredTransport['returnPath']>) => {
+  if (mailbox === undefined) return { address };
+  const { host, port, security, auth, tls, folder, processed, moveTo } = mailbox;
+  const given = { host, port, security, auth: loginDocument(auth), ...(tls && { tls }), folder, processed };
+  return { address, mailbox: { ...given, ...(moveTo !== undefined && { moveTo }) } };
+};
+
 /** A transport without its secrets. */
 export const transportDocument = (transport: StoredTransport) => {
-  const { auth, dkim, ...fields } = keptOf(transport);
+  const { auth, dkim, returnPath, ...fields } = keptOf(transport);
   return {
     ...fields,
+    ...(returnPath && { returnPath: returnPathDocument(returnPath) }),
     ...(auth && { auth: loginDocument(auth) }),
     ...(dkim && { dkim: { domain: dkim.domain, selector: dkim.selector, privateKey: { set: true } } }),
   };
@@ -93,32 +102,44 @@ export const transportView = (name: string, transport: StoredTransport) => ({
 export const transportVersion = (transport: StoredTransport): string =>
   versionOf({ ...transportDocument(transport), secrets: sealedOf(transport).map(secretIdOf) });
 
-/** The document for the audit: a secret says whether it was given anew, never what it is. */
-export const auditedTransport = (transport: StoredTransport, before: StoredTransport | undefined) => {
-  const document = transportDocument(transport);
-  const isNew = (sealed: string | undefined, old: string | undefined): boolean => old !== undefined && sealed !== old;
+/** Of a login: where a secret was given anew. */
+const changedSecrets = (now: StoredLogin, old: StoredLogin | undefined): Record<string, unknown> => {
+  const isNew = (sealed: string | undefined, before: string | undefined): boolean =>
+    sealed !== undefined && before !== undefined && sealed !== before;
   const changed = { set: true, changed: true };
-  const old = before?.auth;
-  const tokens = Object.entries(transport.auth?.oauth2?.sealed ?? {}).filter(([name, sealed]) =>
+  const tokens = Object.entries(now.oauth2?.sealed ?? {}).filter(([name, sealed]) =>
     isNew(sealed, old?.oauth2?.sealed[name as OAuthSecret]),
   );
   return {
-    ...document,
-    ...(document.auth && {
-      auth: {
-        ...document.auth,
-        ...(isNew(transport.auth?.sealedPass, old?.sealedPass) && transport.auth?.sealedPass && { pass: changed }),
-        ...(tokens.length > 0 && {
-          oauth2: {
-            ...(document.auth['oauth2'] as object),
-            ...Object.fromEntries(tokens.map(([name]) => [name, changed])),
-          },
-        }),
+    ...(isNew(now.sealedPass, old?.sealedPass) && { pass: changed }),
+    ...(tokens.length > 0 && {
+      oauth2: {
+        ...(loginDocument(now)['oauth2'] as object),
+        ...Object.fromEntries(tokens.map(([name]) => [name, changed])),
       },
     }),
-    ...(document.dkim &&
-      isNew(transport.dkim?.sealedKey, before?.dkim?.sealedKey) && {
-        dkim: { ...document.dkim, privateKey: changed },
+  };
+};
+
+/** The document for the audit: a secret says whether it was given anew, never what it is. */
+export const auditedTransport = (transport: StoredTransport, before: StoredTransport | undefined) => {
+  const document = transportDocument(transport);
+  const { auth, dkim, returnPath } = transport;
+  const mailbox = document.returnPath?.mailbox;
+  const isNewKey = before?.dkim !== undefined && dkim?.sealedKey !== before.dkim.sealedKey;
+  return {
+    ...document,
+    ...(auth && { auth: { ...document.auth, ...changedSecrets(auth, before?.auth) } }),
+    ...(document.dkim && isNewKey && { dkim: { ...document.dkim, privateKey: { set: true, changed: true } } }),
+    ...(returnPath?.mailbox &&
+      mailbox && {
+        returnPath: {
+          ...document.returnPath,
+          mailbox: {
+            ...mailbox,
+            auth: { ...mailbox.auth, ...changedSecrets(returnPath.mailbox.auth, before?.returnPath?.mailbox?.auth) },
+          },
+        },
       }),
   };
 };

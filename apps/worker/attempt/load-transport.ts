@@ -1,6 +1,6 @@
 // A transport with its secrets, as it is used: read anew for each attempt.
 import type { AccessTokens } from '../../../libs/oauth/access-tokens';
-import { askedWith } from '../../../libs/mail/settings/oauth';
+import { askedWith } from '../../../libs/mail/login/oauth';
 import type { OpenTransport } from '../../../libs/send/smtp/connections';
 import type { Transports } from '../../../libs/store/registries/transports';
 

@@ -24,6 +24,7 @@ import { createRelay } from '../../../libs/events/relay';
 import { createTellWebhooks } from '../../../libs/events/webhooks/tell-webhooks';
 import type { Fetcher } from '../../../libs/fetch/fetcher';
 import { createHandCopies, type HandCopiesDeps } from '../copies/hand-copies';
+import { createReadMailboxes, type ReadMailboxesDeps } from '../mailboxes/read-mailboxes';
 import { createReconcileAll } from './reconcile-all';
 import { resealAndTell } from './reseal-and-tell';
 import { createSweep, type SweepDeps } from './sweep';
@@ -43,6 +44,7 @@ const RELAY_LEASE_MS = 4_000;
 const RESEAL_MS = 60_000;
 
 interface UpkeepDeps extends SweepDeps, HandCopiesDeps {
+  bounceMailboxes: ReadMailboxesDeps;
   clock: RedisClock;
   schedule: Schedule;
   tenants: Tenants;
@@ -77,7 +79,7 @@ const createForgotten = (deps: UpkeepDeps): ((signal: AbortSignal) => Promise<vo
 };
 
 export const startUpkeep = (deps: UpkeepDeps): void => {
-  const { redis, clock, log, replica } = deps;
+  const { redis, clock, log, replica, bounceMailboxes: mailboxes } = deps;
   const sweep = createSweep(deps);
   const duties = [
     {
@@ -104,6 +106,7 @@ export const startUpkeep = (deps: UpkeepDeps): void => {
       run: (signal: AbortSignal) => advanceEpoch({ ...deps, audit: createAudit(deps) }, signal),
     },
     { name: 'reseal', every: RESEAL_MS, run: resealAndTell(deps) },
+    { name: 'bounce-mailboxes', every: mailboxes.mailboxEvery, run: createReadMailboxes(mailboxes) },
     {
       name: 'reconcile',
       every: RECONCILE_MS,

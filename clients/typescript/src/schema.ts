@@ -949,7 +949,7 @@ export interface paths {
         };
         /**
          * How a transport is now
-         * @description Whether it is down, since when and in whose words, and whether its server takes fewer connections.
+         * @description Whether it is down, since when and in whose words, and whether its server takes fewer connections. Where its return path has a mailbox: when that was read last and is read next, and what stands in the way.
          *
          *     Needs the role `reader` or one that may do more.
          */
@@ -978,6 +978,28 @@ export interface paths {
          *     Needs the role `admin` or one that may do more.
          */
         post: operations["verifyTransport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenant}/transports/{name}/mailbox/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read the mailbox of its return path soon
+         * @description It is read in the next round of the worker that reads, whatever it waits for after a failure. What came of it is in the state of the transport.
+         *
+         *     Needs the role `admin` or one that may do more.
+         */
+        post: operations["checkBounceMailbox"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2337,6 +2359,56 @@ export interface components {
             fallback?: components["schemas"]["Slug"];
             returnPath?: {
                 address: string;
+                mailbox?: {
+                    host: string;
+                    port?: number;
+                    /**
+                     * @default tls
+                     * @enum {string}
+                     */
+                    security: "none" | "starttls" | "tls";
+                    auth: {
+                        user: string;
+                        pass?: string | {
+                            /** @constant */
+                            set: true;
+                        };
+                        oauth2?: {
+                            /** Format: uri */
+                            tokenUrl: string;
+                            clientId: string;
+                            clientSecret?: string | {
+                                /** @constant */
+                                set: true;
+                            };
+                            privateKey?: string | {
+                                /** @constant */
+                                set: true;
+                            };
+                            scope?: string;
+                            /** @enum {string} */
+                            grant: "client_credentials" | "refresh_token" | "jwt_bearer";
+                            refreshToken?: string | {
+                                /** @constant */
+                                set: true;
+                            };
+                        };
+                    };
+                    tls?: {
+                        ca?: string;
+                        servername?: string;
+                        /** @enum {string} */
+                        minVersion?: "TLSv1.2" | "TLSv1.3";
+                    };
+                    /** @default INBOX */
+                    folder: string;
+                    /**
+                     * @default seen
+                     * @enum {string}
+                     */
+                    processed: "seen" | "delete" | "move";
+                    moveTo?: string;
+                };
             };
         };
         /**
@@ -3811,6 +3883,58 @@ export interface components {
             fallback?: components["schemas"]["Slug"];
             returnPath?: {
                 address: string;
+                /** @description The mailbox that reports come to, without its secrets. */
+                mailbox?: {
+                    host: string;
+                    port: number;
+                    /**
+                     * @default tls
+                     * @enum {string}
+                     */
+                    security: "none" | "starttls" | "tls";
+                    auth: {
+                        user: string;
+                        pass: {
+                            /** @constant */
+                            set: true;
+                        };
+                    } | {
+                        user: string;
+                        oauth2: {
+                            tokenUrl: string;
+                            clientId: string;
+                            scope?: string;
+                            /** @enum {string} */
+                            grant: "client_credentials" | "refresh_token" | "jwt_bearer";
+                            clientSecret?: {
+                                /** @constant */
+                                set: true;
+                            };
+                            privateKey?: {
+                                /** @constant */
+                                set: true;
+                            };
+                            refreshToken?: {
+                                /** @constant */
+                                set: true;
+                            };
+                        };
+                    };
+                    tls?: {
+                        ca?: string;
+                        servername?: string;
+                        /** @enum {string} */
+                        minVersion?: "TLSv1.2" | "TLSv1.3";
+                    };
+                    /** @default INBOX */
+                    folder: string;
+                    /**
+                     * @default seen
+                     * @enum {string}
+                     */
+                    processed: "seen" | "delete" | "move";
+                    moveTo?: string;
+                };
             };
             transport: string;
             /** @enum {string} */
@@ -3848,6 +3972,25 @@ export interface components {
                 /** Format: date-time */
                 since: string;
                 words?: string;
+            };
+            /** @description How the mailbox of its return path was last read, where it has one. */
+            mailbox?: {
+                /** Format: date-time */
+                checkedAt?: string;
+                /** Format: date-time */
+                nextCheckAt: string;
+                /** @description Reports that were taken from it so far. */
+                reports: number;
+                /** Format: date-time */
+                lastReportAt?: string;
+                /** @description Since when it cannot be read, and why. */
+                failing?: {
+                    /** Format: date-time */
+                    since: string;
+                    words?: string;
+                };
+                /** @description What went wrong with single messages at the last check that found any. */
+                note?: string;
             };
         };
         /**
@@ -15017,6 +15160,172 @@ export interface operations {
                 };
             };
             /** @description A problem: `unavailable`, `no-worker` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `queue-full` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkBounceMailbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The tenant’s name.
+                 * @example acme
+                 */
+                tenant: components["schemas"]["Slug"];
+                /**
+                 * @description The name of the transport, the template or the webhook.
+                 * @example default
+                 */
+                name: components["schemas"]["Slug"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is read soon. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem: `bad-request`, `bad-cursor`, `malformed-json`, `not-utf-8` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `address-not-allowed`, `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `invalid`, `idempotency-key-not-supported` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `rate-limited`, `too-many-wrong-keys` */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `internal-error` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem: `unavailable` */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -1,6 +1,10 @@
-// Where a transport's password goes, and by which way: what must not change while the password stays.
-import { OAUTH_SECRETS } from './oauth';
+// Where the password of a transport, or of its mailbox, goes, and by which way: what must not change while the password stays.
+import { OAUTH_SECRETS } from '../login/oauth';
 import { defaultPort, type StoredTransport, type TransportInput } from './transport';
+
+/** What of a server says where its secrets go: of a transport, and of the mailbox that its reports come to. */
+export type ServerInput = Pick<TransportInput, 'host' | 'port' | 'security' | 'tls' | 'auth'>;
+export type StoredServer = Pick<StoredTransport, 'host' | 'port' | 'hostBy' | 'security' | 'tls' | 'auth'>;
 
 /** What decides who reads the password: wherever one of them changes, it goes to somebody else, or by another way. */
 const DESTINATION = ['host', 'port', 'security', 'tls'] as const;
@@ -9,8 +13,8 @@ export const portOf = ({ port, security }: Pick<TransportInput, 'port' | 'securi
   port ?? defaultPort(security);
 
 /** @returns what of it changes: names of fields */
-export const movedParts = (old: StoredTransport, input: TransportInput): string[] => {
-  const parts = ({ host, security, tls }: TransportInput | StoredTransport, port: number) => ({
+export const movedParts = (old: StoredServer, input: ServerInput): string[] => {
+  const parts = ({ host, security, tls }: ServerInput | StoredServer, port: number) => ({
     host,
     port,
     security,
@@ -26,8 +30,8 @@ export const movedParts = (old: StoredTransport, input: TransportInput): string[
   ];
 };
 
-/** Does a transport with this input send the password that is stored, to the same server and by the same way? */
-export const keepsLogin = (old: StoredTransport | undefined, input: TransportInput): boolean =>
+/** Does this input send the password that is stored, to the same server and by the same way? */
+export const keepsLogin = (old: StoredServer | undefined, input: ServerInput): boolean =>
   old?.auth !== undefined &&
   input.auth !== undefined &&
   [input.auth.pass, ...OAUTH_SECRETS.map((name) => input.auth?.oauth2?.[name])].every(

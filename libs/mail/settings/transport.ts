@@ -3,16 +3,10 @@ import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import { addressFault, normalizeAddress } from '../address/address';
 import { Slug } from '../address/queue-address';
+import { Host, Login, ServerTls, type HostAuthor, type StoredLogin } from '../login/server';
 import { ReturnPath } from '../reports/return-path';
-import { OAuth2, type StoredOAuth2 } from './oauth';
+import { BounceMailbox, type StoredMailbox } from './bounce-mailbox';
 import { SecretInput } from '../input/secret-input';
-
-// A host name or an IP address, nothing that could be read as more than that.
-const Host = z
-  .string()
-  .min(1)
-  .max(253)
-  .regex(/^[a-z0-9:]([a-z0-9.:_-]*[a-z0-9])?$/i, 'must be a host name or an IP address');
 
 /** An RSA key of at least 1024 bits (RFC 8301 3.2), the strength that verifiers accept. */
 const isSigningKey = (pem: string): boolean => {
@@ -77,32 +71,12 @@ export const TransportInput = z
     host: Host,
     port: z.int().min(1).max(65_535).optional(),
     security: z.enum(['none', 'starttls', 'tls']).default('starttls'),
-    /** By a password, or by an access token that is asked for anew before it ends. */
-    auth: z
-      .strictObject({ user: z.string().min(1).max(320), pass: SecretInput.optional(), oauth2: OAuth2.optional() })
-      .superRefine(({ pass, oauth2 }, context) => {
-        if ((pass === undefined) === (oauth2 === undefined))
-          context.addIssue({
-            code: 'custom',
-            path: ['pass'],
-            message: 'must be given beside user, or oauth2 instead: a login has one of them',
-          });
-      })
-      .optional(),
+    auth: Login.optional(),
     /** What the server's certificate is checked against; checking itself cannot be switched off. */
-    tls: z
-      .strictObject({
-        ca: z
-          .string()
-          .max(100_000)
-          .regex(/-----BEGIN CERTIFICATE-----/, 'must be a PEM certificate')
-          .optional(),
-        servername: Host.optional(),
-        minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).optional(),
-        /** Each server on the way must pass it on over TLS that it has verified, or not at all (REQUIRETLS, RFC 8689). */
-        requireTls: z.boolean().optional(),
-      })
-      .optional(),
+    tls: ServerTls.extend({
+      /** Each server on the way must pass it on over TLS that it has verified, or not at all (REQUIRETLS, RFC 8689). */
+      requireTls: z.boolean().optional(),
+    }).optional(),
     /** What the server allows, over all workers; what is not given is not limited. */
     limits: Limits.optional(),
     dkim: Dkim.optional(),
@@ -112,7 +86,7 @@ export const TransportInput = z
     /** The transport that its emails go by while its own server cannot be reached. */
     fallback: Slug.optional(),
     /** Where bounces and complaints come back to: the envelope's sender, with a tag for each email. */
-    returnPath: ReturnPath.optional(),
+    returnPath: ReturnPath.extend({ mailbox: BounceMailbox.optional() }).optional(),
   })
   .meta({
     id: 'Transport',
@@ -128,15 +102,11 @@ export const TransportInput = z
 
 export type TransportInput = z.infer<typeof TransportInput>;
 
-/**
- * Who set a transport's host or port last: what an administrator of a tenant names is reached only where it is public, or where
- * the operator allows it.
- */
-export const HOST_AUTHORS = ['operator', 'admin'] as const;
-export type HostAuthor = (typeof HOST_AUTHORS)[number];
-
-/** What is put, and who set the host that is in it; undefined leaves it as in data of versions that kept no author. */
-export type TransportChange = TransportInput & { hostBy?: HostAuthor | undefined };
+/** What is put, and who set the hosts that are in it; undefined leaves it as in data of versions that kept no author. */
+export type TransportChange = TransportInput & {
+  hostBy?: HostAuthor | undefined;
+  mailboxHostBy?: HostAuthor | undefined;
+};
 
 /** A transport as it is kept: the password sealed, the port decided. */
 export interface StoredTransport {
@@ -146,14 +116,14 @@ export interface StoredTransport {
   hostBy?: HostAuthor;
   security: 'none' | 'starttls' | 'tls';
   /** A sealed password, or what a token is asked for with. */
-  auth?: { user: string; sealedPass?: string; oauth2?: StoredOAuth2 };
+  auth?: StoredLogin;
   tls?: { ca?: string; servername?: string; minVersion?: 'TLSv1.2' | 'TLSv1.3'; requireTls?: boolean };
   name?: string;
   dkim?: { domain: string; selector: string; sealedKey: string };
   allowedFrom?: string[];
   limits?: TransportLimits;
   fallback?: string;
-  returnPath?: ReturnPath;
+  returnPath?: ReturnPath & { mailbox?: StoredMailbox };
   /** Rises with every PUT; connections of an older version are not used again. */
   version: number;
   createdAt: string;

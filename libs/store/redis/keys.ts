@@ -122,6 +122,8 @@ export const tenantKeys = (tenant: string) => ({
   accessTokenLock: (transport: string) => `${ROOT}:{${tenant}}:access-token:${transport}:lock`,
   /** Hash: to how few connections the transport was lowered, since when (ms), and the server's words. */
   lowered: (transport: string) => `${ROOT}:{${tenant}}:lowered:${transport}`,
+  /** Hash: transport -> how far the mailbox of its return path was read, as JSON; `<transport>:now` -> somebody wants it read at once. */
+  bounceMailboxes: `${ROOT}:{${tenant}}:bounce-mailboxes`,
   /** Hash: how the transport has failed lately; absent while it is well. */
   breaker: (transport: string) => `${ROOT}:{${tenant}}:breaker:${transport}`,
   /** Hash: name of a webhook -> its settings, as JSON. */

@@ -1,4 +1,5 @@
 // The registry of transports: SMTP servers of a tenant, their passwords sealed.
+import type { StoredMailbox } from '../../mail/settings/bounce-mailbox';
 import { type StoredTransport, type TransportChange } from '../../mail/settings/transport';
 import { portOf } from '../../mail/settings/transport-login';
 import type { Clock } from '../../runtime/clock';
@@ -11,11 +12,13 @@ import { keyIdOf, type SecretBox } from '../redis/secret-box';
 import { noteSealed, type SealedOwner } from './reseal';
 import {
   changeOf,
+  openMailboxSecrets,
   openSecrets,
   resealTransport,
   sealAuth,
   sealDkim,
   sealedOf,
+  sealReturnPath,
   type TransportSecrets,
 } from './transport-secrets';
 
@@ -42,6 +45,8 @@ export interface Transports extends SealedOwner {
   ): Promise<StoredTransport | undefined>;
   /** Its secrets in clear, for whoever logs in and signs. @throws SecretKeyMissing */
   secrets(tenant: string, name: string, transport: StoredTransport): TransportSecrets;
+  /** The same of the mailbox of its return path. @throws SecretKeyMissing */
+  mailboxSecrets(tenant: string, name: string, mailbox: StoredMailbox): TransportSecrets;
 }
 
 /** The transport as it is kept. @param now ms since 1970 */
@@ -54,7 +59,7 @@ const storedOf = (
   now: number,
 ): StoredTransport => {
   const change = changeOf(secrets, tenant, name, input, old);
-  const [auth, dkim] = [sealAuth(change), sealDkim(change)];
+  const [auth, dkim, returnPath] = [sealAuth(change), sealDkim(change), sealReturnPath(change, tenant)];
   const at = new Date(now).toISOString();
   return {
     host: input.host,
@@ -68,7 +73,7 @@ const storedOf = (
     ...(input.allowedFrom && { allowedFrom: input.allowedFrom }),
     ...(input.name && { name: input.name }),
     ...(input.fallback !== undefined && { fallback: input.fallback }),
-    ...(input.returnPath && { returnPath: input.returnPath }),
+    ...(returnPath && { returnPath }),
     // Never a number that was there before, even after a removal: connections are kept under it.
     version: Math.max((old?.version ?? 0) + 1, now),
     createdAt: old?.createdAt ?? at,
@@ -141,6 +146,7 @@ export const createTransports = (deps: {
       return removed;
     },
     secrets: (tenant, name, transport) => openSecrets(secrets, tenant, name, transport),
+    mailboxSecrets: (tenant, name, mailbox) => openMailboxSecrets(secrets, tenant, name, mailbox),
     reseal: createReseal(redis, changes, secrets),
   };
 };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { openClient } from '../../support/redis/test-redis';
 import { createTokenRecords } from '../../../libs/oauth/token-records';
-import { askedWith } from '../../../libs/mail/settings/oauth';
+import { askedWith } from '../../../libs/mail/login/oauth';
 import type { StoredTransport } from '../../../libs/mail/settings/transport';
 import { systemClock } from '../../../libs/runtime/clock';
 import { createChanges } from '../../../libs/store/redis/settings-cache';

@@ -1,5 +1,9 @@
 // How a transport is: what stands in its way now, and what comes of trying it.
 import { newOperationId } from '../../../../libs/jobs/layout/email-id';
+import { notFound } from '../../../../libs/mail/input/problem';
+import { mailboxPlace } from '../../../../libs/mail/settings/bounce-mailbox';
+import type { StoredTransport } from '../../../../libs/mail/settings/transport';
+import type { MailboxState } from '../../../../libs/store/reports/mailbox-states';
 import { OperationBegun } from '../../answers/operations';
 import { TransportState, VerifyResult } from '../../answers/transports';
 import { endpoint } from '../../http/endpoint/endpoint';
@@ -9,18 +13,43 @@ import { existingTransport, MAY_CHANGE, MAY_READ, TRANSPORT } from './transports
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
+/** What is known of the mailbox as it is now: what was kept of another one, or of before a correction, says nothing of it. */
+const knownOf = (transport: StoredTransport, state: MailboxState | undefined): MailboxState | undefined => {
+  const mailbox = transport.returnPath?.mailbox;
+  if (mailbox === undefined || state?.of !== mailboxPlace(mailbox)) return undefined;
+  return state.version === transport.version ? state : { ...state, nextAt: 0, failing: undefined };
+};
+
+const mailboxView = (state: MailboxState | undefined, now: number) => ({
+  ...(state?.checkedAt !== undefined && { checkedAt: iso(state.checkedAt) }),
+  nextCheckAt: iso(Math.max(state?.nextAt ?? 0, now)),
+  reports: state?.reports ?? 0,
+  ...(state?.reportAt !== undefined && { lastReportAt: iso(state.reportAt) }),
+  ...(state?.failing && { failing: { since: iso(state.failing.since), words: state.failing.words } }),
+  ...(state?.note !== undefined && { note: state.note }),
+});
+
 const getTransportState = endpoint({
   method: 'get',
   path: `${TRANSPORT}/state`,
   id: 'getTransportState',
   tag: 'Transports',
   summary: 'How a transport is now',
-  description: 'Whether it is down, since when and in whose words, and whether its server takes fewer connections.',
+  description:
+    'Whether it is down, since when and in whose words, and whether its server takes fewer connections. Where its return path has a mailbox: when that was read last and is read next, and what stands in the way.',
   may: MAY_READ,
   answers: { 200: { description: 'Its state.', schema: TransportState } },
-  async handle(deps: Pick<RouteDeps, 'transports' | 'breakers' | 'limits'>, { tenant, params: { name } }) {
-    await existingTransport(deps, tenant, name);
-    const [broken, lowered] = await Promise.all([deps.breakers.read(tenant, name), deps.limits.lowered(tenant, name)]);
+  async handle(
+    deps: Pick<RouteDeps, 'transports' | 'breakers' | 'limits' | 'mailboxStates' | 'clock'>,
+    { tenant, params: { name } },
+  ) {
+    const transport = await existingTransport(deps, tenant, name);
+    const hasMailbox = transport.returnPath?.mailbox !== undefined;
+    const [broken, lowered, mailbox] = await Promise.all([
+      deps.breakers.read(tenant, name),
+      deps.limits.lowered(tenant, name),
+      hasMailbox ? deps.mailboxStates.read(tenant, name) : undefined,
+    ]);
     const down = broken && {
       since: iso(broken.since),
       ...(broken.words !== undefined && { words: broken.words }),
@@ -31,6 +60,7 @@ const getTransportState = endpoint({
         breaker: broken?.state ?? 'closed',
         ...(down && { down }),
         ...(lowered && { lowered: { since: iso(lowered.since), words: lowered.words } }),
+        ...(hasMailbox && { mailbox: mailboxView(knownOf(transport, mailbox), deps.clock.now()) }),
       },
     };
   },
@@ -71,4 +101,23 @@ const verifyTransport = endpoint({
   },
 });
 
-export const TRANSPORT_TRIAL_ENDPOINTS = [getTransportState, verifyTransport];
+const checkBounceMailbox = endpoint({
+  method: 'post',
+  path: `${TRANSPORT}/mailbox/check`,
+  id: 'checkBounceMailbox',
+  tag: 'Transports',
+  summary: 'Read the mailbox of its return path soon',
+  description:
+    'It is read in the next round of the worker that reads, whatever it waits for after a failure. What came of it is in the state of the transport.',
+  may: MAY_CHANGE,
+  grows: 'never',
+  answers: { 202: { description: 'It is read soon.' } },
+  async handle(deps: Pick<RouteDeps, 'transports' | 'mailboxStates'>, { tenant, params: { name } }) {
+    const { returnPath } = await existingTransport(deps, tenant, name);
+    if (returnPath?.mailbox === undefined) throw notFound(`mailbox of the transport ${name}`);
+    await deps.mailboxStates.ask(tenant, name);
+    return { status: 202 };
+  },
+});
+
+export const TRANSPORT_TRIAL_ENDPOINTS = [getTransportState, verifyTransport, checkBounceMailbox];

@@ -4,9 +4,11 @@ import { decideHost } from '../../../../libs/administration/transport-host';
 import { Slug, SLUG } from '../../../../libs/mail/address/queue-address';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
 import { notFound, Problem, problemAt } from '../../../../libs/mail/input/problem';
+import type { HostAuthor } from '../../../../libs/mail/login/server';
 import { may, type Identity } from '../../../../libs/mail/settings/api-key';
+import { defaultMailboxPort } from '../../../../libs/mail/settings/bounce-mailbox';
 import { TransportInput, type StoredTransport } from '../../../../libs/mail/settings/transport';
-import { keepsLogin } from '../../../../libs/mail/settings/transport-login';
+import { keepsLogin, type ServerInput, type StoredServer } from '../../../../libs/mail/settings/transport-login';
 import { TransportDetails, TransportList } from '../../answers/transports';
 import { mergePatchOf, uncheckedJson } from '../../http/endpoint/body';
 import { endpoint, type Asked } from '../../http/endpoint/endpoint';
@@ -33,28 +35,55 @@ type ChangeDeps = Store &
   Pick<RouteDeps, 'fetcher' | 'mayReachSmtp' | 'breakers' | 'limits' | 'audit' | 'budget'> &
   Parameters<typeof wakeQueues>[0];
 
+/** A server that a transport names: that of SMTP, or its mailbox. */
+interface ServerChange {
+  input: ServerInput;
+  present: StoredServer | undefined;
+  /** Where it stands in the document. */
+  at: string[];
+  /** Whether host or port is named in what was sent. */
+  named: boolean;
+}
+
+/** By a PUT everything is named. */
+const namesMailboxHost = (body: unknown, isPatch: boolean): boolean => {
+  const mailbox = (body as { returnPath?: { mailbox?: unknown } | null } | undefined)?.returnPath?.mailbox;
+  return !isPatch || (typeof mailbox === 'object' && mailbox !== null && ('host' in mailbox || 'port' in mailbox));
+};
+
+const mailboxChange = (
+  { returnPath }: TransportInput,
+  present: StoredTransport | undefined,
+  named: boolean,
+): ServerChange | undefined => {
+  if (returnPath?.mailbox === undefined) return undefined;
+  const { mailbox } = returnPath;
+  const input = { ...mailbox, port: mailbox.port ?? defaultMailboxPort(mailbox.security) };
+  return { input, present: present?.returnPath?.mailbox, at: ['returnPath', 'mailbox'], named };
+};
+
 /**
  * Credentials leave in clear only where the operator said so. What he allowed may be changed by others as long as the same
  * password goes the same way.
  * @throws Problem `plaintext-auth`
  */
-const requireCover = (identity: Identity, input: TransportInput, present: StoredTransport | undefined): void => {
+const requireCover = (identity: Identity, { input, present, at }: ServerChange): void => {
   if (input.auth === undefined || input.security !== 'none' || may(identity, 'operate')) return;
   if (keepsLogin(present, input)) return;
   throw problemAt(
     'plaintext-auth',
-    ['security'],
+    [...at, 'security'],
     'must be starttls or tls where there are credentials: only the operator may allow them in clear',
   );
 };
 
 /** A client's secret and the token leave in clear only within a network that the operator named. @throws Problem `invalid` */
-const requireHttps = ({ fetcher }: Pick<RouteDeps, 'fetcher'>, { auth }: TransportInput): void => {
+const requireHttps = ({ fetcher }: Pick<RouteDeps, 'fetcher'>, { input: { auth }, at }: ServerChange): void => {
   const url = auth?.oauth2 === undefined ? undefined : new URL(auth.oauth2.tokenUrl);
   if (url === undefined || url.protocol === 'https:' || fetcher.allows(url.hostname)) return;
   throw problemAt(
     'invalid',
-    ['auth', 'oauth2', 'tokenUrl'],
+    [...at, 'auth', 'oauth2', 'tokenUrl'],
     'must begin with https:, unless the operator allows its host (ROHRPOST_ALLOW_PRIVATE_HOSTS)',
   );
 };
@@ -80,11 +109,15 @@ const change = async (deps: ChangeDeps, asked: Asked<'tenant', typeof TRANSPORT,
     (present) => {
       change.requireVersion(present && transportVersion(present));
       const input = parseInput(TransportInput, change.wanted(present && transportDocument(present)));
-      requireCover(identity, input, present);
-      requireHttps(deps, input);
+      const smtp = { input, present, at: [], named: change.names('host', 'port') };
+      const mailbox = mailboxChange(input, present, namesMailboxHost(asked.body, change.isPatch));
+      const authorOf = (server: ServerChange): HostAuthor | undefined => {
+        requireCover(identity, server);
+        requireHttps(deps, server);
+        return decideHost(identity, deps.mayReachSmtp, server);
+      };
       requireFallback(name, input, names);
-      const hostBy = decideHost(identity, deps.mayReachSmtp, { present, input, named: change.names('host', 'port') });
-      return { ...input, hostBy };
+      return { ...input, hostBy: authorOf(smtp), mailboxHostBy: mailbox && authorOf(mailbox) };
     },
     await deps.budget.bound(tenant, 'maxTransports'),
   );

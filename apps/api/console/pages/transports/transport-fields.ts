@@ -54,16 +54,48 @@ export const DKIM: readonly SettingField[] = [
 export const MORE: readonly SettingField[] = [
   { path: 'name', label: 'transport.name', hint: 'transport.nameHint' },
   { path: 'fallback', label: 'transport.fallback', hint: 'transport.fallbackHint' },
-  {
-    path: 'returnPath.address',
-    label: 'transport.returnPath',
-    hint: 'transport.returnPathHint',
-    placeholder: 'bounce+{tag}@acme.example',
-  },
   { path: 'allowedFrom', label: 'transport.allowedFrom', hint: 'transport.allowedFromHint', kind: 'lines' },
 ];
+
+export const RETURN_PATH: SettingField = {
+  path: 'returnPath.address',
+  label: 'transport.returnPath',
+  hint: 'transport.returnPathHint',
+  placeholder: 'bounce+{tag}@acme.example',
+};
+
+/** Of the mailbox that reports come to; its login is beside it, with the names of OAUTH below `MAILBOX`. */
+export const MAILBOX = 'returnPath.mailbox';
+export const MAILBOX_SERVER: readonly SettingField[] = [
+  { path: `${MAILBOX}.host`, label: 'transport.host', placeholder: 'outlook.office365.com' },
+  { path: `${MAILBOX}.port`, label: 'transport.port', hint: 'mailbox.portHint', kind: 'number' },
+  { path: `${MAILBOX}.security`, label: 'transport.security', choices: ['tls', 'starttls', 'none'], always: true },
+  { path: `${MAILBOX}.folder`, label: 'mailbox.folder', inherited: 'INBOX' },
+  {
+    path: `${MAILBOX}.processed`,
+    label: 'mailbox.processed',
+    hint: 'mailbox.processedHint',
+    choices: ['seen', 'delete', 'move'],
+    always: true,
+  },
+  { path: `${MAILBOX}.moveTo`, label: 'mailbox.moveTo' },
+];
+export const MAILBOX_USER: SettingField = { path: `${MAILBOX}.auth.user`, label: 'transport.user' };
+export const MAILBOX_OAUTH: readonly SettingField[] = OAUTH.map((field) => ({
+  ...field,
+  path: `${MAILBOX}.${field.path}`,
+}));
 
 /** Those that a patch names as they are; the login and the signing key have rules of their own. */
 export const PLAIN: readonly SettingField[] = [...SERVER, ...TLS, ...LIMITS, ...MORE];
 
-export const TRANSPORT_FIELDS: readonly SettingField[] = [...PLAIN, USER, ...OAUTH, ...DKIM];
+export const TRANSPORT_FIELDS: readonly SettingField[] = [
+  ...PLAIN,
+  USER,
+  ...OAUTH,
+  ...DKIM,
+  RETURN_PATH,
+  ...MAILBOX_SERVER,
+  MAILBOX_USER,
+  ...MAILBOX_OAUTH,
+];

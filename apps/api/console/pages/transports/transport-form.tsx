@@ -5,7 +5,20 @@ import type { TransportDetails } from '../../../answers/transports';
 import { ChoiceField, TextField } from '../../kit/form';
 import { Seen, Setting, type Editing, type SettingField } from '../../kit/settings-form';
 import type { WordKey } from '../../words/all-words';
-import { DKIM, LIMITS, MORE, OAUTH, SERVER, TLS, USER } from './transport-fields';
+import {
+  DKIM,
+  LIMITS,
+  MAILBOX,
+  MAILBOX_OAUTH,
+  MAILBOX_SERVER,
+  MAILBOX_USER,
+  MORE,
+  OAUTH,
+  RETURN_PATH,
+  SERVER,
+  TLS,
+  USER,
+} from './transport-fields';
 
 export type Transport = z.infer<typeof TransportDetails>;
 
@@ -51,59 +64,94 @@ const Secret = ({
   );
 };
 
-const loginOf = (present: Present): 'none' | 'password' | 'oauth2' => {
-  if (present?.auth === undefined) return 'none';
-  return 'oauth2' in present.auth ? 'oauth2' : 'password';
+type Auth = NonNullable<Transport['auth']>;
+
+const loginOf = (auth: Auth | undefined): 'none' | 'password' | 'oauth2' => {
+  if (auth === undefined) return 'none';
+  return 'oauth2' in auth ? 'oauth2' : 'password';
 };
 
-const Login = ({ edit, present }: { edit: Editing; present: Present }) => {
+/** The secrets of a login by OAuth2. */
+const OAuthSecrets = ({ edit, at, auth }: { edit: Editing; at: string; auth: Auth | undefined }) => {
+  const oauth2 = auth !== undefined && 'oauth2' in auth ? auth.oauth2 : undefined;
+  return (
+    <>
+      {(['clientSecret', 'refreshToken', 'privateKey'] as const).map((secret) => (
+        <Secret
+          edit={edit}
+          name={`${at}auth.oauth2.${secret}`}
+          label={`transport.${secret}`}
+          isSet={oauth2?.[secret] !== undefined}
+          {...(secret === 'privateKey' && { lines: 4 })}
+        />
+      ))}
+    </>
+  );
+};
+
+/** How one logs in: to the server, or to the mailbox. @param at how the names of its fields begin */
+const Login = ({
+  edit,
+  auth,
+  kind,
+  at,
+  user,
+  oauth,
+  none,
+}: {
+  edit: Editing;
+  auth: Auth | undefined;
+  kind: string;
+  at: string;
+  user: SettingField;
+  oauth: readonly SettingField[];
+  none: WordKey;
+}) => {
   const { visit } = edit;
   const { say } = visit;
-  const login = loginOf(present);
-  const oauth2 = present?.auth !== undefined && 'oauth2' in present.auth ? present.auth.oauth2 : undefined;
+  const login = loginOf(auth);
   const choices = [
-    ['none', say('transport.loginNone')],
+    ['none', say(none)],
     ['password', say('transport.loginPassword')],
     ['oauth2', say('transport.loginOAuth')],
   ] as const;
   return (
     <fieldset class="login">
       <legend>{say('transport.login')}</legend>
-      <input type="hidden" name="was:login" value={visit.form.get('was:login') ?? login} />
+      <input type="hidden" name={`was:${kind}`} value={visit.form.get(`was:${kind}`) ?? login} />
       <div class="two">
-        <ChoiceField visit={visit} name="login" label={say('transport.loginBy')} value={login} choices={choices} />
+        <ChoiceField visit={visit} name={kind} label={say('transport.loginBy')} value={login} choices={choices} />
         <div class="login-any">
-          <Setting edit={edit} field={USER} />
+          <Setting edit={edit} field={user} />
         </div>
       </div>
       <div class="login-password">
-        <Secret edit={edit} name="auth.pass" label="transport.pass" isSet={login === 'password'} />
+        <Secret edit={edit} name={`${at}auth.pass`} label="transport.pass" isSet={login === 'password'} />
       </div>
       <div class="login-oauth2 form">
-        <Fields edit={edit} fields={OAUTH} />
-        <Secret
-          edit={edit}
-          name="auth.oauth2.clientSecret"
-          label="transport.clientSecret"
-          isSet={oauth2?.clientSecret !== undefined}
-        />
-        <Secret
-          edit={edit}
-          name="auth.oauth2.refreshToken"
-          label="transport.refreshToken"
-          isSet={oauth2?.refreshToken !== undefined}
-        />
-        <Secret
-          edit={edit}
-          name="auth.oauth2.privateKey"
-          label="transport.privateKey"
-          isSet={oauth2?.privateKey !== undefined}
-          lines={4}
-        />
+        <Fields edit={edit} fields={oauth} />
+        <OAuthSecrets edit={edit} at={at} auth={auth} />
       </div>
     </fieldset>
   );
 };
+
+/** Where reports come back to, and the mailbox that they are read from. */
+const ReturnPath = ({ edit, present }: { edit: Editing; present: Present }) => (
+  <Group edit={edit} title="transport.returnPathGroup" fields={[RETURN_PATH]}>
+    <p class="hint">{edit.visit.say('mailbox.hint')}</p>
+    <Login
+      edit={edit}
+      auth={present?.returnPath?.mailbox?.auth}
+      kind="mailboxLogin"
+      at={`${MAILBOX}.`}
+      user={MAILBOX_USER}
+      oauth={MAILBOX_OAUTH}
+      none="mailbox.none"
+    />
+    <Fields edit={edit} fields={MAILBOX_SERVER} />
+  </Group>
+);
 
 /** Fields that few need: open where one of them is in use. */
 const Group = ({
@@ -153,7 +201,7 @@ export const TransportForm = ({ edit, present }: { edit: Editing; present: Prese
         <legend>{say('transport.server')}</legend>
         <Fields edit={edit} fields={SERVER} />
       </fieldset>
-      <Login edit={edit} present={present} />
+      <Login edit={edit} auth={present?.auth} kind="login" at="" user={USER} oauth={OAUTH} none="transport.loginNone" />
       <Group edit={edit} title="transport.tls" fields={TLS} />
       <Group edit={edit} title="transport.limits" fields={LIMITS} />
       <Group edit={edit} title="transport.dkim" fields={DKIM}>
@@ -166,6 +214,7 @@ export const TransportForm = ({ edit, present }: { edit: Editing; present: Prese
         />
       </Group>
       <Group edit={edit} title="transport.more" fields={MORE} />
+      <ReturnPath edit={edit} present={present} />
       {mayChange && (
         <div class="actions">
           <button type="submit" name="do" value="save-test" class="primary" data-busy={say('test.running')}>

@@ -17,6 +17,7 @@ import { TransportForm, type Transport } from './transport-form';
 import { transportPatch, withoutNulls } from './transport-patch';
 
 type Result = z.infer<typeof VerifyResult>;
+type State = z.infer<typeof TransportState>;
 
 const placeOf = ({ params }: Visit) => ({ tenant: params['tenant'] ?? '', name: params['name'] ?? '' });
 
@@ -34,7 +35,7 @@ const Refused = ({ visit }: { visit: Visit }) => (
   </>
 );
 
-const Standing = ({ visit, state }: { visit: Visit; state: z.infer<typeof TransportState> }) => {
+const Standing = ({ visit, state }: { visit: Visit; state: State }) => {
   const { say, identity } = visit;
   const isWell = state.down === undefined && state.lowered === undefined;
   return (
@@ -61,6 +62,32 @@ const Standing = ({ visit, state }: { visit: Visit; state: z.infer<typeof Transp
   );
 };
 
+/** How the mailbox that reports come to was last read. */
+const MailboxStanding = ({ visit, mailbox }: { visit: Visit; mailbox: State['mailbox'] }) => {
+  if (mailbox === undefined) return null;
+  const { say, identity } = visit;
+  const { checkedAt, nextCheckAt, reports, failing, note } = mailbox;
+  return (
+    <section class="card">
+      <h2>{say('mailbox.title')}</h2>
+      {failing !== undefined && <p class="warning">{failing.words}</p>}
+      {note !== undefined && <p class="warning">{note}</p>}
+      <p>
+        {checkedAt === undefined ? say('mailbox.never') : say('mailbox.checked')}{' '}
+        {checkedAt !== undefined && <Time visit={visit} at={checkedAt} />} · {say('mailbox.next')}{' '}
+        <Time visit={visit} at={nextCheckAt} /> · {say('mailbox.reports', { count: reports })}
+      </p>
+      {may(identity, 'administer') && (
+        <form method="post">
+          <button type="submit" name="do" value="check-mailbox">
+            {say('mailbox.check')}
+          </button>
+        </form>
+      )}
+    </section>
+  );
+};
+
 const Delete = ({ visit: { say, identity }, name }: { visit: Visit; name: string }) =>
   may(identity, 'administer') ? (
     <details class="card">
@@ -81,7 +108,7 @@ const view = async (visit: Visit, result?: Result): Promise<View> => {
   const params = { tenant, name };
   const [{ body, headers }, state] = await Promise.all([
     visit.ask.answer('getTransport', { params }),
-    visit.ask<z.infer<typeof TransportState>>('getTransportState', { params }),
+    visit.ask<State>('getTransportState', { params }),
   ]);
   const present = body as Transport;
   const edit = editing(visit, TRANSPORT_FIELDS, present, headers?.ETag ?? '');
@@ -95,6 +122,7 @@ const view = async (visit: Visit, result?: Result): Promise<View> => {
         <Conflicts edit={edit} />
         {result !== undefined && <TestResult visit={visit} result={result} />}
         <Standing visit={visit} state={state} />
+        <MailboxStanding visit={visit} mailbox={state.mailbox} />
         <section class="card">
           <TransportForm edit={edit} present={present} />
         </section>
@@ -129,6 +157,9 @@ const change = async (visit: Visit): Promise<View | Redirect> => {
     case 'save-test':
       await save(visit);
       return test(visit);
+    case 'check-mailbox':
+      await visit.ask('checkBounceMailbox', { params: { tenant, name } });
+      return { redirect: here, notice: 'mailbox.asked' };
     case 'delete':
       await visit.ask('deleteTransport', { params: { tenant, name } });
       return { redirect: pathTo('tenants', tenant), notice: 'transport.deleted', values: { name } };
@@ -140,7 +171,12 @@ const change = async (visit: Visit): Promise<View | Redirect> => {
 const showNew = async (visit: Visit): Promise<View> => {
   const tenant = placeOf(visit).tenant;
   await visit.ask('getTenant', { params: { tenant } });
-  const edit = editing(visit, TRANSPORT_FIELDS, { security: 'starttls' }, '');
+  const edit = editing(
+    visit,
+    TRANSPORT_FIELDS,
+    { security: 'starttls', returnPath: { mailbox: { security: 'tls', processed: 'seen' } } },
+    '',
+  );
   return {
     title: visit.say('tenant.newTransport'),
     body: (

@@ -1,0 +1,139 @@
+// A connection to a mailbox: guarded, encrypted, logged in, its folder open; bounded in time and in what is read of one answer.
+import { lookup as systemLookup, type LookupAddress } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import { ImapFlow } from 'imapflow';
+import type { StoredMailbox } from '../../../libs/mail/settings/bounce-mailbox';
+import { MOST_READ } from '../../../libs/mail/reports/read-report';
+import type { AddressRule } from '../../../libs/runtime/addresses';
+import { HostNotAllowed } from '../../../libs/send/smtp/guard-addresses';
+import type { Credentials, MailboxLogin } from './load-mailbox';
+import { MailboxFault, mailboxFault } from './mailbox-fault';
+
+/** ms */
+export interface MailboxBounds {
+  connect: number;
+  greeting: number;
+  /** Without a byte from the server. */
+  silence: number;
+}
+
+export const MAILBOX_BOUNDS: MailboxBounds = { connect: 20_000, greeting: 15_000, silence: 30_000 };
+
+/** Of one answer: the beginning of a message, or the numbers of half a million messages. Bytes. */
+const MOST_LITERAL = MOST_READ + 1_024;
+const MOST_LINE = 4 * 1024 * 1024;
+const MOST_TOKENS = 20_000;
+
+/** All addresses of a name. */
+type Lookup = (
+  host: string,
+  options: { all: true },
+  done: (error: Error | null, addresses: LookupAddress[]) => void,
+) => void;
+
+/** The lookup of the socket itself: what was checked is what is connected to. One address that is not allowed refuses them all. */
+const guardedLookup =
+  (mayReach: AddressRule, lookup: Lookup): LookupFunction =>
+  (host, options, done) => {
+    lookup(host, { ...options, all: true }, (error, addresses) => {
+      const [first] = addresses ?? [];
+      if (error || first === undefined) return done(error ?? new Error(`getaddrinfo ENOTFOUND ${host}`), []);
+      if (addresses.some(({ address }) => !mayReach(host, address))) return done(new HostNotAllowed(host), []);
+      if (options.all === true) return done(null, addresses);
+      return done(null, first.address, first.family);
+    });
+  };
+
+const clientOf = (
+  { mayReach, bounds = MAILBOX_BOUNDS, lookup = systemLookup }: OpenMailboxDeps,
+  mailbox: StoredMailbox,
+  auth: Credentials,
+): ImapFlow => {
+  const { host, port, security, tls, hostBy } = mailbox;
+  const isGuarded = hostBy !== 'operator';
+  // An address never reaches the lookup.
+  if (isGuarded && isIP(host) !== 0 && !mayReach(host, host)) throw new MailboxFault(new HostNotAllowed(host).message);
+  return new ImapFlow({
+    host,
+    port,
+    secure: security === 'tls',
+    doSTARTTLS: security === 'starttls',
+    ...(tls?.servername !== undefined && { servername: tls.servername }),
+    tls: {
+      minVersion: tls?.minVersion ?? 'TLSv1.2',
+      ...(tls?.ca !== undefined && { ca: tls.ca }),
+      rejectUnauthorized: true,
+      ...(isGuarded && { lookup: guardedLookup(mayReach, lookup) }),
+    },
+    auth,
+    clientInfo: { name: 'Rohrpost' },
+    disableAutoIdle: true,
+    disableCompression: true,
+    logger: false,
+    connectionTimeout: bounds.connect,
+    greetingTimeout: bounds.greeting,
+    socketTimeout: bounds.silence,
+    maxLineLength: MOST_LINE,
+    maxLiteralSize: MOST_LITERAL,
+    maxResponseSize: MOST_LINE + MOST_LITERAL,
+    maxResponseTokens: MOST_TOKENS,
+  });
+};
+
+export interface OpenMailboxDeps {
+  mayReach: AddressRule;
+  bounds?: MailboxBounds;
+  /** The system's where it is not given. */
+  lookup?: Lookup;
+}
+
+/** What ends a visit early ends its connection, whatever the server does meanwhile. */
+const closeWith = (client: ImapFlow, signal: AbortSignal): (() => void) => {
+  const close = (): void => client.close();
+  if (signal.aborted) close();
+  signal.addEventListener('abort', close, { once: true });
+  return () => signal.removeEventListener('abort', close);
+};
+
+/**
+ * Opens the folder, does the work, and ends the connection. A token that is refused is replaced once.
+ * @param signal ends it at once
+ * @throws MailboxFault where the mailbox cannot be opened; what the work throws
+ */
+export const withMailbox = async <T>(
+  deps: OpenMailboxDeps,
+  mailbox: StoredMailbox,
+  login: MailboxLogin,
+  signal: AbortSignal,
+  work: (client: ImapFlow) => Promise<T>,
+): Promise<T> => {
+  const open = async (mayRepeat: boolean): Promise<ImapFlow> => {
+    const used = await login.credentials();
+    const client = clientOf(deps, mailbox, used);
+    // It is told of by whatever waits for the connection as well; unheard, an 'error' would end the process.
+    client.on('error', () => undefined);
+    const forget = closeWith(client, signal);
+    try {
+      await client.connect();
+      await client.mailboxOpen(mailbox.folder);
+      client.once('close', forget);
+      return client;
+    } catch (error) {
+      forget();
+      client.close();
+      const isRefused = (error as { authenticationFailed?: boolean }).authenticationFailed === true;
+      if (mayRepeat && isRefused && (await login.refused(used))) return open(false);
+      throw error;
+    }
+  };
+  const client = await open(true).catch((error: unknown) => {
+    throw mailboxFault(error, mailbox);
+  });
+  try {
+    const done = await work(client);
+    await client.logout().catch(() => undefined);
+    return done;
+  } finally {
+    client.close();
+  }
+};
