@@ -105,6 +105,7 @@ const LONG = [
   'test/fault/redis/redis-full',
   'test/fault/redis/reshard',
   'test/fault/servers/fallback',
+  'test/fault/servers/identity-provider',
   'test/fault/servers/outage',
   'test/fault/servers/servers',
   'test/fault/servers/smtp-phases',

@@ -4073,7 +4073,7 @@ export interface components {
             };
             /** @description Its messages by SMTP may hold control fields. */
             smtpControl?: boolean;
-            /** @description The key that issued it; `operator` for that of the configuration. */
+            /** @description The key that issued it; `operator` for that of the configuration; a person as `M. Weber <m.weber@acme.example>`. */
             issuedBy?: string;
             /** Format: date-time */
             createdAt: string;
@@ -4116,7 +4116,7 @@ export interface components {
             };
             /** @description Its messages by SMTP may hold control fields. */
             smtpControl?: boolean;
-            /** @description The key that issued it; `operator` for that of the configuration. */
+            /** @description The key that issued it; `operator` for that of the configuration; a person as `M. Weber <m.weber@acme.example>`. */
             issuedBy?: string;
             /** Format: date-time */
             createdAt: string;
