@@ -11,7 +11,7 @@ import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/sett
 import { AddressRangesText } from '../../libs/mail/settings/address-ranges';
 import { BOUNDS_ENV, toTenantBounds, type TenantBounds } from '../../libs/mail/settings/tenant-bounds';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secret-box';
-import { OIDC_ENV, toOidcConfig, type OidcConfig } from './openid/settings';
+import { OIDC_ENV, toOidcConfig, type OidcConfig } from './openid/oidc-config';
 import { REDIS_ENV, toRedisConfig, type RedisConfig } from '../../libs/store/servers/redis-place';
 
 export const ApiEnv = z.object({

@@ -16,7 +16,7 @@ const main = async (): Promise<void> => {
   requireTestedBullmq();
   const { requireS3 } = await import('../../libs/content/open-store.js');
   const { requireRedisPlace } = await import('../../libs/store/servers/redis-place.js');
-  const { requireOidc } = await import('./openid/settings.js');
+  const { requireOidc } = await import('./openid/oidc-config.js');
   const { ApiEnv, toApiConfig } = await import('./config.js');
   const { startApi } = await import('./api.js');
   const { createMetrics } = await import('../../libs/runtime/telemetry/metrics.js');

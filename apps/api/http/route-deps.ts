@@ -41,7 +41,7 @@ import type { Accept } from '../../../libs/intake/accept';
 import type { ReadOverview } from '../../../libs/administration/overview/overview';
 import type { RequestMetrics } from '../telemetry/api-metrics';
 import type { Provider } from '../openid/provider';
-import type { OidcConfig } from '../openid/settings';
+import type { OidcConfig } from '../openid/oidc-config';
 import type { EventStreams } from './event-streams';
 import type { Credentials } from './credentials';
 

@@ -1,3 +1,4 @@
+// Who somebody is by what the provider says, and how long their session holds.
 import { createPeople, groupsIn, personOf } from './person';
 
 const vouched = (claims: Record<string, unknown>) => ({

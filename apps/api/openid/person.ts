@@ -12,7 +12,7 @@ import {
 import type { Identity } from '../../../libs/mail/settings/api-key';
 import type { PersonSession } from '../../../libs/store/registries/sessions';
 import type { Vouched } from './provider';
-import type { OidcConfig } from './settings';
+import type { OidcConfig } from './oidc-config';
 
 type SignedIn = PersonSession['signedIn'];
 

@@ -4,7 +4,7 @@ import { FetchFailure } from '../../../libs/fetch/failure';
 import { createFetcher, type Fetcher } from '../../../libs/fetch/fetcher';
 import { messageOf } from '../../../libs/runtime/fault';
 import { uptime } from '../../../libs/runtime/clock';
-import { isLocalHttp, type OidcConfig } from './settings';
+import { isLocalHttp, type OidcConfig } from './oidc-config';
 
 /** What of a sign-in under way only the browser that began it may know. */
 export interface Pending {

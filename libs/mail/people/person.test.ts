@@ -1,3 +1,4 @@
+// What is read of the groups of people, and that no name can be taken for a signature.
 import { signatureOf } from '../settings/api-key';
 import { GroupRulesText, identityOfPerson, personLogin, personName, placesOf } from './person';
 

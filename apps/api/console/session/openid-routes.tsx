@@ -9,7 +9,7 @@ import { toProblem } from '../../http/errors';
 import { keepPending, newPending, takePending, type KeptPending } from '../../session/pending';
 import { groupsIn, personOf } from '../../openid/person';
 import { NotVouched, ProviderAway, type Provider, type Vouched } from '../../openid/provider';
-import type { OidcConfig } from '../../openid/settings';
+import type { OidcConfig } from '../../openid/oidc-config';
 import { SESSION, setCookie } from '../../session/cookies';
 import { sayIn, type Say } from '../words/all-words';
 import { isLanguage, type Language } from '../words/words';

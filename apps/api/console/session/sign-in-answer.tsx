@@ -10,7 +10,7 @@ import type { Tenants } from '../../../../libs/store/registries/tenants';
 import type { Credentials } from '../../http/credentials';
 import type { People } from '../../openid/person';
 import type { Provider } from '../../openid/provider';
-import type { OidcConfig } from '../../openid/settings';
+import type { OidcConfig } from '../../openid/oidc-config';
 import { cookieOf, LANGUAGE } from '../../session/cookies';
 import type { SessionGate } from '../../session/session-gate';
 import { sendHtml } from '../answer/answers';

@@ -1,6 +1,7 @@
+// The variables of the OpenID provider: defaults, and what is refused before a start.
 import { ConfigError, readEnv } from '../../../libs/runtime/env';
 import { ApiEnv, toApiConfig } from '../config';
-import { requireOidc } from './settings';
+import { requireOidc } from './oidc-config';
 
 const ENV = {
   REDIS_URL: 'redis://127.0.0.1',
