@@ -51,7 +51,7 @@ const WALLS = {
       'libs/intake',
       'libs/administration',
     ],
-    packages: ['express', 'helmet', '@bull-board', 'zod', 'zod-openapi', 'hono', 'intl-messageformat'],
+    packages: ['express', 'helmet', '@bull-board', 'zod', 'zod-openapi', 'hono', 'intl-messageformat', 'openid-client'],
   },
   'apps/smtp': {
     rooms: [...GROUND, 'libs/store', 'libs/content', 'libs/jobs', 'libs/render', 'libs/events', 'libs/intake'],

@@ -7,7 +7,7 @@ const config: Config = {
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/dev', '<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   transform: {
-    '^.+\\.ts$|/oauth4webapi/.+\\.js$': [
+    '^.+\\.ts$|/(oauth4webapi|openid-client|jose)/.+\\.js$': [
       '@swc/jest',
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
@@ -24,8 +24,8 @@ const config: Config = {
       },
     ],
   },
-  // An ES module only, which jest does not load as such.
-  transformIgnorePatterns: ['/node_modules/(?!oauth4webapi/)'],
+  // ES modules only, which jest does not load as such.
+  transformIgnorePatterns: ['/node_modules/(?!(oauth4webapi|openid-client|jose)/)'],
   setupFilesAfterEnv: ['<rootDir>/test/support/redis/strict-scripts.ts'],
   testTimeout: 120_000,
   maxWorkers: 2,

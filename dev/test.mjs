@@ -118,6 +118,7 @@ const LONG = [
   'test/fault/redis/reshard',
   'test/fault/redis/tls',
   'test/fault/servers/fallback',
+  'test/fault/servers/identity-provider',
   'test/fault/servers/outage',
   'test/fault/servers/servers',
   'test/fault/servers/smtp-phases',

@@ -37,6 +37,7 @@ import { createCommands } from '../../libs/administration/commands';
 import type { ApiConfig } from './config';
 import type { RouteDeps } from './http/route-deps';
 import { openOperations } from './long-work';
+import { createProvider, type Provider } from './openid/provider';
 import { serve } from './serve';
 
 export interface RunningApi {
@@ -141,6 +142,7 @@ const openRooms = (ground: Ground): RouteDeps => {
     eventStreams: createEventStreams({ redis, listening, clock }),
     overview: createOverview({ ...registries, redis, clock, queues, schedule }),
     config,
+    provider: openProvider(config, lifecycle),
     mayReachSmtp: createAddressRule(config.allowPrivateSmtp),
     limits,
     fetcher,
@@ -167,6 +169,14 @@ const openErase = ({ redis, clock, refs, content }: Pick<RouteDeps, 'redis' | 'c
     clock,
     releaseContent: (address, id, ids) => refs.release(address, id, ids, content.remove),
   });
+
+/** Nobody asks it before somebody signs in: the API starts without it. */
+const openProvider = ({ oidc, allowPrivate }: ApiConfig, lifecycle: Lifecycle): Provider | undefined => {
+  if (oidc === undefined) return undefined;
+  const provider = createProvider(oidc, allowPrivate);
+  lifecycle.add({ name: 'identity provider', stop: () => provider.close() });
+  return provider;
+};
 
 /** Opens it, and tells where it cannot be used: like Redis it may come later. */
 const openContent = (config: ApiConfig, log: Log): ContentStore => {

@@ -11,6 +11,7 @@ import { RETRY_ENV, toRetryBounds, type RetryBounds } from '../../libs/mail/sett
 import { AddressRangesText } from '../../libs/mail/settings/address-ranges';
 import { BOUNDS_ENV, toTenantBounds, type TenantBounds } from '../../libs/mail/settings/tenant-bounds';
 import { SecretKeysText, type SecretKey } from '../../libs/store/redis/secret-box';
+import { OIDC_ENV, toOidcConfig, type OidcConfig } from './openid/oidc-config';
 import { REDIS_ENV, toRedisConfig, type RedisConfig } from '../../libs/store/servers/redis-place';
 
 export const ApiEnv = z.object({
@@ -41,6 +42,7 @@ export const ApiEnv = z.object({
   ROHRPOST_PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: 'must be an address like https://mail.example.org' })
     .optional(),
+  ...OIDC_ENV,
   /** With less than two, an attack by templates would hold up everybody. */
   ROHRPOST_RENDER_THREADS: z.coerce.number().int().min(1).max(256).default(defaultThreads),
   ROHRPOST_TEMPLATES: z.enum(['sandboxed', 'trusted']).default('sandboxed'),
@@ -65,6 +67,8 @@ export interface ApiConfig extends ContentPlace, RedisConfig {
   trustedProxies?: string[];
   /** As browsers reach the service, where that is not what they say. */
   publicUrl?: string;
+  /** Where people sign in beside the keys. */
+  oidc?: OidcConfig;
   /** The installation's name: the domain of Message-IDs. */
   name: string;
   /** Share of Redis' maxmemory that may be filled by what is new. */
@@ -95,6 +99,8 @@ export interface ApiConfig extends ContentPlace, RedisConfig {
   stopDelay: number;
 }
 
+const withOidc = (oidc: OidcConfig | undefined): Pick<ApiConfig, 'oidc'> => (oidc === undefined ? {} : { oidc });
+
 export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   ...toRedisConfig(env),
   operatorKey: env.ROHRPOST_OPERATOR_KEY,
@@ -103,6 +109,7 @@ export const toApiConfig = (env: z.infer<typeof ApiEnv>): ApiConfig => ({
   host: env.ROHRPOST_HTTP_HOST,
   trustedProxies: env.ROHRPOST_TRUSTED_PROXIES,
   ...(env.ROHRPOST_PUBLIC_URL !== undefined && { publicUrl: env.ROHRPOST_PUBLIC_URL }),
+  ...withOidc(toOidcConfig(env)),
   ...toContentPlace(env),
   allowPrivate: env.ROHRPOST_ALLOW_PRIVATE_HOSTS,
   allowPrivateSmtp: env.ROHRPOST_ALLOW_PRIVATE_SMTP_HOSTS,

@@ -16,10 +16,14 @@ const main = async (): Promise<void> => {
   requireTestedBullmq();
   const { requireS3 } = await import('../../libs/content/open-store.js');
   const { requireRedisPlace } = await import('../../libs/store/servers/redis-place.js');
+  const { requireOidc } = await import('./openid/oidc-config.js');
   const { ApiEnv, toApiConfig } = await import('./config.js');
   const { startApi } = await import('./api.js');
   const { createMetrics } = await import('../../libs/runtime/telemetry/metrics.js');
-  const env = readEnv(ApiEnv.superRefine(requireS3).superRefine(requireRedisPlace), process.env);
+  const env = readEnv(
+    ApiEnv.superRefine(requireS3).superRefine(requireRedisPlace).superRefine(requireOidc),
+    process.env,
+  );
   const log = createLog('api', env.ROHRPOST_LOG_LEVEL);
   const config = toApiConfig(env);
   const lifecycle = createLifecycle({ log, grace: config.grace });

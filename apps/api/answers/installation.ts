@@ -34,10 +34,10 @@ const key = {
   addresses: z.array(z.string()).optional().meta({ description: 'Where it may be used from.' }),
   rate: z.strictObject({ max: z.int(), per: Duration }).optional().meta({ description: 'Requests in a window.' }),
   smtpControl: z.boolean().optional().meta({ description: 'Its messages by SMTP may hold control fields.' }),
-  issuedBy: z
-    .string()
-    .optional()
-    .meta({ description: 'The key that issued it; `operator` for that of the configuration.' }),
+  issuedBy: z.string().optional().meta({
+    description:
+      'The key that issued it; `operator` for that of the configuration; a person as `M. Weber <m.weber@acme.example>`.',
+  }),
   createdAt: Time,
 };
 

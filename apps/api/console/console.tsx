@@ -4,8 +4,6 @@ import { notFound } from '../../../libs/mail/input/problem';
 import type { Identity } from '../../../libs/mail/settings/api-key';
 import type { Budget } from '../../../libs/intake/budget';
 import type { KeyRates } from '../../../libs/store/limits/key-rates';
-import type { Clock } from '../../../libs/runtime/clock';
-import type { Log } from '../../../libs/runtime/log';
 import type { Redis } from '../../../libs/store/redis/redis';
 import type { Listening } from '../../../libs/store/registries/listening';
 import type { PermitDeps } from '../http/auth';
@@ -32,10 +30,8 @@ const MOST_FORM = '2mb';
 const MOST_FIELDS = 5_000;
 
 export interface ConsoleDeps extends Omit<SessionDeps, 'isSecure'> {
-  clock: Clock;
   budget: Pick<Budget, 'requireMemory'>;
   keyRates: KeyRates;
-  log: Log;
   redis: Redis;
   listening: Listening;
   /** The process stops. */
@@ -112,7 +108,7 @@ export const createConsole = <D,>(
     if (identity === undefined) {
       const isOver = cookieOf(request, SESSION) !== undefined;
       const status = request.method === 'GET' ? 200 : 401;
-      return sendSignIn(request, response, status, isOver ? { notice: 'signIn.expired' } : {});
+      return sendSignIn(deps, request, response, status, isOver ? { notice: 'signIn.expired' } : {});
     }
     const visit = visitOf(request, identity, askAs(identity, request), clock.now());
     try {

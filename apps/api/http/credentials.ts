@@ -13,6 +13,8 @@ export interface Credentials {
    * @throws Problem `too-many-wrong-keys` where the request's network has tried too many, `address-not-allowed`
    */
   identify(request: Request, key: string): Promise<Identity | undefined>;
+  /** As that of libs/store/limits. @throws Problem `too-many-wrong-keys`, and whatever `check` throws */
+  prove<T>(request: Request, check: () => Promise<T | undefined>): Promise<T | undefined>;
 }
 
 /** The client's address: as the proxies that are trusted say (`ROHRPOST_TRUSTED_PROXIES`), else of the connection. */
@@ -22,7 +24,10 @@ const addressOf = (request: Request): string =>
 /** The keys, whether they hold for a request, and how often they may be used. */
 export const createCredentials = (deps: ApiKeyDeps) => {
   const { credentials, ...rest } = createAllCredentials(deps);
-  const ofRequests: Credentials = { identify: (request, key) => credentials.identify(addressOf(request), key) };
+  const ofRequests: Credentials = {
+    identify: (request, key) => credentials.identify(addressOf(request), key),
+    prove: (request, check) => credentials.prove(addressOf(request), check),
+  };
   return { ...rest, credentials: ofRequests };
 };
 

@@ -41,6 +41,8 @@ import type { Webhooks } from '../../../libs/store/webhooks/registry';
 import type { Accept } from '../../../libs/intake/accept';
 import type { ReadOverview } from '../../../libs/administration/overview/overview';
 import type { RequestMetrics } from '../telemetry/api-metrics';
+import type { Provider } from '../openid/provider';
+import type { OidcConfig } from '../openid/oidc-config';
 import type { EventStreams } from './event-streams';
 import type { Credentials } from './credentials';
 
@@ -63,7 +65,10 @@ export interface RouteDeps {
     trustedProxies?: string[];
     /** As browsers reach the service; where it is not given, what they say counts. */
     publicUrl?: string;
+    /** Where people sign in beside the keys. */
+    oidc?: OidcConfig;
   };
+  provider: Provider | undefined;
   clock: Clock;
   redis: Redis;
   installation: Installation;

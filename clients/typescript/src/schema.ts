@@ -4216,7 +4216,7 @@ export interface components {
             };
             /** @description Its messages by SMTP may hold control fields. */
             smtpControl?: boolean;
-            /** @description The key that issued it; `operator` for that of the configuration. */
+            /** @description The key that issued it; `operator` for that of the configuration; a person as `M. Weber <m.weber@acme.example>`. */
             issuedBy?: string;
             /** Format: date-time */
             createdAt: string;
@@ -4259,7 +4259,7 @@ export interface components {
             };
             /** @description Its messages by SMTP may hold control fields. */
             smtpControl?: boolean;
-            /** @description The key that issued it; `operator` for that of the configuration. */
+            /** @description The key that issued it; `operator` for that of the configuration; a person as `M. Weber <m.weber@acme.example>`. */
             issuedBy?: string;
             /** Format: date-time */
             createdAt: string;

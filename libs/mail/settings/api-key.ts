@@ -59,9 +59,11 @@ export interface RateOfKey {
 
 /** Whoever makes a request. What is said of a key holds for those that it issued, and for those that they issued. */
 export interface Identity {
-  /** For records of changes: the key's id and name, never the key. */
+  /** For records of changes: the key's id and name, never the key; or a person's (person.ts). */
   id: string;
   name?: string;
+  /** Of a person who acts by no key: what tells them from others of the same name. */
+  login?: string;
   role: Role;
   tenant?: string;
   application?: string;
@@ -87,9 +89,22 @@ export interface Hand {
   approves: boolean;
 }
 
-/** `sender key 3f2a (billing)`, `operator (M. Weber)`: how a change is signed. */
-export const signatureOf = ({ id, role, name }: Identity): string =>
-  `${id === 'operator' ? 'operator' : `${role} ${id}`}${name === undefined ? '' : ` (${name})`}`;
+/** Who issued a key, as its record says: a key's id, or a person in words, `M. Weber <m.weber@acme.example>`. */
+export const issuerOf = ({ id, name, login }: Identity): string =>
+  login === undefined ? id : `${name ?? login} <${login}>`;
+
+/** No key's id has an angle bracket. */
+export const isPerson = (issuer: string): boolean => issuer.endsWith('>');
+
+/**
+ * `sender 3f2a (billing)`, `operator (M. Weber)`, of a person `M. Weber <m.weber@acme.example> (admin)`: how a change is signed.
+ * None can be taken for one of the other kind: a key's begins with its role and ends with its name.
+ */
+export const signatureOf = (identity: Identity): string => {
+  const { id, role, name, login } = identity;
+  if (login !== undefined) return `${issuerOf(identity)} (${role})`;
+  return `${id === 'operator' ? 'operator' : `${role} ${id}`}${name === undefined ? '' : ` (${name})`}`;
+};
 
 /** Things that a role may do. */
 export type Action = 'read' | 'send' | 'administer' | 'operate';

@@ -15,7 +15,16 @@ export interface Credentials {
    * @throws Problem `too-many-wrong-keys` where the network of the address has tried too many, `address-not-allowed`
    */
   identify(address: string, key: string): Promise<Identity | undefined>;
+  /**
+   * Counts what is no key but could be tried as often, like a code of an identity provider.
+   * @param check gives what is proven; undefined where it was wrong
+   * @throws Problem `too-many-wrong-keys`, and whatever `check` throws, which is not counted
+   */
+  prove<T>(address: string, check: () => Promise<T | undefined>): Promise<T | undefined>;
 }
+
+/** No key is the empty one: it never was right. */
+const NO_KEY = '';
 
 const tooMany = (ms: number): Problem =>
   new Problem(
@@ -44,6 +53,14 @@ const createIdentify = ({ keys, wrongKeys }: { keys: ApiKeys; wrongKeys: WrongKe
       );
     keys.used(identity.id);
     return identity;
+  },
+  async prove(address, check) {
+    const network = networkOf(address);
+    const wait = await wrongKeys.wait(network, NO_KEY);
+    if (wait !== undefined) throw tooMany(wait);
+    const proven = await check();
+    if (proven === undefined) await wrongKeys.wrong(network, NO_KEY);
+    return proven;
   },
 });
 

@@ -1,7 +1,7 @@
 // The registry of API keys: issued once, kept as hashes, compared in constant time, good only while those above them are.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { ApiKeyInput, Identity, RateOfKey } from '../../mail/settings/api-key';
+import { isPerson, issuerOf, type ApiKeyInput, type Identity, type RateOfKey } from '../../mail/settings/api-key';
 import { durationMs } from '../../mail/input/duration';
 import type { Clock } from '../../runtime/clock';
 import type { Changes } from '../redis/settings-cache';
@@ -16,7 +16,7 @@ export type StoredApiKey = ApiKeyInput & {
   id: string;
   hash: string;
   createdAt: string;
-  /** The key that issued it, `operator` for the one of the configuration; unknown of keys of earlier versions. */
+  /** Who issued it (`issuerOf`): a key, `operator` for the one of the configuration, a person; unknown of earlier versions' keys. */
   issuedBy?: string;
   /** The key that it goes back to (`Identity.hand`); not given where that is itself, or of keys of earlier versions. */
   hand?: string;
@@ -144,7 +144,8 @@ const createIdentify = (
     for (let next: StoredApiKey | undefined = key; ;) {
       if (next === undefined || chain.length > LONGEST_CHAIN || !(await isGood(next))) return undefined;
       chain.push(next);
-      if (next.issuedBy === undefined || next.issuedBy === OPERATOR) return chain;
+      // A person's session ends in the evening: a key that they issued lasts until it is revoked.
+      if (next.issuedBy === undefined || next.issuedBy === OPERATOR || isPerson(next.issuedBy)) return chain;
       next = await stored(next.issuedBy);
     }
   };
@@ -212,7 +213,7 @@ export const createApiKeys = (deps: ApiKeyDeps): ApiKeys => {
         hash: digest(secret).toString('hex'),
         ...input,
         createdAt: new Date(clock.now()).toISOString(),
-        issuedBy: issuer.id,
+        issuedBy: issuerOf(issuer),
         ...(issuer.hand !== undefined && { hand: issuer.hand }),
         ...(tenantSince && { tenantSince }),
       };

@@ -1,33 +1,55 @@
-// Sessions of people at the console: who signed in with which key, until when; only a hash of what their browser holds is kept.
+// Sessions of people at the console: who signed in, with which key or by which provider, until when; only a hash of what their browser holds is kept.
 import { createHash, randomBytes } from 'node:crypto';
+import type { Person } from '../../mail/people/person';
 import type { Clock } from '../../runtime/clock';
 import { KEYS } from '../redis/keys';
 import type { Redis } from '../redis/redis';
 
-export interface Session {
+/** Somebody who showed a key. */
+export interface KeySession {
   /** Id of the key, and what proves that it is still the same one (`ApiKeys.proofOf`). */
   key: string;
   proof: string;
   /** Who acts with it, as changes are signed. */
   person?: string;
+}
+
+/** Somebody whom an identity provider vouched for. */
+export interface PersonSession {
+  signedIn: Person & {
+    /** Who vouched: of another provider than the present one it is no session. */
+    issuer: string;
+    /** Those of their groups that counted then. */
+    groups: string[];
+    /** Where they act, of several places that they may choose from. */
+    tenant?: string;
+    /** The end, whatever is done. ISO 8601 */
+    endsAt: string;
+    /** What the provider vouched with, sealed: it is shown there again to sign out. */
+    idToken?: string;
+  };
+}
+
+export type NewSession = KeySession | PersonSession;
+export type Session = NewSession & {
   /** ISO 8601 */
   startedAt: string;
-}
+};
 
 export interface Sessions {
   /** @returns the token that the browser keeps */
-  start(session: Omit<Session, 'startedAt'>): Promise<string>;
+  start(session: NewSession): Promise<string>;
   /** Each use keeps it for another while. */
   use(token: string): Promise<Session | undefined>;
   /** Whose it is, without keeping it: an open page is no use of it. */
   look(token: string): Promise<Session | undefined>;
   /** For ten minutes somebody else may start it, once. @returns the token of that */
-  offer(session: Omit<Session, 'startedAt'>): Promise<string>;
+  offer(session: KeySession): Promise<string>;
   /** @returns what was offered; undefined where it was taken up already, or too long ago */
-  takeUp(offer: string): Promise<Omit<Session, 'startedAt'> | undefined>;
+  takeUp(offer: string): Promise<KeySession | undefined>;
   end(token: string): Promise<void>;
-  /** Ends every session of a key. */
-  endAllOf(key: string): Promise<void>;
+  /** Ends every session of a key or a person. @param owner their id */
+  endAllOf(owner: string): Promise<void>;
 }
 
 /** Seconds without a request after which a session is over, and after which it is over whatever is done. */
@@ -43,8 +65,11 @@ const hashOf = (token: string): string => createHash('sha256').update(token).dig
 const read = (text: string | null, now: number): Session | undefined => {
   if (text === null) return undefined;
   const session = JSON.parse(text) as Session;
-  return now - Date.parse(session.startedAt) > LONGEST_MS ? undefined : session;
+  const ends = 'signedIn' in session ? Date.parse(session.signedIn.endsAt) : Date.parse(session.startedAt) + LONGEST_MS;
+  return now > ends ? undefined : session;
 };
+
+const ownerOf = (session: NewSession): string => ('signedIn' in session ? session.signedIn.id : session.key);
 
 export const createSessions = ({ redis, clock }: { redis: Redis; clock: Clock }): Sessions => ({
   async start(session) {
@@ -53,8 +78,8 @@ export const createSessions = ({ redis, clock }: { redis: Redis; clock: Clock })
     const startedAt = new Date(clock.now()).toISOString();
     await redis.set(KEYS.session(hash), JSON.stringify({ ...session, startedAt }), 'EX', SESSION_IDLE_S);
     // No pipeline: the two lie in different slots.
-    await redis.sadd(KEYS.sessionsOf(session.key), hash);
-    await redis.expire(KEYS.sessionsOf(session.key), LONGEST_MS / 1_000);
+    await redis.sadd(KEYS.sessionsOf(ownerOf(session)), hash);
+    await redis.expire(KEYS.sessionsOf(ownerOf(session)), LONGEST_MS / 1_000);
     return token;
   },
   async use(token) {
@@ -71,14 +96,14 @@ export const createSessions = ({ redis, clock }: { redis: Redis; clock: Clock })
   },
   async takeUp(offer) {
     const text = TOKEN.test(offer) ? await redis.getdel(KEYS.sessionOnce(hashOf(offer))) : null;
-    return text === null ? undefined : (JSON.parse(text) as Omit<Session, 'startedAt'>);
+    return text === null ? undefined : (JSON.parse(text) as KeySession);
   },
   async end(token) {
     await redis.del(KEYS.session(hashOf(token)));
   },
-  async endAllOf(key) {
-    const hashes = await redis.smembers(KEYS.sessionsOf(key));
+  async endAllOf(owner) {
+    const hashes = await redis.smembers(KEYS.sessionsOf(owner));
     for (const hash of hashes) await redis.del(KEYS.session(hash));
-    await redis.del(KEYS.sessionsOf(key));
+    await redis.del(KEYS.sessionsOf(owner));
   },
 });

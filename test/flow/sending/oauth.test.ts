@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { openClient } from '../../support/redis/test-redis';
 import { aBatch, untilState } from '../../support/emails';
 import { FULL } from '../../support/fault';
-import { startOidcServer, type OidcServer } from '../../support/http/oidc-process';
+import { startOidcServer, type OidcServer } from '../../support/identity/oidc-process';
 import { serviceEnv, startProcess, type ServiceProcess } from '../../support/processes/process';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
 import { startSmtpServer, type SmtpServer, type SmtpServerOptions } from '../../support/smtp/smtp-server';

@@ -9,15 +9,18 @@ interface DocumentProps {
   title: string;
   language: Language;
   children: Child;
+  /** Where the page leads by itself, at once. */
+  onward?: string;
 }
 
 /** A whole HTML document. */
-export const documentOf = async ({ title, language, children }: DocumentProps): Promise<string> => {
+export const documentOf = async ({ title, language, children, onward }: DocumentProps): Promise<string> => {
   const html = (
     <html lang={language}>
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
+        {onward !== undefined && <meta http-equiv="refresh" content={`0;url=${onward}`} />}
         <meta name="color-scheme" content="light dark" />
         <meta
           name="htmx-config"
@@ -81,10 +84,11 @@ const Menu = ({ say, language, identity, url }: Pick<FrameProps, 'say' | 'langua
           {say('nav.board')}
         </a>
       )}
+      {identity.login !== undefined && identity.tenant !== undefined && <a href="/session/place">{say('me.place')}</a>}
       <form method="post" action="/session/end">
         <button type="submit">{say('me.signOut')}</button>
         <button type="submit" name="all" value="1">
-          {say('me.endAll')}
+          {say(identity.login === undefined ? 'me.endAll' : 'me.endMine')}
         </button>
       </form>
     </div>

@@ -33,12 +33,15 @@ export const offerSession =
   };
 
 export const takeUpSession =
-  ({ sessions, isSecure }: SessionDeps): RequestHandler =>
+  (deps: SessionDeps): RequestHandler =>
   async (request, response) => {
+    const { sessions, isSecure } = deps;
     const say = sayIn(languageOf(request));
-    if (!isLocal(request)) return sendSignIn(request, response, 403, { refusal: say('signIn.onceElsewhere') }, '/');
+    if (!isLocal(request))
+      return sendSignIn(deps, request, response, 403, { refusal: say('signIn.onceElsewhere') }, '/');
     const offered = await sessions.takeUp(String(request.params['token']));
-    if (offered === undefined) return sendSignIn(request, response, 401, { refusal: say('signIn.onceOver') }, '/');
+    if (offered === undefined)
+      return sendSignIn(deps, request, response, 401, { refusal: say('signIn.onceOver') }, '/');
     setCookie(response, SESSION, await sessions.start(offered), isSecure(request), SESSION_IDLE_S);
     response.redirect(303, '/');
   };

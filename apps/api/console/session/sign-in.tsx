@@ -14,9 +14,11 @@ export interface SignInState {
   person?: string | undefined;
   /** Where the reader wanted to go. */
   to: string;
+  /** The identity provider, and the link that leads there. */
+  provider?: { host: string; href: string } | undefined;
 }
 
-export const SignIn = ({ say, refusal, notice, person, to }: SignInState) => (
+export const SignIn = ({ say, refusal, notice, person, to, provider }: SignInState) => (
   <main id="main" class="narrow">
     <h1>
       <span class="brand-mark" aria-hidden="true" /> Rohrpost
@@ -27,6 +29,16 @@ export const SignIn = ({ say, refusal, notice, person, to }: SignInState) => (
       </p>
     )}
     {refusal !== undefined && <Refusal title={say('form.refused')} text={refusal} />}
+    {provider !== undefined && (
+      <>
+        <p>
+          <a class="button primary" href={provider.href}>
+            {say('signIn.with', { host: provider.host })}
+          </a>
+        </p>
+        <p class="hint">{say('signIn.orKey')}</p>
+      </>
+    )}
     <form method="post" action="/session" class="card form">
       <input type="hidden" name="to" value={to} />
       <Field name="key" label={say('signIn.key')} hint={say('signIn.keyHint')}>
@@ -35,7 +47,7 @@ export const SignIn = ({ say, refusal, notice, person, to }: SignInState) => (
           name="key"
           type="password"
           required
-          autofocus
+          autofocus={provider === undefined}
           autocomplete="current-password"
           aria-describedby="key-hint"
         />
@@ -50,7 +62,7 @@ export const SignIn = ({ say, refusal, notice, person, to }: SignInState) => (
           aria-describedby="person-hint"
         />
       </Field>
-      <button type="submit" class="primary">
+      <button type="submit" class={provider === undefined ? 'primary' : undefined}>
         {say('signIn.submit')}
       </button>
     </form>
