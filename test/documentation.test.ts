@@ -73,7 +73,7 @@ describe('variables', () => {
     const api: Record<string, unknown> = ApiEnv.parse(DEFAULTS);
     const worker: Record<string, unknown> = WorkerEnv.parse(DEFAULTS);
     const smtp: Record<string, unknown> = SmtpEnv.parse(DEFAULTS);
-    const spans: Record<string, string> = { '30s': '30000', '1s': '1000', '8h': '28800000' };
+    const spans: Record<string, string> = { '30s': '30000', '1s': '1000', '1m': '60000', '8h': '28800000' };
     for (const [names, given = ''] of rows) {
       const [written] = quoted(given);
       for (const name of quoted(names)) {

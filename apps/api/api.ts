@@ -15,7 +15,7 @@ import { createRenderer } from '../../libs/render/render';
 import { createTemplating } from '../../libs/render/templating';
 import { createAddressRule } from '../../libs/runtime/addresses';
 import { uptime } from '../../libs/runtime/clock';
-import { watchLoopDelay } from '../../libs/runtime/loop-delay';
+import { watchLoopDelay } from '../../libs/runtime/telemetry/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createMetrics, type Metrics } from '../../libs/runtime/telemetry/metrics';

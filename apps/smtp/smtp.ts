@@ -1,6 +1,6 @@
 // Mail by SMTP: everything it is taken with, put together; started and stopped as one.
 import type { Metrics } from '../../libs/runtime/telemetry/metrics';
-import { watchLoopDelay } from '../../libs/runtime/loop-delay';
+import { watchLoopDelay } from '../../libs/runtime/telemetry/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { claimRedis, untilDone } from '../../libs/store/redis/check-redis';

@@ -8,7 +8,7 @@ import { createMemory } from '../../libs/store/limits/memory';
 import { createSettle } from '../../libs/dispatch/settle';
 import { contentIdsOf } from '../../libs/mail/email/stored-email';
 import { createAddressRule } from '../../libs/runtime/addresses';
-import { watchLoopDelay } from '../../libs/runtime/loop-delay';
+import { watchLoopDelay } from '../../libs/runtime/telemetry/loop-delay';
 import { createLifecycle, type Lifecycle } from '../../libs/runtime/lifecycle';
 import type { Log } from '../../libs/runtime/log';
 import { createMetrics, type Metrics } from '../../libs/runtime/telemetry/metrics';

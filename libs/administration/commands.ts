@@ -18,7 +18,7 @@ import { daysAsItEnded } from '../mail/settings/retention';
 import type { ResolvedSettings } from '../mail/settings/settings';
 import type { Hand } from '../mail/settings/api-key';
 import { insist, requireAllowed } from './allowed-by-state';
-import type { FieldChanges } from './correction/field-diff';
+import type { FieldChanges } from '../events/field-diff';
 import { settleOverdue, type OverdueDeps } from './overdue';
 import type { Audit } from '../events/audit';
 import type { ContentStore } from '../content/store';

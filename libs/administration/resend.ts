@@ -13,7 +13,7 @@ import type { Tenants } from '../store/registries/tenants';
 import type { Receipt } from '../intake/receipt';
 import { requireAllowed } from './allowed-by-state';
 import type { Commands, Subject } from './commands';
-import { inputOf } from './correction/draft-correction';
+import { inputOf } from './draft-correction';
 import { prepareParts } from '../intake/large-parts';
 import { parseInput } from '../mail/input/parse-input';
 

@@ -1,8 +1,8 @@
 // Sends an email without waiting for its time.
 import { requireAllowed } from './allowed-by-state';
 import { inTime, type Commands, type Subject } from './commands';
-import { type CorrectDeps } from './correction/draft-correction';
-import { correct, requireSeenAs } from './correction/correct';
+import { type CorrectDeps } from './draft-correction';
+import { correct, requireSeenAs } from './correct';
 import { existingEmail } from './existing';
 
 /** Forgets `sendAt`; what stands in the error log is released. @throws Problem of a correction, and of a release */

@@ -97,7 +97,10 @@ export const TransportState = z
         reports: z.int().min(0).meta({ description: 'Reports that were taken from it so far.' }),
         lastReportAt: Time.optional(),
         failing: z.strictObject(Since).optional().meta({ description: 'Since when it cannot be read, and why.' }),
-        note: z.string().optional().meta({ description: 'What went wrong with single messages at the last check that found any.' }),
+        note: z
+          .string()
+          .optional()
+          .meta({ description: 'What went wrong with single messages at the last check that found any.' }),
       })
       .optional()
       .meta({ description: 'How the mailbox of its return path was last read, where it has one.' }),

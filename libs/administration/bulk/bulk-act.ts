@@ -6,12 +6,12 @@ import { readRecords, type EmailRecord } from '../../jobs/layout/email-record';
 import { readHistory } from '../../jobs/read/history';
 import type { BulkOperation } from './bulk-operation';
 import { replacedIn, type Replacement } from './bulk-replace';
-import { changesBetween } from '../correction/field-diff';
+import { changesBetween } from '../../events/field-diff';
 import { requireApprover } from '../approval/approver';
 import { requireAllowed } from '../allowed-by-state';
 import type { Commands, Subject } from '../commands';
-import { draftCorrection, type CorrectDeps, type Patch } from '../correction/draft-correction';
-import { correct, requireSeenAs } from '../correction/correct';
+import { draftCorrection, type CorrectDeps, type Patch } from '../draft-correction';
+import { correct, requireSeenAs } from '../correct';
 import { checkResend, resend, type ResendDeps } from '../resend';
 
 export type BulkDeps = CorrectDeps & ResendDeps;

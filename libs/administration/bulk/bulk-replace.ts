@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { addressFault, normalizeAddress, type Address } from '../../mail/address/address';
 import { pointer, Problem, type InputError } from '../../mail/input/problem';
 import type { StoredEmail } from '../../mail/email/stored-email';
-import type { Patch } from '../correction/draft-correction';
+import type { Patch } from '../draft-correction';
 
 const MOST = 1_000;
 const Table = z

@@ -1,6 +1,6 @@
 // Signing in at the organisation's identity provider (OpenID Connect, authorization code with PKCE), and what may go wrong there.
 import type { Request, RequestHandler, Response } from 'express';
-import { changesBetween } from '../../../../libs/administration/correction/field-diff';
+import { changesBetween } from '../../../../libs/events/field-diff';
 import { Problem } from '../../../../libs/mail/input/problem';
 import { statusOf } from '../../../../libs/mail/input/problem-document';
 import { identityOfPerson, placesOf, type Person, type Place } from '../../../../libs/mail/people/person';

@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { insist } from '../../../../libs/administration/allowed-by-state';
 import type { Commands, Subject } from '../../../../libs/administration/commands';
-import { type CorrectDeps, type Patch } from '../../../../libs/administration/correction/draft-correction';
-import { correct } from '../../../../libs/administration/correction/correct';
+import { type CorrectDeps, type Patch } from '../../../../libs/administration/draft-correction';
+import { correct } from '../../../../libs/administration/correct';
 import { existingEmail, existingQueue } from '../../../../libs/administration/existing';
 import { resend, ResendInput, type ResendDeps } from '../../../../libs/administration/resend';
 import { sendNow } from '../../../../libs/administration/send-now';

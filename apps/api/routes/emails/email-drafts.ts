@@ -4,7 +4,7 @@ import {
   inputOf,
   type CorrectDeps,
   type Patch,
-} from '../../../../libs/administration/correction/draft-correction';
+} from '../../../../libs/administration/draft-correction';
 import { formatAddress, type Address } from '../../../../libs/mail/address/address';
 import { Problem } from '../../../../libs/mail/input/problem';
 import { codeOf } from '../../../../libs/runtime/fault';

@@ -4,7 +4,7 @@ import { BulkInput, requireForMany } from '../../../../libs/administration/bulk/
 import { keptFilter, type BulkOperation, type BulkPlace } from '../../../../libs/administration/bulk/bulk-operation';
 import { readReplacement } from '../../../../libs/administration/bulk/bulk-replace';
 import { existingQueue } from '../../../../libs/administration/existing';
-import { changesBetween } from '../../../../libs/administration/correction/field-diff';
+import { changesBetween } from '../../../../libs/events/field-diff';
 import type { Progress } from '../../../../libs/administration/bulk/bulk-progress';
 import type { Operation } from '../../../../libs/internal-queues/operations';
 import type { Verification } from '../../../../libs/internal-queues/verify-requests';

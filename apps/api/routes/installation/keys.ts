@@ -1,7 +1,7 @@
 // API keys: issued, listed, revoked.
 import { z } from 'zod';
 import { boundedKey, isWithinReach, requireShortChain, revokeWith } from '../../../../libs/administration/api-keys';
-import { changesBetween } from '../../../../libs/administration/correction/field-diff';
+import { changesBetween } from '../../../../libs/events/field-diff';
 import { notFound } from '../../../../libs/mail/input/problem';
 import { ApiKeyInput } from '../../../../libs/mail/settings/api-key';
 import type { StoredApiKey } from '../../../../libs/store/registries/api-keys';

@@ -1,6 +1,6 @@
 // Queues: settings, what they hold, pause and resume.
 import { existingQueue } from '../../../../libs/administration/existing';
-import { changesBetween } from '../../../../libs/administration/correction/field-diff';
+import { changesBetween } from '../../../../libs/events/field-diff';
 import { keepOperatorSettings, requireDeletable } from '../../../../libs/administration/operator-settings';
 import { applySettings, noteFor, PauseInput, setPaused, type PauseDeps } from '../../../../libs/administration/pause';
 import { readStatus } from '../../../../libs/jobs/read/counts';

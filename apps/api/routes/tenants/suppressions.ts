@@ -1,6 +1,6 @@
 // One suppressed address of a tenant: put, looked at, deleted.
 import { existingTenant } from '../../../../libs/administration/existing';
-import { changesBetween } from '../../../../libs/administration/correction/field-diff';
+import { changesBetween } from '../../../../libs/events/field-diff';
 import { notFound, problemAt } from '../../../../libs/mail/input/problem';
 import { suppressionFault, SuppressionInput, type Suppression } from '../../../../libs/mail/suppressions/suppression';
 import { SuppressionDetails } from '../../answers/suppressions';

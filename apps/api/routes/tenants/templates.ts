@@ -1,7 +1,7 @@
 // Templates of a tenant: put, looked at, rendered, deleted.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { changesBetween } from '../../../../libs/administration/correction/field-diff';
+import { changesBetween } from '../../../../libs/events/field-diff';
 import { Slug, SLUG } from '../../../../libs/mail/address/queue-address';
 import { parseInput } from '../../../../libs/mail/input/parse-input';
 import { notFound } from '../../../../libs/mail/input/problem';

@@ -1,5 +1,5 @@
 // Tenants: their settings, and the secret that their data sources check our requests with.
-import { changesBetween } from '../../../../libs/administration/correction/field-diff';
+import { changesBetween } from '../../../../libs/events/field-diff';
 import { keepOperatorSettings } from '../../../../libs/administration/operator-settings';
 import { PauseInput } from '../../../../libs/administration/pause';
 import { DUE_NOW } from '../../../../libs/jobs/layout/schedule';

@@ -1,5 +1,5 @@
 // Transports of a tenant: put, looked at, deleted.
-import { changesBetween } from '../../../../libs/administration/correction/field-diff';
+import { changesBetween } from '../../../../libs/events/field-diff';
 import { decideHost } from '../../../../libs/administration/transport-host';
 import { Slug, SLUG } from '../../../../libs/mail/address/queue-address';
 import { parseInput } from '../../../../libs/mail/input/parse-input';

@@ -1,5 +1,5 @@
 // Webhooks of a tenant: put, looked at, tried, deleted.
-import { changesBetween } from '../../../../libs/administration/correction/field-diff';
+import { changesBetween } from '../../../../libs/events/field-diff';
 import { existingTenant } from '../../../../libs/administration/existing';
 import { Slug, SLUG } from '../../../../libs/mail/address/queue-address';
 import { parseInput } from '../../../../libs/mail/input/parse-input';

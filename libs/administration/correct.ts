@@ -1,15 +1,15 @@
 // Corrects an email, as drafted (draft-correction.ts).
-import { contentIdsOf, dueAt } from '../../mail/email/stored-email';
-import { DUE_NOW } from '../../jobs/layout/schedule';
-import { announceWhereabouts } from '../../jobs/layout/whereabouts';
-import { readRecords } from '../../jobs/layout/email-record';
-import { BULL_PRIORITY } from '../../intake/enqueue';
-import { correctEmail } from '../../jobs/transitions/correct';
-import { refuse } from '../allowed-by-state';
-import { requireApprover, requireSeen } from '../approval/approver';
-import { awaitApproval } from '../approval/await-approval';
-import { inTime, type Commands, type Subject } from '../commands';
-import { announceUpkeep } from '../../store/redis/upkeep-index';
+import { contentIdsOf, dueAt } from '../mail/email/stored-email';
+import { DUE_NOW } from '../jobs/layout/schedule';
+import { announceWhereabouts } from '../jobs/layout/whereabouts';
+import { readRecords } from '../jobs/layout/email-record';
+import { BULL_PRIORITY } from '../intake/enqueue';
+import { correctEmail } from '../jobs/transitions/correct';
+import { refuse } from './allowed-by-state';
+import { requireApprover, requireSeen } from './approval/approver';
+import { awaitApproval } from './approval/await-approval';
+import { inTime, type Commands, type Subject } from './commands';
+import { announceUpkeep } from '../store/redis/upkeep-index';
 
 import { draftCorrection, type CorrectDeps, type Patch } from './draft-correction';
 

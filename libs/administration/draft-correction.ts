@@ -1,7 +1,7 @@
 // What a correction would make of an email: the fields given replace, null removes, and the result is as valid as a new one.
-import { normalizeAddress } from '../../mail/address/address';
-import { EmailInput } from '../../mail/email/email';
-import { problemAt } from '../../mail/input/problem';
+import { normalizeAddress } from '../mail/address/address';
+import { EmailInput } from '../mail/email/email';
+import { problemAt } from '../mail/input/problem';
 import {
   contentIdsOf,
   contentsOf,
@@ -10,28 +10,28 @@ import {
   recipientsOf,
   type LargePart,
   type StoredEmail,
-} from '../../mail/email/stored-email';
-import { toStoredEmail } from '../../mail/email/to-stored-email';
-import { toInput } from '../../mail/email/to-input';
-import { type Schedule } from '../../jobs/layout/schedule';
-import { openEmail, SECRET_FIELDS } from '../../jobs/layout/sealed-email';
-import { changesBetween, type FieldChanges } from './field-diff';
-import { requireAllowed } from '../allowed-by-state';
-import { type Subject } from '../commands';
-import type { OverdueDeps } from '../overdue';
-import type { Accept } from '../../intake/accept';
-import { withApproval } from '../../intake/with-approval';
-import { involvedIn } from '../../intake/draft';
-import type { Templates } from '../../store/registries/templates';
-import type { Budget } from '../../intake/budget';
-import { readSealed } from '../../content/content-cipher';
-import type { ContentReader, ContentStore } from '../../content/store';
-import type { QueueAddress } from '../../mail/address/queue-address';
-import type { ContentRefs } from '../../store/contents/content-refs';
-import { prepareParts } from '../../intake/large-parts';
-import type { Sealing } from '../../intake/sealing';
-import { parseInput } from '../../mail/input/parse-input';
-import type { SecretBox } from '../../store/redis/secret-box';
+} from '../mail/email/stored-email';
+import { toStoredEmail } from '../mail/email/to-stored-email';
+import { toInput } from '../mail/email/to-input';
+import { type Schedule } from '../jobs/layout/schedule';
+import { openEmail, SECRET_FIELDS } from '../jobs/layout/sealed-email';
+import { changesBetween, type FieldChanges } from '../events/field-diff';
+import { requireAllowed } from './allowed-by-state';
+import { type Subject } from './commands';
+import type { OverdueDeps } from './overdue';
+import type { Accept } from '../intake/accept';
+import { withApproval } from '../intake/with-approval';
+import { involvedIn } from '../intake/draft';
+import type { Templates } from '../store/registries/templates';
+import type { Budget } from '../intake/budget';
+import { readSealed } from '../content/content-cipher';
+import type { ContentReader, ContentStore } from '../content/store';
+import type { QueueAddress } from '../mail/address/queue-address';
+import type { ContentRefs } from '../store/contents/content-refs';
+import { prepareParts } from '../intake/large-parts';
+import type { Sealing } from '../intake/sealing';
+import { parseInput } from '../mail/input/parse-input';
+import type { SecretBox } from '../store/redis/secret-box';
 
 export type Patch = Record<string, unknown>;
 

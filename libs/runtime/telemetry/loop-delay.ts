@@ -1,6 +1,6 @@
 // Measures how long the main thread kept others waiting: told to Prometheus, and logged where that was too long.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Log } from './log';
+import type { Log } from '../log';
 
 /** How often it is looked at. */
 const LOOK_MS = 10_000;
