@@ -24,7 +24,7 @@ import { missingSecretKeys } from '../../libs/store/registries/reseal';
 import { admitQueue } from './attempt/admit';
 import { runAttempt, type AttemptDeps } from './attempt/attempt';
 import type { CircuitBreakerDeps } from './attempt/circuit-breaker';
-import { mailboxesOf } from './mailboxes/mailboxes-of';
+import { mailboxesOf } from './mailboxes-of';
 import { createProcessEmail } from './process-email';
 import type { WorkerConfig } from './config';
 import { startHeartbeat } from './heartbeat';

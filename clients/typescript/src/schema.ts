@@ -15208,7 +15208,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description It is read soon. */
-            202: {
+            204: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     RateLimit: components["headers"]["RateLimit"];

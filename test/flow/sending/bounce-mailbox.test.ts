@@ -163,7 +163,7 @@ test('a password that is refused is told in a sentence and not tried again soon;
   expect(Date.parse(nextCheckAt) - Date.parse(checkedAt ?? '')).toBeGreaterThanOrEqual(500);
   // Asked for by a person.
   const before = server.connections;
-  expect((await service.call('POST', '/v1/tenants/acme/transports/default/mailbox/check')).status).toBe(202);
+  expect((await service.call('POST', '/v1/tenants/acme/transports/default/mailbox/check')).status).toBe(204);
   await eventually(async () => expect(server.connections).toBe(before + 1));
   await service.ok('PATCH', '/v1/tenants/acme/transports/default', {
     returnPath: { mailbox: { auth: { pass: 'right' } } },

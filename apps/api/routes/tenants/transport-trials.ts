@@ -111,12 +111,12 @@ const checkBounceMailbox = endpoint({
     'It is read in the next round of the worker that reads, whatever it waits for after a failure. What came of it is in the state of the transport.',
   may: MAY_CHANGE,
   grows: 'never',
-  answers: { 202: { description: 'It is read soon.' } },
+  answers: { 204: { description: 'It is read soon.' } },
   async handle(deps: Pick<RouteDeps, 'transports' | 'mailboxStates'>, { tenant, params: { name } }) {
     const { returnPath } = await existingTransport(deps, tenant, name);
     if (returnPath?.mailbox === undefined) throw notFound(`mailbox of the transport ${name}`);
     await deps.mailboxStates.ask(tenant, name);
-    return { status: 202 };
+    return { status: 204 };
   },
 });
 
