@@ -1,6 +1,6 @@
 // Unpacks the version before this one from the history of the checkout, for `npm run test:full`: the last release, or the commit of a day before.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { root } from './prepare.mjs';
 
@@ -11,7 +11,7 @@ const git = (...args) => {
 
 const DAY_S = 86_400;
 
-/** @returns {{ path?: string, problem?: string }} its folder, with this version's packages, or why there is none */
+/** @returns {{ path?: string, problem?: string }} its folder, with its own packages, or why there is none */
 export const previousVersion = () => {
   const dayBefore = Number(git('log', '-1', '--format=%ct')) - DAY_S;
   const commit =
@@ -25,7 +25,11 @@ export const previousVersion = () => {
     const packed = spawnSync('git', ['archive', commit], { cwd: root, maxBuffer: 1 << 30 });
     const { status } = spawnSync('tar', ['-x', '-C', folder], { input: packed.stdout });
     if (status !== 0) return { problem: `git archive ${commit} and tar: it could not be unpacked` };
-    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+    const installed = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'ignore' });
+    if (installed.status !== 0) {
+      rmSync(folder, { recursive: true, force: true });
+      return { problem: `npm ci for the version of ${commit}: its packages could not be installed` };
+    }
   }
   return { path: folder };
 };

@@ -1,4 +1,4 @@
-// The version before this one and this one on the same Redis, side by side: what the earlier API accepts, this worker sends once.
+// The version before this one and this one on the same Redis, side by side: whoever accepts, whoever sends, each email leaves once.
 import { showTable } from '../support/fault';
 import { serviceEnv, startProcess, type App, type ServiceProcess } from '../support/processes/process';
 import { anEmail, OPERATOR_KEY, setUpQueue, startService, type Service } from '../support/service';
@@ -57,7 +57,14 @@ const shapes = (name: string): Record<string, unknown>[] => [
 const sent = (): string[] =>
   smtp.messages.map(({ raw }) => /^Subject: (.*)\r$/m.exec(raw.toString('latin1'))?.[1] ?? 'none').sort();
 
-test.each<[accepting: Version[], sending: Version[]]>([[['previous'], ['this']]])(
+test.each<[accepting: Version[], sending: Version[]]>([
+  [['previous'], ['this']],
+  [['this'], ['previous']],
+  [
+    ['previous', 'this'],
+    ['previous', 'this'],
+  ],
+])(
   '%j accepts, %j sends: each email leaves once, and both tell of it',
   async (accepting, sending) => {
     const { emails } = await setUpQueue(service, 'acme/app', smtp.port);
