@@ -32,14 +32,15 @@ const OLDEST = 30_000;
  * @param deps.subscriber a connection of its own: a subscribed one can do nothing else
  */
 export const createChanges = (deps: { redis: Redis; subscriber: Redis }): Changes => {
-  const caches = new Map<ChangeKind, LRUCache<string, Promise<unknown>>>();
+  /** Of a kind as many as were asked for: each reader has its own. */
+  const caches: { kind: ChangeKind; entries: LRUCache<string, Promise<unknown>> }[] = [];
   const listeners: ((kind: ChangeKind, id: string) => void)[] = [];
 
   const heard = (kind: ChangeKind, id: string): void => {
-    caches.get(kind)?.delete(id);
+    for (const cache of caches) if (cache.kind === kind) cache.entries.delete(id);
     for (const listener of listeners) listener(kind, id);
   };
-  const forgetAll = (): void => caches.forEach((cache) => cache.clear());
+  const forgetAll = (): void => caches.forEach(({ entries }) => entries.clear());
 
   const subscribe = (): void => {
     forgetAll();
@@ -57,15 +58,15 @@ export const createChanges = (deps: { redis: Redis; subscriber: Redis }): Change
 
   return {
     cached<T>(kind: ChangeKind, load: (id: string) => Promise<T>) {
-      const cache = new LRUCache<string, Promise<unknown>>({ max: 10_000, ttl: OLDEST });
-      caches.set(kind, cache);
+      const entries = new LRUCache<string, Promise<unknown>>({ max: 10_000, ttl: OLDEST });
+      caches.push({ kind, entries });
       return (id: string): Promise<T> => {
-        const known = cache.get(id);
+        const known = entries.get(id);
         if (known !== undefined) return known as Promise<T>;
         const loading = load(id);
         // The promise is kept, not its value: what is announced while it loads drops it, so nothing stale stays.
-        cache.set(id, loading);
-        loading.catch(() => cache.peek(id) === loading && cache.delete(id));
+        entries.set(id, loading);
+        loading.catch(() => entries.peek(id) === loading && entries.delete(id));
         return loading;
       };
     },
