@@ -67,9 +67,9 @@ export const RETURN_PATH: SettingField = {
 /** Of the mailbox that reports come to; its login is beside it, with the names of OAUTH below `MAILBOX`. */
 export const MAILBOX = 'returnPath.mailbox';
 export const MAILBOX_SERVER: readonly SettingField[] = [
-  { path: `${MAILBOX}.host`, label: 'transport.host', placeholder: 'outlook.office365.com' },
-  { path: `${MAILBOX}.port`, label: 'transport.port', hint: 'mailbox.portHint', kind: 'number' },
-  { path: `${MAILBOX}.security`, label: 'transport.security', choices: ['tls', 'starttls', 'none'], always: true },
+  { path: `${MAILBOX}.host`, label: 'mailbox.host', placeholder: 'outlook.office365.com' },
+  { path: `${MAILBOX}.port`, label: 'mailbox.port', hint: 'mailbox.portHint', kind: 'number' },
+  { path: `${MAILBOX}.security`, label: 'mailbox.security', choices: ['tls', 'starttls', 'none'], always: true },
   { path: `${MAILBOX}.folder`, label: 'mailbox.folder', inherited: 'INBOX' },
   {
     path: `${MAILBOX}.processed`,
@@ -80,7 +80,7 @@ export const MAILBOX_SERVER: readonly SettingField[] = [
   },
   { path: `${MAILBOX}.moveTo`, label: 'mailbox.moveTo' },
 ];
-export const MAILBOX_USER: SettingField = { path: `${MAILBOX}.auth.user`, label: 'transport.user' };
+export const MAILBOX_USER: SettingField = { path: `${MAILBOX}.auth.user`, label: 'mailbox.user' };
 export const MAILBOX_OAUTH: readonly SettingField[] = OAUTH.map((field) => ({
   ...field,
   path: `${MAILBOX}.${field.path}`,

@@ -97,7 +97,7 @@ const Login = ({
   at,
   user,
   oauth,
-  none,
+  words,
 }: {
   edit: Editing;
   auth: Auth | undefined;
@@ -105,19 +105,19 @@ const Login = ({
   at: string;
   user: SettingField;
   oauth: readonly SettingField[];
-  none: WordKey;
+  words: { title: WordKey; none: WordKey; pass: WordKey };
 }) => {
   const { visit } = edit;
   const { say } = visit;
   const login = loginOf(auth);
   const choices = [
-    ['none', say(none)],
+    ['none', say(words.none)],
     ['password', say('transport.loginPassword')],
     ['oauth2', say('transport.loginOAuth')],
   ] as const;
   return (
     <fieldset class="login">
-      <legend>{say('transport.login')}</legend>
+      <legend>{say(words.title)}</legend>
       <input type="hidden" name={`was:${kind}`} value={visit.form.get(`was:${kind}`) ?? login} />
       <div class="two">
         <ChoiceField visit={visit} name={kind} label={say('transport.loginBy')} value={login} choices={choices} />
@@ -126,7 +126,7 @@ const Login = ({
         </div>
       </div>
       <div class="login-password">
-        <Secret edit={edit} name={`${at}auth.pass`} label="transport.pass" isSet={login === 'password'} />
+        <Secret edit={edit} name={`${at}auth.pass`} label={words.pass} isSet={login === 'password'} />
       </div>
       <div class="login-oauth2 form">
         <Fields edit={edit} fields={oauth} />
@@ -147,7 +147,7 @@ const ReturnPath = ({ edit, present }: { edit: Editing; present: Present }) => (
       at={`${MAILBOX}.`}
       user={MAILBOX_USER}
       oauth={MAILBOX_OAUTH}
-      none="mailbox.none"
+      words={{ title: 'mailbox.login', none: 'mailbox.none', pass: 'mailbox.pass' }}
     />
     <Fields edit={edit} fields={MAILBOX_SERVER} />
   </Group>
@@ -201,7 +201,15 @@ export const TransportForm = ({ edit, present }: { edit: Editing; present: Prese
         <legend>{say('transport.server')}</legend>
         <Fields edit={edit} fields={SERVER} />
       </fieldset>
-      <Login edit={edit} auth={present?.auth} kind="login" at="" user={USER} oauth={OAUTH} none="transport.loginNone" />
+      <Login
+        edit={edit}
+        auth={present?.auth}
+        kind="login"
+        at=""
+        user={USER}
+        oauth={OAUTH}
+        words={{ title: 'transport.login', none: 'transport.loginNone', pass: 'transport.pass' }}
+      />
       <Group edit={edit} title="transport.tls" fields={TLS} />
       <Group edit={edit} title="transport.limits" fields={LIMITS} />
       <Group edit={edit} title="transport.dkim" fields={DKIM}>

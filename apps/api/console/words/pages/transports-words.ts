@@ -77,6 +77,12 @@ export const TRANSPORTS_WORDS = {
   ],
   'mailbox.none': ['no mailbox is read', 'kein Postfach wird gelesen'],
   'mailbox.portHint': ['Usual: 993, else 143.', 'Üblich: 993, sonst 143.'],
+  'mailbox.login': ['Login at the mailbox', 'Anmeldung am Postfach'],
+  'mailbox.user': ['User of the mailbox', 'Benutzer des Postfachs'],
+  'mailbox.pass': ['Password of the mailbox', 'Passwort des Postfachs'],
+  'mailbox.host': ['IMAP host', 'IMAP-Host'],
+  'mailbox.port': ['IMAP port', 'IMAP-Port'],
+  'mailbox.security': ['IMAP encryption', 'IMAP-Verschlüsselung'],
   'mailbox.folder': ['Folder', 'Ordner'],
   'mailbox.processed': ['What becomes of a report', 'Was aus einem Bericht wird'],
   'mailbox.processedHint': [
