@@ -23,7 +23,7 @@ import { createMemory } from '../../libs/store/limits/memory';
 import { createChanges, type Changes } from '../../libs/store/redis/settings-cache';
 import { claimRedis, untilDone } from '../../libs/store/redis/check-redis';
 import { connectRedis, type Patience, type Redis } from '../../libs/store/redis/redis';
-import { createDurability, type Durability, type Durably } from '../../libs/store/durability/durability';
+import { createDurability, type Durability } from '../../libs/store/durability/durability';
 import { createRedisClock, tellClockSkew } from '../../libs/store/redis/redis-clock';
 import { createLimits } from '../../libs/store/limits/transport-limits';
 import { createAccept } from '../../libs/intake/accept';
@@ -86,7 +86,7 @@ export const startApi = async (
     changes,
     orders,
     metrics,
-    durably: durability.durably,
+    durability,
   });
   tellInstallation(metrics, rooms);
   const commands = createCommands(rooms);
@@ -112,12 +112,12 @@ interface Ground {
   changes: Changes;
   orders: RouteDeps['orders'];
   metrics: Metrics;
-  durably: Durably;
+  durability: Durability;
 }
 
 /** What requests are answered with. */
 const openRooms = (ground: Ground): RouteDeps => {
-  const { config, log, lifecycle, redis, clock, changes, orders, metrics, durably } = ground;
+  const { config, log, lifecycle, redis, clock, changes, orders, metrics, durability } = ground;
   const registries = openRegistries(ground);
   const { tenants, templates, transports, refs } = registries;
   const mailLog = createMailLog(log);
@@ -141,6 +141,7 @@ const openRooms = (ground: Ground): RouteDeps => {
     ...shared,
     eventStreams: createEventStreams({ redis, listening, clock }),
     overview: createOverview({ ...registries, redis, clock, queues, schedule }),
+    durability,
     config,
     provider: openProvider(config, lifecycle),
     mayReachSmtp: createAddressRule(config.allowPrivateSmtp),
@@ -154,7 +155,7 @@ const openRooms = (ground: Ground): RouteDeps => {
     renderer: createRenderer({ templates, content, templating }),
     accept: createAccept({
       ...shared,
-      durably,
+      durably: durability.durably,
       name: config.name,
       secrets: registries.secrets,
       enqueue: createEnqueue({ redis, schedule }),

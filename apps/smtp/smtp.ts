@@ -89,8 +89,12 @@ export const startSmtp = async (
     port,
     tlsPort,
     problems: async () => {
-      const [ofRedis, ofContent] = await Promise.all([redisProblems(redis), rooms.content.problems()]);
-      return [...ofRedis, ...ofContent.map(({ text }) => text)];
+      const [ofRedis, notDurable, ofContent] = await Promise.all([
+        redisProblems(redis),
+        durability.problem(),
+        rooms.content.problems(),
+      ]);
+      return [...ofRedis, notDurable ?? [], ...ofContent.map(({ text }) => text)].flat();
     },
     reloadCertificate: () => certificate.reload(),
   };

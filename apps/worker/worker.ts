@@ -190,7 +190,7 @@ export const startWorker = async (
   const choice = config.durability;
   // Who hands a message over does not wait for a connection that is away.
   const open = (): Redis => connect('durability', { patience: 'fail-fast' });
-  const { durably, requireFit } = createDurability({ choice, main: redis, open });
+  const { durably, problem, requireFit } = createDurability({ choice, main: redis, open });
   await untilDone(start, requireFit);
 
   const resources = await openResources(config, lifecycle, redis, subscriber, log);
@@ -216,12 +216,13 @@ export const startWorker = async (
     lifecycle,
     fleet,
     problems: async () => {
-      const [ofRedis, ofContent, ofSecrets] = await Promise.all([
+      const [ofRedis, notDurable, ofContent, ofSecrets] = await Promise.all([
         redisProblems(redis),
+        problem(),
         resources.content.problems(),
         missingSecretKeys(redis, resources.secrets),
       ]);
-      return [...ofRedis, ...ofContent.map(({ text }) => text), ...ofSecrets.problems];
+      return [...ofRedis, notDurable ?? [], ...ofContent.map(({ text }) => text), ...ofSecrets.problems].flat();
     },
   };
 };

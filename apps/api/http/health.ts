@@ -2,6 +2,7 @@
 import { Router } from 'express';
 import type { ContentStore } from '../../../libs/content/store';
 import type { Metrics } from '../../../libs/runtime/telemetry/metrics';
+import type { Durability } from '../../../libs/store/durability/durability';
 import { redisProblems, type Redis } from '../../../libs/store/redis/redis';
 import type { SecretBox } from '../../../libs/store/redis/secret-box';
 import { missingSecretKeys, type MissingKeys } from '../../../libs/store/registries/reseal';
@@ -15,6 +16,7 @@ const NO_KEY_MISSING: MissingKeys = { problems: [], all: false };
 export const healthRoutes = (
   deps: {
     redis: Redis;
+    durability: Pick<Durability, 'problem'>;
     content: Pick<ContentStore, 'problems'>;
     secrets: Pick<SecretBox, 'keys'>;
     metrics: Pick<Metrics, 'text' | 'contentType'>;
@@ -31,15 +33,21 @@ export const healthRoutes = (
     response.end(text);
   });
   router.get('/readyz', async (_request, response) => {
-    const [ofRedis, ofContent, secrets] = stopping()
-      ? [['this process is stopping'], [], NO_KEY_MISSING]
+    const [ofRedis, notDurable, ofContent, secrets] = stopping()
+      ? [['this process is stopping'], undefined, [], NO_KEY_MISSING]
       : await Promise.all([
           redisProblems(deps.redis),
+          deps.durability.problem(),
           deps.content.problems(),
           missingSecretKeys(deps.redis, deps.secrets),
         ]);
     // A key that only some secrets need keeps no request from being answered: no reason to send callers away.
-    const problems = [...ofRedis, ...ofContent.map(({ text }) => text), ...(secrets.all ? secrets.problems : [])];
+    const problems = [
+      ...ofRedis,
+      ...(notDurable === undefined ? [] : [notDurable]),
+      ...ofContent.map(({ text }) => text),
+      ...(secrets.all ? secrets.problems : []),
+    ];
     const warnings = secrets.all ? [] : secrets.problems;
     response.status(problems.length === 0 ? 200 : 503).json({
       status: problems.length === 0 ? 'ok' : 'unfit',

@@ -1,4 +1,5 @@
 // What routes work with, in one object.
+import type { Durability } from '../../../libs/store/durability/durability';
 import type { BulkOperation } from '../../../libs/administration/bulk/bulk-operation';
 import type { Progress } from '../../../libs/administration/bulk/bulk-progress';
 import type { ErasureOrder, ErasureProgress } from '../../../libs/administration/erasure/erasure-order';
@@ -69,6 +70,7 @@ export interface RouteDeps {
     oidc?: OidcConfig;
   };
   provider: Provider | undefined;
+  durability: Pick<Durability, 'problem'>;
   clock: Clock;
   redis: Redis;
   installation: Installation;

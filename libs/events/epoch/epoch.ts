@@ -84,6 +84,12 @@ const doubtOf = (
 export const readContentEpoch = async ({ content }: Pick<EpochDeps, 'content'>): Promise<Epoch | undefined> =>
   toEpoch(await content.readEpoch());
 
+/** By Redis alone: it has an epoch, and nobody has advanced it for a while. @param now ms since 1970 */
+export const mayBeBackup = async ({ redis }: Pick<EpochDeps, 'redis'>, now: number): Promise<boolean> => {
+  const own = toEpoch((await readRedisEpoch(redis)).text);
+  return own !== undefined && now - Date.parse(own.at) >= ALIVE_MS;
+};
+
 /** @throws ContentStoreAway; whatever Redis answers */
 export const lookAtEpochs = async (deps: EpochDeps, now: number): Promise<Found> => {
   const { redis } = deps;

@@ -6,7 +6,7 @@ import { messageOf } from '../../runtime/fault';
 import type { Log } from '../../runtime/log';
 import { readRedisEpoch } from '../../store/durability/redis-epoch';
 import type { Installation } from '../../store/registries/installation';
-import { advanceRedis, lookAtEpochs, readContentEpoch, type EpochDeps, type Found } from './epoch';
+import { advanceRedis, lookAtEpochs, mayBeBackup, readContentEpoch, type EpochDeps, type Found } from './epoch';
 
 export interface WatchEpochDeps extends EpochDeps {
   clock: Clock;
@@ -34,13 +34,16 @@ const pauseInDoubt = async (deps: WatchEpochDeps): Promise<Found> => {
 };
 
 /**
- * At a start, before anything is sent. A content store that is away says nothing: it is asked again by `advanceEpoch`.
- * @throws whatever Redis answers where it cannot be asked, or cannot keep the pause, now
+ * At a start, before anything is sent. A content store that is away says nothing: it is asked again by `advanceEpoch`, where others have
+ * advanced the epoch of this Redis just now, or nobody ever has.
+ * @throws ContentStoreAway where Redis may be a backup for all that is known; whatever Redis answers where it cannot be asked, or cannot
+ * keep the pause, now
  */
 export const checkEpoch = async (deps: WatchEpochDeps): Promise<void> => {
   try {
     await readContentEpoch(deps);
   } catch (error) {
+    if (await mayBeBackup(deps, deps.clock.now())) throw error;
     deps.log.error({ error: messageOf(error) }, 'it cannot be told now whether what Redis holds is a backup');
     return;
   }

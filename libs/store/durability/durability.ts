@@ -17,12 +17,18 @@ export type Durably = <T>(write: () => Promise<T>) => Promise<T>;
 
 export interface Durability {
   durably: Durably;
+  /** Why a write would not be vouched for now; asks Redis where the last wait failed. Never rejects. */
+  problem: () => Promise<string | undefined>;
   /** Waits for Redis. @throws DurabilityUnfit */
   requireFit: () => Promise<void>;
 }
 
 /** Nothing is waited for. */
-const IN_MEMORY: Durability = { durably: (write) => write(), requireFit: () => Promise.resolve() };
+const IN_MEMORY: Durability = {
+  durably: (write) => write(),
+  problem: () => Promise.resolve(undefined),
+  requireFit: () => Promise.resolve(),
+};
 
 /** One wait at a time: who comes while one is under way shares the next. */
 const createShared = (work: () => Promise<void>): (() => Promise<void>) => {
@@ -66,6 +72,22 @@ const ask = async (own: Redis, { command, isReached }: Wait, fail: (why: string)
 };
 
 const REACHED = 'reached';
+
+/** Connections that lead to different servers are made anew, not more often than this, ms. */
+const TOGETHER_MS = 1_000;
+
+/**
+ * After a failover behind one address the old primary may live on, and keep a connection that says nothing: nobody would be told that
+ * it leads to a replica by now.
+ */
+const createBringTogether = (main: Redis, own: Redis): (() => void) => {
+  let lastAt = -Infinity;
+  return () => {
+    if (performance.now() - lastAt < TOGETHER_MS) return;
+    lastAt = performance.now();
+    for (const redis of [own, main]) redis.disconnect(true);
+  };
+};
 
 /**
  * `WAIT` holds up its connection, and speaks of what that connection has written: so it has one of its own, which writes
@@ -114,20 +136,36 @@ export const createDurability = (deps: {
     );
     if (reached !== REACHED) throw fail('there was no answer');
   };
+  const bringTogether = createBringTogether(main, own);
+  /** What nobody could vouch for afterwards is not written. @returns where both connections lead to @throws NotDurable */
+  const requireKnown = () => {
+    const unfit = waits.unfit();
+    if (unfit !== undefined) throw fail(unfit);
+    const peers = { main: peerOfMain(), own: peerOfOwn() };
+    if (peers.main === undefined || (waits.now() !== undefined && peers.own === undefined))
+      throw fail('the connection to Redis has just been made');
+    if (waits.now() === undefined || peers.main.runId === peers.own?.runId) return peers;
+    bringTogether();
+    throw fail('its two connections lead to different servers: they are made anew');
+  };
   return {
     async durably(write) {
-      const unfit = waits.unfit();
-      if (unfit !== undefined) throw fail(unfit);
-      if (waits.now() === undefined) return write();
-      const [before, witness] = [peerOfMain(), peerOfOwn()];
-      // What nobody could vouch for afterwards is not written.
-      if (before === undefined || before.runId !== witness?.runId)
-        throw fail('the connection to Redis has just been made');
+      const peers = requireKnown();
       if (isFailing) await reach();
       const result = await write();
-      await reach();
-      if (peerOfMain() !== before || peerOfOwn() !== witness) throw fail('the connection to Redis was lost meanwhile');
+      if (waits.now() !== undefined) await reach();
+      if (waits.unfit() !== undefined || peerOfMain() !== peers.main || peerOfOwn() !== peers.own)
+        throw fail('the connection to Redis was lost meanwhile');
       return result;
+    },
+    async problem() {
+      try {
+        requireKnown();
+        if (isFailing) await reach();
+        return undefined;
+      } catch (error) {
+        return messageOf(error);
+      }
     },
     requireFit: waits.requireFit,
   };

@@ -77,13 +77,17 @@ export const replicaWaits = (count: number): Waits => {
 export const createDiskWaits = (main: Redis): Waits => {
   let wait: Wait | undefined = WAIT_FOR_DISK;
   let unfit: string | undefined;
+  let again: NodeJS.Timeout | undefined;
+  /** Again and again until it fits: its configuration may be changed while it runs. */
   const look = async (): Promise<void> => {
+    clearTimeout(again);
     try {
       wait = await waitForDisk(main);
       unfit = undefined;
     } catch (error) {
       unfit = messageOf(error);
-      if (!(error instanceof DurabilityUnfit)) setTimeout(() => void look(), AGAIN_MS).unref();
+      clearTimeout(again);
+      again = setTimeout(() => void look(), AGAIN_MS).unref();
     }
   };
   return {

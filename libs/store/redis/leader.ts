@@ -40,7 +40,7 @@ return 1`);
  * Does it whenever it is due and nobody else does; begins at once.
  * @param deps.every ms from the beginning of one run to that of the next
  * @param deps.lease ms after which another process follows one that vanished in the middle, where that matters
- * @param deps.run one run; it ends early once the signal is aborted
+ * @param deps.run one run; it ends early once the signal is aborted: the process stops, or another one has the duty by now
  * @param deps.failed hears of a run that failed; there will be another one
  * @param deps.replica tells this process from others
  * @returns a function that stops: it resolves when a run that is under way has ended, or Redis is away
@@ -59,11 +59,15 @@ export const runAsLeader = (deps: {
   const stopping = new AbortController();
 
   const run = async (): Promise<void> => {
+    const lost = new AbortController();
     const renewal = setInterval(() => {
-      holdTurn(redis, [key], [replica, lease]).catch(() => undefined);
+      holdTurn(redis, [key], [replica, lease]).then(
+        (held) => held === 0 && lost.abort(),
+        () => undefined,
+      );
     }, lease / 3);
     try {
-      await deps.run(stopping.signal);
+      await deps.run(AbortSignal.any([stopping.signal, lost.signal]));
     } finally {
       clearInterval(renewal);
       await holdTurn(redis, [key], [replica, 0]);
