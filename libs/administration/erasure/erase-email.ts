@@ -1,5 +1,6 @@
 // One email of a person who is erased: it goes whole where it is the person's alone, else the person goes out of it.
 import type { ContentStore } from '../../content/store';
+import { ContentMissing } from '../../content/store-fault';
 import { leaveIndex } from '../../jobs/layout/index-entries';
 import { readRecords, type EmailRecord } from '../../jobs/layout/email-record';
 import type { EmailQueue } from '../../jobs/layout/queues';
@@ -38,10 +39,16 @@ const saysPerson = async (
 ): Promise<boolean> => {
   if (email.raw !== undefined || email.sealed !== undefined) return true;
   if (words.areIn(withoutRecipient(email, words))) return true;
-  for (const part of LARGE_PARTS) {
-    const kept = email.stored?.[part];
-    if (kept !== undefined && words.areIn(jsonOrText((await content.readAll(kept.contentId)).toString('utf8'))))
-      return true;
+  try {
+    for (const part of LARGE_PARTS) {
+      const kept = email.stored?.[part];
+      if (kept !== undefined && words.areIn(jsonOrText((await content.readAll(kept.contentId)).toString('utf8'))))
+        return true;
+    }
+  } catch (error) {
+    // What is lost cannot be sent to the others either.
+    if (error instanceof ContentMissing) return true;
+    throw error;
   }
   return false;
 };
@@ -64,6 +71,8 @@ export interface Erasing {
   /** Who asked for it, and the operation, as histories will say. */
   by: string;
   operation: string;
+  /** What was accepted later stays, ms since 1970. */
+  before: number;
 }
 
 /** Tries again where somebody changes the email at the same moment. */
@@ -77,13 +86,14 @@ export const eraseEmail = async (
   deps: EraseEmailDeps,
   queue: EmailQueue,
   id: string,
-  { words, dryRun, by, operation }: Erasing,
+  { words, dryRun, by, operation, before }: Erasing,
 ): Promise<Fate> => {
   const { redis, clock, removal, refs, content } = deps;
   for (let tries = 0; tries < TRIES; tries++) {
     const [record] = await readRecords(redis, queue, [id]);
     if (record === undefined)
       return dryRun || (await leaveIndex(redis, queue.keys, id, words.address)) ? 'gone' : 'left';
+    if (record.acceptedAt > before) return 'gone';
     const fate = await fateOf(deps, record, words);
     if (dryRun || fate === 'left' || fate === 'gone') return fate;
     if (fate === 'emails') {
