@@ -60,10 +60,10 @@ interface Run {
   count(this: void, kind: keyof ErasureProgress, more?: number): Promise<void>;
 }
 
-const eraseInQueue = async (run: Run, queue: EmailQueue): Promise<void> => {
+const eraseInQueue = async (run: Run, queue: EmailQueue, archives: boolean): Promise<void> => {
   const { deps, order, recipient, words, before } = run;
   await takeOverIndex(deps.redis, queue.keys);
-  const who = { words, dryRun: order.dryRun, by: order.by, operation: order.id, before };
+  const who = { words, dryRun: order.dryRun, by: order.by, operation: order.id, before, archives };
   const found = byAddress(deps.redis, queue.keys.byAddress, searchForm(recipient));
   for (let after: string | undefined, more = true; more; more = after !== undefined) {
     const { entries, next } = await found(after, PAGE);
@@ -153,8 +153,8 @@ export const erasePerson = async (
     },
   };
   const markKept = await keepMark(deps, order, recipient);
-  for (const { application } of await deps.tenants.queues(order.tenant))
-    await eraseInQueue(run, deps.queues.open({ tenant: order.tenant, application }));
+  for (const { application, settings } of await deps.tenants.queues(order.tenant))
+    await eraseInQueue(run, deps.queues.open({ tenant: order.tenant, application }), settings.archiveTo !== undefined);
   await eraseBeside(run);
   await save(run.progress);
   await markKept();
