@@ -230,7 +230,7 @@ test('nothing of a person is left anywhere, and others keep what is theirs', asy
 test('an uncertain email that an archive may still get keeps its message until a person has resolved it', async () => {
   const endpoint = await startArchiveEndpoint();
   const queue = 'doubt/app';
-  const silent = await startSmtpServer({ dot: () => ({ action: 'close' }) });
+  const silent = await startSmtpServer({ script: { dot: () => ({ action: 'close' }) } });
   await setUpQueue(service, queue, silent.port, { archiveTo: { url: endpoint.url }, onUncertain: 'hold' });
   endpoint.secret = (await service.ok<{ secret: string }>('GET', '/v1/tenants/doubt/signing-secret')).secret;
   const id = await post(queue, { to: [ANN, BOB] });
