@@ -97,6 +97,7 @@ const LONG = [
   'test/browser/ready-templates',
   'test/contract/words.test',
   'test/fault/accidents',
+  'test/fault/data/restore-',
   'test/fault/processes/archive-kill',
   'test/fault/processes/bulk-crash',
   'test/fault/processes/clock-skew',

@@ -35,7 +35,7 @@ import { checkEpoch } from '../../libs/events/epoch/watch-epoch';
 import { createOverview } from '../../libs/administration/overview/overview';
 import { createCommands } from '../../libs/administration/commands';
 import type { ApiConfig } from './config';
-import type { RouteDeps } from './http/route-deps';
+import type { LongWork, RouteDeps } from './http/route-deps';
 import { openOperations } from './long-work';
 import { createProvider, type Provider } from './openid/provider';
 import { serve } from './serve';
@@ -98,7 +98,7 @@ export const startApi = async (
   const port = await serve(config, app, lifecycle);
   // Before the server stops: it waits for answers that are under way.
   lifecycle.add({ name: 'event streams', stop: () => rooms.eventStreams.close() });
-  claimOrEnd(rooms, { paused: config.startPaused, durability }, log, lifecycle);
+  claimOrEnd(rooms, { paused: config.startPaused, durability, work }, log, lifecycle);
   log.info({ port }, 'api ready');
   return { lifecycle, port };
 };
@@ -191,7 +191,7 @@ const openContent = (config: ApiConfig, log: Log): ContentStore => {
 /** What a person must change is final: the process ends. Everything else is waited for. */
 const claimOrEnd = (
   rooms: RouteDeps,
-  { paused, durability }: { paused: boolean | undefined; durability: Durability },
+  { paused, durability, work }: { paused: boolean | undefined; durability: Durability; work: LongWork },
   log: Log,
   lifecycle: Lifecycle,
 ): void => {
@@ -202,6 +202,9 @@ const claimOrEnd = (
     await untilDone(start, durability.requireFit);
     if (paused) await untilDone(start, () => startPaused(installation, audit, log));
     await untilDone(start, () => checkEpoch({ ...rooms, log }));
+    // Those of a backup would go on otherwise, before anybody knows that it is one.
+    work.operations.start();
+    work.erasures.start();
   };
   claim().catch((error: unknown) => {
     log.fatal({ error }, 'this Redis cannot be used');

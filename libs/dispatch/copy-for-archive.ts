@@ -1,5 +1,5 @@
 // The copy of an email that was sent, for the archive of its queue.
-import { copyArgument, reachedLast, type CopyDeps } from '../jobs/traces/archive-copy';
+import { draftCopy, reachedLast, type CopyDeps } from '../jobs/traces/archive-copy';
 import { readArchive, readMarks } from '../jobs/transitions/hand-over-journal';
 import type { Lease } from '../jobs/transitions/lease';
 import type { Outcome } from '../mail/email/outcome';
@@ -24,5 +24,8 @@ export const copyFor = async (
   const named = outcome.kind === 'sent' ? outcome.recipients.accepted : [];
   const { done } = await readMarks(deps.redis, queue, id);
   const accepted = reachedLast(email, done, named.length > 0 ? named : undefined);
-  return { copy: await copyArgument(deps, queue, { id, email, message, settings, at, accepted }) };
+  const draft = draftCopy(deps, queue, { id, email, message, settings, at, accepted });
+  // Where Redis does not take that, the script holds the message too, and upkeep names the queue: the email was sent in any case.
+  await draft?.hold().catch(() => undefined);
+  return { copy: draft?.argument ?? '' };
 };

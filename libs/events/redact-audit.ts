@@ -28,10 +28,19 @@ redis.call('PERSIST', KEYS[1])
 redis.call('INCR', KEYS[3])
 return 1`);
 
+/** Who is taken out, and of which entries. */
+export interface PersonInAudit {
+  tenant: string;
+  words: PersonWords;
+  /** What was written later stays, ms since 1970. */
+  before: number;
+}
+
 /** Who did what and when stays: nobody gets rid of that by having a person erased. */
-const redacted = (entry: AuditEntry, tenant: string, words: PersonWords): AuditEntry | undefined => {
+const redacted = (entry: AuditEntry, { tenant, words, before }: PersonInAudit): AuditEntry | undefined => {
   const { target, reason, fields } = entry;
-  if (entry.tenant !== tenant || !words.areIn([target, reason, fields])) return undefined;
+  if (entry.tenant !== tenant || Date.parse(entry.at) > before || !words.areIn([target, reason, fields]))
+    return undefined;
   return {
     ...entry,
     ...words.takenOutOf({ ...(target && { target }), ...(reason && { reason }), ...(fields && { fields }) }),
@@ -47,16 +56,16 @@ async function* entriesAfter(redis: Redis, after: string): AsyncGenerator<[id: s
   }
 }
 
-const lineWithout = (line: string, tenant: string, words: PersonWords): string => {
-  const next = redacted(JSON.parse(line) as AuditEntry, tenant, words);
+const lineWithout = (line: string, person: PersonInAudit): string => {
+  const next = redacted(JSON.parse(line) as AuditEntry, person);
   return next === undefined ? line : JSON.stringify(next);
 };
 
 /** @returns how many entries of the tenant name the person */
-export const countInAudit = async (redis: Redis, tenant: string, words: PersonWords): Promise<number> => {
+export const countInAudit = async (redis: Redis, person: PersonInAudit): Promise<number> => {
   let count = 0;
   for await (const rows of entriesAfter(redis, ''))
-    count += rows.filter(([, line]) => lineWithout(line, tenant, words) !== line).length;
+    count += rows.filter(([, line]) => lineWithout(line, person) !== line).length;
   return count;
 };
 
@@ -65,16 +74,16 @@ export const countInAudit = async (redis: Redis, tenant: string, words: PersonWo
  * @param name of the copy, which nobody else makes at the same time
  * @returns how many entries were changed
  */
-export const redactAudit = async (redis: Redis, tenant: string, words: PersonWords, name: string): Promise<number> => {
+export const redactAudit = async (redis: Redis, person: PersonInAudit, name: string): Promise<number> => {
   for (;;) {
-    if ((await countInAudit(redis, tenant, words)) === 0) return 0;
+    if ((await countInAudit(redis, person)) === 0) return 0;
     const { copy, copies } = KEYS.auditCopy(name);
     const version = (await redis.get(copies)) ?? '0';
     await redis.unlink(copy);
     let [last, changed, answer]: [string, number, unknown] = ['', 0, -1];
     while (answer === -1) {
       for await (const rows of entriesAfter(redis, last)) {
-        const lines = rows.map(([id, line]): [string, string, string] => [id, line, lineWithout(line, tenant, words)]);
+        const lines = rows.map(([id, line]): [string, string, string] => [id, line, lineWithout(line, person)]);
         changed += lines.filter(([, before, after]) => before !== after).length;
         await append(redis, [copy], [COPY_KEPT_S, ...lines.flatMap(([id, , after]) => [id, after])]);
         last = lines.at(-1)?.[0] ?? last;

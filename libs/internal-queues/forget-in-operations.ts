@@ -37,6 +37,7 @@ export const forgetIn = async (
   tenant: string,
   words: PersonWords,
   dryRun: boolean,
+  before: number,
 ): Promise<{ over: number; underWay: number }> => {
   const found = { over: 0, underWay: 0 };
   for (const id of await queue.getRanges(PLACES, 0, -1)) {
@@ -44,6 +45,7 @@ export const forgetIn = async (
     // An operation's name is its tenant's.
     if ((await redis.hget(key, 'name')) !== tenant) continue;
     const job = await redis.hgetall(key);
+    if (Number(job['timestamp']) > before) continue;
     const fields = fieldsWithout(job, words);
     const state = await queue.getJobState(id);
     if (!isOver(state)) {

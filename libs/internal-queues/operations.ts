@@ -1,13 +1,14 @@
 // Long work on many emails: internal queues of operations, done by any API replica, continued by another if one dies.
-import { DelayedError, Queue, Worker, type Job } from 'bullmq';
+import { DelayedError, Queue, UnrecoverableError, Worker, type Job } from 'bullmq';
 import { setTimeout as pause } from 'node:timers/promises';
 import { uptime, type Clock } from '../runtime/clock';
 import { KEYS, queuePrefix } from '../store/redis/keys';
-import { defineScript } from '../store/redis/script';
 import type { PersonWords } from '../mail/erasure/person-words';
 import type { Bound } from '../store/registries/bound';
 import { closeBull } from './close-bull';
 import { forgetIn } from './forget-in-operations';
+import { createPass, endBefore, type OperationGate } from './operation-gate';
+import { createLine, KEPT, type Line } from './operation-line';
 import type { Redis } from '../store/redis/redis';
 
 export interface Operation<T, P> {
@@ -34,25 +35,32 @@ export interface Operations<T, P> {
   list(tenant: string, most: number): Promise<Operation<T, P>[]>;
   /**
    * Takes a person out of what is kept of a tenant's operations.
+   * @param before those that were asked for later stay, ms since 1970; all are looked at where it is not given
    * @returns how many name the person and are done with: changed unless `dryRun`; and how many are still needed as they are
    */
-  forget(tenant: string, words: PersonWords, dryRun: boolean): Promise<{ over: number; underWay: number }>;
+  forget(
+    tenant: string,
+    words: PersonWords,
+    dryRun: boolean,
+    before?: number,
+  ): Promise<{ over: number; underWay: number }>;
+  /** Begins to take operations. To be called when Redis was looked at. */
+  start(): void;
+  /**
+   * Those that were asked for until then (ms since 1970) end as failed, with what has become of them: none does anything more.
+   * @throws Problem `unavailable` where one cannot be stopped; to be repeated then
+   */
+  endBefore(before: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Operations are looked up for a week. Seconds. */
-const KEPT = 7 * 86_400;
+/** How often it is looked for operations whose process is gone. */
+const STALLED_MS = 5_000;
 /** An operation that failed is tried again after this. */
 const AGAIN_MS = 3_000;
 const LOCK_MS = 10_000;
-/** Where others wait, an operation goes on for so long and then to the end of the line. */
-const SLICE_MS = 200;
-/** An operation that a crash left among those that wait is not counted after this. */
-const COUNTED_MS = 86_400_000;
-/** BullMQ knows no larger number; the lowest is first. */
-const LAST_PRIORITY = 2_097_151;
-/** Long past by any clock: who goes to the end of the line waits for no time. */
-const AT_ONCE = 1;
+/** One whose process is gone is found within its lock and three looks of BullMQ's for those that stand still. */
+const ENDS_MS = LOCK_MS + 3 * STALLED_MS;
 /** Each saved progress leaves one; nobody reads them. */
 const EVENTS_KEPT = 100;
 
@@ -79,54 +87,6 @@ const readOperation = async <T, P extends object>(id: string, job: Job, nothingY
   createdAt: job.timestamp,
   ...(job.finishedOn !== undefined && { finishedAt: job.finishedOn }),
   ...(job.failedReason && { failedReason: job.failedReason }),
-});
-
-// KEYS: the tenant's operations that are not done with, those that are kept. ARGV: id, now, since when the first and since when the
-// others count, how many there may be. Result: {how many are not done with, this one among them, the ids that made room...}, or {0}
-// where none could. Atomic: of many at once no more come in than there is room for.
-const joinLine = defineScript(`
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[3])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
-local over = redis.call('ZCARD', KEYS[2]) + 1 - tonumber(ARGV[5])
-local gone = {}
-if over > 0 then
-  for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-    if #gone < over and not redis.call('ZSCORE', KEYS[1], id) then gone[#gone + 1] = id end
-  end
-  if #gone < over then return {0} end
-  for _, id in ipairs(gone) do redis.call('ZREM', KEYS[2], id) end
-end
-for index = 1, 2 do
-  redis.call('ZADD', KEYS[index], ARGV[2], ARGV[1])
-  redis.call('PEXPIRE', KEYS[index], ARGV[2] - ARGV[index + 2])
-end
-return {redis.call('ZCARD', KEYS[1]), unpack(gone)}`);
-
-/**
- * Who is next: the first operation of each tenant before the second of any, and nobody goes on for long while others wait.
- * @param all the queues of every kind: what makes room may be of another one
- */
-const createLine = (redis: Redis, queue: Queue, all: Queue[]) => ({
-  /** @returns the place of the tenant's next operation; the lowest is first. @param now ms. @throws Problem of the bound */
-  async join(tenant: string, id: string, now: number, bound: Bound): Promise<number> {
-    const keys = [KEYS.pendingOperations(tenant), KEYS.keptOperations(tenant)];
-    const args = [id, now, now - COUNTED_MS, now - KEPT * 1_000, bound.most];
-    const [place, ...gone] = (await joinLine(redis, keys, args)) as [number, ...string[]];
-    if (place === 0) throw bound.refuse();
-    // What fails here is removed when its week is over.
-    for (const old of gone) for (const one of all) await one.remove(old).catch(() => undefined);
-    return Math.min(LAST_PRIORITY, place);
-  },
-  /** It is done with. Its name is its tenant's. */
-  async leave({ id = '', name }: Job): Promise<void> {
-    await redis.zrem(KEYS.pendingOperations(name), id).catch(() => undefined);
-  },
-  /** Makes way for others, once the slice is used up. @throws DelayedError when it did */
-  async makeWay({ id = '' }: Job, token: string, begun: number): Promise<void> {
-    if (uptime() - begun < SLICE_MS || (await queue.getPrioritizedCount()) === 0) return;
-    await queue.backend.moveToDelayed(id, AT_ONCE, 0, token, { skipAttempt: true });
-    throw new DelayedError();
-  },
 });
 
 const createReads = <T, P extends object>(
@@ -167,16 +127,16 @@ interface OperationDeps<T, P> {
   waiting: Redis;
   clock: Clock;
   kind: OperationKind<T, P>;
+  /** Whether an operation may go on; all may where it is not given. */
+  gate?: OperationGate;
   /** Does one operation from its progress on; saves progress as it goes; may be called again after a crash. */
   run: (data: T, progress: P, save: (progress: P) => Promise<void>) => Promise<void>;
 }
 
 /** Takes a kind of operations, one after another. */
-const openWorker = <T, P extends object>(
-  { waiting, kind, run }: OperationDeps<T, P>,
-  line: ReturnType<typeof createLine>,
-): Worker => {
+const openWorker = <T, P extends object>({ waiting, kind, gate, run }: OperationDeps<T, P>, line: Line): Worker => {
   const { name, nothingYet, tries, kept } = kind;
+  const pass = createPass(gate, line);
   const end = async (job: Job): Promise<void> => {
     if (kept !== undefined) await job.updateData(kept(job.data as T));
     await line.leave(job);
@@ -186,14 +146,18 @@ const openWorker = <T, P extends object>(
     async (job: Job, token = '') => {
       const begun = uptime();
       try {
+        await pass(job, token);
         await run(job.data as T, progressOf(job, nothingYet), async (progress) => {
           await save(job, token, progress);
+          await pass(job, token);
           await line.makeWay(job, token, begun);
         });
         await end(job);
       } catch (error) {
         if (error instanceof DelayedError) throw error;
-        if (job.attemptsMade + 1 >= tries) await end(job);
+        const isEnded = error instanceof UnrecoverableError;
+        if (isEnded || job.attemptsMade + 1 >= tries) await end(job);
+        if (isEnded) throw error;
         // Here, not by BullMQ's delay: that would be a time of this process' own clock, which another one may see years ahead.
         await pause(AGAIN_MS);
         throw error;
@@ -205,7 +169,8 @@ const openWorker = <T, P extends object>(
       concurrency: 2,
       maxStalledCount: 100,
       lockDuration: LOCK_MS,
-      stalledInterval: 5_000,
+      autorun: false,
+      stalledInterval: STALLED_MS,
     },
   );
 };
@@ -226,7 +191,9 @@ export const createOperations = <T, P extends object>(deps: OperationDeps<T, P>)
 
   return {
     ...createReads<T, P>(deps.redis, queue, nothingYet),
-    forget: (tenant, words, dryRun) => forgetIn(deps.redis, queue, tenant, words, dryRun),
+    forget: (tenant, words, dryRun, before = Infinity) => forgetIn(deps.redis, queue, tenant, words, dryRun, before),
+    start: () => void worker.run().catch(() => undefined),
+    endBefore: (before) => endBefore(deps.gate, queue, before, ENDS_MS),
     async add(id, data, tenant, bound) {
       const kept = { age: KEPT };
       const timestamp = deps.clock.now();

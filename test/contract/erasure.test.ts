@@ -7,6 +7,7 @@ import { createPersonWords } from '../../libs/mail/erasure/person-words';
 import { systemClock } from '../../libs/runtime/clock';
 import { KEYS, tenantKeys } from '../../libs/store/redis/keys';
 import { createSecretBox } from '../../libs/store/redis/secret-box';
+import { createErasureMarks } from '../../libs/store/suppressions/erasure-marks';
 import { createErasedSuppressions } from '../../libs/store/suppressions/erased';
 import { useBareRedis } from '../support/redis/bare-redis';
 import { openClient } from '../support/redis/test-redis';
@@ -32,6 +33,8 @@ test('operations lose a person however old they are, and one that looks at email
       run: async ({ says }) => (says === 'wait' ? held.promise : undefined),
     });
   const [operations, erasures] = [open('_operations'), open('_erasures')];
+  operations.start();
+  erasures.start();
   const bound = { most: 3, isShort: false, refuse: () => new Problem('too-many', 'full') };
   const ended = (id: string) => eventually(async () => expect((await operations.get(id))?.state).toBe('done'));
   try {
@@ -80,7 +83,9 @@ test('the audit loses several persons at once, and no entry that is written mean
     for (let n = 0; n < 200; n++) await audit.record({ by: 'ann@example.org', what: `late${n}`, tenant: 'acme' });
   })();
   const changed = await Promise.all(
-    names.map((name) => redactAudit(redis, 'acme', createPersonWords(`${name}@example.org`), name)),
+    names.map((name) =>
+      redactAudit(redis, { tenant: 'acme', words: createPersonWords(`${name}@example.org`), before: Infinity }, name),
+    ),
   );
   await written;
   expect(changed).toEqual([200, 200, 200]);
@@ -121,4 +126,22 @@ test('a suppression kept as a hash outlives a change of the secret keys', async 
   await expect(open(k1).find('acme', ['ann@example.org'])).rejects.toThrow('k2');
   expect(await open(k2).remove('acme', 'ann@example.org')).toMatchObject({ source: 'complaint' });
   expect(await open(k2).count('acme')).toBe(0);
+});
+
+test('marks of erasures are kept two years, in Redis as in the content store', async () => {
+  const { redis } = bare;
+  await redis.del(KEYS.erasures);
+  let now = Date.parse('2030-01-01T00:00:00Z');
+  let text: string | undefined;
+  const content = {
+    readErasures: () => Promise.resolve(text),
+    writeErasures: (next: string) => Promise.resolve(void (text = next)),
+  };
+  const marks = createErasureMarks({ redis, content, now: () => now });
+  const mark = (id: string) => ({ id, tenant: 'acme', at: new Date(now).toISOString(), hash: 'k1.x' });
+  await marks.keep(mark('o_1'));
+  now += 2 * 366 * 86_400_000;
+  await marks.keep(mark('o_2'));
+  expect(await redis.hkeys(KEYS.erasures)).toEqual(['o_2']);
+  expect((JSON.parse(text ?? '[]') as { id: string }[]).map(({ id }) => id)).toEqual(['o_2']);
 });

@@ -51,8 +51,8 @@ import type { Credentials } from './credentials';
 export interface LongWork {
   operations: Operations<BulkOperation, Progress>;
   erasures: Operations<ErasureOrder, ErasureProgress>;
-  /** Erases again whoever was erased since a backup was made. @param since ms since 1970 */
-  eraseAnew: (since: number, by: string) => Promise<void>;
+  /** Erases again whoever was erased since a backup was made: what is of before `before`. Times in ms since 1970. */
+  eraseAnew: (asked: { since: number; before: number; by: string }) => Promise<void>;
 }
 
 export interface RouteDeps {

@@ -13,6 +13,8 @@ export interface CallOptions {
   /** Of the body, where it is no JSON. */
   type?: string;
   headers?: Record<string, string>;
+  /** It may take longer than a minute: it is waited for as long as Node's fetch does, which is 5 minutes. */
+  isLong?: true;
 }
 
 export interface Api {
@@ -81,12 +83,12 @@ export const createApi = (connection: Connection): Api => {
   };
   const headers = { authorization: `Bearer ${key}` };
   const call = async <T>(method: string, path: string, options: CallOptions = {}): Promise<Answer<T>> => {
-    const { body, type = 'application/json' } = options;
+    const { body, type = 'application/json', isLong } = options;
     const response = await request(path, {
       method,
       headers: { ...headers, ...(body !== undefined && { 'content-type': type }), ...options.headers },
       ...(body !== undefined && { body: body instanceof Uint8Array ? Buffer.from(body) : JSON.stringify(body) }),
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      ...(isLong !== true && { signal: AbortSignal.timeout(PATIENCE_MS) }),
     });
     const text = await response.text().catch((error: unknown) => {
       throw unreachable(url, error);

@@ -3,6 +3,15 @@ import type { Command } from 'commander';
 import { EXIT, Stop } from '../terminal/exit';
 import { examples, withContext, type World } from './context';
 
+/** It is told whether the API was away, or only took longer than anybody waited: what was begun is not broken off by that. */
+const unanswered = (error: unknown): never => {
+  if (!(error instanceof Stop) || error.exitCode !== EXIT.unreachable) throw error;
+  throw new Stop(
+    EXIT.unreachable,
+    `${error.message}\nWhere the restore had begun the API goes on with it. Repeat the command: nothing is done twice.`,
+  );
+};
+
 interface RestoreOptions {
   since?: string;
   scheduled?: true;
@@ -25,9 +34,12 @@ export const restoreCommand = (program: Command, world: World): void => {
         const { since } = options;
         if (since !== undefined && Number.isNaN(Date.parse(since)))
           throw new Stop(EXIT.usage, `--since ${since} is no time: give it as 2030-01-01T03:00:00Z`);
-        const { body } = await api.call<{ uncertain: number; sending: number }>('POST', '/v1/restore', {
-          body: { ...options, ...(since !== undefined && { since: new Date(since).toISOString() }) },
-        });
+        const { body } = await api
+          .call<{ uncertain: number; sending: number }>('POST', '/v1/restore', {
+            body: { ...options, ...(since !== undefined && { since: new Date(since).toISOString() }) },
+            isLong: true,
+          })
+          .catch(unanswered);
         out.document(body);
         out.say(`${body.uncertain} emails are uncertain and wait for a person. The installation sends again.`);
         if (body.sending > 0) out.note(`${body.sending} are in an attempt now: look at them when it has ended.`);

@@ -83,7 +83,14 @@ export const createHandCopies = (deps: HandCopiesDeps) => {
       const most = failing.has(queue.name) ? 1 : AT_ONCE;
       const due = await dueCopies(deps.redis, queue, deps.clock.now(), most);
       if (due.length === 0) return;
-      const taken = await Promise.all(due.filter((copy) => !isLarge(copy)).map((copy) => hand(queue, copy, signal)));
+      // All are over before the next turn of the queue: it would find those that are still being handed over due.
+      const handed = await Promise.allSettled(
+        due.filter((copy) => !isLarge(copy)).map((copy) => hand(queue, copy, signal)),
+      );
+      const taken = handed.map((one) => {
+        if (one.status === 'rejected') throw one.reason;
+        return one.value;
+      });
       for (const copy of due.filter(isLarge)) taken.push(await hand(queue, copy, signal));
       if (taken.includes(true)) failing.delete(queue.name);
       else failing.add(queue.name);
@@ -100,12 +107,16 @@ export const createHandCopies = (deps: HandCopiesDeps) => {
       const isOver = (): boolean => signal.aborted || (uptime() > until && turns.isWanted(address));
       return handDue(deps.queues.open(address), signal, isOver).catch(onFault);
     });
-    for (;;) {
-      const found = await queuesWithCopies(deps.redis);
-      if (found.length === 0 || signal.aborted) break;
-      if (!(await isPaused())) turns.offer(found);
-      await pause(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    try {
+      for (;;) {
+        const found = await queuesWithCopies(deps.redis);
+        if (found.length === 0 || signal.aborted) break;
+        if (!(await isPaused())) turns.offer(found);
+        await pause(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      }
+    } finally {
+      // The next run, here or elsewhere, would offer a queue that is still being served.
+      await turns.end();
     }
-    await turns.end();
   };
 };

@@ -1449,7 +1449,7 @@ export interface paths {
         put?: never;
         /**
          * Go on after a backup was restored
-         * @description With `since`: emails of the backup that may have left since are `uncertain` from then on, and wait for a person whatever `onUncertain` says. With `confirm`: nothing is, because nothing was restored, or nothing can have left. Persons who were erased since are erased again. Then the installation is resumed. May be repeated.
+         * @description With `since`: emails of the backup that may have left since are `uncertain` from then on, and wait for a person whatever `onUncertain` says. With `confirm`: nothing is, because nothing was restored, or nothing can have left. Persons who were erased since are erased again, and operations of the backup end as `failed`. Then the installation is resumed. May be repeated.
          *
          *     Needs the role `operator` or one that may do more.
          */

@@ -1,8 +1,10 @@
 // After a backup was put back: whoever was erased since is erased again. Nobody has kept their addresses, so that each one is looked at.
+import { ContentStoreAway } from '../../content/store-fault';
 import { newOperationId } from '../../jobs/layout/email-id';
 import { addressesIn } from '../../jobs/read/by-address';
 import type { Audit } from '../../events/audit';
 import { hashOfPerson, type ErasureMark, type ErasureMarks } from '../../store/suppressions/erasure-marks';
+import { redisFault } from '../../store/redis/redis';
 import type { Suppressions } from '../../store/suppressions/registry';
 import { takeOverIndex } from '../../jobs/layout/index-entries';
 import { erasePerson, StillUnderWay, type ErasePersonDeps } from './erase-person';
@@ -52,37 +54,47 @@ const findErased = async (deps: EraseAnewDeps, tenant: string, marks: ErasureMar
   return found;
 };
 
-const eraseOne = async (deps: EraseAnewDeps, tenant: string, recipient: string, by: string): Promise<void> => {
+/** What holds up everybody is thrown; what is wrong with one person's traces must not keep the others from being erased. */
+const holdsUpAll = (error: unknown): boolean => error instanceof ContentStoreAway || redisFault(error) !== undefined;
+
+const eraseOne = async (
+  deps: EraseAnewDeps,
+  tenant: string,
+  recipient: string,
+  { by, before }: { by: string; before: number },
+): Promise<void> => {
   const id = newOperationId(deps.clock.now());
-  const order = { id, tenant, sealed: sealRecipient(deps.secrets, id, recipient), dryRun: false, by };
+  const order = { id, tenant, sealed: sealRecipient(deps.secrets, id, recipient), dryRun: false, by, before };
   await deps.audit.record({ by, what: 'person erased again after a restore', tenant, target: id });
   try {
     await erasePerson(deps, order, { ...ERASURES.nothingYet }, () => Promise.resolve());
   } catch (error) {
-    if (!(error instanceof StillUnderWay)) throw error;
+    if (holdsUpAll(error)) throw error;
     await deps.goOn(order);
+    if (error instanceof StillUnderWay) return;
+    await deps.audit.record({ by, what: 'person could not be erased again at once: tried again', tenant, target: id });
   }
 };
 
 /**
  * To be called while nothing is sent. May be repeated.
- * @param since when the backup was made, ms since 1970
+ * @param asked.since when the backup was made, ms since 1970
+ * @param asked.before what is of later was not in the backup and stays, ms since 1970
  * @returns how many persons were found and erased; and how many marks cannot be checked, since their secret key is not here
- * @throws ContentStoreAway, whatever a step of `erasePerson` throws
+ * @throws ContentStoreAway, and what Redis says against it
  */
 export const eraseAnew = async (
   deps: EraseAnewDeps,
   marks: Pick<ErasureMarks, 'since'>,
-  since: number,
-  by: string,
+  asked: { since: number; before: number; by: string },
 ): Promise<{ erased: number; unchecked: number }> => {
-  const all = await marks.since(since);
+  const all = await marks.since(asked.since);
   const byTenant = new Map<string, ErasureMark[]>();
   for (const mark of all) byTenant.set(mark.tenant, [...(byTenant.get(mark.tenant) ?? []), mark]);
   let erased = 0;
   for (const [tenant, own] of byTenant)
     for (const address of await findErased(deps, tenant, own)) {
-      await eraseOne(deps, tenant, address, by);
+      await eraseOne(deps, tenant, address, asked);
       erased++;
     }
   const unchecked = all.filter((mark) => !deps.secrets.keys.includes(keyOf(mark))).length;

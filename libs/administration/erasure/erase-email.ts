@@ -1,5 +1,6 @@
 // One email of a person who is erased: it goes whole where it is the person's alone, else the person goes out of it.
 import type { ContentStore } from '../../content/store';
+import { ContentMissing } from '../../content/store-fault';
 import { leaveIndex } from '../../jobs/layout/index-entries';
 import { readRecords, type EmailRecord } from '../../jobs/layout/email-record';
 import type { EmailQueue } from '../../jobs/layout/queues';
@@ -20,7 +21,7 @@ export interface EraseEmailDeps {
   content: Pick<ContentStore, 'readAll' | 'remove'>;
 }
 
-/** What becomes of an email; `left`: it is being sent; `gone`: it is not there, or no longer theirs. */
+/** What becomes of an email; `left`: it is being sent, or may be for an archive; `gone`: it is not there, or no longer theirs. */
 export type Fate = 'emails' | 'recipients' | 'left' | 'gone';
 
 /** It is not sent any more, unless somebody sends it again: it can do without what it says. */
@@ -38,10 +39,16 @@ const saysPerson = async (
 ): Promise<boolean> => {
   if (email.raw !== undefined || email.sealed !== undefined) return true;
   if (words.areIn(withoutRecipient(email, words))) return true;
-  for (const part of LARGE_PARTS) {
-    const kept = email.stored?.[part];
-    if (kept !== undefined && words.areIn(jsonOrText((await content.readAll(kept.contentId)).toString('utf8'))))
-      return true;
+  try {
+    for (const part of LARGE_PARTS) {
+      const kept = email.stored?.[part];
+      if (kept !== undefined && words.areIn(jsonOrText((await content.readAll(kept.contentId)).toString('utf8'))))
+        return true;
+    }
+  } catch (error) {
+    // What is lost cannot be sent to the others either.
+    if (error instanceof ContentMissing) return true;
+    throw error;
   }
   return false;
 };
@@ -51,10 +58,12 @@ const isTheirs = ({ email }: EmailRecord, { is }: PersonWords): boolean =>
   [...recipientsOf(email).map(({ address }) => address), ...(email.formerly ?? [])].some(is);
 
 /** What is to be done to an email. */
-const fateOf = async (deps: EraseEmailDeps, record: EmailRecord, words: PersonWords): Promise<Fate> => {
+const fateOf = async (deps: EraseEmailDeps, record: EmailRecord, { words, archives }: Erasing): Promise<Fate> => {
   if (!isTheirs(record, words)) return 'gone';
   if (record.place === 'active') return 'left';
   if (recipientsOf(withoutRecipient(record.email, words)).length === 0) return 'emails';
+  // The archive gets it where a person resolves it as sent, and must get what a server took.
+  if (archives && record.state === 'uncertain' && record.archive !== undefined) return 'left';
   return hasEnded(record) || !(await saysPerson(deps, record.email, words)) ? 'recipients' : 'emails';
 };
 
@@ -64,6 +73,10 @@ export interface Erasing {
   /** Who asked for it, and the operation, as histories will say. */
   by: string;
   operation: string;
+  /** What was accepted later stays, ms since 1970. */
+  before: number;
+  /** Has the queue an archive (`archiveTo`)? */
+  archives: boolean;
 }
 
 /** Tries again where somebody changes the email at the same moment. */
@@ -77,14 +90,16 @@ export const eraseEmail = async (
   deps: EraseEmailDeps,
   queue: EmailQueue,
   id: string,
-  { words, dryRun, by, operation }: Erasing,
+  erasing: Erasing,
 ): Promise<Fate> => {
+  const { words, dryRun, by, operation, before } = erasing;
   const { redis, clock, removal, refs, content } = deps;
   for (let tries = 0; tries < TRIES; tries++) {
     const [record] = await readRecords(redis, queue, [id]);
     if (record === undefined)
       return dryRun || (await leaveIndex(redis, queue.keys, id, words.address)) ? 'gone' : 'left';
-    const fate = await fateOf(deps, record, words);
+    if (record.acceptedAt > before) return 'gone';
+    const fate = await fateOf(deps, record, erasing);
     if (dryRun || fate === 'left' || fate === 'gone') return fate;
     if (fate === 'emails') {
       const refusal = await removal.remove(queue, id);

@@ -1,8 +1,11 @@
 // Erases every trace of one person over all queues of a tenant; each step may be repeated, and what is left over is tried again.
+import { ContentStoreFull } from '../../content/store-fault';
 import { countInAudit, redactAudit } from '../../events/redact-audit';
 import type { MailLog } from '../../events/mail-log';
 import { takeOverIndex } from '../../jobs/layout/index-entries';
+import { idTime } from '../../jobs/layout/email-id';
 import type { EmailQueue, Queues } from '../../jobs/layout/queues';
+import type { ArchiveCopy } from '../../jobs/traces/archive-copy';
 import { waitingCopies } from '../../jobs/traces/archive-copies';
 import { byAddress } from '../../jobs/read/by-address';
 import { searchForm } from '../../mail/address/recipient-pattern';
@@ -20,7 +23,12 @@ export interface ErasePersonDeps extends EraseEmailDeps {
   secrets: SecretBox;
   erasedSuppressions: Pick<ErasedSuppressions, 'conceal'>;
   operations: {
-    forget(tenant: string, words: PersonWords, dryRun: boolean): Promise<{ over: number; underWay: number }>;
+    forget(
+      tenant: string,
+      words: PersonWords,
+      dryRun: boolean,
+      before: number,
+    ): Promise<{ over: number; underWay: number }>;
   };
   mailLog: Pick<MailLog, 'changed'>;
   /** Remembers that it was done, for whoever puts a backup back. */
@@ -45,15 +53,17 @@ interface Run {
   order: ErasureOrder;
   recipient: string;
   words: PersonWords;
+  /** What is of later stays, ms since 1970. */
+  before: number;
   progress: ErasureProgress;
   /** Counts, and keeps the count. */
   count(this: void, kind: keyof ErasureProgress, more?: number): Promise<void>;
 }
 
-const eraseInQueue = async (run: Run, queue: EmailQueue): Promise<void> => {
-  const { deps, order, recipient, words } = run;
+const eraseInQueue = async (run: Run, queue: EmailQueue, archives: boolean): Promise<void> => {
+  const { deps, order, recipient, words, before } = run;
   await takeOverIndex(deps.redis, queue.keys);
-  const who = { words, dryRun: order.dryRun, by: order.by, operation: order.id };
+  const who = { words, dryRun: order.dryRun, by: order.by, operation: order.id, before, archives };
   const found = byAddress(deps.redis, queue.keys.byAddress, searchForm(recipient));
   for (let after: string | undefined, more = true; more; more = after !== undefined) {
     const { entries, next } = await found(after, PAGE);
@@ -71,23 +81,46 @@ const eraseInQueue = async (run: Run, queue: EmailQueue): Promise<void> => {
 };
 
 /** What a server has taken belongs to the archive, which may have to have it by law: it is handed over first, and is gone then. */
-const countCopies = async ({ deps, words, count }: Run, queue: EmailQueue): Promise<void> => {
-  for await (const copies of waitingCopies(deps.redis, queue))
-    await count('left', copies.filter(({ to, cc = [], bcc = [] }) => [...to, ...cc, ...bcc].some(words.is)).length);
+const countCopies = async ({ deps, words, count, before }: Run, queue: EmailQueue): Promise<void> => {
+  const names = ({ email, to, cc = [], bcc = [] }: ArchiveCopy): boolean =>
+    idTime(email) <= before && [...to, ...cc, ...bcc].some(words.is);
+  for await (const copies of waitingCopies(deps.redis, queue)) await count('left', copies.filter(names).length);
 };
 
 /** What is kept of the person beside the emails. Events and deliveries of webhooks hold no address. */
 const eraseBeside = async (run: Run): Promise<void> => {
-  const { deps, order, recipient, words } = run;
+  const { deps, order, recipient, words, before } = run;
   const { tenant, dryRun } = order;
-  if (await deps.erasedSuppressions.conceal(tenant, recipient, dryRun)) await run.count('suppressions');
-  const { over, underWay } = await deps.operations.forget(tenant, words, dryRun);
+  if (await deps.erasedSuppressions.conceal(tenant, recipient, dryRun, before)) await run.count('suppressions');
+  const { over, underWay } = await deps.operations.forget(tenant, words, dryRun, before);
   await run.count('operations', over);
   await run.count('left', underWay);
-  const entries = dryRun
-    ? await countInAudit(deps.redis, tenant, words)
-    : await redactAudit(deps.redis, tenant, words, order.id);
+  const person = { tenant, words, before };
+  const entries = dryRun ? await countInAudit(deps.redis, person) : await redactAudit(deps.redis, person, order.id);
   await run.count('auditEntries', entries);
+};
+
+/**
+ * Remembers it before anything goes: whoever puts a backup back in the middle must know of it. One that is made again is remembered already.
+ * @returns what is to be called before its end
+ */
+const keepMark = async (
+  deps: ErasePersonDeps,
+  order: ErasureOrder,
+  recipient: string,
+): Promise<() => Promise<void>> => {
+  const { id, tenant, dryRun, before } = order;
+  if (dryRun || before !== undefined) return () => Promise.resolve();
+  const at = new Date(deps.clock.now()).toISOString();
+  const mark = { id, tenant, at, hash: hashOfPerson(deps.secrets, tenant, recipient) };
+  try {
+    await deps.marks.keep(mark);
+    return () => Promise.resolve();
+  } catch (error) {
+    // What is erased may make room for it.
+    if (!(error instanceof ContentStoreFull)) throw error;
+    return () => deps.marks.keep(mark);
+  }
 };
 
 /**
@@ -110,6 +143,7 @@ export const erasePerson = async (
     order,
     recipient,
     words: createPersonWords(recipient),
+    before: order.before ?? Infinity,
     progress: order.dryRun ? none : { ...progress, left: 0 },
     async count(kind, more = 1) {
       if (more === 0) return;
@@ -118,12 +152,11 @@ export const erasePerson = async (
       if (!order.dryRun) await save(run.progress);
     },
   };
-  const { id, tenant } = order;
-  const at = new Date(deps.clock.now()).toISOString();
-  if (!order.dryRun) await deps.marks.keep({ id, tenant, at, hash: hashOfPerson(deps.secrets, tenant, recipient) });
-  for (const { application } of await deps.tenants.queues(order.tenant))
-    await eraseInQueue(run, deps.queues.open({ tenant: order.tenant, application }));
+  const markKept = await keepMark(deps, order, recipient);
+  for (const { application, settings } of await deps.tenants.queues(order.tenant))
+    await eraseInQueue(run, deps.queues.open({ tenant: order.tenant, application }), settings.archiveTo !== undefined);
   await eraseBeside(run);
   await save(run.progress);
+  await markKept();
   if (run.progress.left > 0 && !order.dryRun) throw new StillUnderWay(run.progress.left);
 };

@@ -28,6 +28,8 @@ export interface ErasureOrder {
   sealed?: string;
   dryRun: boolean;
   by: string;
+  /** Of one that is made again after a restore: what is of later stays, ms since 1970. The person may have come back. */
+  before?: number;
 }
 
 /** What went, or would go, by kind. */

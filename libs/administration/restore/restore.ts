@@ -14,6 +14,8 @@ import { listEmails } from '../../jobs/read/list';
 import { withdraw } from '../../jobs/transitions/withdraw';
 import { allQueues } from '../../store/redis/all-queues';
 import { announceUpkeep } from '../../store/redis/upkeep-index';
+import type { Operations } from '../../internal-queues/operations';
+import { BY_RESTORE } from '../../store/registries/installation';
 import type { Tenants } from '../../store/registries/tenants';
 import { advanceRedis, lookAtEpochs } from '../../events/epoch/epoch';
 import type { WatchEpochDeps } from '../../events/epoch/watch-epoch';
@@ -22,9 +24,11 @@ export interface RestoreDeps extends Omit<WatchEpochDeps, 'log'> {
   queues: Queues;
   schedule: Schedule;
   tenants: Tenants;
+  operations: Pick<Operations<unknown, unknown>, 'endBefore'>;
+  /** Erases again whoever was erased since. Times in ms since 1970. */
+  eraseAnew: (asked: { since: number; before: number; by: string }) => Promise<void>;
 }
 
-const BY_RESTORE = 'restore';
 const DAY = 86_400_000;
 const PAGE = 200;
 const QUEUES_AT_ONCE = 200;
@@ -158,7 +162,7 @@ const goOn = async (deps: RestoreDeps): Promise<void> => {
 /**
  * Marks what may have left since the backup as `uncertain`, whatever `onUncertain` says, and lifts the pause. May be repeated:
  * what was ended by a crash in the middle goes on.
- * @throws Problem `invalid` where the time is ahead
+ * @throws Problem `invalid` where the time is ahead; whatever keeps it from its end: the pause stands then
  */
 export const restore = async (
   deps: RestoreDeps,
@@ -180,6 +184,9 @@ export const restore = async (
   await installation.pause(BY_RESTORE, `a backup of ${since} is being restored`, 'keep');
   // What was accepted after the start that found the backup was not in it. Where nothing is paused, all of it may be of later.
   const before = Math.max(Date.parse(since), stood === undefined ? 0 : Date.parse(stood.at));
+  // First, so that none of them releases what is marked here; and before anything is sent: nobody who was erased is written to.
+  await deps.operations.endBefore(before);
+  await deps.eraseAnew({ since: Date.parse(since), before, by });
   const restored = await doubtAll({ deps, by, since, before, scheduled });
   await goOn(deps);
   const what = `restored from a backup of ${since}: ${restored.uncertain} emails may have been sent since; installation resumed`;

@@ -73,6 +73,8 @@ export const KEYS = {
   pendingOperations: (tenant: string) => `${ROOT}:{_operations}:pending:${tenant}`,
   /** Sorted set: the tenant's operations that are kept, done with or not -> when they were asked for (ms). */
   keptOperations: (tenant: string) => `${ROOT}:{_operations}:kept:${tenant}`,
+  /** Until when operations were asked for that a restore has ended (ms). */
+  operationsEnded: `${ROOT}:{_operations}:ended`,
   operation: (id: string) => `${ROOT}:operation:${id}`,
   /**
    * In which queues emails may be found (libs/jobs/layout/whereabouts.ts): sorted sets of `slice of time\0queue`, by their newest

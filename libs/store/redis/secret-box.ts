@@ -88,6 +88,8 @@ export const createSecretBox = (keys: SecretKey[]): SecretBox => {
     return ['v1', newest.id, nonce.toString('base64url'), sealed.toString('base64url')].join('.');
   };
 
+  const hashKeys = new Map<string, Buffer>();
+
   const open: SecretBox['open'] = (sealed, place) => {
     const [version, id = '', nonce = '', body = ''] = sealed.split('.');
     const key = keys.find((candidate) => candidate.id === id);
@@ -112,8 +114,10 @@ export const createSecretBox = (keys: SecretKey[]): SecretBox => {
     hash(text, keyId = newest.id) {
       const key = keys.find(({ id }) => id === keyId)?.key;
       if (key === undefined) throw new SecretKeyMissing(keyId);
+      // Once for a key: after a restore each address of a tenant is hashed with each.
       // Another key than the one that seals: one key for one purpose (NIST SP 800-57 5.2).
-      const own = deriveKey(key, 'hash');
+      const own = hashKeys.get(keyId) ?? deriveKey(key, 'hash');
+      hashKeys.set(keyId, own);
       return `${keyId}.${createHmac('sha256', own).update(text).digest('base64url').slice(0, 22)}`;
     },
     holds: (sealed) => keys.some(({ id }) => id === keyIdOf(sealed)),

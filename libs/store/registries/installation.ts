@@ -22,6 +22,13 @@ export interface InstallationPause extends PauseNote {
   doubt?: Doubt;
 }
 
+/** Who pauses while a backup may have been put back, beside the service itself: the restore, and whoever starts a process so. */
+export const [BY_RESTORE, BY_START] = ['restore', 'ROHRPOST_START_PAUSED'] as const;
+
+/** Does the pause stand because what Redis holds may be a backup? One that somebody asked for says nothing of that. */
+export const mayBeBackup = (pause: InstallationPause | undefined): boolean =>
+  pause !== undefined && (pause.doubt !== undefined || pause.by === BY_RESTORE || pause.by === BY_START);
+
 export interface Installation {
   /** The pause that holds now; heard of by every process within moments of its beginning and end. */
   pauseNote(): Promise<InstallationPause | undefined>;

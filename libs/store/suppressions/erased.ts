@@ -19,18 +19,20 @@ export interface ErasedSuppressions extends SealedOwner {
   ): Promise<{ address: string; suppression: Suppression }[]>;
   /**
    * Puts the hash of a suppressed address in the place of the address, unless `dryRun`. May be repeated.
+   * @param before one that was put on the list later stays, ms since 1970
    * @returns whether the address was on the list
    */
-  conceal(tenant: string, address: string, dryRun: boolean): Promise<boolean>;
+  conceal(tenant: string, address: string, dryRun: boolean, before?: number): Promise<boolean>;
   remove(tenant: string, address: string): Promise<Suppression | undefined>;
 }
 
-// KEYS: the hash of records, the sorted set of their names, the hash of those erased. ARGV: the address, its keyed hash. Result: 1, or 0 where
-// it is not on the list. The reason goes: it may name the person. Atomic, so that the address is suppressed all the time.
+// KEYS: the hash of records, the sorted set of their names, the hash of those erased. ARGV: the address, its keyed hash, the last time (ISO 8601) or '' for
+// all times. Result: 1, or 0 where it is not on the list, or was put there later. The reason goes: it may name the person. Atomic, so that the address is suppressed all the time.
 const concealOne = defineScript(`
 local record = redis.call('HGET', KEYS[1], ARGV[1])
 if not record then return 0 end
 local kept = cjson.decode(record)
+if ARGV[3] ~= '' and kept.at > ARGV[3] then return 0 end
 kept.reason = nil
 redis.call('HSET', KEYS[3], ARGV[2], cjson.encode(kept))
 redis.call('HDEL', KEYS[1], ARGV[1])
@@ -103,12 +105,13 @@ export const createErasedSuppressions = (deps: {
     find,
     reseal: (tenant, rewrite) => keys.reseal(tenant, rewrite),
     count: (tenant) => redis.hlen(tenantKeys(tenant).erasedSuppressions),
-    async conceal(tenant, address, dryRun) {
+    async conceal(tenant, address, dryRun, before = Infinity) {
       const { suppressions, suppressedNames, erasedSuppressions } = tenantKeys(tenant);
       const form = suppressionForm(address);
       if ((await redis.hexists(suppressions, form)) === 0) return false;
       if (dryRun) return true;
-      const args = [form, hashed(await keys.made(tenant), form)];
+      const last = before === Infinity ? '' : new Date(before).toISOString();
+      const args = [form, hashed(await keys.made(tenant), form), last];
       const isDone = (await concealOne(redis, [suppressions, suppressedNames, erasedSuppressions], args)) === 1;
       await changes.announce('suppression', tenant);
       return isDone;

@@ -42,7 +42,7 @@ const united = (...lists: ErasureMark[][]): ErasureMark[] =>
 
 export interface ErasureMarks {
   /**
-   * Keeps the mark in both places. May be repeated.
+   * Keeps the mark in both places, and throws away those that are too old. May be repeated.
    * @throws ContentStoreAway, ContentStoreFull
    */
   keep(mark: ErasureMark): Promise<void>;
@@ -52,14 +52,17 @@ export interface ErasureMarks {
 
 export const createErasureMarks = (deps: { redis: Redis; content: MarkStore; now: () => number }): ErasureMarks => {
   const { redis, content, now } = deps;
+  const isOld = ({ at }: ErasureMark): boolean => Date.parse(at) <= now() - KEPT_MS;
   return {
     async keep(mark) {
       await redis.hset(KEYS.erasures, mark.id, JSON.stringify(mark));
+      const old = (await readOwn(redis)).filter(isOld).map(({ id }) => id);
+      if (old.length > 0) await redis.hdel(KEYS.erasures, ...old);
       // The store has no lock: whoever writes what lacks a mark that came meanwhile sees that here, and writes once more.
       for (let own = await readOwn(redis), before = -1; own.length !== before; own = await readOwn(redis)) {
         before = own.length;
         const all = united(marksIn(await content.readErasures()), own);
-        await content.writeErasures(JSON.stringify(all.filter(({ at }) => Date.parse(at) > now() - KEPT_MS)));
+        await content.writeErasures(JSON.stringify(all.filter((one) => !isOld(one))));
       }
     },
     since: async (since) =>

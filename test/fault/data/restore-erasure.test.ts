@@ -1,5 +1,5 @@
 // A backup that is put back after a person was erased: the erasure is made again before anything is sent, by whoever knew no address.
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { anEmail, setUpQueue, startService, type EmailBody, type Service } from '../../support/service';
@@ -49,13 +49,15 @@ const erase = async (service: Service, recipient: string): Promise<void> => {
 test('whoever was erased since is erased again, and nobody else', async () => {
   const living = await start({});
   const { queue, emails } = await setUpQueue(living, 'acme/app', smtp.port, { enabled: false });
-  const post = async (to: string[]): Promise<string> =>
-    (await living.ok<EmailBody>('POST', emails, anEmail({ to }))).id;
+  const post = async (to: string[], changes = {}, service = living): Promise<string> =>
+    (await service.ok<EmailBody>('POST', emails, anEmail({ to, ...changes }))).id;
   // Erased before the backup: a new email to the same person is another matter.
   await post([DAN]);
   await erase(living, DAN);
   const dan = await post([DAN]);
   const [ann, both, bob] = [await post([ANN]), await post([ANN, BOB]), await post([BOB])];
+  // What it says is in the content store, and will be lost.
+  const lost = await post([ANN, BOB], { text: 'x'.repeat(100_000) });
   for (const address of [CARL, BOB])
     await living.ok('PUT', `/v1/tenants/acme/suppressions/${address}`, { reason: `${address} called` });
   await redisOf(living, (redis) => redis.call('SAVE'));
@@ -67,6 +69,8 @@ test('whoever was erased since is erased again, and nobody else', async () => {
   expect(JSON.parse(kept)).toHaveLength(3);
   expect(kept).not.toMatch(/ann|carl|example/i);
   await cp(join(living.dataDir, 'content'), join(backup, 'content'), { recursive: true });
+  const contents = join(backup, 'content', 'sha256');
+  for (const folder of await readdir(contents)) await rm(join(contents, folder), { recursive: true });
   await living.close();
   services.splice(0);
 
@@ -74,9 +78,13 @@ test('whoever was erased since is erased again, and nobody else', async () => {
   expect(await restored.email(queue, ann)).toMatchObject({ id: ann });
   const { suppressions } = await restored.ok<{ suppressions: object[] }>('GET', '/v1/tenants/acme/suppressions');
   expect(suppressions).toHaveLength(2);
+  // Whoever comes back meanwhile has asked for it.
+  const back = await post([ANN], {}, restored);
   await restored.ok('POST', '/v1/restore', { since });
 
-  expect(await restored.call('GET', `${emails}/${ann}`)).toMatchObject({ status: 404 });
+  expect(await restored.email(queue, back)).toMatchObject({ to: [ANN], state: 'queued' });
+  await restored.ok('DELETE', `${emails}/${back}`);
+  for (const id of [ann, lost]) expect(await restored.call('GET', `${emails}/${id}`)).toMatchObject({ status: 404 });
   const keys = await redisOf(restored, (redis) => everyKey(restored.redis, redis));
   expect([...standsIn(ANN, keys), ...standsIn(CARL, keys)]).toEqual([]);
   expect(await restored.email(queue, both)).toMatchObject({ to: [BOB], state: 'uncertain' });
@@ -88,7 +96,13 @@ test('whoever was erased since is erased again, and nobody else', async () => {
   expect((await restored.call('GET', `/v1/tenants/acme/suppressions/${CARL}`)).status).toBe(200);
   const { entries } = await restored.ok<{ entries: { what: string }[] }>('GET', '/v1/audit?tenant=acme');
   expect(entries.filter(({ what }) => what === 'person erased again after a restore')).toHaveLength(2);
-  // May be repeated.
+  // May be repeated, also when the installation has lived on.
+  const later = await post([ANN], {}, restored);
+  await restored.ok('PUT', `/v1/tenants/acme/suppressions/${ANN}`, { reason: 'called again' });
   await restored.ok('POST', '/v1/restore', { since });
   expect(await restored.email(queue, dan)).toMatchObject({ to: [DAN] });
+  expect(await restored.email(queue, later)).toMatchObject({ to: [ANN], state: 'queued' });
+  expect((await restored.call('GET', `/v1/tenants/acme/suppressions/${ANN}`)).body).toMatchObject({
+    reason: 'called again',
+  });
 });

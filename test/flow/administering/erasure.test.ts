@@ -227,6 +227,23 @@ test('nothing of a person is left anywhere, and others keep what is theirs', asy
   expect(await service.email(a, theirs)).toMatchObject({ state: 'scheduled' });
 });
 
+test('an uncertain email that an archive may still get keeps its message until a person has resolved it', async () => {
+  const endpoint = await startArchiveEndpoint();
+  const queue = 'doubt/app';
+  const silent = await startSmtpServer({ script: { dot: () => ({ action: 'close' }) } });
+  await setUpQueue(service, queue, silent.port, { archiveTo: { url: endpoint.url }, onUncertain: 'hold' });
+  endpoint.secret = (await service.ok<{ secret: string }>('GET', '/v1/tenants/doubt/signing-secret')).secret;
+  const id = await post(queue, { to: [ANN, BOB] });
+  await untilState(service, queue, id, 'uncertain');
+  const erasure = await erase('doubt', { recipient: ANN });
+  await eventually(async () => expect(await operation(erasure)).toMatchObject({ state: 'running', left: 1 }));
+  await service.ok('POST', `/v1/queues/${queue}/emails/${id}/resolve`, { as: 'sent' });
+  expect(await done(erasure)).toMatchObject({ left: 0, protocol: { recipients: 1 } });
+  expect(endpoint.taken.map(({ metadata }) => metadata.to)).toEqual([[ANN, BOB]]);
+  await endpoint.close();
+  await silent.close();
+}, 60_000);
+
 test('what waits for an archive is told as left, and is handed over before the erasure is done', async () => {
   const endpoint = await startArchiveEndpoint();
   const queue = 'kept/app';

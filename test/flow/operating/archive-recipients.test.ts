@@ -223,3 +223,26 @@ test('a Redis that takes no copy at the moment of a hand-over makes nobody get a
     redis.disconnect();
   }
 });
+
+test('a Redis that is full when the only hand-over is over: the email is sent once, and the archive gets it', async () => {
+  const { endpoint, post, until, namedTo, waiting } = await archived('brim/app');
+  const redis = await service.redis.connect();
+  smtp.setScript({ dot: async () => void (await redis.config('SET', 'maxmemory', '1')) });
+  try {
+    const before = smtp.messages.length;
+    const id = await post({ to: [ANN], raw: complete('brim.example') });
+    // It ends although Redis takes nothing that grows.
+    await until(id, 'sent');
+    await redis.config('SET', 'maxmemory', '0');
+    expect(smtp.messages.slice(before)).toHaveLength(1);
+    expect(await waiting()).toBe(1);
+    // The queue could not be named then: upkeep does so, or its next copy.
+    smtp.setScript({});
+    await until(await post({ to: [BUSY], raw: complete('next.example') }), 'sent');
+    await eventually(() => expect(namedTo()).toEqual(expect.arrayContaining([[ANN], [BUSY]])));
+    expect(endpoint.taken).toHaveLength(2);
+  } finally {
+    await redis.config('SET', 'maxmemory', '0');
+    redis.disconnect();
+  }
+});

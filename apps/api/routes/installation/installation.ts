@@ -6,7 +6,7 @@ import type { InstallationPause as PauseOfAll } from '../../../../libs/store/reg
 import { InstallationPause, RestoreResult, WorkerList } from '../../answers/installation';
 import { json, optionalJson } from '../../http/endpoint/body';
 import { endpoint } from '../../http/endpoint/endpoint';
-import type { LongWork, RouteDeps } from '../../http/route-deps';
+import type { RouteDeps } from '../../http/route-deps';
 
 const MAY = { action: 'operate', over: 'installation' } as const;
 type Deps = Pick<RouteDeps, 'installation' | 'audit'>;
@@ -75,17 +75,13 @@ const restoreInstallation = endpoint({
   tag: 'Installation',
   summary: 'Go on after a backup was restored',
   description:
-    'With `since`: emails of the backup that may have left since are `uncertain` from then on, and wait for a person whatever `onUncertain` says. With `confirm`: nothing is, because nothing was restored, or nothing can have left. Persons who were erased since are erased again. Then the installation is resumed. May be repeated.',
+    'With `since`: emails of the backup that may have left since are `uncertain` from then on, and wait for a person whatever `onUncertain` says. With `confirm`: nothing is, because nothing was restored, or nothing can have left. Persons who were erased since are erased again, and operations of the backup end as `failed`. Then the installation is resumed. May be repeated.',
   may: MAY,
   body: json(RestoreInput),
   grows: 'never',
   answers: { 200: { description: 'The installation sends again.', schema: RestoreResult } },
   problems: ['storage-full'],
-  async handle(deps: RestoreDeps & Pick<LongWork, 'eraseAnew'>, { by, body }) {
-    // Before anything is sent: nobody who was erased is written to.
-    if (body.since !== undefined) await deps.eraseAnew(Date.parse(body.since), by);
-    return { body: await restore(deps, by, body) };
-  },
+  handle: async (deps: RestoreDeps, { by, body }) => ({ body: await restore(deps, by, body) }),
 });
 
 const listWorkers = endpoint({
