@@ -118,14 +118,14 @@ const continued = ({ client }: Visit, state: MailboxState): MailboxState => {
 
 /** The connection ended at this message: so that one does not stand before the others forever, it is counted. */
 const struck = async (
-  { keep }: ReadMailboxDeps,
+  deps: ReadMailboxDeps,
   state: MailboxState,
   hard: NonNullable<MailboxState['hard']>,
   { signal, isFirst }: { signal: AbortSignal; isFirst: boolean },
 ): Promise<void> => {
   // The time of the visit was over: no fault of a message, unless it took all of it.
   if (signal.aborted && (isStopping(signal) || !isFirst)) return;
-  await keep({ ...state, hard: { ...hard, times: hard.times + 1 } });
+  await deps.keep({ ...state, hard: { ...hard, times: hard.times + 1 } });
 };
 
 /** After so many tries. */

@@ -93,7 +93,7 @@ const flood = (socket: Socket, line: string): void => {
 
 test.each([
   ['LIST', `* LIST () "/" "${'x'.repeat(2_000)}"\r\n`],
-  ['UID SEARCH', '* SEARCH 1 2 3 4 5 6 7 8 9\r\n'],
+  ['UID SEARCH', `* SEARCH ${'4294967295 '.repeat(2_000).trim()}\r\n`],
   ['UID FETCH', `* 1 FETCH (UID 1 FLAGS (${'x'.repeat(2_000)}))\r\n`],
 ] as const)('a server that answers %s without end is left after a bounded number of bytes', async (name, line) => {
   const server: ImapServer = await startServer({
