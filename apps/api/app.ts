@@ -97,7 +97,7 @@ export const createApp = (
   app.get('/openapi.json', (_request, response) => void response.json(openapi()));
   app.use(referenceRoutes(openapi));
   const people = createPeople(deps.config.oidc);
-  const gate = createSessionGate({ ...deps, people });
+  const gate = createSessionGate({ ...deps, people, publicUrl: deps.config.publicUrl });
   app.use(BOARD_PATH, createBoard(deps, changes, work.commands, gate));
   const withPages = { ...deps, people, gate, log, stopping, publicUrl: deps.config.publicUrl };
   app.use(createConsole(ENDPOINTS, working, who, withPages));

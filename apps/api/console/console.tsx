@@ -20,7 +20,7 @@ import { assetRoutes } from './page/assets';
 import { readForm } from './page/form';
 import type { Ask, Download, Page, Redirect, View, Visit } from './page/page';
 import { PAGES } from './pages/all-pages';
-import { cookieOf, SESSION, zoneOf } from '../session/cookies';
+import { secureBy, zoneOf } from '../session/cookies';
 import { sessionRoutes } from './session/session-routes';
 import { languageOf, sendSignIn, type SessionDeps } from './session/sign-in-answer';
 import { sayIn } from './words/all-words';
@@ -87,8 +87,7 @@ export const createConsole = <D,>(
 ): Router => {
   const { gate, clock, log, budget, keyRates, publicUrl } = deps;
   const askAs = createAsk(endpoints, endpointDeps, who, () => budget.requireMemory());
-  const isSecure = (request: Request): boolean =>
-    publicUrl === undefined ? request.secure : publicUrl.startsWith('https:');
+  const isSecure = secureBy(publicUrl);
 
   /** Without anybody's frame around it: who asks is not known, or cannot be found out now. */
   const sendFault = async (request: Request, response: Response, error: unknown): Promise<void> => {
@@ -106,7 +105,7 @@ export const createConsole = <D,>(
   ): Promise<void> => {
     const identity = await gate.identityOf(request);
     if (identity === undefined) {
-      const isOver = cookieOf(request, SESSION) !== undefined;
+      const isOver = gate.tokenOf(request) !== undefined;
       const status = request.method === 'GET' ? 200 : 401;
       return sendSignIn(deps, request, response, status, isOver ? { notice: 'signIn.expired' } : {});
     }

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Response } from 'express';
 
 /** Names of cookies. */
-export const SESSION = 'rohrpost_session';
+const SESSION = 'rohrpost_session';
 export const LANGUAGE = 'rohrpost_lang';
 export const ZONE = 'rohrpost_zone';
 
@@ -25,9 +25,30 @@ export const cookieOf = ({ headers }: WithCookies, name: string): string | undef
   return undefined;
 };
 
+/** The prefix keeps other hosts below the same domain from setting it (RFC 6265bis 4.1.3.2); it is for TLS alone. */
+const sessionName = (secure: boolean): string => `${secure ? '__Host-' : ''}${SESSION}`;
+
+/** Whether the browser reaches this site over TLS. @param publicUrl of the configuration; where it is not given, the request tells */
+export const secureBy =
+  (publicUrl: string | undefined) =>
+  ({ secure = false }: { secure?: boolean }): boolean =>
+    publicUrl === undefined ? secure : publicUrl.startsWith('https:');
+
+/** What the browser holds of its session. @param secure as the browser reaches this site: over TLS no other name counts */
+export const sessionToken = (request: WithCookies, secure: boolean): string | undefined =>
+  cookieOf(request, sessionName(true)) ?? (secure ? undefined : cookieOf(request, sessionName(false)));
+
 /** @param secure only over TLS */
 export const setCookie = (response: Response, name: string, value: string, secure: boolean, maxAge: number): void => {
   response.cookie(name, value, { httpOnly: true, sameSite: 'strict', secure, path: '/', maxAge: maxAge * 1_000 });
+};
+
+/** @param maxAge seconds */
+export const setSession = (response: Response, token: string, secure: boolean, maxAge: number): void =>
+  setCookie(response, sessionName(secure), token, secure, maxAge);
+
+export const clearSession = (response: Response, secure: boolean): void => {
+  response.clearCookie(sessionName(secure), { path: '/', secure });
 };
 
 /** IANA's name of a zone that this process knows; UTC for any other. */

@@ -31,7 +31,7 @@ export const keepPending = (response: Response, box: SecretBox, secure: boolean,
 };
 
 /**
- * Takes it out of the browser.
+ * Takes it out of the browser, unless that has begun another one since, in another tab.
  * @returns undefined where this browser began none, another one, or too long ago
  */
 export const takePending = (
@@ -43,10 +43,11 @@ export const takePending = (
 ): KeptPending | undefined => {
   const sealed = cookieOf(request, nameOf(secure));
   if (sealed === undefined) return undefined;
-  response.clearCookie(nameOf(secure), options(secure));
   try {
     const pending = JSON.parse(box.open(sealed, PLACE)) as KeptPending;
-    return pending.state === request.query['state'] && now - pending.at <= LASTS_MS ? pending : undefined;
+    if (pending.state !== request.query['state']) return undefined;
+    response.clearCookie(nameOf(secure), options(secure));
+    return now - pending.at <= LASTS_MS ? pending : undefined;
   } catch {
     // Somebody has changed their own cookie, or its key is gone.
     return undefined;

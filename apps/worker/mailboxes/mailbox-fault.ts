@@ -32,17 +32,40 @@ interface ImapError extends Error {
   oauthError?: unknown;
 }
 
+/** A secret as a server may repeat it: as it is, and in Base64 alone or within an answer of SASL, whose other parts shift it. */
+const formsOf = (secret: string): string[] => {
+  const bytes = Buffer.from(secret);
+  const shifted = [0, 1, 2].map((by) => {
+    const text = Buffer.concat([Buffer.alloc(by), bytes])
+      .toString('base64')
+      .replace(/=+$/, '');
+    // Digits at both ends hold bits of what stands beside it.
+    const last = (bytes.length + by) % 3 === 0 ? text.length : text.length - 1;
+    return text.slice(by === 0 ? 0 : by + 1, last);
+  });
+  return [secret, bytes.toString('base64'), ...shifted.filter(({ length }) => length >= 4)].filter(
+    (form) => form !== '',
+  );
+};
+
+const withoutSecrets = (text: string, secrets: readonly string[]): string =>
+  secrets
+    .flatMap(formsOf)
+    .sort((a, b) => b.length - a.length)
+    .reduce((left, form) => left.replaceAll(form, '***'), text);
+
 /** Words of a server that was logged in to, or refused to let us in; a few are enough. */
-const said = ({ response, responseText }: ImapError): string => {
+const said = ({ response, responseText }: ImapError, secrets: readonly string[]): string => {
   // Without the number that we gave the command.
   const text = typeof response === 'string' ? response.replace(/^\S+ (?:NO|BAD) /, '') : (responseText ?? '');
-  return text === '' ? '' : `: ${text.replace(/\s+/g, ' ').slice(0, 300)}`;
+  return text === '' ? '' : `: ${withoutSecrets(text, secrets).replace(/\s+/g, ' ').slice(0, 300)}`;
 };
 
 /** Why a token was not taken, as RFC 7628 3.2.2 has the server say it. */
-const tokenReason = ({ oauthError }: ImapError): string => {
+const tokenReason = ({ oauthError }: ImapError, secrets: readonly string[]): string => {
   const { status } = (oauthError ?? {}) as { status?: unknown };
-  return typeof status === 'string' || typeof status === 'number' ? ` (status ${String(status).slice(0, 50)})` : '';
+  const isSaid = typeof status === 'string' || typeof status === 'number';
+  return isSaid ? ` (status ${withoutSecrets(String(status), secrets).slice(0, 50)})` : '';
 };
 
 const TOO_LARGE = /^(?:LineTooLarge|LiteralTooLarge|ResponseTooLarge|TooManyTokens|TooManyResponses)$/;
@@ -50,8 +73,19 @@ const TIMEOUT = /^(?:CONNECT_TIMEOUT|GREETING_TIMEOUT|UPGRADE_TIMEOUT|ETIMEOUT|E
 const CLOSED = /^(?:NoConnection|EConnectionClosed|ClosedAfterConnect(?:Text|TLS)|StateLogout|ECONNRESET|EPIPE)$/;
 const SYSTEM = /^(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EACCES)$/;
 
-/** @param mailbox where it happened */
-export const mailboxFault = (thrown: unknown, mailbox: StoredMailbox): MailboxFault => {
+/** The server sends without end, or what nobody asked for. */
+export const tooMuch = ({ host, port }: StoredMailbox): MailboxFault =>
+  new MailboxFault(`${host}:${port} sent more than was asked for: it was not read any further`);
+
+/**
+ * @param mailbox where it happened
+ * @param secrets what one logged in with: servers repeat it
+ */
+export const mailboxFault = (
+  thrown: unknown,
+  mailbox: StoredMailbox,
+  secrets: readonly string[] = [],
+): MailboxFault => {
   if (thrown instanceof MailboxFault) return thrown;
   if (thrown instanceof NoToken)
     return new MailboxFault(messageOf(thrown), thrown.kind === 'refused' ? 'long' : 'usual');
@@ -62,7 +96,7 @@ export const mailboxFault = (thrown: unknown, mailbox: StoredMailbox): MailboxFa
   const code = codeOf(error) ?? '';
   if (error.authenticationFailed === true)
     return new MailboxFault(
-      `${where} refused the login${said(error)}${tokenReason(error)}: correct user, password or OAuth2 of the mailbox, and look whether IMAP is allowed for it`,
+      `${where} refused the login${said(error, secrets)}${tokenReason(error, secrets)}: correct user, password or OAuth2 of the mailbox, and look whether IMAP is allowed for it`,
       'long',
     );
   if (/Unsupported authentication mechanism/.test(messageOf(error)))
@@ -70,14 +104,13 @@ export const mailboxFault = (thrown: unknown, mailbox: StoredMailbox): MailboxFa
   if (error.mailboxMissing === true)
     return new MailboxFault(`there is no folder ${mailbox.folder} in the mailbox: make it, or name another one`);
   if (error.responseStatus === 'NO' || error.responseStatus === 'BAD')
-    return new MailboxFault(`${where} refused a command${said(error)}`);
+    return new MailboxFault(`${where} refused a command${said(error, secrets)}`);
   if (/does not support STARTTLS|STARTTLS/i.test(messageOf(error)))
     return new MailboxFault(`${where} does not offer STARTTLS: set security to tls (usually port 993), or to none`);
   const ofTls = { name: error.name, message: messageOf(error), code };
   if (isTlsFault(ofTls))
     return new MailboxFault(faultWords(ofTls, mailbox).replace('-starttls smtp', '-starttls imap'));
-  if (TOO_LARGE.test(code))
-    return new MailboxFault(`${where} sent more than was asked for: it was not read any further`);
+  if (TOO_LARGE.test(code)) return tooMuch(mailbox);
   if (TIMEOUT.test(code)) return new MailboxFault(`${where} did not answer in time`);
   if (CLOSED.test(code)) return new MailboxFault(`${where} closed the connection`);
   // Those of the system say what happened; whatever else answers there may be no IMAP server, and is not quoted.

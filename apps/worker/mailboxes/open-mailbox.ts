@@ -6,8 +6,9 @@ import type { StoredMailbox } from '../../../libs/mail/settings/bounce-mailbox';
 import { MOST_READ } from '../../../libs/mail/reports/read-report';
 import type { AddressRule } from '../../../libs/runtime/addresses';
 import { HostNotAllowed } from '../../../libs/send/smtp/guard-addresses';
+import { boundFolder, boundReceived, type ReceivedBound } from './bound-client';
 import type { Credentials, MailboxLogin } from './load-mailbox';
-import { MailboxFault, mailboxFault } from './mailbox-fault';
+import { MailboxFault, mailboxFault, tooMuch } from './mailbox-fault';
 
 /** ms */
 export interface MailboxBounds {
@@ -95,45 +96,64 @@ const closeWith = (client: ImapFlow, signal: AbortSignal): (() => void) => {
   return () => signal.removeEventListener('abort', close);
 };
 
+interface Opened {
+  client: ImapFlow;
+  bound: ReceivedBound;
+  used: Credentials;
+}
+
+/** What must not be told, whatever a server says. */
+const secretsOf = (used: Credentials | undefined): string[] =>
+  used === undefined ? [] : ['pass' in used ? used.pass : used.accessToken];
+
+/** Works at an open folder. @param fault what went wrong there, in words, without secrets */
+type Work<T> = (client: ImapFlow, fault: (thrown: unknown) => MailboxFault) => Promise<T>;
+
 /**
  * Opens the folder, does the work, and ends the connection. A token that is refused is replaced once.
  * @param signal ends it at once
- * @throws MailboxFault where the mailbox cannot be opened; what the work throws
+ * @throws MailboxFault where the mailbox cannot be opened, or its server sends too much; what the work throws
  */
 export const withMailbox = async <T>(
   deps: OpenMailboxDeps,
   mailbox: StoredMailbox,
   login: MailboxLogin,
   signal: AbortSignal,
-  work: (client: ImapFlow) => Promise<T>,
+  work: Work<T>,
 ): Promise<T> => {
-  const open = async (mayRepeat: boolean): Promise<ImapFlow> => {
+  const faultOf = (error: unknown, used?: Credentials, bound?: ReceivedBound): MailboxFault =>
+    bound?.isExceeded() === true ? tooMuch(mailbox) : mailboxFault(error, mailbox, secretsOf(used));
+  const open = async (mayRepeat: boolean): Promise<Opened> => {
     const used = await login.credentials();
     const client = clientOf(deps, mailbox, used);
     // It is told of by whatever waits for the connection as well; unheard, an 'error' would end the process.
     client.on('error', () => undefined);
     const forget = closeWith(client, signal);
+    const bound = boundReceived(client);
     try {
       await client.connect();
       await client.mailboxOpen(mailbox.folder);
+      boundFolder(client);
       client.once('close', forget);
-      return client;
+      return { client, bound, used };
     } catch (error) {
       forget();
+      bound.end();
       client.close();
       const isRefused = (error as { authenticationFailed?: boolean }).authenticationFailed === true;
       if (mayRepeat && isRefused && (await login.refused(used))) return open(false);
-      throw error;
+      throw faultOf(error, used, bound);
     }
   };
-  const client = await open(true).catch((error: unknown) => {
-    throw mailboxFault(error, mailbox);
+  const { client, bound, used } = await open(true).catch((error: unknown) => {
+    throw faultOf(error);
   });
   try {
-    const done = await work(client);
+    const done = await work(client, (thrown) => faultOf(thrown, used, bound));
     await client.logout().catch(() => undefined);
     return done;
   } finally {
+    bound.end();
     client.close();
   }
 };

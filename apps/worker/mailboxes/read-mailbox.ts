@@ -7,7 +7,7 @@ import { TAG_LIFE_MS } from '../../../libs/mail/reports/return-path';
 import type { StoredMailbox } from '../../../libs/mail/settings/bounce-mailbox';
 import type { MailboxState } from '../../../libs/store/reports/mailbox-states';
 import type { GoodTag, TagCheck } from '../../../libs/store/reports/tag-keys';
-import { MailboxFault, mailboxFault } from './mailbox-fault';
+import { MailboxFault } from './mailbox-fault';
 
 /** Messages of one visit: the others of a full mailbox come after the other mailboxes. */
 export const MOST_MESSAGES = 200;
@@ -20,10 +20,14 @@ export interface ReadMailboxDeps extends TakeReportDeps {
   checkTag: TagCheck;
   /** Keeps how far it came. */
   keep(state: MailboxState): Promise<void>;
+  /** How far it came since, where nothing was done that a repetition would do again. */
+  reached(state: MailboxState): void;
 }
 
 interface Visit {
   client: ImapFlow;
+  /** What went wrong there, in words. */
+  fault(thrown: unknown): MailboxFault;
   tenant: string;
   mailbox: StoredMailbox;
 }
@@ -51,7 +55,8 @@ const REV2 = 'IMAP4REV2';
 const putAway = async ({ client, mailbox }: Visit, uid: number): Promise<boolean> => {
   const range = String(uid);
   const byUid = { uid: true };
-  const may = (extension: string): boolean => client.capabilities.has(extension) || client.capabilities.has(REV2);
+  // Who offers IMAP4rev2 speaks it, with all that it has, where it was enabled (RFC 9051 6.3.1).
+  const may = (extension: string): boolean => client.capabilities.has(extension) || client.enabled.has(REV2);
   if (mailbox.processed === 'seen') return client.messageFlagsAdd(range, ['\\Seen'], byUid);
   if (mailbox.processed === 'delete') {
     if (may('UIDPLUS')) return client.messageDelete(range, byUid);
@@ -74,14 +79,18 @@ const newMessages = async ({ client }: Visit, lastUid: number, now: number): Pro
   const since = new Date(now - TAG_LIFE_MS - DAY_MS);
   const found = await client.search({ uid: `${lastUid + 1}:*`, since }, { uid: true });
   if (!found) throw new MailboxFault('the server refused to search the folder');
-  // `n:*` names the last message even where its number is lower (RFC 9051 9, seq-range).
-  return [...new Set(found.filter((uid) => uid > lastUid))].sort((a, b) => a - b);
+  // In their order, each once. `n:*` names the last message even where its number is lower (RFC 9051 9, seq-range).
+  return found.filter((uid) => uid > lastUid);
 };
 
 /** @returns undefined where somebody has removed it meanwhile */
 const fetchBeginning = async ({ client }: Visit, uid: number): Promise<Buffer | undefined> => {
-  const message = await client.fetchOne(String(uid), { source: { start: 0, maxLength: MOST_READ } }, { uid: true });
-  return message === false ? undefined : message.source;
+  const query = { source: { start: 0, maxLength: MOST_READ } };
+  let source: Buffer | undefined;
+  // One row after the other: a server may send any number of which nobody has asked for.
+  for await (const row of client.fetch(String(uid), query, { uid: true }))
+    if (row.uid === uid && row.source !== undefined) source = row.source;
+  return source;
 };
 
 /** @returns whether it was a report of ours */
@@ -107,28 +116,55 @@ const continued = ({ client }: Visit, state: MailboxState): MailboxState => {
   return { ...state, uidValidity, lastUid: 0, hard: undefined };
 };
 
+/** The connection ended at this message: so that one does not stand before the others forever, it is counted. */
+const struck = async (
+  deps: ReadMailboxDeps,
+  state: MailboxState,
+  hard: NonNullable<MailboxState['hard']>,
+  { signal, isFirst }: { signal: AbortSignal; isFirst: boolean },
+): Promise<void> => {
+  // The time of the visit was over: no fault of a message, unless it took all of it.
+  if (signal.aborted && (isStopping(signal) || !isFirst)) return;
+  await deps.keep({ ...state, hard: { ...hard, times: hard.times + 1 } });
+};
+
+/** After so many tries. */
+const leftOut = (state: MailboxState, { uid, taken }: NonNullable<MailboxState['hard']>, now: number): MailboxState =>
+  taken === true
+    ? {
+        ...state,
+        reports: state.reports + 1,
+        reportAt: now,
+        lastUid: uid,
+        note: `a report was taken and stays where it is (UID ${uid}): the connection ended whenever it was put away`,
+      }
+    : { ...state, lastUid: uid, note: `a message was left out (UID ${uid}): the server did not give it` };
+
 /** Reads one message; state is kept where it was a report. @throws MailboxFault, and what Redis throws */
 const readMessage = async (
   deps: ReadMailboxDeps,
   visit: Visit,
   state: MailboxState,
   uid: number,
-  signal: AbortSignal,
+  how: { signal: AbortSignal; isFirst: boolean },
 ): Promise<MailboxState> => {
-  const { mailbox, tenant } = visit;
-  const tries = state.hard?.uid === uid ? state.hard.times : 0;
-  if (tries >= MOST_TRIES)
-    return { ...state, lastUid: uid, note: `a message was left out (UID ${uid}): the server did not give it` };
+  const { mailbox, tenant, client } = visit;
+  const hard = state.hard?.uid === uid ? state.hard : { uid, times: 0 };
+  if (hard.times >= MOST_TRIES) return leftOut(state, hard, deps.clock.now());
   const bytes = await fetchBeginning(visit, uid).catch(async (error: unknown) => {
-    // So that one message that the server does not give does not stand before the others forever.
-    if (!isStopping(signal)) await deps.keep({ ...state, hard: { uid, times: tries + 1 } });
-    throw mailboxFault(error, mailbox);
+    await struck(deps, state, hard, how);
+    throw visit.fault(error);
   });
   if (!(await takeMessage(deps, tenant, bytes))) return { ...state, lastUid: uid };
   // After it was taken: a crash in between brings it again, and a repetition does no harm.
-  const isAway = await putAway(visit, uid).catch((error: unknown) => {
-    throw mailboxFault(error, mailbox);
-  });
+  const lost = async (error: unknown): Promise<never> => {
+    await struck(deps, state, { ...hard, taken: true }, how);
+    throw visit.fault(error);
+  };
+  const isAway = await putAway(visit, uid).catch(lost);
+  // The library says of a connection that has ended, and of a server that refuses, the same.
+  if (!isAway && (how.signal.aborted || !client.usable))
+    return lost(new MailboxFault('the connection ended while a report was put away'));
   const taken = { reports: state.reports + 1, reportAt: deps.clock.now(), lastUid: uid };
   const after = { ...state, ...taken, ...(!isAway && { note: NOT_PUT_AWAY[mailbox.processed] }) };
   await deps.keep(after);
@@ -147,18 +183,17 @@ export const readMailbox = async (
   before: MailboxState,
   signal: AbortSignal,
 ): Promise<{ state: MailboxState; more: boolean }> => {
-  const { client, mailbox } = visit;
   let state = continued(visit, before);
-  const known = client.mailbox === false ? 0 : (client.mailbox.uidNext || 1) - 1;
   const found = await newMessages(visit, state.lastUid, deps.clock.now()).catch((error: unknown) => {
-    throw mailboxFault(error, mailbox);
+    throw visit.fault(error);
   });
   // A note stays until messages come that all went well.
   if (found.length > 0) state = { ...state, note: undefined };
-  for (const uid of found.slice(0, MOST_MESSAGES)) {
+  const some = found.slice(0, MOST_MESSAGES);
+  for (const [index, uid] of some.entries()) {
     if (signal.aborted) return { state, more: true };
-    state = await readMessage(deps, visit, state, uid, signal);
+    state = await readMessage(deps, visit, state, uid, { signal, isFirst: index === 0 });
+    deps.reached(state);
   }
-  if (found.length > MOST_MESSAGES) return { state, more: true };
-  return { state: { ...state, lastUid: Math.max(state.lastUid, known) }, more: false };
+  return { state, more: found.length > some.length };
 };

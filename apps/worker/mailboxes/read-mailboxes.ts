@@ -1,5 +1,5 @@
 // Mailboxes that reports come to, read one after the other by one worker of the installation: in turns by tenant, a few at a time.
-import type { ImapFlow } from 'imapflow';
+import { setTimeout } from 'node:timers/promises';
 import type { Audit } from '../../../libs/events/audit';
 import { mailboxPlace, type StoredMailbox } from '../../../libs/mail/settings/bounce-mailbox';
 import type { Log } from '../../../libs/runtime/log';
@@ -20,10 +20,17 @@ const [AFTER_FAULT, AFTER_REFUSAL] = [1, 10];
 /** Nobody waits longer for the next visit, ms. */
 const LONGEST_FAULT_MS = 3_600_000;
 const LONGEST_REFUSAL_MS = 6 * 3_600_000;
+/** Visits of one tenant in a round: a few slow servers do not keep the others waiting. */
+const MOST_OF_TENANT = 2;
+/** Between two rounds, ms: a server that always has more, or ends each connection early, keeps nobody busy. */
+const PAUSE_MS = 1_000;
+/** A visit that ended the process so often in a row is a failed one. */
+const MOST_BEGUN = 2;
 /** Tenants that are looked through at once. */
 const TENANTS_AT_ONCE = 20;
 
-export interface ReadMailboxesDeps extends Omit<ReadMailboxDeps, 'keep' | 'audit'>, LoadMailboxDeps, OpenMailboxDeps {
+export interface ReadMailboxesDeps
+  extends Omit<ReadMailboxDeps, 'keep' | 'reached' | 'audit'>, LoadMailboxDeps, OpenMailboxDeps {
   transports: Pick<Transports, 'list' | 'mailboxSecrets'>;
   mailboxStates: MailboxStates;
   audit: Pick<Audit, 'record'>;
@@ -69,7 +76,7 @@ const dueOf = async (deps: ReadMailboxesDeps, tenant: string): Promise<Due[]> =>
   });
 };
 
-/** Each tenant's first one comes before anybody's second; among these whoever has waited longest. */
+/** Each tenant's first one comes before anybody's second, and its third in another round; among these whoever has waited longest. */
 const inTurns = (due: Due[]): Due[] => {
   const seen = new Map<string, number>();
   return [...due]
@@ -79,6 +86,7 @@ const inTurns = (due: Due[]): Due[] => {
       seen.set(one.tenant, rank + 1);
       return { one, rank };
     })
+    .filter(({ rank }) => rank < MOST_OF_TENANT)
     .sort((a, b) => a.rank - b.rank)
     .map(({ one }) => one);
 };
@@ -101,6 +109,7 @@ const failed = (deps: ReadMailboxesDeps, state: MailboxState, fault: MailboxFaul
   const wait = deps.mailboxEvery * (isLong ? AFTER_REFUSAL : AFTER_FAULT) * 2 ** Math.min(times - 1, 20);
   return {
     ...state,
+    begun: undefined,
     checkedAt: now,
     nextAt: now + Math.min(wait, isLong ? LONGEST_REFUSAL_MS : LONGEST_FAULT_MS),
     failing: { times, since: state.failing?.since ?? now, words: fault.message },
@@ -129,42 +138,85 @@ const faultOf = ({ log }: ReadMailboxesDeps, { tenant, transport, mailbox }: Due
   return new MailboxFault('it was not read to its end for a fault of this service, whose log says more');
 };
 
-const visit = async (deps: ReadMailboxesDeps, due: Due, stopping: AbortSignal): Promise<void> => {
+/** Further than before, in the same folder or in one that was made anew. */
+const isFurther = (before: MailboxState, { uidValidity, lastUid }: MailboxState): boolean =>
+  uidValidity === before.uidValidity ? lastUid > before.lastUid : lastUid > 0;
+
+/** Reads one mailbox. @returns what is to be kept of it; undefined where the process stops and everything is kept */
+const read = async (deps: ReadMailboxesDeps, due: Due, before: MailboxState, stopping: AbortSignal) => {
   const { tenant, transport, mailbox } = due;
-  let state = due.state;
+  let state = before;
+  const reached = (now: MailboxState): void => void (state = now);
   const keep = async (now: MailboxState): Promise<void> => {
-    state = now;
+    reached(now);
     await deps.mailboxStates.write(tenant, transport, now);
   };
   const signal = AbortSignal.any([stopping, AbortSignal.timeout(deps.visitMs ?? VISIT_MS)]);
-  const read = (client: ImapFlow) => readMailbox({ ...deps, keep }, { client, tenant, mailbox }, state, signal);
-  await deps.mailboxStates.taken(tenant, transport);
+  const ended = (more: boolean): MailboxState => {
+    const now = deps.clock.now();
+    const nextAt = more ? now : now + deps.mailboxEvery;
+    return { ...state, begun: undefined, failing: undefined, checkedAt: now, nextAt };
+  };
   try {
     const login = loginOf(deps, tenant, transport, mailbox);
-    const { state: after, more } = await withMailbox(deps, mailbox, login, signal, read);
-    const now = deps.clock.now();
-    state = { ...after, failing: undefined, checkedAt: now, nextAt: more ? now : now + deps.mailboxEvery };
+    const { state: after, more } = await withMailbox(deps, mailbox, login, signal, (client, fault) =>
+      readMailbox({ ...deps, keep, reached }, { client, fault, tenant, mailbox }, state, signal),
+    );
+    reached(after);
+    return ended(more);
   } catch (error) {
-    if (stopping.aborted) return;
-    state = failed(deps, state, faultOf(deps, due, error));
+    if (stopping.aborted) return { ...state, begun: undefined, nextAt: deps.clock.now() };
+    const fault = faultOf(deps, due, error);
+    // What was read is read: a slow server, or one that ends connections early, is gone on with.
+    return isFurther(before, state) ? ended(true) : failed(deps, state, fault);
   }
-  await deps.mailboxStates.write(tenant, transport, state);
-  await tell(deps, due, state);
+};
+
+/** Says before a visit that it begins. @returns undefined where the last ones have ended the process: this one is left out */
+const begin = async (deps: ReadMailboxesDeps, { tenant, transport, state }: Due): Promise<MailboxState | undefined> => {
+  const begun = (state.begun ?? 0) + 1;
+  if (begun > MOST_BEGUN) return undefined;
+  const now = { ...state, begun, nextAt: deps.clock.now() + deps.mailboxEvery };
+  await deps.mailboxStates.write(tenant, transport, now);
+  return now;
+};
+
+const isThere = async ({ transports }: ReadMailboxesDeps, { tenant, transport }: Due): Promise<boolean> =>
+  (await transports.list(tenant)).some(
+    (one) => one.name === transport && one.transport.returnPath?.mailbox !== undefined,
+  );
+
+const KILLING = `reading it ended the process of the worker ${MOST_BEGUN} times: look at its log, and at what lies in the mailbox`;
+
+const visit = async (deps: ReadMailboxesDeps, due: Due, stopping: AbortSignal): Promise<void> => {
+  const { tenant, transport } = due;
+  await deps.mailboxStates.taken(tenant, transport);
+  const begun = await begin(deps, due);
+  const after =
+    begun === undefined ? failed(deps, due.state, new MailboxFault(KILLING)) : await read(deps, due, begun, stopping);
+  // Somebody may have removed it meanwhile, with its tenant: nothing of it is left behind.
+  if (!(await isThere(deps, due))) return deps.mailboxStates.forget(tenant, transport);
+  await deps.mailboxStates.write(tenant, transport, after);
+  if (!stopping.aborted) await tell(deps, due, after);
 };
 
 /** @returns one run of the duty: it goes on for as long as a mailbox has more */
-export const createReadMailboxes =
-  (deps: ReadMailboxesDeps) =>
-  async (signal: AbortSignal): Promise<void> => {
+export const createReadMailboxes = (deps: ReadMailboxesDeps) => {
+  const round = async (due: Due[], signal: AbortSignal): Promise<void> => {
+    const inOrder = async (): Promise<void> => {
+      for (let one = due.shift(); one !== undefined && !signal.aborted; one = due.shift())
+        await visit(deps, one, signal);
+    };
+    const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, inOrder));
+    // Redis took no state: where the others have ended, the duty begins anew.
+    for (const one of ended) if (one.status === 'rejected') throw one.reason;
+  };
+  return async (signal: AbortSignal): Promise<void> => {
     for (;;) {
       const due = await findDue(deps, signal);
       if (due.length === 0 || signal.aborted) return;
-      const inOrder = async (): Promise<void> => {
-        for (let one = due.shift(); one !== undefined && !signal.aborted; one = due.shift())
-          await visit(deps, one, signal);
-      };
-      const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, inOrder));
-      // Redis took no state: where the others have ended, the duty begins anew.
-      for (const one of ended) if (one.status === 'rejected') throw one.reason;
+      await round(due, signal);
+      await setTimeout(Math.min(PAUSE_MS, deps.mailboxEvery), undefined, { signal }).catch(() => undefined);
     }
   };
+};

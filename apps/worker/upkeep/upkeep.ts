@@ -40,6 +40,8 @@ const RECONCILE_MS = 15 * 60_000;
 const RELAY_MS = 2_000;
 /** Whoever listens does not wait long for a relay whose worker was killed. */
 const RELAY_LEASE_MS = 4_000;
+/** How often it is looked, at the longest, whether a mailbox is to be read. */
+const MAILBOXES_MS = 60_000;
 /** How often secrets are looked for that are sealed with an older key. */
 const RESEAL_MS = 60_000;
 
@@ -106,7 +108,12 @@ export const startUpkeep = (deps: UpkeepDeps): void => {
       run: (signal: AbortSignal) => advanceEpoch({ ...deps, audit: createAudit(deps) }, signal),
     },
     { name: 'reseal', every: RESEAL_MS, run: resealAndTell(deps) },
-    { name: 'bounce-mailboxes', every: mailboxes.mailboxEvery, run: createReadMailboxes(mailboxes) },
+    // Each is read when its own time has come; asked for by a person, it is read at the next look.
+    {
+      name: 'bounce-mailboxes',
+      every: Math.min(mailboxes.mailboxEvery, MAILBOXES_MS),
+      run: createReadMailboxes(mailboxes),
+    },
     {
       name: 'reconcile',
       every: RECONCILE_MS,

@@ -2,7 +2,7 @@
 import type { Audit } from '../../events/audit';
 import type { MailLog } from '../../events/mail-log';
 import type { Budget } from '../budget';
-import { readRecords } from '../../jobs/layout/email-record';
+import { readRecords, type EmailRecord } from '../../jobs/layout/email-record';
 import type { Queues } from '../../jobs/layout/queues';
 import { noteReports } from '../../jobs/traces/note-reports';
 import { normalizeAddress } from '../../mail/address/address';
@@ -61,6 +61,18 @@ const suppress = async (deps: TakeReportDeps, { tenant }: QueueAddress, concerne
   return put;
 };
 
+/**
+ * Whether the email says this of them already: whom somebody has taken off the list since is not put there again by a repetition.
+ * Of an email with many reports the words are not kept.
+ */
+const isKnown = ({ recipients }: EmailRecord, { kind, recipient, status, diagnostic }: Concerned): boolean =>
+  (recipients?.[kind] ?? []).some(
+    (known) =>
+      known.recipient === recipient &&
+      known.status === status &&
+      (known.diagnostic === undefined || known.diagnostic === diagnostic),
+  );
+
 /** What a confidential email says is shown to nobody, and servers quote. */
 const withoutWords = ({ kind, recipient, status, suppress }: Concerned): Concerned => ({
   kind,
@@ -92,7 +104,11 @@ export const takeReport = async (
     email.confidential === true ? withoutWords(one) : one,
   );
   // First: a crash before the note is written brings the report again.
-  const suppressed = await suppress(deps, address, concerned);
+  const suppressed = await suppress(
+    deps,
+    address,
+    concerned.filter((one) => !isKnown(record, one)),
+  );
   if (concerned.length > 0) {
     const noted = await noteReports(deps.redis, queue, { id: tag.id, state }, concerned, deps.clock.now());
     if (noted === undefined) return undefined;

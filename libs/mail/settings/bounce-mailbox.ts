@@ -12,6 +12,9 @@ const Folder = z
   .max(500)
   .regex(/^[^\u0000-\u001f\u007f*%]+$/, 'must be the name of a folder, without control characters, * and %');
 
+/** INBOX is one folder however it is written (RFC 9051 5.1); of all others a server may make different ones. */
+const folderForm = (folder: string): string => (/^inbox$/i.test(folder) ? 'INBOX' : folder);
+
 export const BounceMailbox = z
   .strictObject({
     host: Host,
@@ -28,7 +31,8 @@ export const BounceMailbox = z
     const say = (message: string): void => context.addIssue({ code: 'custom', path: ['moveTo'], message });
     if (processed === 'move' && moveTo === undefined) say('must be given where processed is move');
     if (processed !== 'move' && moveTo !== undefined) say(`is of no use where processed is ${processed}: leave it out`);
-    if (moveTo !== undefined && moveTo === folder) say('must be another folder than the one that is read');
+    if (moveTo !== undefined && folderForm(moveTo) === folderForm(folder))
+      say('must be another folder than the one that is read');
   });
 
 export type BounceMailbox = z.infer<typeof BounceMailbox>;

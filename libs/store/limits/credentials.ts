@@ -4,6 +4,7 @@ import { isWithin, networkOf } from '../../mail/settings/address-ranges';
 import { Problem } from '../../mail/input/problem';
 import { createApiKeys, type ApiKeyDeps, type ApiKeys } from '../registries/api-keys';
 import { createKeyRates, type KeyRates, type RateState } from './key-rates';
+import { KEYS } from '../redis/keys';
 import { createWrongKeys, type WrongKeys } from './wrong-keys';
 
 const seconds = (ms: number): number => Math.ceil(ms / 1_000);
@@ -34,7 +35,14 @@ const tooMany = (ms: number): Problem =>
     { retryAfter: seconds(ms) },
   );
 
-const createIdentify = ({ keys, wrongKeys }: { keys: ApiKeys; wrongKeys: WrongKeys }): Credentials => ({
+interface IdentifyDeps {
+  keys: ApiKeys;
+  wrongKeys: WrongKeys;
+  /** What is proven otherwise: wrong keys of a colleague keep nobody from it, nor the other way round. */
+  wrongProofs: WrongKeys;
+}
+
+const createIdentify = ({ keys, wrongKeys, wrongProofs }: IdentifyDeps): Credentials => ({
   async identify(address, key) {
     const network = networkOf(address);
     const wait = await wrongKeys.wait(network, key);
@@ -56,10 +64,10 @@ const createIdentify = ({ keys, wrongKeys }: { keys: ApiKeys; wrongKeys: WrongKe
   },
   async prove(address, check) {
     const network = networkOf(address);
-    const wait = await wrongKeys.wait(network, NO_KEY);
+    const wait = await wrongProofs.wait(network, NO_KEY);
     if (wait !== undefined) throw tooMany(wait);
     const proven = await check();
-    if (proven === undefined) await wrongKeys.wrong(network, NO_KEY);
+    if (proven === undefined) await wrongProofs.wrong(network, NO_KEY);
     return proven;
   },
 });
@@ -69,7 +77,11 @@ export const createCredentials = (deps: ApiKeyDeps) => {
   const keys = createApiKeys(deps);
   return {
     keys,
-    credentials: createIdentify({ keys, wrongKeys: createWrongKeys(deps) }),
+    credentials: createIdentify({
+      keys,
+      wrongKeys: createWrongKeys(deps),
+      wrongProofs: createWrongKeys(deps, KEYS.wrongProofs),
+    }),
     keyRates: createKeyRates(deps),
   };
 };

@@ -24,12 +24,13 @@ const WINDOW_S = 60;
 const RIGHT_KEPT_S = 86_400;
 const RIGHT_AGAIN_MS = 3_600_000;
 
-export const createWrongKeys = ({ redis }: { redis: Redis }): WrongKeys => {
+/** @param keyPrefix of the counters: what is tried at different doors is counted apart */
+export const createWrongKeys = ({ redis }: { redis: Redis }, keyPrefix = KEYS.wrongKeys): WrongKeys => {
   const counted = { points: MOST_WRONG, duration: WINDOW_S };
   const limiter = new RateLimiterRedis({
     ...counted,
     storeClient: redis,
-    keyPrefix: KEYS.wrongKeys,
+    keyPrefix,
     rejectIfRedisNotReady: true,
     // While Redis is away each process counts by itself.
     insuranceLimiter: new RateLimiterMemory(counted),

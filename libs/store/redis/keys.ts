@@ -45,8 +45,9 @@ export const KEYS = {
   apiKeys: `${ROOT}:api-keys`,
   /** Hash: id of a key -> when it was used last (ms), to the minute. */
   apiKeyUses: `${ROOT}:api-key-uses`,
-  /** How requests are counted (rate-limiter-flexible): wrong keys by network, requests by key with a rate. */
+  /** How requests are counted (rate-limiter-flexible): wrong keys and wrong sign-ins by network, requests by key with a rate. */
   wrongKeys: `${ROOT}:wrong-keys`,
+  wrongProofs: `${ROOT}:wrong-proofs`,
   keyRate: `${ROOT}:key-rate`,
   /** By a hash of network and key: it was right from there within a day. */
   rightKey: (hash: string) => `${ROOT}:right-key:${hash}`,

@@ -17,12 +17,16 @@ export interface KeySession {
 /** Somebody whom an identity provider vouched for. */
 export interface PersonSession {
   signedIn: Person & {
+    /** What the provider calls them: for the audit. */
+    subject?: string;
     /** Who vouched: of another provider than the present one it is no session. */
     issuer: string;
     /** Those of their groups that counted then. */
     groups: string[];
     /** Where they act, of several places that they may choose from. */
     tenant?: string;
+    /** When that tenant was made: of another one of its name it is no session. ISO 8601 */
+    tenantSince?: string | undefined;
     /** The end, whatever is done. ISO 8601 */
     endsAt: string;
     /** What the provider vouched with, sealed: it is shown there again to sign out. */

@@ -11,8 +11,10 @@ export interface MailboxState {
   uidValidity: string;
   /** Every message up to this UID was looked at. */
   lastUid: number;
-  /** A message whose fetch ended the connection, and how often. */
-  hard?: { uid: number; times: number } | undefined;
+  /** A message at which the connection ended, and how often; `taken`: its report was taken, and could not be put away. */
+  hard?: { uid: number; times: number; taken?: true } | undefined;
+  /** Visits in a row that began, and of whose end nobody has said anything: what was read may have ended the process. */
+  begun?: number | undefined;
   /** ms since 1970, as all times here. */
   checkedAt?: number;
   nextAt: number;
@@ -37,6 +39,10 @@ export const createMailboxStates = ({ redis }: { redis: Redis }) => {
     },
     async write(tenant: string, transport: string, state: MailboxState): Promise<void> {
       await redis.hset(keyOf(tenant), transport, JSON.stringify(state));
+    },
+    /** The transport, or its mailbox, is not there any more. */
+    async forget(tenant: string, transport: string): Promise<void> {
+      await redis.hdel(keyOf(tenant), transport);
     },
     /** The next round of the worker that reads takes it, whatever it waits for. */
     async ask(tenant: string, transport: string): Promise<void> {

@@ -102,6 +102,16 @@ test('whose groups are of several tenants works in one at a time, and chooses', 
   expect((await visitor.ask(`${service.url}/tenants/acme`)).status).toBe(404);
   const former = await fetch(service.url, { headers: { cookie: `rohrpost_session=${before}` } });
   expect(await former.text()).not.toContain('class="bar"');
+  // Each tenant hears of who works in it, and of the groups that matter there.
+  const startsIn = async (tenant: string) => {
+    const answer = await service.ok<{ entries: { by: string; what: string; fields: unknown }[] }>(
+      'GET',
+      `/v1/audit?tenant=${tenant}&by=Bea`,
+    );
+    return answer.entries.filter(({ what }) => what === 'session started').map(({ fields }) => fields);
+  };
+  expect(await startsIn('acme')).toEqual([]);
+  expect(await startsIn('beta')).toMatchObject([{ groups: { after: ['beta-mail'] } }]);
   // The address that somebody was on the way to has chosen already.
   expect((await signedIn('both', '/tenants/beta')).text).toContain('content="0;url=/tenants/beta"');
 });
@@ -154,4 +164,39 @@ test('a group that was taken away is felt when the session ends at the latest; g
   } finally {
     await short.close();
   }
+});
+
+test('two tabs sign in side by side: the one that began last gets in', async () => {
+  const { service } = federation;
+  const visitor = new Visitor();
+  const [first, second] = [await visitor.begin(service), await visitor.begin(service)];
+  const back = await visitor.logIn(first, { login: 'rita' });
+  expect((await visitor.ask(back)).status).toBe(403);
+  expect((await visitor.ask(await visitor.logIn(second, { login: 'rita' }))).status).toBe(200);
+  expect(await visitor.isIn(service)).toBe(true);
+});
+
+test('an address too long for a cookie leads to the start page', async () => {
+  const { text } = await signedIn('rita', `/tenants/acme?about=${'x'.repeat(4_000)}`);
+  expect(text).toContain('content="0;url=/"');
+});
+
+test('a session does not outlive its tenant, also where one of the same name follows', async () => {
+  const { service } = federation;
+  const { visitor } = await signedIn('both', '/tenants/beta');
+  expect(await visitor.isIn(service)).toBe(true);
+  expect((await service.call('DELETE', '/v1/tenants/beta')).status).toBeLessThan(300);
+  expect(await visitor.isIn(service)).toBe(false);
+  await service.ok('PUT', '/v1/tenants/beta', {});
+  await eventually(async () => expect((await signedIn('both', '/tenants/beta')).status).toBe(200));
+  expect(await visitor.isIn(service)).toBe(false);
+});
+
+test('wrong keys of a network keep nobody there from signing in', async () => {
+  const { service } = federation;
+  const statuses: number[] = [];
+  for (let count = 0; count < 102; count++)
+    statuses.push((await service.call('GET', '/v1/keys', undefined, { key: `wrong-${count}` })).status);
+  expect(statuses.at(-1)).toBe(429);
+  expect((await signedIn('rita')).status).toBe(200);
 });

@@ -156,8 +156,13 @@ test('an address that forwards is not dead because one behind it is', async () =
   await bounce(email, { original: 'sales@example.org', recipient: 'carl@gone.example' });
   expect(await recipientsOf(email)).toMatchObject({ bounced: [{ recipient: 'sales@example.org' }] });
   expect(await suppressed('sales@example.org')).toBeUndefined();
-  await bounce(email, { original: 'sales@example.org', recipient: 'SALES@example.org' });
+  const own = { original: 'sales@example.org', recipient: 'SALES@example.org', diagnostic: 'smtp; 550 5.1.1 unknown' };
+  await bounce(email, own);
   expect(await suppressed('sales@example.org')).toMatchObject({ source: 'bounce' });
+  // Whoever was taken off the list stays off it when the same comes again.
+  await service.call('DELETE', '/v1/tenants/acme/suppressions/sales@example.org');
+  await bounce(email, own);
+  expect(await suppressed('sales@example.org')).toBeUndefined();
 });
 
 test('who is left of several recipients is not blamed for one who was erased', async () => {

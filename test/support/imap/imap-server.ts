@@ -10,8 +10,8 @@ export interface ImapMessage {
   date: Date;
 }
 
-/** What is done instead of the answer to a command: nothing ever, the end of the connection, or these bytes. */
-export type Instead = 'hang' | 'bye' | { answer: string | Buffer } | undefined;
+/** What is done instead of the answer to a command: nothing ever, the end of the connection, these bytes, or NO with these words. */
+export type Instead = 'hang' | 'bye' | { answer: string | Buffer } | { no: string } | undefined;
 
 export interface ImapServerOptions {
   tls?: { key: string; cert: string };
@@ -105,6 +105,7 @@ class Session {
       this.#say('* BYE it is late');
       return void this.socket.end();
     }
+    if (instead !== undefined && 'no' in instead) return this.#say(`${tag} NO ${instead.no}`);
     if (instead !== undefined) return void this.socket.write(instead.answer);
     await this.#answer(tag, name, rest.slice(name.length).trim());
   }

@@ -2,12 +2,13 @@
 import type { RequestHandler } from 'express';
 import { notFound } from '../../../../libs/mail/input/problem';
 import type { Place } from '../../../../libs/mail/people/person';
-import { cookieOf, SESSION, setCookie } from '../../session/cookies';
+import { setSession } from '../../session/cookies';
 import { refuseForeign } from '../../session/same-origin';
 import { sendHtml } from '../answer/answers';
 import { documentOf } from '../kit/layout';
 import { readForm } from '../page/form';
 import { sayIn, type Say } from '../words/all-words';
+import { openPlaces, recordStart } from './places';
 import { languageOf, safePath, sendSignIn, type SessionDeps } from './sign-in-answer';
 
 /** @param now the tenant where they act at present */
@@ -26,15 +27,6 @@ const Choice = ({ say, places, now, to }: { say: Say; places: Place[]; now: stri
   </main>
 );
 
-/** Their places whose tenants are there. */
-const openPlaces = async (
-  { people, tenants }: SessionDeps,
-  session: Parameters<SessionDeps['people']['placesOf']>[0],
-) => {
-  const there = new Set((await tenants.list()).map(({ tenant }) => tenant));
-  return people.placesOf(session).filter(({ tenant }) => tenant !== undefined && there.has(tenant));
-};
-
 export const showPlaces =
   (deps: SessionDeps): RequestHandler =>
   async (request, response) => {
@@ -45,7 +37,7 @@ export const showPlaces =
     const language = languageOf(request);
     const say = sayIn(language);
     const { to } = request.query;
-    const places = await openPlaces(deps, session.signedIn);
+    const places = await openPlaces(deps.tenants, deps.people.placesOf(session.signedIn));
     const body = (
       <Choice
         say={say}
@@ -62,7 +54,7 @@ export const choosePlace =
   (deps: SessionDeps): RequestHandler =>
   async (request, response) => {
     refuseForeign(request);
-    const { sessions, gate, clock, isSecure } = deps;
+    const { sessions, gate, clock, isSecure, audit, config, people, tenants } = deps;
     const session = await gate.sessionOf(request);
     const identity = await gate.identityOf(request);
     if (session === undefined || identity === undefined || !('signedIn' in session))
@@ -70,11 +62,14 @@ export const choosePlace =
     const form = readForm(request.body as unknown);
     const wanted = form.get('tenant');
     const { signedIn } = session;
-    const place = (await openPlaces(deps, signedIn)).find(({ tenant }) => tenant === wanted);
+    const place = (await openPlaces(tenants, people.placesOf(signedIn))).find(({ tenant }) => tenant === wanted);
     if (place?.tenant === undefined) throw notFound('such a tenant');
     const left = Math.max(1, Math.floor((Date.parse(signedIn.endsAt) - clock.now()) / 1_000));
-    const token = await sessions.start({ signedIn: { ...signedIn, tenant: place.tenant } });
-    await sessions.end(cookieOf(request, SESSION) ?? '');
-    setCookie(response, SESSION, token, isSecure(request), left);
+    const token = await sessions.start({
+      signedIn: { ...signedIn, tenant: place.tenant, tenantSince: place.tenantSince },
+    });
+    await sessions.end(gate.tokenOf(request) ?? '');
+    await recordStart(audit, config.oidc?.rules ?? [], { person: signedIn, place });
+    setSession(response, token, isSecure(request), left);
     response.redirect(303, safePath(form.get('to')));
   };

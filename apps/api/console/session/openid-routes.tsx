@@ -1,18 +1,17 @@
 // Signing in at the organisation's identity provider (OpenID Connect, authorization code with PKCE), and what may go wrong there.
 import type { Request, RequestHandler, Response } from 'express';
-import { changesBetween } from '../../../../libs/events/field-diff';
 import { Problem } from '../../../../libs/mail/input/problem';
 import { statusOf } from '../../../../libs/mail/input/problem-document';
-import { identityOfPerson, placesOf, type Person, type Place } from '../../../../libs/mail/people/person';
-import { signatureOf } from '../../../../libs/mail/settings/api-key';
+import { placesOf, type Person } from '../../../../libs/mail/people/person';
 import { toProblem } from '../../http/errors';
 import { keepPending, newPending, takePending, type KeptPending } from '../../session/pending';
 import { groupsIn, personOf } from '../../openid/person';
 import { NotVouched, ProviderAway, type Provider, type Vouched } from '../../openid/provider';
 import type { OidcConfig } from '../../openid/oidc-config';
-import { SESSION, setCookie } from '../../session/cookies';
+import { setSession } from '../../session/cookies';
 import { sayIn, type Say } from '../words/all-words';
 import { isLanguage, type Language } from '../words/words';
+import { openPlaces, recordStart, type OpenPlace } from './places';
 import { sendOnward } from './onward';
 import { languageOf, safePath, sendSignIn, type SessionDeps } from './sign-in-answer';
 
@@ -21,6 +20,8 @@ export type OpenIdDeps = SessionDeps & { provider: Provider; oidc: OidcConfig };
 /** Of what the provider vouched with; a longer token would weigh on Redis, and signing out works without it. */
 const LONGEST_TOKEN = 8_192;
 const MOST_SHOWN = 20;
+/** A browser keeps 4,096 bytes of a cookie (RFC 6265 6.1), and this is sealed in one. */
+const LONGEST_TO = 1_500;
 export const ID_TOKEN_PLACE = 'openid session';
 
 /** Another site's page may lead here, but not begin: whoever signs in wants to. */
@@ -36,7 +37,8 @@ export const beginSignIn =
   (deps: OpenIdDeps): RequestHandler =>
   async (request, response) => {
     const { provider, secrets, clock, log, isSecure } = deps;
-    const to = safePath(queryText(request, 'to'));
+    const wanted = safePath(queryText(request, 'to'));
+    const to = wanted.length > LONGEST_TO ? '/' : wanted;
     if (isForeign(request)) return sendSignIn(deps, request, response, 200, {}, to);
     const pending = newPending();
     try {
@@ -99,7 +101,7 @@ const whyNowhere = (oidc: OidcConfig, host: string, say: Say, login: string, gro
 
 interface Admitted {
   person: Person;
-  places: [Place, ...Place[]];
+  places: [OpenPlace, ...OpenPlace[]];
   /** Those of their groups that count. */
   groups: string[];
 }
@@ -112,8 +114,7 @@ const admit = async (deps: OpenIdDeps, vouched: Vouched, say: Say): Promise<Admi
   const told = groupsIn(vouched.claims, oidc.groupsClaim);
   const groups = (told ?? []).filter((group) => oidc.rules.some((rule) => rule.group === group));
   const allowed = placesOf(groups, oidc.rules);
-  const there = new Set((await tenants.list()).map(({ tenant }) => tenant));
-  const [first, ...others] = allowed.filter(({ tenant }) => tenant === undefined || there.has(tenant));
+  const [first, ...others] = await openPlaces(tenants, allowed);
   if (first !== undefined) return { person, places: [first, ...others], groups };
   log.warn({ login, claim: oidc.groupsClaim, groups: told?.length }, 'somebody signed in whose groups give no access');
   const missing = allowed.map(({ tenant = '' }) => tenant).join(', ');
@@ -122,7 +123,7 @@ const admit = async (deps: OpenIdDeps, vouched: Vouched, say: Say): Promise<Admi
 };
 
 /** The place that the reader was on the way to, else the first one. */
-const placeFor = (to: string, [first, ...others]: [Place, ...Place[]]): { place: Place; isNamed: boolean } => {
+const placeFor = (to: string, [first, ...others]: Admitted['places']): { place: OpenPlace; isNamed: boolean } => {
   const [, tenant] = /^\/(?:queues|tenants)\/([^/?]+)/.exec(to) ?? [];
   const named = [first, ...others].find((place) => place.tenant !== undefined && place.tenant === tenant);
   return { place: named ?? first, isNamed: named !== undefined || others.length === 0 };
@@ -137,26 +138,23 @@ const start = async (
   const { oidc, sessions, secrets, audit, clock, isSecure } = deps;
   const { person, places, groups } = admitted;
   const { place, isNamed } = placeFor(to, places);
-  const { tenant } = place;
+  const { tenant, tenantSince } = place;
+  const { subject } = vouched;
   const isShort = vouched.idToken.length <= LONGEST_TOKEN;
   const token = await sessions.start({
     signedIn: {
       ...person,
+      subject,
       issuer: vouched.issuer,
       groups,
-      ...(tenant !== undefined && { tenant }),
+      ...(tenant !== undefined && { tenant, tenantSince }),
       endsAt: new Date(clock.now() + oidc.sessionMs).toISOString(),
       ...(isShort && { idToken: secrets.seal(vouched.idToken, ID_TOKEN_PLACE) }),
     },
   });
-  await audit.record({
-    by: signatureOf(identityOfPerson(person, place)),
-    what: 'session started',
-    ...(tenant !== undefined && { tenant }),
-    target: person.id,
-    fields: changesBetween({}, { subject: vouched.subject, groups }),
-  });
-  setCookie(response, SESSION, token, isSecure(request), Math.floor(oidc.sessionMs / 1_000));
+  // Whoever has to choose yet is told of where they choose (choose-place.tsx).
+  if (isNamed) await recordStart(audit, oidc.rules, { person: { ...person, subject, groups }, place });
+  setSession(response, token, isSecure(request), Math.floor(oidc.sessionMs / 1_000));
   return isNamed ? to : `/session/place?to=${encodeURIComponent(to)}`;
 };
 

@@ -10,7 +10,7 @@ import { refuseForeign } from '../../session/same-origin';
 import { readForm } from '../page/form';
 import { sayIn } from '../words/all-words';
 import { isLanguage } from '../words/words';
-import { cookieOf, LANGUAGE, SESSION, setCookie } from '../../session/cookies';
+import { clearSession, LANGUAGE, setCookie, setSession } from '../../session/cookies';
 import { leaveNotice } from '../answer/notice';
 import { choosePlace, showPlaces } from './choose-place';
 import { sendOnward } from './onward';
@@ -44,7 +44,7 @@ const signIn =
       return sendSignIn(deps, request, response, 403, { refusal: say('signIn.role', { role: identity.role }) });
     const person = personName(form.get('person') ?? '');
     const token = await sessions.start({ key: identity.id, proof: keys.proofOf(key), ...(person && { person }) });
-    setCookie(response, SESSION, token, isSecure(request), SESSION_IDLE_S);
+    setSession(response, token, isSecure(request), SESSION_IDLE_S);
     response.redirect(303, safePath(form.get('to')));
   };
 
@@ -61,13 +61,13 @@ const signOut =
   async (request, response) => {
     const { sessions, gate, isSecure } = deps;
     refuseForeign(request);
-    const token = cookieOf(request, SESSION);
+    const token = gate.tokenOf(request);
     const session = await gate.sessionOf(request);
     const identity = await gate.identityOf(request);
     const all = readForm(request.body as unknown).has('all');
     if (all && identity !== undefined) await sessions.endAllOf(identity.id);
     if (token !== undefined) await sessions.end(token);
-    response.clearCookie(SESSION, { path: '/' });
+    clearSession(response, isSecure(request));
     leaveNotice(response, isSecure(request), 'signIn.ended');
     const elsewhere = session && (await endAtProvider(deps, session));
     if (elsewhere === undefined) response.redirect(303, '/');

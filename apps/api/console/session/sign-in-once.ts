@@ -3,7 +3,7 @@ import type { Request, RequestHandler } from 'express';
 import { Problem } from '../../../../libs/mail/input/problem';
 import { SESSION_IDLE_S } from '../../../../libs/store/registries/sessions';
 import { bearerOf } from '../../http/auth';
-import { SESSION, setCookie } from '../../session/cookies';
+import { setSession } from '../../session/cookies';
 import { sayIn } from '../words/all-words';
 import { languageOf, sendSignIn, type SessionDeps } from './sign-in-answer';
 import { maySignIn } from './sign-in';
@@ -42,6 +42,6 @@ export const takeUpSession =
     const offered = await sessions.takeUp(String(request.params['token']));
     if (offered === undefined)
       return sendSignIn(deps, request, response, 401, { refusal: say('signIn.onceOver') }, '/');
-    setCookie(response, SESSION, await sessions.start(offered), isSecure(request), SESSION_IDLE_S);
+    setSession(response, await sessions.start(offered), isSecure(request), SESSION_IDLE_S);
     response.redirect(303, '/');
   };
