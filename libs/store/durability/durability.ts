@@ -5,7 +5,7 @@ import { messageOf } from '../../runtime/fault';
 import { KEYS } from '../redis/keys';
 import { NotDurable, type Redis } from '../redis/redis';
 import { watchPeer } from './peer';
-import { createDiskWaits, PATIENCE_MS, replicaWaits, type Wait } from './waits';
+import { createDiskWaits, PATIENCE_MS, replicaWaits, type Wait, type Waits } from './waits';
 
 /** Who comes while another wait is under way waits for its end, and then for the next one's. */
 const LONGEST_MS = 2 * PATIENCE_MS;
@@ -89,6 +89,33 @@ const createBringTogether = (main: Redis, own: Redis): (() => void) => {
   };
 };
 
+interface Known {
+  main: Redis;
+  own: Redis;
+  waits: Waits;
+  fail: (why: string) => NotDurable;
+}
+
+/**
+ * What nobody could vouch for afterwards is not written.
+ * @returns a function that gives where both connections lead to, each time another object after a break; it throws NotDurable where
+ * that is not known, not the same server, or not fit
+ */
+const createRequireKnown = ({ main, own, waits, fail }: Known) => {
+  const [peerOfMain, peerOfOwn] = [watchPeer(main), watchPeer(own)];
+  const bringTogether = createBringTogether(main, own);
+  return () => {
+    const unfit = waits.unfit();
+    if (unfit !== undefined) throw fail(unfit);
+    const peers = { main: peerOfMain(), own: peerOfOwn() };
+    if (peers.main === undefined || (waits.now() !== undefined && peers.own === undefined))
+      throw fail('the connection to Redis has just been made');
+    if (waits.now() === undefined || peers.main.runId === peers.own?.runId) return peers;
+    bringTogether();
+    throw fail('its two connections lead to different servers: they are made anew');
+  };
+};
+
 /**
  * `WAIT` holds up its connection, and speaks of what that connection has written: so it has one of its own, which writes
  * something small first. What was written before on another connection to the same server is before that in its stream.
@@ -106,7 +133,6 @@ export const createDurability = (deps: {
   const { choice, main } = deps;
   if (choice === undefined || choice.kind === 'memory') return IN_MEMORY;
   const own = deps.open();
-  const [peerOfMain, peerOfOwn] = [watchPeer(main), watchPeer(own)];
   const what = choice.kind === 'disk' ? 'Redis did not write it to its disk' : 'too few replicas of Redis have it';
   const fail = (why: string): NotDurable =>
     new NotDurable(`${what} within ${PATIENCE_MS / 1_000} s (ROHRPOST_DURABILITY=${choice.kind}): ${why}`);
@@ -136,25 +162,15 @@ export const createDurability = (deps: {
     );
     if (reached !== REACHED) throw fail('there was no answer');
   };
-  const bringTogether = createBringTogether(main, own);
-  /** What nobody could vouch for afterwards is not written. @returns where both connections lead to @throws NotDurable */
-  const requireKnown = () => {
-    const unfit = waits.unfit();
-    if (unfit !== undefined) throw fail(unfit);
-    const peers = { main: peerOfMain(), own: peerOfOwn() };
-    if (peers.main === undefined || (waits.now() !== undefined && peers.own === undefined))
-      throw fail('the connection to Redis has just been made');
-    if (waits.now() === undefined || peers.main.runId === peers.own?.runId) return peers;
-    bringTogether();
-    throw fail('its two connections lead to different servers: they are made anew');
-  };
+  const requireKnown = createRequireKnown({ main, own, waits, fail });
   return {
     async durably(write) {
       const peers = requireKnown();
       if (isFailing) await reach();
       const result = await write();
       if (waits.now() !== undefined) await reach();
-      if (waits.unfit() !== undefined || peerOfMain() !== peers.main || peerOfOwn() !== peers.own)
+      const now = requireKnown();
+      if (now.main !== peers.main || (waits.now() !== undefined && now.own !== peers.own))
         throw fail('the connection to Redis was lost meanwhile');
       return result;
     },

@@ -8,7 +8,7 @@ import { sendHtml } from '../answer/answers';
 import { documentOf } from '../kit/layout';
 import { readForm } from '../page/form';
 import { sayIn, type Say } from '../words/all-words';
-import { openPlaces, recordStart } from './places';
+import { openPlaces, recordStart } from './open-places';
 import { languageOf, safePath, sendSignIn, type SessionDeps } from './sign-in-answer';
 
 /** @param now the tenant where they act at present */

@@ -11,7 +11,7 @@ import type { OidcConfig } from '../../openid/oidc-config';
 import { setSession } from '../../session/cookies';
 import { sayIn, type Say } from '../words/all-words';
 import { isLanguage, type Language } from '../words/words';
-import { openPlaces, recordStart, type OpenPlace } from './places';
+import { openPlaces, recordStart, type OpenPlace } from './open-places';
 import { sendOnward } from './onward';
 import { languageOf, safePath, sendSignIn, type SessionDeps } from './sign-in-answer';
 
