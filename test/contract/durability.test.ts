@@ -1,5 +1,6 @@
 // What a write waits for: asked of a real Redis, with replicas that are not there, disks that are not written, connections that break.
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -7,7 +8,8 @@ import type { RedisServer } from '../../dev/redis';
 import type { DurabilityChoice } from '../../libs/mail/settings/durability-choice';
 import { createDurability, type Durability } from '../../libs/store/durability/durability';
 import { DurabilityUnfit } from '../../libs/store/durability/waits';
-import { NotDurable } from '../../libs/store/redis/redis';
+import { createLog } from '../../libs/runtime/log';
+import { connectRedis, NotDurable } from '../../libs/store/redis/redis';
 import { startTestRedis } from '../support/redis/test-redis';
 import { eventually } from '../support/wait';
 
@@ -118,4 +120,64 @@ test('replica: with one it is vouched for; not where two are asked for, nor wher
   await untilKnown(two);
   await expect(two.durably(() => main.set('f', '1'))).rejects.toThrow(/WAIT answered 1/);
   link.disconnect();
+});
+
+test('replica: a failover behind one address ends by itself, although the old primary lives on and closes no connection', async () => {
+  const servers = [];
+  for (const name of ['first', 'second'])
+    servers.push(await startTestRedis({ dataDir: join(folder, name), plain: true }));
+  const [first, second] = servers;
+  if (first === undefined || second === undefined) throw new Error('two servers are needed');
+  const [ofFirst, ofSecond] = [await first.connect(), await second.connect()];
+  const follow = async (link: Redis, leader: RedisServer): Promise<void> => {
+    await link.config('SET', 'masterauth', first.password);
+    await link.call('REPLICAOF', '127.0.0.1', String(leader.port));
+    await eventually(async () => expect(await link.info('replication')).toContain('master_link_status:up'), {
+      timeout: 20_000,
+    });
+  };
+  // One address has one password.
+  await ofSecond.config('SET', 'requirepass', first.password);
+  await follow(ofSecond, first);
+  let leader = first;
+  const address = createServer((client) => {
+    const server = connect(leader.port, '127.0.0.1');
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const)
+      one
+        .on('error', () => other.destroy())
+        .on('close', () => other.destroy())
+        .pipe(other);
+  });
+  await new Promise<void>((resolve) => address.listen(0, '127.0.0.1', resolve));
+  const { port } = address.address() as AddressInfo;
+  const url = first.url.replace(String(first.port), String(port));
+  const log = createLog('test', 'silent');
+  const links: ReturnType<typeof connectRedis>[] = [];
+  const openThere = () => {
+    const link = connectRedis({ url, patience: 'fail-fast', name: `durable-${links.length}`, log });
+    links.push(link);
+    return link;
+  };
+  try {
+    const shared = openThere();
+    const durability = createDurability({ choice: { kind: 'replica', replicas: 1 }, main: shared, open: openThere });
+    const written = () =>
+      eventually(async () => expect(await durability.durably(() => shared.set('g', '1'))).toBe('OK'), {
+        timeout: 20_000,
+      });
+    await written();
+    await ofSecond.call('REPLICAOF', 'NO', 'ONE');
+    leader = second;
+    await follow(ofFirst, second);
+    await written();
+    expect(await durability.problem()).toBeUndefined();
+    expect(await ofSecond.get('g')).toBe('1');
+  } finally {
+    for (const link of [...links, ofFirst, ofSecond]) link.disconnect();
+    address.close();
+    for (const server of servers) await server.kill('SIGKILL');
+  }
 });
