@@ -310,13 +310,18 @@ test('whoever hangs at any step is left in bounded time, and said to', async () 
     const bounds = { connect: 500, greeting: 500, silence: 300 };
     const mailbox = { ...mailboxAt(server), security: 'none', folder: 'INBOX', processed: 'seen' } as never;
     const login = { credentials: async () => ({ user: 'u', pass: 'p' }), refused: async () => false };
-    const visit = withMailbox({ mayReach: () => true, bounds }, mailbox, login, AbortSignal.timeout(5_000), (client, fault) =>
-      readMailbox(
-        { clock: systemClock } as never,
-        { client, fault, tenant: 'acme', mailbox },
-        { version: 1, of: '', uidValidity: '', lastUid: 0, nextAt: 0, reports: 0 },
-        AbortSignal.timeout(5_000),
-      ),
+    const visit = withMailbox(
+      { mayReach: () => true, bounds },
+      mailbox,
+      login,
+      AbortSignal.timeout(5_000),
+      (client, fault) =>
+        readMailbox(
+          { clock: systemClock } as never,
+          { client, fault, tenant: 'acme', mailbox },
+          { version: 1, of: '', uidValidity: '', lastUid: 0, nextAt: 0, reports: 0 },
+          AbortSignal.timeout(5_000),
+        ),
     );
     await expect(visit).rejects.toThrow(/did not answer in time|closed the connection/);
     await eventually(async () => expect(server.open.size).toBe(0));
