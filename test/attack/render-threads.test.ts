@@ -34,7 +34,9 @@ test('a thread that is ended has its place until it is gone, and leaves nothing 
       rendering('d', largeDeclaration + elements, { inlineCss: true }),
       rendering('honest', 'beside them'),
     ]);
-    expect(ends).toEqual(['time', 'time', 'time', 'broken', 'made']);
+    // What the fourth makes is too much; a slow machine is out of time before it has made it.
+    expect(['broken', 'time']).toContain(ends[3]);
+    expect(ends.toSpliced(3, 1)).toEqual(['time', 'time', 'time', 'made']);
     expect(most - before).toBeLessThanOrEqual(2);
   } finally {
     clearInterval(counting);
