@@ -2,10 +2,18 @@
 import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher } from 'undici';
 import { codeOf, messageOf } from '../runtime/fault';
-import { createAddressRule, createAllowance, spelledAddress, type AddressRule } from '../runtime/addresses';
+import {
+  createAddressRule,
+  createAllowance,
+  guardedLookup,
+  resolveBySystem,
+  spelledAddress,
+  type AddressRule,
+  type Resolve,
+} from '../runtime/addresses';
 import { beginningOf, bounded } from './body';
 import { FetchFailure, shownUrl } from './failure';
-import { check, guardedLookup, resolveBySystem, type Resolve } from './guard';
+import { check, notPublic } from './guard';
 import { redirectOf } from './redirect';
 
 export interface FetchRequest {
@@ -166,7 +174,7 @@ const createOnce = (ask: Ask, mayReach: AddressRule) => ({
  */
 export const createFetcher = (deps: { allowPrivate: readonly string[]; resolve?: Resolve }): Fetcher => {
   const mayReach = createAddressRule(deps.allowPrivate);
-  const lookup = guardedLookup(mayReach, deps.resolve ?? resolveBySystem);
+  const lookup = guardedLookup(mayReach, deps.resolve ?? resolveBySystem, notPublic);
   const agent = new Agent({ connect: { lookup, timeout: CONNECT_MS }, maxHeaderSize: 16_384 });
 
   const ask: Ask = (url, order, sameOrigin, signal) =>

@@ -1,5 +1,6 @@
 // Which addresses may be connected to: public ones, and those private ones that the operator names.
-import { BlockList, isIP } from 'node:net';
+import { lookup as systemLookup, type LookupAddress } from 'node:dns';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
@@ -94,3 +95,32 @@ export const createAllowance = (allowPrivate: readonly string[]): ((host: string
     return ranges.check(real, familyOf(real));
   };
 };
+
+/** All addresses of a name. */
+export type Resolve = (host: string) => Promise<LookupAddress[]>;
+
+export const resolveBySystem: Resolve = (host) =>
+  new Promise((resolve, reject) =>
+    systemLookup(host, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses))),
+  );
+
+/**
+ * The lookup of a socket itself: what was checked is what is connected to, so a name that answers differently the next time gains
+ * nothing. One address that is not allowed is enough to refuse them all. An address in place of a name is never looked up: whoever
+ * connects checks it before.
+ * @param refused what to say of a host that must not be reached
+ */
+export const guardedLookup =
+  (mayReach: AddressRule, resolve: Resolve, refused: (host: string) => Error): LookupFunction =>
+  (host, options, done) => {
+    resolve(host).then(
+      (addresses) => {
+        const [first] = addresses;
+        const isBad = addresses.some(({ address }) => !mayReach(host, address));
+        if (first === undefined || isBad) done(refused(host), []);
+        else if (options.all === true) done(null, addresses);
+        else done(null, first.address, first.family);
+      },
+      (error: Error) => done(error, []),
+    );
+  };

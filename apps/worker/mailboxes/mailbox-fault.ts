@@ -105,7 +105,7 @@ export const mailboxFault = (
     return new MailboxFault(`there is no folder ${mailbox.folder} in the mailbox: make it, or name another one`);
   if (error.responseStatus === 'NO' || error.responseStatus === 'BAD')
     return new MailboxFault(`${where} refused a command${said(error, secrets)}`);
-  if (/does not support STARTTLS|STARTTLS/i.test(messageOf(error)))
+  if (/STARTTLS/i.test(messageOf(error)))
     return new MailboxFault(`${where} does not offer STARTTLS: set security to tls (usually port 993), or to none`);
   const ofTls = { name: error.name, message: messageOf(error), code };
   if (isTlsFault(ofTls))

@@ -1,10 +1,9 @@
 // A connection to a mailbox: guarded, encrypted, logged in, its folder open; bounded in time and in what is read of one answer.
-import { lookup as systemLookup, type LookupAddress } from 'node:dns';
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP } from 'node:net';
 import { ImapFlow } from 'imapflow';
 import type { StoredMailbox } from '../../../libs/mail/settings/bounce-mailbox';
 import { MOST_READ } from '../../../libs/mail/reports/read-report';
-import type { AddressRule } from '../../../libs/runtime/addresses';
+import { guardedLookup, resolveBySystem, type AddressRule, type Resolve } from '../../../libs/runtime/addresses';
 import { HostNotAllowed } from '../../../libs/send/smtp/guard-addresses';
 import { boundFolder, boundReceived, type ReceivedBound } from './bound-client';
 import type { Credentials, MailboxLogin } from './load-mailbox';
@@ -25,28 +24,8 @@ const MOST_LITERAL = MOST_READ + 1_024;
 const MOST_LINE = 4 * 1024 * 1024;
 const MOST_TOKENS = 20_000;
 
-/** All addresses of a name. */
-type Lookup = (
-  host: string,
-  options: { all: true },
-  done: (error: Error | null, addresses: LookupAddress[]) => void,
-) => void;
-
-/** The lookup of the socket itself: what was checked is what is connected to. One address that is not allowed refuses them all. */
-const guardedLookup =
-  (mayReach: AddressRule, lookup: Lookup): LookupFunction =>
-  (host, options, done) => {
-    lookup(host, { ...options, all: true }, (error, addresses) => {
-      const [first] = addresses ?? [];
-      if (error || first === undefined) return done(error ?? new Error(`getaddrinfo ENOTFOUND ${host}`), []);
-      if (addresses.some(({ address }) => !mayReach(host, address))) return done(new HostNotAllowed(host), []);
-      if (options.all === true) return done(null, addresses);
-      return done(null, first.address, first.family);
-    });
-  };
-
 const clientOf = (
-  { mayReach, bounds = MAILBOX_BOUNDS, lookup = systemLookup }: OpenMailboxDeps,
+  { mayReach, bounds = MAILBOX_BOUNDS, resolve = resolveBySystem }: OpenMailboxDeps,
   mailbox: StoredMailbox,
   auth: Credentials,
 ): ImapFlow => {
@@ -64,7 +43,7 @@ const clientOf = (
       minVersion: tls?.minVersion ?? 'TLSv1.2',
       ...(tls?.ca !== undefined && { ca: tls.ca }),
       rejectUnauthorized: true,
-      ...(isGuarded && { lookup: guardedLookup(mayReach, lookup) }),
+      ...(isGuarded && { lookup: guardedLookup(mayReach, resolve, (name) => new HostNotAllowed(name)) }),
     },
     auth,
     clientInfo: { name: 'Rohrpost' },
@@ -85,7 +64,7 @@ export interface OpenMailboxDeps {
   mayReach: AddressRule;
   bounds?: MailboxBounds;
   /** The system's where it is not given. */
-  lookup?: Lookup;
+  resolve?: Resolve;
 }
 
 /** What ends a visit early ends its connection, whatever the server does meanwhile. */

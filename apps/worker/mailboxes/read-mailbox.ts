@@ -1,12 +1,12 @@
 // One visit to a mailbox: its new messages are read, reports of the tenant's emails are taken, and whatever else is there stays as it is.
 import type { ImapFlow } from 'imapflow';
+import { goodTag } from '../../../libs/intake/reports/good-tag';
 import { takeReport, type TakeReportDeps } from '../../../libs/intake/reports/take-report';
-import { parseQueueName } from '../../../libs/mail/address/queue-address';
 import { MOST_READ, readReport } from '../../../libs/mail/reports/read-report';
 import { TAG_LIFE_MS } from '../../../libs/mail/reports/return-path';
 import type { StoredMailbox } from '../../../libs/mail/settings/bounce-mailbox';
 import type { MailboxState } from '../../../libs/store/reports/mailbox-states';
-import type { GoodTag, TagCheck } from '../../../libs/store/reports/tag-keys';
+import type { TagCheck } from '../../../libs/store/reports/tag-keys';
 import { MailboxFault } from './mailbox-fault';
 
 /** Messages of one visit: the others of a full mailbox come after the other mailboxes. */
@@ -31,19 +31,6 @@ interface Visit {
   tenant: string;
   mailbox: StoredMailbox;
 }
-
-/** The first tag that is good, of an email of this tenant: anybody may write to the mailbox, and nobody else's emails are its. */
-const goodTag = async (
-  { checkTag, clock }: ReadMailboxDeps,
-  tags: readonly string[],
-  tenant: string,
-): Promise<GoodTag | undefined> => {
-  for (const tag of tags) {
-    const checked = await checkTag(tag, clock.now());
-    if (checked.kind === 'good' && parseQueueName(checked.queueName)?.tenant === tenant) return checked;
-  }
-  return undefined;
-};
 
 const REV2 = 'IMAP4REV2';
 

@@ -47,6 +47,9 @@ const toEpoch = (text: string | undefined): Epoch | undefined =>
 
 const HOW = 'nothing is sent until the operator calls rohrpost restore (docs/backup.md)';
 
+/** Has somebody advanced it lately? @param now ms since 1970 */
+const isAlive = ({ at }: Epoch, now: number): boolean => now - Date.parse(at) < ALIVE_MS;
+
 /** @param now ms since 1970 */
 const doubtOf = (
   redis: Epoch | undefined,
@@ -56,7 +59,7 @@ const doubtOf = (
 ): Found['doubt'] => {
   if (content === undefined) {
     // Redis is written first; and where others advance it, this is no backup but a process with another folder.
-    if (redis === undefined || redis.count <= 1 || now - Date.parse(redis.at) < ALIVE_MS) return undefined;
+    if (redis === undefined || redis.count <= 1 || isAlive(redis, now)) return undefined;
     const text = `Redis is as it was at ${redis.at}, and this content store does not know it: a backup was restored elsewhere, or it is the wrong folder or bucket, or its disk is not mounted: ${HOW}`;
     return { kind: 'moved', text };
   }
@@ -85,9 +88,9 @@ export const readContentEpoch = async ({ content }: Pick<EpochDeps, 'content'>):
   toEpoch(await content.readEpoch());
 
 /** By Redis alone: it has an epoch, and nobody has advanced it for a while. @param now ms since 1970 */
-export const mayBeBackup = async ({ redis }: Pick<EpochDeps, 'redis'>, now: number): Promise<boolean> => {
+export const hasStoodStill = async ({ redis }: Pick<EpochDeps, 'redis'>, now: number): Promise<boolean> => {
   const own = toEpoch((await readRedisEpoch(redis)).text);
-  return own !== undefined && now - Date.parse(own.at) >= ALIVE_MS;
+  return own !== undefined && !isAlive(own, now);
 };
 
 /** @throws ContentStoreAway; whatever Redis answers */

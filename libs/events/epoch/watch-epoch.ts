@@ -6,7 +6,7 @@ import { messageOf } from '../../runtime/fault';
 import type { Log } from '../../runtime/log';
 import { readRedisEpoch } from '../../store/durability/redis-epoch';
 import type { Installation } from '../../store/registries/installation';
-import { advanceRedis, lookAtEpochs, mayBeBackup, readContentEpoch, type EpochDeps, type Found } from './epoch';
+import { advanceRedis, lookAtEpochs, hasStoodStill, readContentEpoch, type EpochDeps, type Found } from './epoch';
 
 export interface WatchEpochDeps extends EpochDeps {
   clock: Clock;
@@ -43,7 +43,7 @@ export const checkEpoch = async (deps: WatchEpochDeps): Promise<void> => {
   try {
     await readContentEpoch(deps);
   } catch (error) {
-    if (await mayBeBackup(deps, deps.clock.now())) throw error;
+    if (await hasStoodStill(deps, deps.clock.now())) throw error;
     deps.log.error({ error: messageOf(error) }, 'it cannot be told now whether what Redis holds is a backup');
     return;
   }

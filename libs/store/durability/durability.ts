@@ -9,6 +9,7 @@ import { createDiskWaits, PATIENCE_MS, replicaWaits, type Wait, type Waits } fro
 
 /** Who comes while another wait is under way waits for its end, and then for the next one's. */
 const LONGEST_MS = 2 * PATIENCE_MS;
+
 /**
  * Writes, and waits until that is as durable as was chosen.
  * @throws NotDurable where it is not, 2 s after the wait began; whatever `write` throws

@@ -17,7 +17,8 @@ export interface Start {
 }
 
 /**
- * Does what a process needs of Redis before it begins, again and again until it succeeds, and says in the log why it does not.
+ * Does what a process needs before it begins, of Redis or of its content store, again and again until it succeeds, and says in the log why
+ * it does not.
  * @param step may be broken off anywhere and begun anew
  * @throws UnusableRedis
  */
@@ -30,7 +31,7 @@ export const untilDone = async ({ redis, log, ended }: Start, step: () => Promis
     } catch (error) {
       if (error instanceof UnusableRedis) throw error;
       const why = messageOf(error);
-      if (why !== told) log.warn({ error: why }, 'Redis cannot be used yet: waiting for it');
+      if (why !== told) log.warn({ error: why }, 'this process cannot begin yet: it tries again until it can');
       told = why;
       await pause(AGAIN_MS, undefined, { ref: false });
     }

@@ -3,7 +3,7 @@ import { askedWith, OAUTH_SECRETS, type OAuth2Input, type OpenOAuth2, type Store
 import { Problem, problemAt } from '../../mail/input/problem';
 import type { StoredLogin } from '../../mail/login/server';
 import { defaultMailboxPort, type BounceMailbox, type StoredMailbox } from '../../mail/settings/bounce-mailbox';
-import type { StoredTransport, TransportChange, TransportInput } from '../../mail/settings/transport';
+import type { StoredTransport, TransportChange } from '../../mail/settings/transport';
 import { movedParts, type ServerInput, type StoredServer } from '../../mail/settings/transport-login';
 import type { SecretBox } from '../redis/secret-box';
 
@@ -42,7 +42,7 @@ interface Change<Input extends ServerInput = ServerInput, Old extends StoredServ
   at: string[];
 }
 
-type TransportSecretsChange = Change<TransportInput, StoredTransport>;
+type TransportSecretsChange = Change<TransportChange, StoredTransport>;
 
 /**
  * A secret that is not given again stays, while everything that decides who gets to see or use it stays: whoever may change a
@@ -121,16 +121,16 @@ const storedMailbox = (
     ...(hostBy && { hostBy }),
     security,
     auth: sealLogin({ ...change, at: [...at, 'returnPath', 'mailbox'] }, input.auth),
-    ...(tls && { tls }),
+    ...(tls && { tls: tls as NonNullable<StoredMailbox['tls']> }),
     folder,
     processed,
     ...(moveTo !== undefined && { moveTo }),
-  } as StoredMailbox;
+  };
 };
 
 /** @throws Problem of `kept` */
 export const sealReturnPath = (change: TransportSecretsChange, tenant: string): StoredTransport['returnPath'] => {
-  const { returnPath, mailboxHostBy } = change.input as TransportChange;
+  const { returnPath, mailboxHostBy } = change.input;
   if (returnPath === undefined) return undefined;
   const { address, mailbox } = returnPath;
   return { address, ...(mailbox && { mailbox: storedMailbox(change, tenant, mailbox, mailboxHostBy) }) };
@@ -141,7 +141,7 @@ export const changeOf = (
   box: SecretBox,
   tenant: string,
   name: string,
-  input: TransportInput,
+  input: TransportChange,
   old: StoredTransport | undefined,
 ): TransportSecretsChange => ({ box, name, place: placesOf(tenant, name), input, old, at: [] });
 

@@ -274,15 +274,14 @@ test('a stored password goes nowhere else, and administrators of tenants name no
 
 test('a name is looked up when it is connected to: one that stands for an address of the inside then is not', async () => {
   const server = await startServer();
-  const lookup = (_: string, __: object, done: (error: null, all: { address: string; family: number }[]) => void) =>
-    done(null, [
-      { address: '93.184.216.34', family: 4 },
-      { address: '127.0.0.1', family: 4 },
-    ]);
+  const resolve = async () => [
+    { address: '93.184.216.34', family: 4 },
+    { address: '127.0.0.1', family: 4 },
+  ];
   const mailbox = { ...mailboxAt(server), host: 'mail.example.org', hostBy: 'admin', folder: 'INBOX' } as never;
   const login = { credentials: async () => ({ user: 'u', pass: 'p' }), refused: async () => false };
   const visit = withMailbox(
-    { mayReach: createAddressRule([]), lookup },
+    { mayReach: createAddressRule([]), resolve },
     mailbox,
     login,
     AbortSignal.timeout(5_000),

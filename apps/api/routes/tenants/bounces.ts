@@ -1,11 +1,10 @@
 // Reports on a tenant's emails that somebody else received: given in as they came.
 import type { Readable } from 'node:stream';
 import { existingTenant } from '../../../../libs/administration/existing';
+import { goodTag } from '../../../../libs/intake/reports/good-tag';
 import { takeReport } from '../../../../libs/intake/reports/take-report';
 import { Problem } from '../../../../libs/mail/input/problem';
 import { MOST_READ, readReport } from '../../../../libs/mail/reports/read-report';
-import { parseQueueName } from '../../../../libs/mail/address/queue-address';
-import type { GoodTag } from '../../../../libs/store/reports/tag-keys';
 import { TakenReport } from '../../answers/bounces';
 import { bytes } from '../../http/endpoint/body';
 import { endpoint } from '../../http/endpoint/endpoint';
@@ -30,19 +29,6 @@ const headOf = async (body: Readable): Promise<Buffer> => {
     size += piece.length;
   }
   return Buffer.concat(pieces);
-};
-
-/** The first tag that is good, of an email of this tenant. */
-const goodTag = async (
-  { checkTag, clock }: Pick<RouteDeps, 'checkTag' | 'clock'>,
-  tags: readonly string[],
-  tenant: string,
-): Promise<GoodTag | undefined> => {
-  for (const tag of tags) {
-    const checked = await checkTag(tag, clock.now());
-    if (checked.kind === 'good' && parseQueueName(checked.queueName)?.tenant === tenant) return checked;
-  }
-  return undefined;
 };
 
 type Deps = Pick<
