@@ -77,6 +77,24 @@ test('disk: a Redis that does not say what is on its disk is refused, one that a
   expect(await durability.durably(() => main.set('b', '1'))).toBe('OK');
 });
 
+test('disk: a configuration that no longer vouches is found when the connection comes back, told, and found mended without another break', async () => {
+  const durability = create('disk');
+  await main.config('SET', 'appendfsync', 'always');
+  await durability.requireFit();
+  await untilKnown(durability);
+  expect(await durability.problem()).toBeUndefined();
+  await main.config('SET', 'appendonly', 'no');
+  const back = new Promise((resolve) => main.once('ready', resolve));
+  await main.call('CLIENT', 'KILL', 'ID', String(await main.client('ID')), 'SKIPME', 'no').catch(() => undefined);
+  await back;
+  await eventually(async () => expect(await durability.problem()).toMatch(/set appendonly yes/));
+  await expect(durability.durably(() => main.set('never', '1'))).rejects.toThrow(NotDurable);
+  expect(await main.exists('never')).toBe(0);
+  await main.config('SET', 'appendonly', 'yes');
+  await eventually(async () => expect(await durability.problem()).toBeUndefined());
+  expect(await durability.durably(() => main.set('again', '1'))).toBe('OK');
+});
+
 test('replica: without one the write is made and not vouched for; then none is made before a wait is over, and many at once share few', async () => {
   const durability = create('replica');
   await eventually(async () => {

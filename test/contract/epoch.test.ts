@@ -2,12 +2,18 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createAudit } from '../../libs/events/audit';
 import { advanceRedis, lookAtEpochs, type Epoch } from '../../libs/events/epoch/epoch';
+import { checkEpoch } from '../../libs/events/epoch/watch-epoch';
+import { createLog } from '../../libs/runtime/log';
+import { createChanges } from '../../libs/store/redis/settings-cache';
+import { createInstallation } from '../../libs/store/registries/installation';
 import { createFileStore } from '../../libs/content/file-store';
 import { createS3Store } from '../../libs/content/s3-store';
 import type { ContentStore } from '../../libs/content/store';
 import { ContentStoreAway } from '../../libs/content/store-fault';
 import { useBareRedis } from '../support/redis/bare-redis';
+import { openClient } from '../support/redis/test-redis';
 import { startS3Server, type S3Server } from '../support/s3/s3-server';
 
 const KEY = 'rohrpost:epoch';
@@ -91,4 +97,27 @@ test('the next epoch is above both, and is not written where Redis was replaced 
 test('a store that is away says nothing of Redis', async () => {
   const away = createS3Store({ ...s3.place, bucket: 'gone' }, join(folder, 'spool'));
   await expect(look(away, anEpoch(), undefined)).rejects.toThrow(ContentStoreAway);
+});
+
+test.each<[string, string | undefined, 'waits' | 'begins']>([
+  ['of which nobody has heard for long: it may be a backup', anEpoch(), 'waits'],
+  ['that others advance', anEpoch({ at: JUST_NOW }), 'begins'],
+  ['that never had an epoch', undefined, 'begins'],
+])('a start whose store is away, on a Redis %s', async (_name, inRedis, then) => {
+  const { redis } = bare;
+  const subscriber = openClient(bare.server.url);
+  if (inRedis !== undefined) await redis.set(KEY, inRedis);
+  const clock = { now: () => NOW };
+  const changes = createChanges({ redis, subscriber });
+  const started = checkEpoch({
+    redis,
+    content: createS3Store({ ...s3.place, bucket: 'gone' }, join(folder, 'spool')),
+    clock,
+    installation: createInstallation({ redis, changes, clock }),
+    audit: createAudit({ redis, clock }),
+    log: createLog('test', 'silent'),
+  });
+  if (then === 'waits') await expect(started).rejects.toThrow(ContentStoreAway);
+  else await started;
+  subscriber.disconnect();
 });
