@@ -95,6 +95,7 @@ const LONG = [
   'test/attack/messages',
   'test/attack/template-escapes',
   'test/browser/ready-templates',
+  'test/contract/large-error-log',
   'test/contract/words.test',
   'test/fault/accidents',
   'test/fault/data/restore-',
